@@ -95,6 +95,10 @@
 #define VQCACHE_CATCH_(what) else
 #endif
 
+// for a step that gives a status: its failure is this function's
+#define VQCACHE_NEED_(step) \
+  if (vqcache::detail::error::status need_ = (step); !need_.ok()) return need_
+
 // The version and every switch that changes code are part of all names, so that a mismatch fails to
 // link.
 #if VQCACHE_EXCEPTIONS_ && !VQCACHE_USE_LIBCURL
@@ -306,12 +310,29 @@ std::vector<known_model> known_models();  // the catalogue; no URL in it was tri
 
 namespace detail {
 
-// ==== >>error ==== makes or names an error; the only throw, and what a callback does to a call
-// ====
+// ==== >>error ==== makes or names an error; holds the only throw ====
 
 namespace error {
 
-// errors are values here: a status is success, or code, text, and what lies behind it
+// one text of many parts; a path comes quoted
+template <class... A> inline std::string join(const A&... parts) {
+  std::string s;
+  const auto add = [&s](const auto& part) {
+    using type = std::decay_t<decltype(part)>;
+    if constexpr (std::is_same_v<type, std::filesystem::path>) {
+      const auto utf8 = part.u8string();  // path::string() may throw on Windows
+      s += "'" + std::string(utf8.begin(), utf8.end()) + "'";
+    } else if constexpr (std::is_integral_v<type>) {
+      s += std::to_string(part);
+    } else {
+      s += part;
+    }
+  };
+  (add(parts), ...);
+  return s;
+}
+
+// Errors are values: a status is success, or a code, its text, and what lies behind it.
 struct [[nodiscard]] status {
   errc code{};
   std::string text{};           // complete: what, which, why, what to do
@@ -319,39 +340,31 @@ struct [[nodiscard]] status {
   std::exception_ptr thrown{};  // by a callback
   bool ok() const { return code == errc{}; }
 };
-
-inline status fail(errc code, std::string text) {
-  status s;
-  s.code = code;
-  s.text = std::move(text);
-  return s;
+template <class... A> inline status fail(errc code, const A&... text) {
+  return {code, join(text...), {}, nullptr};
 }
-
-inline bool means_full(int e) {
+// of an errno value, 0: success. doing: "write" and such
+inline status system(int e, const char* doing, const std::filesystem::path& which) {
 #ifdef EDQUOT
-  if (e == EDQUOT) return true;
+  const bool full = e == ENOSPC || e == EFBIG || e == EDQUOT;
+#else
+  const bool full = e == ENOSPC || e == EFBIG;
 #endif
-  return e == ENOSPC || e == EFBIG;
-}
-
-// what: "cannot write" and such; which: a path or program, ready to print
-inline status from_system(const std::string& what, const std::string& which, int e) {
   const bool denied = e == EACCES || e == EPERM || e == EROFS;
-  status s = fail(means_full(e) ? errc::no_space
-          : denied              ? errc::permission_denied
-                                : errc::io,
-      what + " '" + which + "': " + std::generic_category().message(e) +
-          (means_full(e)   ? "; free some space there, or choose another directory"
-                  : denied ? "; check its permissions, or choose another directory"
-                           : ""));
+  if (e == 0) return {};
+  status s = fail(full ? errc::no_space
+          : denied     ? errc::permission_denied
+                       : errc::io,
+      "cannot ", doing, " ", which, ": ", std::generic_category().message(e),
+      full         ? "; free some space there, or choose another directory"
+          : denied ? "; check its permissions, or choose another directory"
+                   : "");
   s.cause = std::error_code(e, std::generic_category());
   return s;
 }
-
 inline vqcache::error to_error(const status& s) {
   return s.ok() ? vqcache::error() : vqcache::error(s.code, s.text, s.cause);
 }
-
 #if VQCACHE_EXCEPTIONS_
 inline void raise(const status& s) {
   if (s.thrown) std::rethrow_exception(s.thrown);
@@ -359,17 +372,17 @@ inline void raise(const status& s) {
 }
 #endif
 
-// Runs f, which may call back or allocate. What it throws becomes a status.
-template <class F> inline status guard(const char* who, const F& f) {
+// runs f, which may call back or allocate; what it throws becomes a status
+template <class F> inline status guard([[maybe_unused]] const char* who, const F& f) {
   status s;
   VQCACHE_TRY_ { f(); }
   VQCACHE_CATCH_(...) {
 #if VQCACHE_EXCEPTIONS_
-    s = fail(errc::callback, std::string(who) + " threw an exception");
+    s = fail(errc::callback, who, " threw an exception");
     s.thrown = std::current_exception();
     try {
       std::rethrow_exception(s.thrown);
-    } catch (const std::exception& e) { s.text += std::string(": ") + e.what(); } catch (...) {
+    } catch (const std::exception& e) { s.text += join(": ", e.what()); } catch (...) {
       s.text += " that is no std::exception";
     }
 #endif
@@ -377,48 +390,45 @@ template <class F> inline status guard(const char* who, const F& f) {
   return s;
 }
 
-// The caller as the rooms below see it: everything that is said or asked goes through here, on the
+// The caller, as the rooms below see it: everything that is said or asked goes through here, on the
 // calling thread. The first callback that throws or cancels ends the call: stop() says so from then
 // on.
 class caller {
  public:
+  enum class at { first, middle, last };  // of the steps of one transfer or wait
   caller(const options& opts, const std::string& model_name) : opts_(&opts), name_(model_name) {}
   const options& opts() const { return *opts_; }
   const std::string& name() const { return name_; }
   const status& stop() const { return stop_; }
   bool stopped() const { return !stop_.ok(); }
-  void go_on() {  // after a cancelled step whose work is not needed
+  void stop_with(const status& s) {
+    if (!stopped()) stop_ = s;
+  }
+  void go_on() {  // what was cancelled was not needed
     if (stop_.code == errc::cancelled) stop_ = status();
   }
-  void stop_with(status s) {
-    if (!stopped()) stop_ = std::move(s);
+  template <class... A> void say(const A&... line) {
+    if (opts_->on_message && !stopped())
+      stop_with(guard("on_message", [&] { opts_->on_message(join(line...)); }));
   }
-  void say(const std::string& line) {
-    if (!opts_->on_message || stopped()) return;
-    stop_with(guard("on_message", [&] { opts_->on_message(line); }));
-  }
-  // one step of a transfer or a wait; at: its first, a middle or its last. false: the call must end
-  enum class at { first, middle, last };
   bool step(
       phase what, const std::string& file, std::uint64_t done, std::uint64_t total, at where) {
-    if (stopped()) return false;
-    if (!opts_->on_progress) return true;
     const auto now = std::chrono::steady_clock::now();
-    if (where == at::first) began_ = now, base_ = done;
+    if (stopped() || !opts_->on_progress) return !stopped();
+    if (where == at::first) began_ = now;
+    if (where == at::first) base_ = done;
     if (where == at::middle && now - told_ < std::chrono::milliseconds(500)) return true;
     told_ = now;
-    progress p;
-    p.name = name_, p.file = file, p.phase = what, p.done = done, p.total = total;
+    progress p{name_, file, what, done, total, 0, -1};
     const double seconds = std::chrono::duration<double>(now - began_).count();
     if (seconds > 0 && done >= base_)
       p.bytes_per_second = static_cast<double>(done - base_) / seconds;
-    if (total >= done && total != 0 && p.bytes_per_second > 0)
+    if (total >= done && total > 0 && p.bytes_per_second > 0)
       p.seconds_left = static_cast<double>(total - done) / p.bytes_per_second;
-    bool go_on = true;
-    stop_with(guard("on_progress", [&] { go_on = opts_->on_progress(p); }));
-    if (!go_on)
-      stop_with(
-          fail(errc::cancelled, "model '" + name_ + "': cancelled by on_progress at " + file));
+    bool wanted = true;
+    stop_with(guard("on_progress", [&] { wanted = opts_->on_progress(p); }));
+    if (!wanted)
+      stop_with(fail(errc::cancelled, "model '", name_, "': on_progress cancelled at ", file));
     return !stopped();
   }
 
@@ -554,8 +564,14 @@ inline std::string name_problem(std::string_view name) {
   return device ? "Windows keeps this name for a device" : std::string();
 }
 
-// how many letters must change to make one of the other (Levenshtein)
-inline std::size_t distance(std::string_view a, std::string_view b) {
+inline std::vector<std::string> words(std::string_view s) {
+  std::vector<std::string> r;
+  while (!s.empty()) r.emplace_back(take(s, ' '));
+  return r;
+}
+// whether few letters must change to make one of the other (Levenshtein), or one is part of the
+// other
+inline bool alike(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -566,14 +582,17 @@ inline std::size_t distance(std::string_view a, std::string_view b) {
       row[j] = (std::min)({replaced, row[j] + 1, row[j - 1] + 1});
     }
   }
-  return row[b.size()];
+  return b.find(a) != std::string_view::npos || row[b.size()] <= 2 + a.size() / 6;
 }
 
 // ---- URLs (RFC 3986, as far as http needs it)
 struct url {
   std::string scheme, user, host, port, path;  // path with its query; never a fragment
   std::string origin() const {
-    return scheme + "://" + host + ":" + (!port.empty() ? port : scheme == "https" ? "443" : "80");
+    return scheme + "://" + lower(host) + ":" +
+        (!port.empty()              ? port
+                : scheme == "https" ? "443"
+                                    : "80");
   }
   std::string whole() const {
     return scheme + "://" + (user.empty() ? "" : user + "@") + host +
@@ -604,7 +623,7 @@ inline bool parse_url(std::string_view s, url& out) {
   }
   const std::size_t bracket = authority.rfind(']');
   const std::size_t port = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  u.host = lower(authority.substr(0, port));
+  u.host = authority.substr(0, port);
   if (port != std::string_view::npos) u.port = authority.substr(port + 1);
   std::uint64_t number = 0;
   if (!u.port.empty() && (!to_number(u.port, number) || number == 0 || number > 65535))
@@ -698,6 +717,33 @@ inline std::string_view split_pin(std::string_view& address) {
   return pin;
 }
 
+// A server may repeat in its words what it was sent: user info, query values and header values
+// become ***.
+inline std::string scrub(
+    std::string words, std::string_view address, const std::vector<std::string>& headers) {
+  std::vector<std::string> secrets;
+  url u;
+  if (has_scheme(address) && parse_url(address, u)) {
+    std::string_view user = u.user, query = u.path;
+    secrets.emplace_back(take(user, ':'));
+    secrets.emplace_back(user);
+    for (take(query, '?'); !query.empty();) {
+      std::string_view value = take(query, '&');
+      take(value, '=');
+      secrets.emplace_back(value);
+    }
+  }
+  for (const std::string& h : headers) {
+    std::string_view value = std::string_view(h).substr((std::min)(h.find(':'), h.size() - 1) + 1);
+    for (value = trim(value); !value.empty();) secrets.emplace_back(take(value, ' '));
+  }
+  for (const std::string& secret : secrets)
+    for (std::size_t at = 0;
+        secret.size() > 3 && (at = words.find(secret, at)) != std::string::npos; at += 3)
+      words.replace(at, secret.size(), "***");
+  return words;
+}
+
 // ---- header lines
 struct header {
   std::string name, value;  // the name in lower case
@@ -722,7 +768,8 @@ inline bool content_length(const std::vector<header>& headers, bool& known, std:
     if (h.name != "content-length") continue;
     std::uint64_t n = 0;
     if (!to_number(h.value, n) || (known && n != length)) return false;
-    known = true, length = n;
+    known = true;
+    length = n;
   }
   if (const std::string* coding = find(headers, "transfer-encoding"))
     if (lower(*coding).find("chunked") != std::string::npos)
@@ -772,7 +819,8 @@ inline receipt read_receipt(std::string_view s) {
       const std::string_view key = take(value, ' ');
       auto f =
           std::find_if(facts.begin(), facts.end(), [&](const entry& e) { return e.file == file; });
-      if (f == facts.end()) f = facts.insert(facts.end(), entry()), f->file = file;
+      if (f == facts.end()) f = facts.insert(facts.end(), entry());
+      f->file = file;
       if (key == "size") f->sized = to_number(value, f->size);
       if (key == "origin") f->origin = value;
       if (key == "etag") f->etag = value;
@@ -875,98 +923,85 @@ inline bool zip_has_end(std::string_view tail) {
 
 }  // namespace text
 
-// ==== >>catalog ==== published models: names, aliases, URLs, sizes, digests ====
+// ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 
 namespace catalog {
 
 struct file {
   const char *urls,
-      *sha256;  // the origin first, mirrors only where a digest pins them; "": nobody states it
-  std::uint64_t size;  // 0: nobody states it
+      *sha256;         // the origin first, mirrors only where a digest pins them; "": unknown
+  std::uint64_t size;  // 0: unknown
 };
 struct row {
   const char *name, *aliases;  // an alias of two rows is ambiguous and never resolved
   file config, checkpoint;
 };
-
-// Facts that public sources agree on; no URL was tried from where this was made. d: a file in a
-// heiBOX share, s: and x: two rescue mirrors, g: GitHub
+// Facts that public sources agree on; no URL was tried from where this was made. d: a heiBOX share,
+// s: and x: two rescue mirrors, p: r: e: releases of pixray, mehdidc and Eleiber on GitHub.
 inline const std::vector<row>& models() {
+  // clang-format off
   static const std::vector<row>& rows = *new std::vector<row>{
-      {"vqgan_imagenet_f16_16384",
-          "imagenet_f16_16384 imagenet_16384 imagenet-16384 vqgan-imagenet-f16-16384 vqgan16 imagenet",
-          {"d:a7530b09fed84f80a887/configs%2Fmodel.yaml s:imagenet/imagenet.yaml x:imagenet.yaml "
-           "g:mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384.yaml",
-              "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692},
-          {"d:a7530b09fed84f80a887/ckpts%2Flast.ckpt s:imagenet/imagenet.ckpt x:imagenet.ckpt "
-           "g:mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384.ckpt",
-              "845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980092370}},
+      {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 imagenet-16384 vqgan16 imagenet",
+       {"d:a7530b09fed84f80a887/configs%2Fmodel.yaml s:imagenet/imagenet.yaml x:imagenet.yaml r:yaml",
+        "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692},
+       {"d:a7530b09fed84f80a887/ckpts%2Flast.ckpt s:imagenet/imagenet.ckpt x:imagenet.ckpt r:ckpt",
+        "845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980092370}},
       {"vqgan_imagenet_f16_1024", "imagenet_f16_1024 imagenet_1024 imagenet_vqgan imagenet",
-          {"d:8088892a516d4e3baf92/configs%2Fmodel.yaml",
-              "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645},
-          {"d:8088892a516d4e3baf92/ckpts%2Flast.ckpt", "", 957954257}},
-      {"vqgan_gumbel_f8_8192",
-          "vqgan_gumbel_f8 gumbel_f8_8192 gumbel_8192 openimages openimages_gumbel_f8 openimages_f16_8192",
-          {"d:2e5662443a6b4307b470/configs%2Fmodel.yaml s:openimages/openimages.yaml x:openimages.yaml "
-           "g:ieee8023/latentshift/releases/download/weights/vqgan_gumbel_f8.yaml",
-              "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745},
-          {"d:2e5662443a6b4307b470/ckpts%2Flast.ckpt s:openimages/openimages.ckpt x:openimages.ckpt "
-           "g:ieee8023/latentshift/releases/download/weights/vqgan_gumbel_f8.ckpt",
-              "5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376581823}},
+       {"d:8088892a516d4e3baf92/configs%2Fmodel.yaml",
+        "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645},
+       {"d:8088892a516d4e3baf92/ckpts%2Flast.ckpt", "", 957954257}},
+      {"vqgan_gumbel_f8_8192", "gumbel_f8_8192 gumbel_8192 openimages openimages_f16_8192 vqgan_gumbel_f8",
+       {"d:2e5662443a6b4307b470/configs%2Fmodel.yaml s:openimages/openimages.yaml x:openimages.yaml",
+        "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745},
+       {"d:2e5662443a6b4307b470/ckpts%2Flast.ckpt s:openimages/openimages.ckpt x:openimages.ckpt",
+        "5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376581823}},
       {"wikiart_16384", "vqgan_wikiart_16384 wikiart_f16_16384_8145600 wikiart_16384m wikiart",
-          {"g:pixray/pixray/releases/download/v1.7.1/vqgan_wikiart_16384.yaml s:wikiart/wikiart.yaml "
-           "x:wikiart.yaml g:Eleiber/VQGAN-Mirrors/releases/download/0.0.1/wikiart_16384.yaml",
-              "6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920},
-          {"g:pixray/pixray/releases/download/v1.7.1/vqgan_wikiart_16384.ckpt s:wikiart/wikiart.ckpt "
-           "x:wikiart.ckpt g:Eleiber/VQGAN-Mirrors/releases/download/0.0.1/wikiart_16384.ckpt",
-              "bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1005327541}},
+       {"p:wikiart_16384.yaml s:wikiart/wikiart.yaml x:wikiart.yaml e:wikiart_16384.yaml",
+        "6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920},
+       {"p:wikiart_16384.ckpt s:wikiart/wikiart.ckpt x:wikiart.ckpt e:wikiart_16384.ckpt",
+        "bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1005327541}},
       {"wikiart_1024", "vqgan_wikiart_1024 vqgan_wikiart_f16_1024 wikiart_1024m wikiart",
-          {"g:pixray/pixray/releases/download/v1.7.1/vqgan_wikiart_1024.yaml", "", 0},
-          {"g:pixray/pixray/releases/download/v1.7.1/vqgan_wikiart_1024.ckpt", "", 0}},
-      {"sflckr", "sflickr s-flckr 2020-11-09T13-31-51_sflckr",
-          {"d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml s:sflickr/sflickr.yaml "
-           "x:sflckr.yaml",
-              "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
-          {"d:73487ab6e5314cb5adba/checkpoints%2Flast.ckpt s:sflickr/sflickr.ckpt x:sflckr.ckpt",
-              "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412}},
+       {"p:wikiart_1024.yaml", "", 0}, {"p:wikiart_1024.ckpt", "", 0}},
+      {"sflckr", "sflickr s-flckr 2020-11-09t13-31-51_sflckr",
+       {"d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml s:sflickr/sflickr.yaml x:sflckr.yaml",
+        "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
+       {"d:73487ab6e5314cb5adba/checkpoints%2Flast.ckpt s:sflickr/sflickr.ckpt x:sflckr.ckpt",
+        "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412}},
       {"coco_first_stage", "coco_1stage coco_vqgan lstage coco",
-          {"https://batbot.ai/models/VQGAN/coco_first_stage.yaml s:coco/coco.yaml x:coco_first_stage.yaml",
-              "17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458},
-          {"https://batbot.ai/models/VQGAN/coco_first_stage.ckpt s:coco/coco.ckpt x:coco_first_stage.ckpt",
-              "106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296030214}},
-      {"coco_transformer", "vqgan_coco_f16_8192 2021-01-20T16-04-20_coco_transformer coco",
-          {"https://dl.nmkd.de/ai/clip/coco/coco.yaml", "", 0},
-          {"https://dl.nmkd.de/ai/clip/coco/coco.ckpt", "", 0}},
-      {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024 2020-11-13T21-41-45_faceshq",
-          {"s:faceshq/faceshq.yaml",
-              "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2", 0},
-          {"s:faceshq/faceshq.ckpt",
-              "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
+       {"https://batbot.ai/models/VQGAN/coco_first_stage.yaml s:coco/coco.yaml x:coco_first_stage.yaml",
+        "17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458},
+       {"https://batbot.ai/models/VQGAN/coco_first_stage.ckpt s:coco/coco.ckpt x:coco_first_stage.ckpt",
+        "106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296030214}},
+      {"coco_transformer", "vqgan_coco_f16_8192 coco",
+       {"https://dl.nmkd.de/ai/clip/coco/coco.yaml", "", 0}, {"https://dl.nmkd.de/ai/clip/coco/coco.ckpt", "", 0}},
+      {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024",
+       {"s:faceshq/faceshq.yaml", "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2", 0},
+       {"s:faceshq/faceshq.ckpt", "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
+  // clang-format on
   return rows;
 }
-
-inline std::vector<std::string> words(std::string_view s) {
-  std::vector<std::string> r;
-  while (!s.empty()) r.emplace_back(text::take(s, ' '));
-  return r;
+inline std::string spelled(const std::string& word) {
+  const std::string rest = word.substr(2), git = "https://github.com/",
+                    hub = "https://huggingface.co/";
+  const std::size_t slash = rest.find('/');
+  if (word[1] != ':') return word;
+  if (word[0] == 'd')
+    return "https://heibox.uni-heidelberg.de/d/" + rest.substr(0, slash) + "/files/?p=%2F" +
+        rest.substr(slash + 1) + "&dl=1";
+  if (word[0] == 'x') return hub + "pxlpshr/pytti-models/resolve/main/vqgan/" + rest;
+  if (word[0] == 'p') return git + "pixray/pixray/releases/download/v1.7.1/vqgan_" + rest;
+  if (word[0] == 'e') return git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/" + rest;
+  if (word[0] == 'r')
+    return git + "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384." +
+        rest;
+  return hub + "Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/" +
+      rest;
 }
 inline source sources(const file& f) {
-  const auto spelled = [](const std::string& w) -> std::string {
-    const std::string rest = w.substr(2);
-    const std::size_t slash = rest.find('/');
-    if (w[1] != ':') return w;
-    if (w[0] == 'g') return "https://github.com/" + rest;
-    if (w[0] == 'd')
-      return "https://heibox.uni-heidelberg.de/d/" + rest.substr(0, slash) + "/files/?p=%2F" +
-          rest.substr(slash + 1) + "&dl=1";
-    if (w[0] == 'x')
-      return "https://huggingface.co/pxlpshr/pytti-models/resolve/main/vqgan/" + rest;
-    return "https://huggingface.co/Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/" +
-        rest;
-  };
   source s;
-  for (const std::string& word : words(f.urls)) s.urls.push_back(spelled(word));
-  s.sha256 = f.sha256, s.size = f.size;
+  for (const std::string& word : text::words(f.urls)) s.urls.push_back(spelled(word));
+  s.sha256 = f.sha256;
+  s.size = f.size;
   return s;
 }
 // the rows that a name may mean: by its canonical name one, by an alias one or, if ambiguous,
@@ -975,47 +1010,31 @@ inline std::vector<const row*> find(const std::string& name) {
   std::vector<const row*> by_alias;
   for (const row& r : models()) {
     if (name == r.name) return {&r};
-    for (const std::string& alias : words(r.aliases))
+    for (const std::string& alias : text::words(r.aliases))
       if (alias == text::lower(name)) by_alias.push_back(&r);
   }
   return by_alias;
 }
-// what an unknown name may have meant
-inline std::string near(const std::string& name) {
-  std::string close, all;
-  for (const row& r : models()) {
-    bool alike = false;
-    for (const std::string& known : words(text::lower(std::string(r.name) + " " + r.aliases)))
-      alike = alike || known.find(text::lower(name)) != std::string::npos ||
-          text::distance(text::lower(name), known) <= 2 + name.size() / 6;
-    if (alike) close += (close.empty() ? "" : ", ") + std::string(r.name);
-    all += (all.empty() ? "" : ", ") + std::string(r.name);
-  }
-  return close.empty() ? "known are: " + all : "did you mean: " + close + "?";
-}
 
 }  // namespace catalog
 
-// ==== >>os ==== what is asked of the operating system; the only room that knows which system this
-// is ==== Every function gives 0 or an errno value unless it says otherwise.
+// ==== >>os ==== asks the operating system; the only room that knows which system this is ====
+// Every function gives 0 or an errno value unless it says otherwise.
 
 }  // namespace detail
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 #if defined(_WIN32)
 #include <io.h>
-#include <process.h>
 #include <share.h>
 #include <sys/locking.h>
-// declared here as <windows.h> declares them, which would bring 18,000 macros
+// declared as <windows.h> does, which would bring 18,000 macros
 struct HINSTANCE__;
 struct _SECURITY_ATTRIBUTES;
 struct _STARTUPINFOW;
 struct _PROCESS_INFORMATION;
-struct _OVERLAPPED;
 extern "C" {
 __declspec(dllimport) HINSTANCE__* __stdcall LoadLibraryExW(const wchar_t*, void*, unsigned long);
 #if defined(_WIN64)
@@ -1024,24 +1043,18 @@ __declspec(dllimport) long long(__stdcall* __stdcall GetProcAddress(HINSTANCE__*
 __declspec(dllimport) int(__stdcall* __stdcall GetProcAddress(HINSTANCE__*, const char*))();
 #endif
 __declspec(dllimport) unsigned long __stdcall GetLastError();
+__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
 __declspec(dllimport) int __stdcall CloseHandle(void*);
-__declspec(dllimport) int __stdcall CreatePipe(
-    void**, void**, _SECURITY_ATTRIBUTES*, unsigned long);
 __declspec(dllimport) int __stdcall SetHandleInformation(void*, unsigned long, unsigned long);
 __declspec(dllimport) int __stdcall PeekNamedPipe(
     void*, void*, unsigned long, unsigned long*, unsigned long*, unsigned long*);
-__declspec(dllimport) int __stdcall ReadFile(
-    void*, void*, unsigned long, unsigned long*, _OVERLAPPED*);
-__declspec(dllimport) int __stdcall WriteFile(
-    void*, const void*, unsigned long, unsigned long*, _OVERLAPPED*);
 __declspec(dllimport) int __stdcall CreateProcessW(const wchar_t*, wchar_t*, _SECURITY_ATTRIBUTES*,
     _SECURITY_ATTRIBUTES*, int, unsigned long, void*, const wchar_t*, _STARTUPINFOW*,
     _PROCESS_INFORMATION*);
 __declspec(dllimport) unsigned long __stdcall WaitForSingleObject(void*, unsigned long);
 __declspec(dllimport) int __stdcall GetExitCodeProcess(void*, unsigned long*);
 __declspec(dllimport) int __stdcall TerminateProcess(void*, unsigned int);
-__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
-__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
 }
 #else
 #include <dlfcn.h>
@@ -1049,15 +1062,15 @@ __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, 
 #include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #if defined(__APPLE__)
 #include <crt_externs.h>
 #endif
 #endif
-#if defined(__GLIBC__) && (__GLIBC__ < 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ < 34))
-// before glibc 2.34 dlopen is in libdl: without -ldl it is null here and the program curl serves
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 34
+// dlopen is in libdl there: without -ldl it is null, and the program curl and portable digests
+// serve
 #define VQCACHE_WEAK_DL_ 1
 extern "C" {
 extern __typeof__(dlopen) dlopen __attribute__((weak));
@@ -1071,24 +1084,16 @@ namespace os {
 
 namespace fs = std::filesystem;
 
-inline std::string shown(const fs::path& p) {  // UTF-8; path::string() may throw on Windows
-  const auto u = p.u8string();
-  return std::string(u.begin(), u.end());
-}
-inline fs::path to_path(const std::string& utf8) {
-#if defined(_WIN32) && !defined(__cpp_char8_t)
-  return fs::u8path(utf8);
-#elif defined(_WIN32)
-  return fs::path(std::u8string(utf8.begin(), utf8.end()));
-#else
-  return fs::path(utf8);
-#endif
+inline std::string shown(const fs::path& p) {
+  const auto utf8 = p.u8string();
+  return std::string(utf8.begin(), utf8.end());
 }
 inline std::string env(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
 }
 inline void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+inline int value(const std::error_code& e) { return e.default_error_condition().value(); }
 
 class file {  // a descriptor that closes itself; close() tells what only closing can tell
  public:
@@ -1106,51 +1111,29 @@ class file {  // a descriptor that closes itself; close() tells what only closin
   }
   int close() {
     const int fd = std::exchange(fd_, -1);
-    if (fd < 0) return 0;
 #if defined(_WIN32)
-    return ::_close(fd) == 0 ? 0 : errno;
-#else
-    return ::close(fd) == 0 || errno == EINTR ? 0
-                                              : errno;  // after EINTR it is closed, or being closed
+    return fd < 0 || ::_close(fd) == 0 ? 0 : errno;
+#else  // after EINTR it is closed, or being closed
+    return fd < 0 || ::close(fd) == 0 || errno == EINTR ? 0 : errno;
 #endif
   }
 
  private:
   int fd_ = -1;
 };
-
-struct info {
-  bool exists = false, regular = false, directory = false;
-  std::uint64_t size = 0;
-  int problem = 0;  // errno, when it could not even be told whether it exists
-};
-inline int value(const std::error_code& e) { return e.default_error_condition().value(); }
-inline info look(const fs::path& p, bool follow = true) {
-  std::error_code e;
-  const fs::file_status s = follow ? fs::status(p, e) : fs::symlink_status(p, e);
-  info i;
-  i.exists = fs::exists(s), i.regular = fs::is_regular_file(s), i.directory = fs::is_directory(s);
-  if (!i.exists && s.type() != fs::file_type::not_found) i.problem = value(e);
-  if (i.regular) i.size = fs::file_size(p, e);
-  if (i.regular && e) i = info(), i.problem = value(e);
-  return i;
-}
-inline bool older_than_a_day(const fs::path& p) {
-  std::error_code e;
-  const fs::file_time_type t = fs::last_write_time(p, e);
-  return !e && fs::file_time_type::clock::now() - t > std::chrono::hours(24);
-}
-inline int unlink(const fs::path& p) {
-  std::error_code e;
-  fs::remove(p, e);
-  return value(e);
-}
-// read_link follows a symbolic link. create: 0666 & ~umask, and with the group and the rules of its
+// link: follows a symbolic link. create: new, 0666 & ~umask, with the group and the rules of its
 // directory, as the files of every program
-enum class mode { read, read_link, create, lock };
+enum class mode { read, link, create, lock };
 
 #if defined(_WIN32)
 
+inline fs::path to_path(const std::string& utf8) {
+#if defined(__cpp_char8_t)
+  return fs::path(std::u8string(utf8.begin(), utf8.end()));
+#else
+  return fs::u8path(utf8);
+#endif
+}
 inline int open(const fs::path& p, mode how, file& out) {
   const int flags = how == mode::create ? _O_RDWR | _O_CREAT | _O_EXCL
       : how == mode::lock               ? _O_RDWR | _O_CREAT
@@ -1167,117 +1150,105 @@ inline long read_once(int fd, char* to, std::size_t n) {
 inline long write_once(int fd, const char* from, std::size_t n) {
   return ::_write(fd, from, static_cast<unsigned>(n));
 }
-inline int seek(file& f, std::uint64_t offset) {
-  return ::_lseeki64(f.fd(), static_cast<long long>(offset), SEEK_SET) < 0 ? errno : 0;
+inline bool seek_to(int fd, std::uint64_t at) {
+  return ::_lseeki64(fd, static_cast<long long>(at), SEEK_SET) >= 0;
 }
 inline int sync(file& f) { return ::_commit(f.fd()) == 0 ? 0 : errno; }
 inline int sync_directory(const fs::path&) { return 0; }  // MOVEFILE_WRITE_THROUGH did it
 inline int rename(const fs::path& from, const fs::path& to) {
-  for (int wait = 1;;
-      wait *= 2) {  // a virus scanner or a reader holds it: 5, 32 and 33 pass within 2 s
+  for (int wait = 1;; wait *= 2) {  // a scanner or a reader holds it: that passes within 2 s
     if (::MoveFileExW(from.c_str(), to.c_str(), 1 | 8))
-      return 0;  // REPLACE_EXISTING | WRITE_THROUGH
+      return 0;  // REPLACE_EXISTING, WRITE_THROUGH
     const unsigned long e = ::GetLastError();
-    const bool busy = e == 5 || e == 32 || e == 33;
-    if (!busy || wait > 1024)
-      return busy ? EACCES : e == 2 || e == 3 ? ENOENT : e == 112 || e == 39 ? ENOSPC : EIO;
+    const bool busy = e == 5 || e == 32 || e == 33;  // access denied, sharing and lock violation
+    if (!busy) return value(std::error_code(static_cast<int>(e), std::system_category()));
+    if (wait > 1024) return EACCES;
     sleep_ms(wait);
   }
 }
 inline int try_lock(file& f) { return ::_locking(f.fd(), _LK_NBLCK, 1) == 0 ? 0 : EWOULDBLOCK; }
 inline bool writable(const fs::path& p) { return ::_waccess(p.c_str(), 2) == 0; }
-inline unsigned long process_id() { return ::GetCurrentProcessId(); }
+inline std::uint64_t process_id() { return ::GetCurrentProcessId(); }
 inline std::string owner() { return "windows"; }
-inline bool owner_gone(const std::string& who) {
-  return who == owner();
-}  // an open file cannot be unlinked
-inline fs::path home() {
-  return fs::path(::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L"");
+inline bool owner_gone(const std::string& who) { return who == owner(); }  // else unlink() fails
+inline fs::path home() { return ::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L""; }
+inline bool utc(std::time_t now, std::tm& out) { return ::gmtime_s(&out, &now) == 0; }
+inline std::initializer_list<const char*> libcurl_names() {
+  static constexpr std::initializer_list<const char*> names = {
+      "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
+  return names;
 }
-inline void* load(const char* name) {
+inline void* load(const char* name) {  // from the program's, its added and the system's directories
   const std::wstring wide(name, name + std::strlen(name));
-  // APPLICATION_DIR | USER_DIRS | SYSTEM32: never the current directory, never PATH
   return ::LoadLibraryExW(wide.c_str(), nullptr, 0x200 | 0x400 | 0x800);
 }
 inline void* symbol(void* library, const char* name) {
   if (!library) return nullptr;
   return reinterpret_cast<void*>(::GetProcAddress(static_cast<HINSTANCE__*>(library), name));
 }
-class quiet_pipes {};  // there is no SIGPIPE
+class [[maybe_unused]] quiet_pipes {};  // there is no SIGPIPE
 
-class process {  // a program run without a shell; its standard input, output and error are ours
+class process {  // a program of the system directory, without a shell; its input and output are
+                 // ours
  public:
   process() = default;
   process(const process&) = delete;
   process& operator=(const process&) = delete;
   ~process() { (void)finish(true); }
-  // argv[0]: a program of the system directory
   int start(const std::vector<std::string>& argv, const std::string& input) {
-    void *in = nullptr, *out = nullptr, *err = nullptr;
-    security inherit{sizeof(security), nullptr, 1};
-    auto* attributes = reinterpret_cast<_SECURITY_ATTRIBUTES*>(&inherit);
-    const auto size = static_cast<unsigned long>(input.size() + 4096);
-    const bool piped = ::CreatePipe(&in, &in_, attributes, size) &&
-        ::CreatePipe(&out_, &out, attributes, 1 << 20) &&
-        ::CreatePipe(&err_, &err, attributes, 1 << 16);
-    for (void* ours : {in_, out_, err_})
-      if (ours) ::SetHandleInformation(ours, 1, 0);
+    int in[2] = {-1, -1}, out[2] = {-1, -1};
+    if (::_pipe(in, static_cast<unsigned>(input.size() + 4096), _O_BINARY | _O_NOINHERIT) != 0)
+      return errno;
+    file theirs_in, theirs_out, ours_in;
+    theirs_in.reset(in[0]);
+    ours_in.reset(in[1]);
+    if (::_pipe(out, 1 << 20, _O_BINARY | _O_NOINHERIT) != 0) return errno;
+    out_.reset(out[0]);
+    theirs_out.reset(out[1]);
+    startup si{};
+    si.cb = sizeof si;
+    si.flags = 0x100;  // the three handles count
+    si.in = handle(theirs_in);
+    si.out = handle(theirs_out);
+    for (void* h : {si.in, si.out}) ::SetHandleInformation(h, 1, 1);
     const wchar_t* root = ::_wgetenv(L"SystemRoot");
     const std::wstring program = std::wstring(root ? root : L"C:\\Windows") + L"\\System32\\" +
         std::wstring(argv[0].begin(), argv[0].end()) + L".exe";
     std::wstring line;
     for (const std::string& a : argv)
       line += (line.empty() ? L"" : L" ") + std::wstring(a.begin(), a.end());
-    startup si{};
-    si.cb = sizeof si, si.flags = 0x100, si.in = in, si.out = out, si.err = err;
     created pi{};
-    const bool ok = piped &&
-        ::CreateProcessW(program.c_str(), &line[0], nullptr, nullptr, 1, 0x08000000, nullptr,
+    if (!::CreateProcessW(program.c_str(), &line[0], nullptr, nullptr, 1, 0x08000000, nullptr,
             nullptr, reinterpret_cast<_STARTUPINFOW*>(&si),
-            reinterpret_cast<_PROCESS_INFORMATION*>(&pi));
-    const int e = ok ? 0 : ENOENT;
-    for (void* theirs : {in, out, err, pi.thread}) shut(theirs);
+            reinterpret_cast<_PROCESS_INFORMATION*>(&pi)))
+      return ENOENT;
+    ::CloseHandle(pi.thread);
     handle_ = pi.process;
-    unsigned long done = 0;  // the pipe has room for all of it
-    if (ok)
-      ::WriteFile(in_, input.data(), static_cast<unsigned long>(input.size()), &done, nullptr);
-    shut(std::exchange(in_, nullptr));
-    return e;
+    (void)write_once(ours_in.fd(), input.data(), input.size());  // the pipe has room for all of it
+    return 0;
   }
-  // bytes read, 0: the end, -1: nothing within ms
-  long read(char* to, std::size_t n, int ms) {
+  long read(char* to, std::size_t n, int ms) {  // bytes, 0: the end, -1: nothing within ms
     for (int waited = 0;; waited += 5) {
-      drain();
-      unsigned long ready = 0, got = 0;
-      if (!::PeekNamedPipe(out_, nullptr, 0, nullptr, &ready, nullptr)) return 0;
-      if (ready)
-        return ::ReadFile(out_, to, static_cast<unsigned long>(n), &got, nullptr)
-            ? static_cast<long>(got)
-            : 0;
+      unsigned long ready = 0;
+      if (!::PeekNamedPipe(handle(out_), nullptr, 0, nullptr, &ready, nullptr)) return 0;
+      if (ready) return (std::max)(read_once(out_.fd(), to, n), 0L);
       if (waited >= ms) return -1;
       sleep_ms(5);
     }
   }
-  int finish(bool kill) {
+  int finish(bool kill) {  // the exit code
     if (!handle_) return -1;
     if (kill) ::TerminateProcess(handle_, 1);
     unsigned long code = 1;
     ::WaitForSingleObject(handle_, 0xffffffff);
     ::GetExitCodeProcess(handle_, &code);
-    drain();
-    for (void* h : {out_, err_, handle_}) shut(h);
-    out_ = err_ = handle_ = nullptr;
+    ::CloseHandle(std::exchange(handle_, nullptr));
     return static_cast<int>(code);
   }
-  const std::string& errors() const { return errors_; }
+  std::string errors() const { return {}; }
 
  private:
-  struct security {
-    unsigned long size;
-    void* descriptor;
-    int inherit;
-  };
-  struct startup {
+  struct startup {  // STARTUPINFOW
     unsigned long cb;
     wchar_t *reserved, *desktop, *title;
     unsigned long x, y, width, height, columns, rows, fill, flags;
@@ -1285,96 +1256,91 @@ class process {  // a program run without a shell; its standard input, output an
     unsigned char* data;
     void *in, *out, *err;
   };
-  struct created {
+  struct created {  // PROCESS_INFORMATION
     void *process, *thread;
     unsigned long process_id, thread_id;
   };
-  static void shut(void* h) {
-    if (h) ::CloseHandle(h);
-  }
-  void drain() {
-    char text[1024];
-    unsigned long ready = 0, got = 0;
-    while (::PeekNamedPipe(err_, nullptr, 0, nullptr, &ready, nullptr) && ready &&
-        ::ReadFile(err_, text, sizeof text, &got, nullptr) && got && errors_.size() < 4096)
-      errors_.append(text, got);
-  }
-  void *in_ = nullptr, *out_ = nullptr, *err_ = nullptr, *handle_ = nullptr;
-  std::string errors_;
+  static void* handle(const file& f) { return reinterpret_cast<void*>(::_get_osfhandle(f.fd())); }
+  file out_;
+  void* handle_ = nullptr;
 };
 
 #else  // POSIX
 
-#if defined(O_LARGEFILE)
-enum : int { large = O_LARGEFILE };
-#else
-enum : int { large = 0 };
-#endif
-
-// a FIFO in the place of a file must not block, hence O_NONBLOCK
+inline fs::path to_path(const std::string& utf8) { return utf8; }
 inline int open(const fs::path& p, mode how, file& out) {
+#if defined(O_LARGEFILE)
+  const int always = O_CLOEXEC | O_LARGEFILE;
+#else
+  const int always = O_CLOEXEC;
+#endif
   const int flags = how == mode::create ? O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
       : how == mode::lock               ? O_RDWR | O_CREAT | O_NOFOLLOW
-      : how == mode::read_link          ? O_RDONLY | O_NONBLOCK
+      : how == mode::link               ? O_RDONLY | O_NONBLOCK
                                         : O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
   int fd = -1;
-  do fd = ::open(p.c_str(), flags | O_CLOEXEC | static_cast<int>(large), 0666);
-  while (fd < 0 && errno == EINTR);
+  do {  // O_NONBLOCK: a FIFO in the place of a file must not block
+    fd = ::open(p.c_str(), flags | always, 0666);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
   out.reset(fd);
   return 0;
 }
 inline long read_once(int fd, char* to, std::size_t n) { return ::read(fd, to, n); }
 inline long write_once(int fd, const char* from, std::size_t n) { return ::write(fd, from, n); }
-inline int seek(file& f, std::uint64_t offset) {
+inline bool seek_to(int fd, std::uint64_t at) {
 #if defined(__GLIBC__)
-  return ::lseek64(f.fd(), static_cast<off64_t>(offset), SEEK_SET) < 0 ? errno : 0;
+  return ::lseek64(fd, static_cast<off64_t>(at), SEEK_SET) >= 0;
 #else
-  return ::lseek(f.fd(), static_cast<off_t>(offset), SEEK_SET) < 0 ? errno : 0;
+  return ::lseek(fd, static_cast<off_t>(at), SEEK_SET) >= 0;
 #endif
 }
-// EINTR says that nothing was tried; any other failure is final, the kernel may have dropped the
+// EINTR says that nothing was tried; any other failure is final: the kernel may have dropped the
 // pages
-inline int sync(int fd) {
+inline int sync(file& f) {
   for (;;) {
 #if defined(F_FULLFSYNC)
-    if (::fcntl(fd, F_FULLFSYNC) == 0)
-      return 0;  // fsync leaves the bytes in the disk's cache there
+    if (::fcntl(f.fd(), F_FULLFSYNC) == 0) return 0;  // fsync leaves them in the disk's own cache
 #endif
-    if (::fsync(fd) == 0) return 0;
+    if (::fsync(f.fd()) == 0) return 0;
     if (errno != EINTR) return errno;
   }
 }
-inline int sync(file& f) { return sync(f.fd()); }
 inline int sync_directory(const fs::path& p) {
-  int fd = -1;
-  do fd = ::open(p.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  while (fd < 0 && errno == EINTR);
-  if (fd < 0) return errno;
-  file closes;
-  closes.reset(fd);
-  const int e = sync(fd);
+  file f;
+  if (int e = open(p, mode::link, f)) return e;
+  const int e = sync(f);
   return e == EINVAL || e == ENOTSUP || e == ENOSYS ? 0 : e;  // a file system without it
 }
 inline int rename(const fs::path& from, const fs::path& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 inline int try_lock(file& f) {
-  for (;;) {
-    if (::flock(f.fd(), LOCK_EX | LOCK_NB) == 0) return 0;
+  while (::flock(f.fd(), LOCK_EX | LOCK_NB) != 0)
     if (errno != EINTR) return errno;
-  }
+  return 0;
 }
 inline bool writable(const fs::path& p) { return ::access(p.c_str(), W_OK) == 0; }
-inline unsigned long process_id() { return static_cast<unsigned long>(::getpid()); }
-inline fs::path home() { return fs::path(env("HOME")); }
+inline std::uint64_t process_id() { return static_cast<std::uint64_t>(::getpid()); }
+inline fs::path home() { return env("HOME"); }
+inline bool utc(std::time_t now, std::tm& out) { return ::gmtime_r(&now, &out) != nullptr; }
+inline std::initializer_list<const char*> libcurl_names() {
+#if defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
+  static constexpr std::initializer_list<const char*> names = {
+      "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
+#else
+  static constexpr std::initializer_list<const char*> names = {
+      "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
+#endif
+  return names;
+}
 inline void* load(const char* name) {
 #if defined(VQCACHE_WEAK_DL_)
   if (!dlopen) return nullptr;
 #endif
   return ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
 }
-inline void* symbol(void* library, const char* name) {  // null: what the process has already
+inline void* symbol(void* library, const char* name) {  // null: of what the process has already
 #if defined(VQCACHE_WEAK_DL_)
   if (!dlsym) return nullptr;
 #endif
@@ -1382,32 +1348,28 @@ inline void* symbol(void* library, const char* name) {  // null: what the proces
 }
 
 // Who owns an unfinished file: a host is a name and a process namespace, since containers share
-// both disks and process numbers; the start time tells a process from a later one of the same
-// number.
-inline std::string small_file(const std::string& path) {
+// disks and process numbers; the start time tells a process from a later one of the same number.
+inline std::string first_kilobyte(const std::string& path) {
   file f;
   char text[1024];
-  if (open(path, mode::read_link, f) != 0) return {};
-  const long n = read_once(f.fd(), text, sizeof text);
+  const long n = open(path, mode::link, f) == 0 ? read_once(f.fd(), text, sizeof text) : 0;
   return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
 }
-inline std::string started(
-    const std::string& pid) {  // field 22 of proc(5) stat; empty where there is none
-  std::string s = small_file("/proc/" + pid + "/stat");
-  s.erase(0, (std::min)(s.rfind(')'), s.size()));
-  std::string_view rest = s;
+inline std::string started(const std::string& pid) {  // field 22 of proc(5) stat; "" where is none
+  const std::string s = first_kilobyte("/proc/" + pid + "/stat");
+  std::string_view rest = std::string_view(s).substr((std::min)(s.rfind(')'), s.size()));
   for (int i = 0; i < 20; ++i) text::take(rest, ' ');
   return std::string(text::take(rest, ' '));
 }
 inline std::string owner() {
-  char host[256] = "", space[64] = "";
+  char host[256] = "";
+  std::error_code none;
   (void)::gethostname(host, sizeof host - 1);
-  (void)!::readlink("/proc/self/ns/pid", space, sizeof space - 1);
-  const std::string boot(text::trim(small_file("/proc/sys/kernel/random/boot_id")));
-  const std::string pid = std::to_string(process_id());
-  return std::string(host) + "/" + space + " " + boot + " " + pid + " " + started("self");
+  return error::join(host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ",
+      text::trim(first_kilobyte("/proc/sys/kernel/random/boot_id")), " ", process_id(), " ",
+      started("self"));
 }
-inline bool owner_gone(const std::string& who) {  // provably: false also means "cannot be told"
+inline bool owner_gone(const std::string& who) {  // provably; false also means "cannot be told"
   const std::string mine = owner();
   std::string_view theirs = who, ours = mine;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return false;
@@ -1420,16 +1382,12 @@ inline bool owner_gone(const std::string& who) {  // provably: false also means 
   return !theirs.empty() && started(pid) != theirs;
 }
 
-// A peer that is gone must be an error of write(), not the death of the program: libcurl with an
-// older OpenSSL, and our pipe to curl, would raise SIGPIPE. Blocked for this thread; one that was
-// raised meanwhile is eaten.
+// A peer that is gone must be an error of write(), not the death of the program: our pipe to curl,
+// and libcurl with an older OpenSSL, raise SIGPIPE. Blocked in this thread; one raised meanwhile is
+// eaten.
 class quiet_pipes {
  public:
-  quiet_pipes() {
-    sigset_t now;
-    sigemptyset(&now);
-    sigpending(&now);
-    was_pending_ = sigismember(&now, SIGPIPE) == 1;
+  quiet_pipes() : was_pending_(pending()) {
     sigemptyset(&pipe_);
     sigaddset(&pipe_, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
@@ -1437,37 +1395,33 @@ class quiet_pipes {
   quiet_pipes(const quiet_pipes&) = delete;
   quiet_pipes& operator=(const quiet_pipes&) = delete;
   ~quiet_pipes() {
-    sigset_t now;
-    sigemptyset(&now);
-    sigpending(&now);
     int got = 0;
-    if (!was_pending_ && sigismember(&now, SIGPIPE) == 1) sigwait(&pipe_, &got);
+    if (!was_pending_ && pending()) sigwait(&pipe_, &got);
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
 
  private:
+  static bool pending() {
+    sigset_t now;
+    sigemptyset(&now);
+    return sigpending(&now) == 0 && sigismember(&now, SIGPIPE) == 1;
+  }
   sigset_t pipe_, before_;
-  bool was_pending_ = false;
+  bool was_pending_;
 };
 
-class process {  // a program run without a shell; its standard input, output and error are ours
+class process {  // a program found in PATH, without a shell; its input, output and errors are ours
  public:
   process() = default;
   process(const process&) = delete;
   process& operator=(const process&) = delete;
   ~process() { (void)finish(true); }
-  // argv[0] is looked for in PATH; ENOENT: it is not there
-  int start(const std::vector<std::string>& argv, const std::string& input) {
+  int start(const std::vector<std::string>& argv, const std::string& input) {  // ENOENT: not there
     file in, out, err;
     int e = 0;
     if ((e = pipe(in, in_)) != 0 || (e = pipe(out_, out)) != 0 || (e = pipe(err_, err)) != 0)
       return e;
     if (::fcntl(in_.fd(), F_SETFL, O_NONBLOCK) != 0) return errno;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    if ((e = posix_spawn_file_actions_init(&actions)) != 0) return e;
-    if ((e = posix_spawnattr_init(&attributes)) != 0)
-      return posix_spawn_file_actions_destroy(&actions), e;
     std::vector<char*> args;
     for (const std::string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
     args.push_back(nullptr);
@@ -1476,27 +1430,23 @@ class process {  // a program run without a shell; its standard input, output an
 #else
     char** environment = ::environ;
 #endif
-    sigset_t none, pipe_signal;
-    sigemptyset(&none);
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    if ((e = posix_spawn_file_actions_adddup2(&actions, in.fd(), 0)) == 0 &&
-        (e = posix_spawn_file_actions_adddup2(&actions, out.fd(), 1)) == 0 &&
-        (e = posix_spawn_file_actions_adddup2(&actions, err.fd(), 2)) == 0 &&
-        (e = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-        (e = posix_spawnattr_setsigdefault(&attributes, &pipe_signal)) == 0 &&
-        (e = posix_spawnattr_setpgroup(&attributes, 0)) == 0 &&
-        (e = posix_spawnattr_setflags(&attributes,
-             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP)) == 0)
-      e = ::posix_spawnp(&pid_, args[0], &actions, &attributes, args.data(), environment);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t group;  // its own, so that a terminal's Ctrl-C is ours to handle
+    if ((e = posix_spawn_file_actions_init(&actions)) != 0) return e;
+    if ((e = posix_spawnattr_init(&group)) == 0) {
+      if ((e = posix_spawn_file_actions_adddup2(&actions, in.fd(), 0)) == 0 &&
+          (e = posix_spawn_file_actions_adddup2(&actions, out.fd(), 1)) == 0 &&
+          (e = posix_spawn_file_actions_adddup2(&actions, err.fd(), 2)) == 0 &&
+          (e = posix_spawnattr_setflags(&group, POSIX_SPAWN_SETPGROUP)) == 0)
+        e = ::posix_spawnp(&pid_, args[0], &actions, &group, args.data(), environment);
+      posix_spawnattr_destroy(&group);
+    }
     posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
     if (e != 0) pid_ = -1;
     input_ = input;
     return e;
   }
-  // bytes read, 0: the end, -1: nothing within ms
-  long read(char* to, std::size_t n, int ms) {
+  long read(char* to, std::size_t n, int ms) {  // bytes, 0: the end, -1: nothing within ms
     for (;;) {
       pollfd fds[3] = {{out_.fd(), POLLIN, 0}, {err_.fd(), POLLIN, 0}, {in_.fd(), POLLOUT, 0}};
       const int ready = ::poll(fds, 3, ms);
@@ -1509,19 +1459,14 @@ class process {  // a program run without a shell; its standard input, output an
       if (got >= 0 || errno != EINTR) return (std::max)(got, 0L);
     }
   }
-  // the exit code, or -1: killed, or somebody else has waited for it
-  int finish(bool kill) {
+  int finish(bool kill) {  // the exit code, or -1: killed, or somebody else has waited for it
     if (pid_ <= 0) return -1;
     if (kill) ::kill(pid_, SIGKILL);
-    else
-      while (err_.fd() >= 0) drain();
-    in_.close(), out_.close();
+    while (!kill && err_.fd() >= 0) drain();
     int state = 0;
-    pid_t got = 0;
-    do got = ::waitpid(pid_, &state, 0);
-    while (got < 0 && errno == EINTR);
-    const bool exited = got == pid_ && WIFEXITED(state);
-    pid_ = -1;
+    pid_t got = -1;
+    do { got = ::waitpid(pid_, &state, 0); } while (got < 0 && errno == EINTR);
+    const bool exited = got == std::exchange(pid_, -1) && WIFEXITED(state);
     return exited ? WEXITSTATUS(state) : -1;
   }
   const std::string& errors() const { return errors_; }
@@ -1534,14 +1479,13 @@ class process {  // a program run without a shell; its standard input, output an
 #else
     if (::pipe2(ends, O_CLOEXEC) != 0) return errno;
 #endif
-    file low[2];
-    low[0].reset(ends[0]), low[1].reset(ends[1]);
-    for (file* end : {&low[0], &low[1]}) {  // above 2, so that dup2 to 0, 1, 2 meets none of ours
+    reading.reset(ends[0]);
+    writing.reset(ends[1]);
+    for (file* end : {&reading, &writing}) {  // above 2, so that dup2 to 0, 1, 2 meets none of ours
       const int fd = ::fcntl(end->fd(), F_DUPFD_CLOEXEC, 3);
       if (fd < 0) return errno;
       end->reset(fd);
     }
-    reading = std::move(low[0]), writing = std::move(low[1]);
     return 0;
   }
   void feed() {
@@ -1562,96 +1506,99 @@ class process {  // a program run without a shell; its standard input, output an
 
 #endif  // POSIX
 
-// ---- the same on every system, over the above
+// ---- the same on every system
 
-// calls a function that was found at run time
-template <class R, class... A> inline R call(void* f, A... a) {
+template <class R, class... A> inline R call(void* f, A... a) {  // a function found at run time
   return reinterpret_cast<R (*)(A...)>(f)(a...);
 }
-
-inline std::initializer_list<const char*> libcurl_names() {
-#if defined(_WIN32)
-  static constexpr std::initializer_list<const char*> names = {
-      "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
-#elif defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
-  static constexpr std::initializer_list<const char*> names = {
-      "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
-#else
-  static constexpr std::initializer_list<const char*> names = {
-      "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
-#endif
-  return names;
+struct info {
+  bool exists = false, regular = false, directory = false;
+  std::uint64_t size = 0;
+  int problem = 0;  // when it could not even be told whether it exists
+};
+inline info look(const fs::path& p, bool follow = true) {  // a regular file costs one system call
+  std::error_code e;
+  info i;
+  if (!follow && fs::is_symlink(fs::symlink_status(p, e))) return i;
+  const std::uint64_t size = fs::file_size(p, e);
+  i.exists = i.regular = !e;
+  if (i.regular) i.size = size;
+  if (i.regular) return i;
+  const fs::file_status s = fs::status(p, e);
+  i.exists = fs::exists(s);
+  i.directory = fs::is_directory(s);
+  if (!i.exists && s.type() != fs::file_type::not_found) i.problem = value(e);
+  return i;
 }
-
+inline bool older_than_a_day(const fs::path& p) {
+  std::error_code e;
+  const fs::file_time_type t = fs::last_write_time(p, e);
+  return !e && fs::file_time_type::clock::now() - t > std::chrono::hours(24);
+}
+inline int unlink(const fs::path& p) {  // what is not there is no failure
+  std::error_code e;
+  fs::remove(p, e);
+  return value(e);
+}
 inline int read_some(file& f, char* to, std::size_t n, std::size_t& got) {
-  for (;;) {
-    const long k = read_once(f.fd(), to, n);
-    if (k < 0 && errno == EINTR) continue;
-    got = k > 0 ? static_cast<std::size_t>(k) : 0;
-    return k < 0 ? errno : 0;
-  }
+  long k = -1;
+  do { k = read_once(f.fd(), to, n); } while (k < 0 && errno == EINTR);
+  got = k > 0 ? static_cast<std::size_t>(k) : 0;
+  return k < 0 ? errno : 0;
 }
 inline int write_all(file& f, const char* from, std::size_t n) {
   while (n > 0) {
     const long k = write_once(f.fd(), from, n);
     if (k < 0 && errno == EINTR) continue;
     if (k <= 0) return k < 0 ? errno : EIO;
-    from += k, n -= static_cast<std::size_t>(k);
+    from += k;
+    n -= static_cast<std::size_t>(k);
   }
   return 0;
 }
 inline int read_text(const fs::path& p, std::string& out) {  // at most 64 KiB
   file f;
-  if (const int e = open(p, mode::read, f)) return e;
-  out.clear();
   char text[4096];
+  if (int e = open(p, mode::read, f)) return e;
+  out.clear();
   for (std::size_t got = 1; got > 0 && out.size() < 65536; out.append(text, got))
-    if (const int e = read_some(f, text, sizeof text, got)) return e;
+    if (int e = read_some(f, text, sizeof text, got)) return e;
   return 0;
 }
 inline std::string date() {
-  const std::time_t now = std::time(nullptr);
   std::tm t{};
   char text[32] = "";
-#if defined(_WIN32)
-  const bool known = ::gmtime_s(&t, &now) == 0;
-#else
-  const bool known = ::gmtime_r(&now, &t) != nullptr;
-#endif
-  return known && std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t) ? text : "-";
+  return utc(std::time(nullptr), t) && std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t)
+      ? text
+      : "-";
 }
 inline std::string unique() {  // 16 hex digits, different in every process and call
   static std::atomic<std::uint64_t> count{0};
   auto n = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
-  n ^= static_cast<std::uint64_t>(process_id()) << 40 ^ (count.fetch_add(1) + 1) << 20;
+  n ^= process_id() << 40 ^ (count.fetch_add(1) + 1) << 20;
   for (int i = 0; i < 3; ++i) n = (n ^ n >> 29) * 0xbf58476d1ce4e5b9U;  // splitmix64
   return text::hex(n ^ n >> 32, 16);
 }
-// makes what is missing of p, and makes each new level last
-inline int make_directories(const fs::path& p) {
+inline int make_directories(const fs::path& p) {  // what is missing, each new level made to last
   const info there = look(p);
   if (there.directory) return 0;
-  if (there.exists) return ENOTDIR;
-  if (there.problem) return there.problem;
+  if (there.exists || there.problem) return there.exists ? ENOTDIR : there.problem;
   const fs::path parent = p.parent_path();
   if (!parent.empty() && parent != p)
-    if (const int e = make_directories(parent)) return e;
+    if (int e = make_directories(parent)) return e;
   std::error_code e;
   fs::create_directory(p, e);
-  if (e && !look(p).directory) return value(e);
-  return sync_directory(parent);
+  return e && !look(p).directory ? value(e) : sync_directory(parent);
 }
 inline std::vector<std::string> list(const fs::path& directory, const std::string& prefix) {
   std::vector<std::string> names;
   std::error_code e;
-  for (fs::directory_iterator i(directory, e), end; !e && i != end; i.increment(e)) {
-    std::string name = shown(i->path().filename());
-    if (text::starts(name, prefix)) names.push_back(std::move(name));
-  }
+  for (fs::directory_iterator i(directory, e), end; !e && i != end; i.increment(e))
+    if (text::starts(shown(i->path().filename()), prefix))
+      names.push_back(shown(i->path().filename()));
   return names;
 }
-// absolute, and ~ is the home directory; empty: there is no home directory
-inline fs::path resolved(const fs::path& p) {
+inline fs::path resolved(const fs::path& p) {  // absolute, ~ is the home; empty: there is no home
   fs::path r = p;
   const std::string s = shown(p);
   if (s == "~" || text::starts(s, "~/")) {
@@ -1671,39 +1618,32 @@ inline fs::path resolved(const fs::path& p) {
 
 namespace hash {
 
-struct engine {  // functions of libcrypto, CommonCrypto or BCrypt, in the order of use; loaded at
-                 // the first digest
+struct engine {  // functions of libcrypto, CommonCrypto or BCrypt, in the order of use
   enum { none, libcrypto, common_crypto, bcrypt } which = none;
   void* f[6] = {};
 };
-inline const engine& system_engine() {
+inline const engine& system_engine() {  // loaded at the first digest, never unloaded
   static const engine found = [] {
-    static constexpr struct {
-      const char *library, *names[6];
-    } known[] = {{"libcrypto.so.3",
-                     {"EVP_MD_CTX_new", "EVP_sha256", "EVP_DigestInit_ex", "EVP_DigestUpdate",
-                         "EVP_DigestFinal_ex", "EVP_MD_CTX_free"}},
-        {"libcrypto.so.1.1",
-            {"EVP_MD_CTX_new", "EVP_sha256", "EVP_DigestInit_ex", "EVP_DigestUpdate",
-                "EVP_DigestFinal_ex", "EVP_MD_CTX_free"}},
-        {"",
-            {"CC_SHA256_Init", "CC_SHA256_Update",
-                "CC_SHA256_Final"}},  // in libSystem, which is always loaded
-        {"bcrypt.dll",
-            {"BCryptOpenAlgorithmProvider", "BCryptCreateHash", "BCryptHashData",
-                "BCryptFinishHash", "BCryptDestroyHash"}}};
-    engine e;
-    for (const auto& k : known) {
-      void* library = *k.library ? os::load(k.library) : nullptr;
-      bool all = library || !*k.library;
-      for (std::size_t i = 0; i < 6 && all && k.names[i]; ++i)
-        all = (e.f[i] = os::symbol(library, k.names[i])) != nullptr;
-      if (!all || (k.library[0] == 'b' && sizeof(void*) < 8))
-        continue;  // 32-bit Windows calls it otherwise
-      e.which = k.library[0] == 'l' ? engine::libcrypto
-          : *k.library              ? engine::bcrypt
-                                    : engine::common_crypto;
-      return e;
+    static constexpr const char* names[3][6] = {
+        {"EVP_MD_CTX_new", "EVP_sha256", "EVP_DigestInit_ex", "EVP_DigestUpdate",
+            "EVP_DigestFinal_ex", "EVP_MD_CTX_free"},
+        {"CC_SHA256_Init", "CC_SHA256_Update", "CC_SHA256_Final"},
+        {"BCryptOpenAlgorithmProvider", "BCryptCreateHash", "BCryptHashData", "BCryptFinishHash",
+            "BCryptDestroyHash"}};
+    // "": in the process; 32-bit Windows calls its libraries otherwise
+    for (const char* library :
+        {"libcrypto.so.3", "libcrypto.so.1.1", "", sizeof(void*) == 8 ? "bcrypt.dll" : nullptr}) {
+      engine e;
+      e.which = !library || !*library ? engine::common_crypto
+          : *library == 'l'           ? engine::libcrypto
+                                      : engine::bcrypt;
+      void* from = library && *library ? os::load(library) : nullptr;
+      bool all = library && (from || !*library);
+      for (std::size_t i = 0; i < 6 && all && names[e.which - 1][i]; ++i) {
+        e.f[i] = os::symbol(from, names[e.which - 1][i]);
+        all = e.f[i] != nullptr;
+      }
+      if (all) return e;
     }
     return engine();
   }();
@@ -1713,48 +1653,41 @@ inline const engine& system_engine() {
 class sha256 {  // FIPS 180-4
  public:
   explicit sha256(bool system = true) : e_(system ? system_engine() : engine()) {
+    void* null = nullptr;
+    bool good = true;
     if (e_.which == engine::libcrypto) {
       context_ = os::call<void*>(e_.f[0]);
-      if (!context_ ||
-          os::call<int>(
-              e_.f[2], context_, os::call<const void*>(e_.f[1]), static_cast<void*>(nullptr)) != 1)
-        drop();
+      good =
+          context_ && os::call<int>(e_.f[2], context_, os::call<const void*>(e_.f[1]), null) == 1;
     } else if (e_.which == engine::bcrypt) {
-      void* algorithm = nullptr;  // of the process; BCrypt keeps it
-      if (os::call<long>(
-              e_.f[0], &algorithm, L"SHA256", static_cast<const wchar_t*>(nullptr), 0UL) != 0 ||
-          os::call<long>(e_.f[1], algorithm, &context_, static_cast<void*>(nullptr), 0UL,
-              static_cast<void*>(nullptr), 0UL, 0UL) != 0)
-        drop();
+      void* algorithm = nullptr;  // the process keeps it
+      good = os::call<long>(e_.f[0], &algorithm, L"SHA256", null, 0UL) == 0 &&
+          os::call<long>(e_.f[1], algorithm, &context_, null, 0UL, null, 0UL, 0UL) == 0;
     } else if (e_.which == engine::common_crypto) {
-      os::call<int>(e_.f[0], static_cast<void*>(block_));
+      os::call<int>(e_.f[0], &block_[0]);
     }
+    if (!good) drop();
   }
   sha256(const sha256&) = delete;
   sha256& operator=(const sha256&) = delete;
   ~sha256() { drop(); }
 
   void update(const char* data, std::size_t n) {
-    if (e_.which == engine::libcrypto)
-      failed_ = os::call<int>(e_.f[3], context_, data, n) != 1 || failed_;
+    const auto n32 = static_cast<unsigned>(n);  // our blocks are small
+    if (e_.which == engine::libcrypto) failed_ |= os::call<int>(e_.f[3], context_, data, n) != 1;
     else if (e_.which == engine::bcrypt)
-      failed_ = os::call<long>(e_.f[2], context_, data, static_cast<unsigned long>(n), 0UL) != 0 ||
-          failed_;
-    else if (e_.which == engine::common_crypto)
-      os::call<int>(e_.f[1], static_cast<void*>(block_), data, static_cast<unsigned>(n));
+      failed_ |= os::call<long>(e_.f[2], context_, data, n32, 0U) != 0;
+    else if (e_.which == engine::common_crypto) os::call<int>(e_.f[1], &block_[0], data, n32);
     else add(reinterpret_cast<const unsigned char*>(data), n);
   }
   std::string hex() {  // ends it; empty: the system's library failed
     unsigned char out[32] = {};
+    void* null = nullptr;
     if (e_.which == engine::libcrypto)
-      failed_ = os::call<int>(
-                    e_.f[4], context_, static_cast<void*>(out), static_cast<void*>(nullptr)) != 1 ||
-          failed_;
+      failed_ |= os::call<int>(e_.f[4], context_, &out[0], null) != 1;
     else if (e_.which == engine::bcrypt)
-      failed_ =
-          os::call<long>(e_.f[3], context_, static_cast<void*>(out), 32UL, 0UL) != 0 || failed_;
-    else if (e_.which == engine::common_crypto)
-      os::call<int>(e_.f[2], static_cast<void*>(out), static_cast<void*>(block_));
+      failed_ |= os::call<long>(e_.f[3], context_, &out[0], 32U, 0U) != 0;
+    else if (e_.which == engine::common_crypto) os::call<int>(e_.f[2], &out[0], &block_[0]);
     else finish(out);
     std::string s;
     for (unsigned char byte : out) s += text::hex(byte, 2);
@@ -1804,7 +1737,8 @@ class sha256 {  // FIPS 180-4
       const std::uint32_t u =
           (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
       std::memmove(v + 1, v, 7 * sizeof v[0]);
-      v[4] += t, v[0] = t + u;
+      v[4] += t;
+      v[0] = t + u;
     }
     for (std::size_t i = 0; i < 8; ++i) state_[i] += v[i];
   }
@@ -1832,15 +1766,14 @@ class sha256 {  // FIPS 180-4
 }  // namespace hash
 
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
-// Invariant: nothing gets its final name but by publish(), and publish() is reached only through a
-// good seal().
+// Nothing gets its final name but by publish(), and publish() follows only a good seal().
 
 namespace stage {
 
 enum : std::size_t { block_size = 1 << 20, head_size = 16384, zip_tail = 65557 };
 enum : std::uint64_t { config_limit = 16 << 20 };
 
-struct demand {  // what bytes must be, to get a final name
+struct demand {  // what bytes must be to get a final name
   text::kind kind = text::kind::binary;
   std::string sha256{};              // empty: not known; then the content is looked at instead
   const char* bound_by = "the pin";  // who says so
@@ -1853,8 +1786,9 @@ class pace {  // the least progress that is still progress: 64 KiB in a window o
   explicit pace(unsigned seconds) : seconds_(seconds) {}
   bool stalled(std::uint64_t done) {
     const auto now = std::chrono::steady_clock::now();
-    if (done - base_ < 65536 && done >= base_) return now - since_ > std::chrono::seconds(seconds_);
-    base_ = done, since_ = now;
+    if (done >= base_ && done - base_ < 65536) return now - since_ > std::chrono::seconds(seconds_);
+    base_ = done;
+    since_ = now;
     return false;
   }
 
@@ -1867,179 +1801,167 @@ class pace {  // the least progress that is still progress: 64 KiB in a window o
 class partial {
  public:
   partial() = default;
-  partial(partial&&) = default;
-  partial& operator=(partial&&) = delete;
+  partial(const partial&) = delete;
+  partial& operator=(const partial&) = delete;
   ~partial() { drop(); }
 
-  // a private file beside the final one, after a record that says whose it is
-  status begin(const os::fs::path& final_path) {
+  status begin(const os::fs::path& final_path) {  // a private file, after a record of whose it is
     drop();
     final_ = final_path;
-    const std::string base = "." + os::shown(final_.filename()) + "." + os::unique();
-    record_ = final_.parent_path() / (base + ".record");
-    os::file record;
+    base_ = final_.parent_path() / ("." + os::shown(final_.filename()) + "." + os::unique());
     const std::string who = os::owner() + "\n";
-    if (int e = os::open(record_, os::mode::create, record))
-      return record_.clear(), lost("create", e);
-    if (int e = os::write_all(record, who.data(), who.size())) return lost("write", e);
-    if (int e = record.close()) return lost("write", e);
-    part_ = final_.parent_path() / (base + ".part");
-    if (int e = os::open(part_, os::mode::create, file_)) return part_.clear(), lost("create", e);
-    buffer_ = std::make_unique<std::string>();
+    os::file record;
+    VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record)));
+    recorded_ = true;
+    VQCACHE_NEED_(lost("write", os::write_all(record, who.data(), who.size())));
+    VQCACHE_NEED_(lost("write", record.close()));
+    VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file_)));
+    begun_ = true;
     sha_ = std::make_unique<hash::sha256>();
     return {};
   }
   status write(const char* data, std::size_t n, text::kind kind) {
-    if (head_.size() < head_size) head_.append(data, (std::min)(n, head_size - head_.size()));
+    head_.append(data, (std::min)(n, head_size - head_.size()));
     size_ += n;
-    if (kind == text::kind::text) {
-      has_nul_ = has_nul_ || std::memchr(data, 0, n);
-      if (size_ > config_limit)
-        return fail(errc::not_the_file, "it has over 16 MiB, which no config has");
-    }
-    buffer_->append(data, n);
-    return buffer_->size() < block_size ? status() : flush();
+    has_nul_ = has_nul_ || (kind == text::kind::text && std::memchr(data, 0, n));
+    if (kind == text::kind::text && size_ > config_limit)
+      return fail(
+          errc::not_the_file, "it has over 16 MiB, which no config has; are the URLs swapped?");
+    buffer_.append(data, n);
+    return buffer_.size() < block_size ? status() : flush();
   }
-  // everything that can be known about the bytes is checked here; then they are forced to the disk
+  // all that can be known about the bytes is checked here; then they are forced to the disk
   status seal(const demand& d) {
-    if (status s = flush(); !s.ok()) return s;
+    VQCACHE_NEED_(flush());
     digest_ = sha_->hex();
     if (digest_.empty()) return fail(errc::io, "the system's SHA-256 failed");
-    const bool right = !d.sha256.empty() && digest_ == d.sha256;
-    if (!right) {
-      const std::string what = text::not_the_file(d.kind, head_, d.type);
-      if (!what.empty()) return fail(errc::not_the_file, "it is " + what);
-      if (has_nul_) return fail(errc::not_the_file, "it has NUL bytes, which no config has");
-      if (d.size != 0 && size_ != d.size)
-        return fail(size_ < d.size ? errc::truncated : errc::not_the_file,
-            "it has " + std::to_string(size_) + " bytes instead of " + std::to_string(d.size));
-      if (text::starts(head_, "PK\x03\x04") && d.kind == text::kind::binary) {
-        std::string tail((std::min)(size_, std::uint64_t{zip_tail}), '\0');
-        std::size_t have = 0, got = 1;
-        int e = os::seek(file_, size_ - tail.size());
-        while (e == 0 && have < tail.size() && got > 0)
-          e = os::read_some(file_, &tail[have], tail.size() - have, got), have += got;
-        if (e) return lost("read", e);
-        if (have < tail.size() || !text::zip_has_end(tail))
-          return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
-      }
-      if (!d.sha256.empty())
-        return fail(errc::hash_mismatch,
-            "its SHA-256 is " + digest_ + ", but " + d.bound_by + " says " + d.sha256);
-    }
-    if (int e = os::sync(file_)) return lost("sync", e);
-    if (int e = file_.close()) return lost("close", e);
-    return {};
+    if (d.sha256 != digest_) VQCACHE_NEED_(inspect(d));
+    VQCACHE_NEED_(lost("sync", os::sync(file_)));
+    return lost("close", file_.close());
   }
-  // the final name, from one moment to the next; the directory is synced by the caller
-  status publish() {
-    if (int e = os::rename(part_, final_)) return lost("rename to", e);
-    part_.clear();
-    (void)os::unlink(record_);
-    record_.clear();
+  status publish() {  // the final name, at one moment; the directory is synced by the caller
+    VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
+    begun_ = false;
+    drop();
     return {};
   }
   void drop() {
     (void)file_.close();
-    if (!part_.empty()) (void)os::unlink(part_);
-    if (!record_.empty()) (void)os::unlink(record_);
-    part_.clear(), record_.clear(), head_.clear(), digest_.clear();
-    size_ = 0, has_nul_ = false;
+    if (begun_) (void)os::unlink(named(".part"));
+    if (recorded_) (void)os::unlink(named(".record"));
+    begun_ = recorded_ = has_nul_ = false;
+    size_ = 0;
+    for (std::string* s : {&buffer_, &head_, &digest_}) s->clear();
   }
-  bool begun() const { return !part_.empty(); }
+  bool begun() const { return begun_; }
   const std::string& sha256() const { return digest_; }
   std::uint64_t size() const { return size_; }
   const os::fs::path& final_path() const { return final_; }
 
  private:
+  status inspect(const demand& d) {  // bytes that no digest vouches for
+    const std::string what = text::not_the_file(d.kind, head_, d.type);
+    if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
+    if (has_nul_) return fail(errc::not_the_file, "it has NUL bytes, which no config has");
+    if (d.size != 0 && size_ != d.size)
+      return fail(size_ < d.size ? errc::truncated : errc::not_the_file, "it has ", size_,
+          " bytes instead of ", d.size);
+    if (text::starts(head_, "PK\x03\x04")) {
+      std::string tail((std::min)(size_, std::uint64_t{zip_tail}), '\0');
+      std::size_t have = 0, got = 1;
+      int e = os::seek_to(file_.fd(), size_ - tail.size()) ? 0 : errno;
+      for (; e == 0 && have < tail.size() && got > 0; have += got)
+        e = os::read_some(file_, &tail[have], tail.size() - have, got);
+      VQCACHE_NEED_(lost("read", e));
+      if (have < tail.size() || !text::zip_has_end(tail))
+        return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
+    }
+    return d.sha256.empty() ? status()
+                            : fail(errc::hash_mismatch, "its SHA-256 is ", digest_, ", but ",
+                                  d.bound_by, " says ", d.sha256);
+  }
   status flush() {
-    sha_->update(buffer_->data(), buffer_->size());
-    const int e = os::write_all(file_, buffer_->data(), buffer_->size());
-    buffer_->clear();
-    return e ? lost("write", e) : status();
+    sha_->update(buffer_.data(), buffer_.size());
+    const int e = os::write_all(file_, buffer_.data(), buffer_.size());
+    buffer_.clear();
+    return lost("write", e);
   }
-  status lost(const char* what, int e) const {
-    return error::from_system(std::string("cannot ") + what, os::shown(final_), e);
-  }
-  os::fs::path final_, part_, record_;
+  os::fs::path named(const char* suffix) const { return os::fs::path(base_) += suffix; }
+  status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
+
+  os::fs::path final_, base_;
   os::file file_;
-  std::unique_ptr<std::string> buffer_;
   std::unique_ptr<hash::sha256> sha_;
-  std::string head_, digest_;
+  std::string buffer_, head_, digest_;
   std::uint64_t size_ = 0;
-  bool has_nul_ = false;
+  bool begun_ = false, recorded_ = false, has_nul_ = false;
 };
 
-// Fills a partial from a finished file. at_source: the reading failed, not the writing.
+// fills a partial from a finished file; at_source: the reading failed, not the writing
 inline status copy(const os::fs::path& from, os::mode how, partial& to, text::kind kind,
     caller& who, phase what, bool& at_source) {
   os::file in;
-  at_source = true;
-  const std::string name = os::shown(to.final_path().filename());
-  const os::info i = os::look(from, how == os::mode::read_link);
-  if (!i.regular)
-    return fail(errc::io,
-        text::quoted(os::shown(from)) + (i.exists ? " is not a regular file" : " is not there"));
-  if (int e = os::open(from, how, in)) return error::from_system("cannot open", os::shown(from), e);
   std::string block(block_size, '\0');
   pace speed(who.opts().stall_seconds);
+  const std::string name = os::shown(to.final_path().filename());
+  const os::info i = os::look(from, how == os::mode::link);
   std::uint64_t done = 0;
-  auto at = caller::at::first;
-  for (std::size_t got = 1; got > 0; at = caller::at::middle) {
-    if (!who.step(what, name, done, i.size, at)) return who.stop();
-    if (int e = os::read_some(in, &block[0], block.size(), got))
-      return error::from_system("cannot read", os::shown(from), e);
+  at_source = true;
+  if (!i.regular)
+    return fail(errc::io, from, i.exists ? " is not a regular file" : " is not there");
+  VQCACHE_NEED_(error::system(os::open(from, how, in), "open", from));
+  for (std::size_t got = 1; got > 0; done += got) {
+    at_source = true;
+    if (!who.step(what, name, done, i.size, done == 0 ? caller::at::first : caller::at::middle))
+      return who.stop();
+    VQCACHE_NEED_(error::system(os::read_some(in, &block[0], block.size(), got), "read", from));
     at_source = false;
-    if (status s = to.write(block.data(), got, kind); !s.ok()) return s;
-    at_source = true, done += got;
-    if (got > 0 && speed.stalled(done))
-      return fail(errc::timed_out,
-          "copying " + text::quoted(os::shown(from)) + " gained under 64 KiB in " +
-              std::to_string(who.opts().stall_seconds) + " s");
+    VQCACHE_NEED_(to.write(block.data(), got, kind));
+    if (got > 0 && speed.stalled(done + got))
+      return fail(errc::timed_out, "copying ", from, " gained under 64 KiB in ",
+          who.opts().stall_seconds, " s");
   }
-  at_source = false;
   return who.step(what, name, done, i.size, caller::at::last) ? status() : who.stop();
 }
 
 // a small file: written, synced and published, or an error
 inline status put(const os::fs::path& at, const std::string& content) {
   partial p;
-  demand d;
-  if (status s = p.begin(at); !s.ok()) return s;
-  if (status s = p.write(content.data(), content.size(), d.kind); !s.ok()) return s;
-  if (status s = p.seal(d); !s.ok()) return s;
-  if (status s = p.publish(); !s.ok()) return s;
-  if (int e = os::sync_directory(at.parent_path()))
-    return error::from_system("cannot sync", os::shown(at.parent_path()), e);
-  return {};
+  VQCACHE_NEED_(p.begin(at));
+  VQCACHE_NEED_(p.write(content.data(), content.size(), text::kind::binary));
+  VQCACHE_NEED_(p.seal(demand()));
+  VQCACHE_NEED_(p.publish());
+  return error::system(os::sync_directory(at.parent_path()), "sync", at.parent_path());
 }
 
-// Removes what a killed process left of one final name. Only what is provably nobody's goes: the
-// owner in the record is gone, or nobody knows the owner (another host's, a lost record) and a day
-// has passed.
+// Removes what a killed process left of one final name. Only what is provably nobody's goes: its
+// owner is gone, or it cannot be told (another host's, a lost record) and a day has passed.
 inline void sweep(const os::fs::path& directory, const std::string& file, caller& who) {
   const std::string prefix = "." + file + ".";
   for (const std::string& name : os::list(directory, prefix)) {
-    const bool record = text::ends(name, ".record"), part = text::ends(name, ".part");
-    const std::string base = name.substr(0, name.rfind('.'));
-    if ((!record && !part) || base.size() != prefix.size() + 16) continue;
+    const bool part = text::ends(name, ".part");
+    const os::fs::path path = directory / name, base = path.parent_path() / path.stem();
+    const os::fs::path other = os::fs::path(base) += part ? ".record" : ".part";
+    if (!(part || text::ends(name, ".record")) ||
+        os::shown(base.filename()).size() != prefix.size() + 16)
+      continue;
     std::string owner;
-    const bool known = os::read_text(directory / (base + ".record"), owner) == 0 && !owner.empty();
-    const os::info i = os::look(directory / name, false);
-    const bool gone = known && os::owner_gone(std::string(text::trim(owner)));
-    if (!gone && !os::older_than_a_day(directory / name)) continue;
-    if (part && os::unlink(directory / name) == 0 && i.size > 0)
-      who.say("Removed a partial of " + file + " (" + std::to_string(i.size) +
-          " bytes) that a process left when it ended.");
-    if (record && !os::look(directory / (base + ".part"), false).exists)
-      (void)os::unlink(directory / name);
-    else if (part) (void)os::unlink(directory / (base + ".record"));
+    const bool known = os::read_text(os::fs::path(base) += ".record", owner) == 0 && !owner.empty();
+    const std::uint64_t size = os::look(path, false).size;
+    if (!(known && os::owner_gone(std::string(text::trim(owner)))) && !os::older_than_a_day(path))
+      continue;
+    if (!part && os::look(other, false).exists) continue;  // goes with its partial
+    if (os::unlink(path) != 0 || !part) continue;
+    (void)os::unlink(other);
+    if (size > 0)
+      who.say(
+          "Removed a partial of ", file, " (", size, " bytes) that a process left when it ended.");
   }
 }
 
 }  // namespace stage
 
-// ==== >>curl ==== talks to libcurl (loaded at run time) or to the curl program: one request, one
+// ==== >>curl ==== talks to libcurl, loaded at run time, or to the program curl: one request, one
 // answer ==== A pump follows nothing, retries nothing and judges nothing but the form of the
 // answer.
 
@@ -2048,37 +1970,41 @@ namespace curl {
 struct exchange {
   std::string url;
   std::vector<std::string> headers;
-  unsigned connect_seconds = 20;
+  unsigned connect_seconds;
   std::function<bool(int, const std::vector<text::header>&)> on_head;  // each gives false to stop
   std::function<bool(const char*, std::size_t)> on_body;
   std::function<bool()> on_wait;  // about ten times a second
 };
 
-// Header lines as they arrive. Interim answers (1xx) are skipped; everything is bounded, since a
-// server may send for ever: 256 KiB in all (curl before 8.4 has no limit of its own,
-// CVE-2023-38039).
+// Header lines as they arrive. Interim answers (1xx) are skipped, and all is bounded to 256 KiB: a
+// server may send for ever, and curl before 8.4 has no limit (CVE-2023-38039).
 class head {
  public:
-  bool ended() const { return ended_; }
+  bool ended() const { return code_ >= 200 && ended_; }
   int code() const { return code_; }
   const std::vector<text::header>& headers() const { return headers_; }
   bool line(std::string_view s) {  // false: this is no HTTP
-    if ((bytes_ += s.size()) > 256 * 1024) return false;
+    bytes_ += s.size();
+    if (bytes_ > 256 * 1024) return false;
     s = text::trim(s);
     text::header h;
-    if (s.empty()) {
-      if (code_ == 0) return false;
-      ended_ = code_ >= 200;
-      if (!ended_) code_ = 0, headers_.clear();
-      return true;
-    }
-    if (code_ != 0) return text::parse_header(s, h) && (headers_.push_back(std::move(h)), true);
     std::uint64_t n = 0;
-    if (!text::starts(s, "HTTP/")) return false;
-    text::take(s, ' ');
-    if (!text::to_number(s.substr(0, 3), n) || n < 100 || n > 599 || (s.size() > 3 && s[3] != ' '))
-      return false;
-    code_ = static_cast<int>(n);
+    if (code_ == 0) {
+      if (!text::starts(s, "HTTP/")) return false;
+      text::take(s, ' ');
+      if (!text::to_number(s.substr(0, 3), n) || n < 100 || n > 599 ||
+          (s.size() > 3 && s[3] != ' '))
+        return false;
+      code_ = static_cast<int>(n);
+    } else if (!s.empty()) {
+      if (!text::parse_header(s, h)) return false;
+      headers_.push_back(std::move(h));
+    } else if (code_ < 200) {
+      code_ = 0;
+      headers_.clear();
+    } else {
+      ended_ = true;
+    }
     return true;
   }
 
@@ -2091,48 +2017,26 @@ class head {
 
 // of libcurl and the program alike (libcurl-errors(3)); why: curl's own words
 inline status judge(int code, const std::string& why) {
-  const std::string words = why.empty() ? "curl error " + std::to_string(code) : why;
-  switch (code) {
-    case 0: return {};
-    case 18:
-      return fail(errc::truncated, "the connection ended before the file did (" + words + ")");
-    case 28: return fail(errc::timed_out, "no connection in time (" + words + ")");
-    case 35:
-    case 51:
-    case 53:
-    case 54:
-    case 58:
-    case 59:
-    case 60:
-    case 64:
-    case 66:
-    case 77:
-    case 80:
-    case 82:
-    case 83:
-    case 90:
-    case 91:
-      return fail(errc::tls,
-          "no trustworthy TLS connection (" + words +
-              "); check the clock, and SSL_CERT_FILE or "
-              "CURL_CA_BUNDLE if a private authority signs");
-    case 1:
-    case 8:
-    case 43:
-    case 52: return fail(errc::http_status, "the answer is not proper HTTP (" + words + ")");
-    default: return fail(errc::connection, "the connection failed (" + words + ")");
-  }
+  const std::string words = why.empty() ? error::join("curl error ", code) : why;
+  const auto one_of = [code](std::initializer_list<int> list) {
+    return std::find(list.begin(), list.end(), code) != list.end();
+  };
+  if (code == 0) return {};
+  if (code == 18)
+    return fail(errc::truncated, "the connection ended before the file did (", words, ")");
+  if (code == 28) return fail(errc::timed_out, "no connection in time (", words, ")");
+  if (one_of({1, 8, 43, 52}))
+    return fail(errc::http_status, "the answer is not proper HTTP (", words, ")");
+  if (one_of({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91}))
+    return fail(errc::tls, "no trustworthy TLS connection (", words,
+        "); check the clock, and SSL_CERT_FILE or "
+        "CURL_CA_BUNDLE if a private authority signs");
+  return fail(errc::connection, "the connection failed (", words, ")");
 }
 inline status not_http() {
   return fail(errc::http_status, "the answer is not proper HTTP, or its header is endless");
 }
-
-inline std::string agent() { return "vqcache/0.1.0"; }
-inline std::string authorities() {  // the file of trusted certificates, as the curl program finds
-                                    // it
-  const std::string bundle = os::env("CURL_CA_BUNDLE");
-  return bundle.empty() ? os::env("SSL_CERT_FILE") : bundle;
-}
+inline const char* agent() { return "vqcache/0.1.0"; }
 
 // The functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16.
 enum function {
@@ -2164,17 +2068,18 @@ struct message {  // CURLMsg
     int result;
   } data;
 };
-
 inline const library& libcurl() {  // loaded at the first request that needs it, never unloaded
   static const library found = [] {
     library l;
 #if VQCACHE_USE_LIBCURL
 #define VQCACHE_CURL_(name) l.f[name] = reinterpret_cast<void*>(&::curl_##name)
-    VQCACHE_CURL_(global_init), VQCACHE_CURL_(easy_init), VQCACHE_CURL_(easy_setopt);
-    VQCACHE_CURL_(easy_cleanup), VQCACHE_CURL_(easy_strerror), VQCACHE_CURL_(slist_append);
-    VQCACHE_CURL_(slist_free_all), VQCACHE_CURL_(multi_init), VQCACHE_CURL_(multi_add_handle);
-    VQCACHE_CURL_(multi_remove_handle), VQCACHE_CURL_(multi_perform), VQCACHE_CURL_(multi_wait);
-    VQCACHE_CURL_(multi_info_read), VQCACHE_CURL_(multi_cleanup);
+    // clang-format off
+    VQCACHE_CURL_(global_init); VQCACHE_CURL_(easy_init); VQCACHE_CURL_(easy_setopt);
+    VQCACHE_CURL_(easy_cleanup); VQCACHE_CURL_(easy_strerror); VQCACHE_CURL_(slist_append);
+    VQCACHE_CURL_(slist_free_all); VQCACHE_CURL_(multi_init); VQCACHE_CURL_(multi_add_handle);
+    VQCACHE_CURL_(multi_remove_handle); VQCACHE_CURL_(multi_perform); VQCACHE_CURL_(multi_wait);
+    VQCACHE_CURL_(multi_info_read); VQCACHE_CURL_(multi_cleanup);
+    // clang-format on
 #undef VQCACHE_CURL_
     const bool all = true;
 #else
@@ -2182,10 +2087,13 @@ inline const library& libcurl() {  // loaded at the first request that needs it,
         "easy_cleanup", "easy_strerror", "slist_append", "slist_free_all", "multi_init",
         "multi_add_handle", "multi_remove_handle", "multi_perform", "multi_wait", "multi_info_read",
         "multi_cleanup"};
-    const auto bind = [&](void* from) {
-      for (std::size_t i = 0; i < functions; ++i)
-        if (!(l.f[i] = os::symbol(from, (std::string("curl_") + names[i]).c_str()))) return false;
-      return true;
+    const auto bind = [&l](void* from) {
+      bool good = true;
+      for (std::size_t i = 0; i < functions && good; ++i) {
+        l.f[i] = os::symbol(from, error::join("curl_", names[i]).c_str());
+        good = l.f[i] != nullptr;
+      }
+      return good;
     };
     // what the process has comes first: a second copy would be bound to the symbols of the first
     bool all = bind(nullptr);
@@ -2202,83 +2110,85 @@ class by_library {  // one exchange over libcurl
  public:
   explicit by_library(const exchange& x) : x_(&x) {}
   status run() {
-    void* const* f = libcurl().f;
     const os::quiet_pipes quiet;
+    void* const* f = libcurl().f;
+    void *multi = os::call<void*>(f[multi_init]), *null = nullptr;
     easy_ = os::call<void*>(f[easy_init]);
-    void* multi = os::call<void*>(f[multi_init]);
-    status s = easy_ && multi ? prepare() : fail(errc::connection, "libcurl cannot start");
-    if (s.ok() && os::call<int>(f[multi_add_handle], multi, easy_) != 0)
-      s = fail(errc::connection, "libcurl cannot start");
-    int running = s.ok() ? 1 : 0, queued = 0;
-    while (running && s.ok() && !stop_) {
-      const bool good = os::call<int>(f[multi_perform], multi, &running) == 0 &&
-          (!running ||
-              os::call<int>(f[multi_wait], multi, static_cast<void*>(nullptr), 0U, 100,
-                  static_cast<int*>(nullptr)) == 0);
-      if (!good) s = fail(errc::connection, "libcurl's transfer loop failed");
-      if (running && !x_->on_wait()) stop_ = true;
+    int running = 1, queued = 0;
+    status s = multi && easy_ ? prepare() : fail(errc::connection, "libcurl cannot start");
+    bool good = s.ok() && os::call<int>(f[multi_add_handle], multi, easy_) == 0;
+    while (good && running && !stop_) {
+      good = os::call<int>(f[multi_perform], multi, &running) == 0 &&
+          (!running || os::call<int>(f[multi_wait], multi, null, 0U, 100, null) == 0);
+      stop_ = stop_ || (running && !x_->on_wait());
     }
+    if (s.ok() && !good) s = fail(errc::connection, "libcurl's transfer loop failed");
     if (const message* m =
             s.ok() && !stop_ ? os::call<message*>(f[multi_info_read], multi, &queued) : nullptr)
-      s = m->data.result == 0
-          ? status()
-          : judge(m->data.result,
-                *words_ ? words_ : os::call<const char*>(f[easy_strerror], m->data.result));
-    if (!problem_.ok()) s = problem_;
-    if (easy_ && multi) os::call<int>(f[multi_remove_handle], multi, easy_);
+      s = judge(m->data.result,
+          words_[0] || m->data.result == 0
+              ? words_
+              : os::call<const char*>(f[easy_strerror], m->data.result));
+    if (multi && easy_) os::call<int>(f[multi_remove_handle], multi, easy_);
     if (easy_) os::call<void>(f[easy_cleanup], easy_);
     if (multi) os::call<int>(f[multi_cleanup], multi);
     os::call<void>(f[slist_free_all], list_);
-    if (s.ok() && !stop_ && !head_.ended()) s = not_http();
-    return stop_ && problem_.ok() ? status() : s;
+    if (!problem_.ok() || stop_) return problem_;
+    return s.ok() && !head_.ended() ? not_http() : s;
   }
 
  private:
-  template <class T> bool set(int option,
-      T value) {  // variadic in name and fact: Apple's arm64 passes such arguments on the stack
+  template <class T> bool set(int option, T value) {
+    // variadic in name and in fact: Apple's arm64 passes such arguments on the stack
     return reinterpret_cast<int (*)(void*, int, ...)>(libcurl().f[easy_setopt])(
                easy_, option, value) == 0;
   }
   status prepare() {
+    bool good = true;
     for (const std::string& h : x_->headers) {
       void* longer = os::call<void*>(libcurl().f[slist_append], list_, h.c_str());
-      if (!longer) return fail(errc::connection, "libcurl cannot take the header lines");
-      list_ = longer;
+      good = good && longer;
+      list_ = longer ? longer : list_;
     }
-    const std::string bundle = authorities(), folder = os::env("SSL_CERT_DIR"), name = agent();
-    const bool good = set(10002, x_->url.c_str()) && set(181, 3L) /* http and https only */ &&
+    // the variables that the program curl obeys, and libcurl does not
+    const std::string bundle =
+        os::env(os::env("CURL_CA_BUNDLE").empty() ? "SSL_CERT_FILE" : "CURL_CA_BUNDLE");
+    const std::string folder = os::env("SSL_CERT_DIR");
+    good = good && set(10002, x_->url.c_str()) && set(181, 3L) /* http and https only */ &&
         set(52, 0L) /* no redirects */ && set(64, 1L) && set(81, 2L) /* verify peer and host */ &&
-        set(51, 0L) /* no netrc */ && set(99, 1L) /* no signals */ &&
-        set(84, 2L) /* HTTP/1.1, as the program */ &&
+        set(51, 0L) /* no netrc */ && set(99, 1L) /* no signals */ && set(84, 2L) /* HTTP/1.1 */ &&
         set(78, static_cast<long>(x_->connect_seconds)) && set(10010, &words_[0]) &&
-        set(10018, name.c_str()) && set(10023, list_) && set(43, 1L) && set(20011, &on_body) &&
-        set(10001, this) && set(20079, &on_line) && set(10029, this) &&
+        set(10018, agent()) && set(10023, list_) && set(43, 1L) /* no meter */ &&
+        set(20011, &on_body) && set(10001, this) && set(20079, &on_line) && set(10029, this) &&
         (bundle.empty() || set(10065, bundle.c_str())) &&
         (folder.empty() || set(10097, folder.c_str()));
     (void)set(98, 262144L);  // the buffer; libcurl clamps it
     (void)set(265, 1L);      // no headers of the proxy's CONNECT
-    return good
-        ? status()
-        : fail(errc::no_transport,
-              "this libcurl refuses an option that safety needs; VQCACHE_TRANSPORT=curl uses the program");
+    return good ? status()
+                : fail(errc::no_transport,
+                      "this libcurl refuses an option that safety needs; "
+                      "VQCACHE_TRANSPORT=curl uses the program");
+  }
+  // no exception may cross libcurl
+  template <class F> std::size_t guarded(std::size_t n, const F& f) {
+    status s = error::guard("the transfer", f);
+    if (!s.ok()) problem_ = s;
+    return problem_.ok() && !stop_ ? n : 0;
   }
   static std::size_t on_line(char* data, std::size_t size, std::size_t n, void* self) {
     auto& me = *static_cast<by_library*>(self);
     if (me.head_.ended()) return size * n;  // trailers after a chunked body
-    const status s = error::guard("header", [&] {
+    return me.guarded(size * n, [&] {
       if (!me.head_.line({data, size * n})) me.problem_ = not_http();
       else if (me.head_.ended()) me.stop_ = !me.x_->on_head(me.head_.code(), me.head_.headers());
     });
-    if (!s.ok()) me.problem_ = s;
-    return me.problem_.ok() && !me.stop_ ? size * n : 0;
   }
   static std::size_t on_body(char* data, std::size_t size, std::size_t n, void* self) {
     auto& me = *static_cast<by_library*>(self);
-    if (!me.head_.ended()) me.problem_ = not_http();
-    else if (status s = error::guard("body", [&] { me.stop_ = !me.x_->on_body(data, size * n); });
-        !s.ok())
-      me.problem_ = s;
-    return me.problem_.ok() && !me.stop_ ? size * n : 0;
+    return me.guarded(size * n, [&] {
+      if (!me.head_.ended()) me.problem_ = not_http();
+      else me.stop_ = !me.x_->on_body(data, size * n);
+    });
   }
   const exchange* x_;
   void *easy_ = nullptr, *list_ = nullptr;
@@ -2289,49 +2199,46 @@ class by_library {  // one exchange over libcurl
 };
 
 // One exchange over the program. The URL and every secret go to its standard input, where ps does
-// not see them; what safety needs stands in its arguments, since unknown words of a configuration
-// are ignored before curl 8.7.
+// not look; what safety needs stands in its arguments, for curl before 8.7 ignores unknown words of
+// a file.
 inline status by_program(const exchange& x) {
-  std::string config = "url = \"" + x.url + "\"\nuser-agent = \"" + agent() + "\"\n";
+  std::string config = error::join("url = \"", x.url, "\"\nuser-agent = \"", agent(), "\"\n");
   for (const std::string& h : x.headers) {
     config += "header = \"";
     for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + std::string(1, c);
     config += "\"\n";
   }
-  const os::quiet_pipes quiet;
   os::process p;
   const int e = p.start({"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
-                            "--suppress-connect-headers", "--http1.1", "--connect-timeout",
+                            "--http1.1", "--suppress-connect-headers", "--connect-timeout",
                             std::to_string(x.connect_seconds), "-K", "-"},
       config);
   if (e)
-    return fail(errc::no_transport,
-        "the program curl cannot be started (" + std::generic_category().message(e) +
-            "): install curl or libcurl, or set options::fetch");
+    return fail(errc::no_transport, "the program curl cannot be started (",
+        std::generic_category().message(e), "): install curl or libcurl, or set options::fetch");
+  const os::quiet_pipes quiet;
   head h;
   std::string line, block(262144, '\0');
-  for (;;) {
-    const long n = p.read(&block[0], block.size(), 100);
+  for (long n = -1; n != 0;) {
+    n = p.read(&block[0], block.size(), 100);
     if (!x.on_wait()) return {};
-    if (n == 0) break;
     std::string_view data(block.data(), static_cast<std::size_t>((std::max)(n, 0L)));
     while (!data.empty() && !h.ended()) {
       const std::size_t end = data.find('\n');
       line += data.substr(0, end);
       data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
-      if (line.size() > 256 * 1024) return not_http();
-      if (end == std::string_view::npos) break;
-      if (!h.line(line)) return not_http();
-      line.clear();
+      if (end == std::string_view::npos ? line.size() > 256 * 1024 : !h.line(line))
+        return not_http();
+      if (end != std::string_view::npos) line.clear();
       if (h.ended() && !x.on_head(h.code(), h.headers())) return {};
     }
     if (!data.empty() && !x.on_body(data.data(), data.size())) return {};
   }
   const int code = p.finish(false);
-  std::string words(text::trim(text::printable(p.errors())));
+  const std::string words(text::trim(text::printable(p.errors())));
   if (code == 127 && !h.ended())
-    return fail(errc::no_transport, "the program curl cannot be run: " + words);
-  if (status s = judge(code > 0 ? code : 0, words); !s.ok()) return s;
+    return fail(errc::no_transport, "the program curl cannot be run (", words, ")");
+  VQCACHE_NEED_(judge((std::max)(code, 0), words));
   return h.ended() ? status() : not_http();
 }
 
@@ -2341,9 +2248,12 @@ inline status by_program(const exchange& x) {
 
 namespace transfer {
 
+using on_head_type = std::function<bool(int, const std::vector<text::header>&)>;
+using on_body_type = std::function<bool(const char*, std::size_t)>;
+
 struct reply {  // what a user's fetcher has said so far
-  std::function<bool(int, const std::vector<text::header>&)> on_head;
-  std::function<bool(const char*, std::size_t)> on_body;
+  on_head_type on_head;
+  on_body_type on_body;
   int code = 0;
   std::vector<text::header> headers{};
   bool head_done = false, stopped = false;
@@ -2353,52 +2263,48 @@ struct reply {  // what a user's fetcher has said so far
   }
 };
 
-// the caller's source, checked: every word that will reach a transport is known to be harmless
-struct checked {
+struct checked {  // a caller's source of which every word is known to be harmless to a transport
   std::vector<std::string> urls{};  // without pins
   std::string pin{};
   std::vector<std::string> headers{};
   std::uint64_t size = 0;
 };
-
 inline status check(const source& s, const std::string& role, const options& opts, checked& out) {
-  const auto bad = [&](const std::string& why) {
-    return fail(errc::invalid_argument, "the source of the " + role + ": " + why);
+  const auto bad = [&role](const auto&... why) {
+    return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
   };
   std::string pin = text::lower(s.sha256);
   if (!pin.empty() && !text::is_digest(pin))
-    return bad("sha256 is '" + text::printable(s.sha256) + "', not 64 hex digits");
+    return bad("sha256 is '", text::printable(s.sha256), "', not 64 hex digits");
   if (s.urls.empty()) return bad("no URL is given");
   for (const std::string& given : s.urls) {
     std::string_view url = given;
-    const std::string in_url = text::lower(text::split_pin(url));
-    const std::string name = text::quoted(text::redact(text::printable(url)));
-    if (!in_url.empty() && !text::is_digest(in_url))
-      return bad(
-          "#sha256= of " + name + " is '" + text::printable(in_url) + "', not 64 hex digits");
-    if (!in_url.empty() && !pin.empty() && in_url != pin)
-      return bad("two different SHA-256 are given, " + pin + " and " + in_url);
-    if (!in_url.empty()) pin = in_url;
-    if (url.empty()) return bad("a URL is empty");
+    const std::string also = text::lower(text::split_pin(url));
+    const std::string name = "'" + text::redact(text::printable(url)) + "'";
+    const bool local = !text::local_path(url).empty();
     text::url u;
-    if (text::local_path(url).empty()) {
-      if (!text::parse_url(url, u))
-        return bad(
-            name + " is not a URL (spaces, quotes and control characters must be percent-encoded)");
-      if (!text::is_http(u) && !opts.fetch)
-        return bad("the scheme of " + name +
-            " is not http, https or file; options::fetch can serve others");
-    } else if (url.find('\0') != std::string_view::npos) {
-      return bad("a path has a NUL byte");
-    }
+    if (!also.empty() && !text::is_digest(also))
+      return bad("#sha256= of ", name, " is '", text::printable(also), "', not 64 hex digits");
+    if (!also.empty() && !pin.empty() && also != pin)
+      return bad("two different SHA-256 are given, ", pin, " and ", also);
+    if (!also.empty()) pin = also;
+    if (url.empty() || url.find('\0') != std::string_view::npos)
+      return bad("a URL is empty or has a NUL byte");
+    if (!local && !text::parse_url(url, u))
+      return bad(
+          name, " is not a URL (spaces, quotes and control characters must be percent-encoded)");
+    if (!local && !text::is_http(u) && !opts.fetch)
+      return bad(
+          "the scheme of ", name, " is not http, https or file; options::fetch can serve others");
     out.urls.emplace_back(url);
   }
-  for (const std::string& h : s.headers) {
-    text::header parsed;
+  text::header parsed;
+  for (const std::string& h : s.headers)
     if (!text::parse_header(h, parsed))
       return bad("a header is not 'Name: value' without control characters");
-  }
-  out.pin = pin, out.headers = s.headers, out.size = s.size;
+  out.pin = pin;
+  out.headers = s.headers;
+  out.size = s.size;
   return {};
 }
 
@@ -2412,169 +2318,145 @@ class download {  // one file from one URL, through its redirects, into a partia
         final_(final_path),
         who_(&who),
         file_(os::shown(final_path.filename())) {}
-
   std::string etag{};
   status run(const std::string& url) {
-    text::url at, home;
+    text::url at, home, next;
+    (void)text::parse_url(url, at);
     (void)text::parse_url(from_->urls[0], home);
-    if (!text::parse_url(url, at)) return fail(errc::invalid_argument, "it is not a URL");
     for (int hop = 0; hop <= 20; ++hop) {
       location_.clear();
-      if (status s = one(at, at.origin() == home.origin()); !s.ok()) return s;
-      if (location_.empty())
-        return to_->begun() ? check_length() : fail(errc::http_status, "the server sent no file");
-      text::url next;
+      VQCACHE_NEED_(one(hop == 0 ? url : at.whole(), at.origin() == home.origin()));
+      if (location_.empty()) return ended();
+      const std::string target = "'" + text::redact(text::printable(location_)) + "'";
       if (!text::resolve(at, location_, next) || !text::is_http(next))
-        return fail(errc::http_status,
-            "it redirects to " + text::quoted(text::redact(text::printable(location_))) +
-                ", which is neither http nor https");
+        return fail(
+            errc::http_status, "it redirects to ", target, ", which is neither http nor https");
       if (at.scheme == "https" && next.scheme == "http")
-        return fail(errc::http_status,
-            "it redirects from https down to " + text::quoted(text::redact(next.whole())) +
-                ", which anybody on the way could change");
+        return fail(errc::http_status, "it redirects from https down to ", target,
+            ", which anybody on the way could change");
       at = next;
     }
     return fail(errc::http_status, "it redirects more than 20 times");
   }
 
  private:
-  status one(const text::url& at, bool at_home) {
-    problem_ = status(), expected_ = 0, length_known_ = false, excerpt_.clear(), code_ = 0;
+  status one(const std::string& url, bool at_home) {
+    const options& o = who_->opts();
     std::vector<std::string> headers{"Accept: */*", "Accept-Encoding: identity"};
     if (at_home) headers.insert(headers.end(), from_->headers.begin(), from_->headers.end());
+    problem_ = status();
+    code_ = 0;
+    excerpt_.clear();
     began_ = std::chrono::steady_clock::now();
-    speed_ = stage::pace(who_->opts().stall_seconds);
-    const auto head = [this](int code, const std::vector<text::header>& h) {
+    speed_ = stage::pace(o.stall_seconds);
+    const on_head_type head = [this](int code, const std::vector<text::header>& h) {
       return on_head(code, h);
     };
-    const auto body = [this](const char* data, std::size_t n) { return on_body(data, n); };
-    status s;
+    const on_body_type body = [this](const char* data, std::size_t n) { return on_body(data, n); };
     if (!who_->step(phase::downloading, file_, 0, from_->size, caller::at::first))
       return who_->stop();
-    if (who_->opts().fetch) {
-      s = by_user(at.whole(), headers, head, body);
-    } else {
-      curl::exchange x{at.whole(), headers, who_->opts().connect_seconds, head, body,
-          [this] { return on_wait(); }};
-      std::string by =
-          who_->opts().transport.empty() ? os::env("VQCACHE_TRANSPORT") : who_->opts().transport;
-      if (by.empty()) by = curl::libcurl().usable ? "libcurl" : "curl";
-      if (by != "libcurl" && by != "curl")
-        return fail(errc::invalid_argument,
-            "the transport " + text::quoted(text::printable(by)) +
-                " is unknown; known are libcurl and curl");
-      if (by == "libcurl" && !curl::libcurl().usable)
-        return fail(errc::no_transport,
-            "libcurl is not installed: install it or the program curl, or set options::fetch");
-      s = by == "curl" ? curl::by_program(x) : curl::by_library(x).run();
-    }
+    std::string by = o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
+    if (!by.empty() && by != "libcurl" && by != "curl")
+      return fail(errc::invalid_argument, "the transport '", text::printable(by),
+          "' is unknown; known are libcurl and curl");
+    if (by == "libcurl" && !o.fetch && !curl::libcurl().usable)
+      return fail(errc::no_transport,
+          "libcurl is not installed: install it or the program curl, or set options::fetch");
+    const curl::exchange x{
+        url, headers, o.connect_seconds, head, body, [this] { return on_wait(); }};
+    status s = o.fetch                            ? by_user(url, headers, head, body)
+        : by == "curl" || !curl::libcurl().usable ? curl::by_program(x)
+                                                  : curl::by_library(x).run();
     if (who_->stopped()) return who_->stop();
     if (!problem_.ok()) return problem_;
-    if (code_ >= 400 && (s.ok() || s.code == errc::truncated)) return refused();
-    return s;
+    return code_ >= 400 && (s.ok() || s.code == errc::truncated) ? refused() : s;
   }
   status by_user(const std::string& url, const std::vector<std::string>& headers,
-      const std::function<bool(int, const std::vector<text::header>&)>& head,
-      const std::function<bool(const char*, std::size_t)>& body) {
-    request q;
-    q.url = url, q.headers = headers;
+      const on_head_type& head, const on_body_type& body) {
+    const request q{url, headers, 0, 0};
     reply r{head, body};
     response answer(r);
-    if (status s = error::guard("options::fetch", [&] { who_->opts().fetch(q, answer); });
-        !s.ok()) {
-      who_->stop_with(s);
-      return s;
-    }
-    if (r.misuse.empty() && r.failure.empty() && !r.head_done && r.code == 0)
-      r.misuse = "it returned without status, write or fail";
+    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, answer); }));
+    if (who_->stopped()) return who_->stop();
+    if (r.failure.empty() && !r.head_done && r.code == 0)
+      r.misuse += "it returned without status, write or fail";
     if (!r.misuse.empty())
-      return fail(errc::callback, "options::fetch is used wrongly: " + r.misuse);
+      return fail(errc::callback, "options::fetch is used wrongly: ", r.misuse);
     if (!r.failure.empty())
-      return fail(errc::connection, "options::fetch says: " + text::printable(r.failure));
+      return fail(errc::connection, "options::fetch says: ", text::printable(r.failure));
     r.end_head();
     return {};
   }
   bool refuse(status s) {
     problem_ = std::move(s);
-    return false;
+    return problem_.ok();
   }
+  std::uint64_t most() const { return from_->size ? from_->size : who_->opts().max_bytes; }
   bool on_head(int code, const std::vector<text::header>& headers) {
+    const auto value = [&headers](const char* name) {
+      const std::string* v = text::find(headers, name);
+      return v ? text::printable(*v) : std::string();
+    };
     code_ = code;
-    const std::string* where = text::find(headers, "location");
     if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
-      if (!where || where->empty())
-        return refuse(
-            fail(errc::http_status, "HTTP " + std::to_string(code) + " without a Location"));
-      location_ = *where;
-      return false;
+      location_ = value("location");
+      return location_.empty() &&
+          refuse(fail(errc::http_status, "HTTP ", code, " without a Location"));
     }
     if (code >= 400) return true;  // its words are wanted
-    if (code != 200)
-      return refuse(
-          fail(errc::http_status, "HTTP " + std::to_string(code) + " instead of the file"));
-    if (const std::string* coding = text::find(headers, "content-encoding"))
-      if (text::lower(*coding) != "identity" && !coding->empty())
-        return refuse(fail(errc::http_status,
-            "the server encoded the file (" + text::printable(*coding) +
-                ") though identity was asked"));
-    if (!text::content_length(headers, length_known_, expected_))
+    if (code != 200) return refuse(fail(errc::http_status, "HTTP ", code, " instead of the file"));
+    const std::string coding = text::lower(value("content-encoding"));
+    if (!coding.empty() && coding != "identity")
+      return refuse(fail(errc::http_status, "the server encoded the file (", coding,
+          ") though identity was asked"));
+    if (!text::content_length(headers, sized_, expected_))
       return refuse(fail(errc::http_status, "its Content-Length is malformed or given twice"));
-    const std::uint64_t most = from_->size ? from_->size : who_->opts().max_bytes;
-    if (length_known_ && expected_ > most)
-      return refuse(fail(errc::not_the_file,
-          "it has " + std::to_string(expected_) + " bytes, but " + std::to_string(most) +
-              (from_->size ? " are expected" : " are the most that options::max_bytes allows")));
-    if (const std::string* type = text::find(headers, "content-type")) want_.type = *type;
-    if (const std::string* tag = text::find(headers, "etag")) etag = *tag;
-    if (status s = to_->begin(final_); !s.ok()) return refuse(s);
-    return true;
+    if (sized_ && expected_ > most())
+      return refuse(fail(errc::not_the_file, "it has ", expected_, " bytes, more than the ", most(),
+          " of source::size or options::max_bytes"));
+    want_.type = value("content-type");
+    etag = value("etag");
+    return refuse(to_->begin(final_));
   }
   bool on_body(const char* data, std::size_t n) {
-    if (code_ >= 400) {
-      excerpt_.append(data, (std::min)(n, stage::head_size - excerpt_.size()));
-      return excerpt_.size() < stage::head_size;
-    }
-    // more than announced: what follows belongs to no file
-    if (length_known_)
-      n = static_cast<std::size_t>((std::min)(std::uint64_t{n}, expected_ - to_->size()));
-    const std::uint64_t most = from_->size ? from_->size : who_->opts().max_bytes;
-    if (n > most - to_->size())
-      return refuse(
-          fail(errc::not_the_file, "it has more than " + std::to_string(most) + " bytes"));
-    if (n > 0)
-      if (status s = to_->write(data, n, want_.kind); !s.ok()) return refuse(s);
-    return on_wait();
+    if (code_ >= 400) excerpt_.append(data, (std::min)(n, stage::head_size - excerpt_.size()));
+    if (code_ >= 400) return excerpt_.size() < stage::head_size;
+    // what follows the announced length belongs to no file
+    if (sized_) n = static_cast<std::size_t>((std::min)(std::uint64_t{n}, expected_ - to_->size()));
+    if (n > most() - to_->size())
+      return refuse(fail(errc::not_the_file, "it has more than ", most(), " bytes"));
+    return refuse(to_->write(data, n, want_.kind)) && on_wait();
   }
   bool on_wait() {
     const std::uint64_t done = to_->begun() ? to_->size() : 0;
-    if (!who_->step(phase::downloading, file_, done, length_known_ ? expected_ : from_->size,
-            caller::at::middle))
+    const unsigned limit = who_->opts().stall_seconds;
+    if (!who_->step(phase::downloading, file_, done,
+            to_->begun() && sized_ ? expected_ : from_->size, caller::at::middle))
       return false;
     // connecting has its own limit, and a server may think before it answers
     const bool thinking = !to_->begun() &&
         std::chrono::steady_clock::now() - began_ <
-            std::chrono::seconds(who_->opts().connect_seconds + 3 * who_->opts().stall_seconds);
-    if (!speed_.stalled(done) || thinking) return true;
-    return refuse(fail(errc::timed_out,
-        "it gained under 64 KiB in " + std::to_string(who_->opts().stall_seconds) + " s"));
+            std::chrono::seconds(who_->opts().connect_seconds + 3 * limit);
+    return !speed_.stalled(done) || thinking ||
+        refuse(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
   }
   status refused() const {
-    const char* hint = code_ == 401 || code_ == 403
-        ? "; it needs credentials (source::headers) or has expired"
-        : code_ == 404 || code_ == 410 ? "; the file is not there any more, or the URL is mistyped"
-        : code_ == 429                 ? "; the server asks to come back later"
-                                       : "";
-    std::string words = text::first_words(excerpt_);
-    return fail(errc::http_status,
-        "the server answered HTTP " + std::to_string(code_) +
-            (words.size() > 2 ? " " + words : "") + hint);
+    const std::string words = text::first_words(excerpt_);
+    return fail(errc::http_status, "the server answered HTTP ", code_,
+        words.size() > 2 ? " " + words : "",
+        code_ == 401 || code_ == 403 ? "; it needs credentials (source::headers), or has expired"
+            : code_ == 404 || code_ == 410
+            ? "; the file is not there any more, or the URL is mistyped"
+            : code_ == 429 ? "; the server asks to come back later"
+                           : "");
   }
-  status check_length() const {
-    if (length_known_ && to_->size() != expected_)
-      return fail(errc::truncated,
-          "the connection ended after " + std::to_string(to_->size()) + " of " +
-              std::to_string(expected_) + " bytes");
-    return {};
+  status ended() {
+    if (!to_->begun()) return fail(errc::http_status, "the server sent no file");
+    if (sized_ && to_->size() != expected_)
+      return fail(
+          errc::truncated, "the connection ended after ", to_->size(), " of ", expected_, " bytes");
+    who_->step(phase::downloading, file_, to_->size(), to_->size(), caller::at::last);
+    return who_->stopped() ? who_->stop() : to_->seal(want_);
   }
 
   const checked* from_;
@@ -2582,73 +2464,63 @@ class download {  // one file from one URL, through its redirects, into a partia
   stage::partial* to_;
   os::fs::path final_;
   caller* who_;
-  std::string file_, location_, excerpt_;
+  std::string file_, location_{}, excerpt_{};
   status problem_{};
-  stage::pace speed_{30};
+  stage::pace speed_{0};
   std::chrono::steady_clock::time_point began_{};
   std::uint64_t expected_ = 0;
-  bool length_known_ = false;
+  bool sized_ = false;
   int code_ = 0;
 
  public:
-  const stage::demand& wanted() const { return want_; }
+  bool may_pass() const { return code_ == 408 || code_ == 429 || code_ >= 500; }
 };
 
-// One try of one URL: the bytes, judged. local: the failure is the local disk's or the caller's, so
-// that no other URL can help.
-inline status attempt(const checked& from, const std::string& url, const stage::demand& want,
-    stage::partial& to, const os::fs::path& final_path, caller& who, std::string& etag) {
-  const std::string path = text::local_path(url);
-  if (path.empty()) {
-    download d(from, want, to, final_path, who);
-    if (status s = d.run(url); !s.ok()) return s;
-    etag = d.etag;
-    return to.seal(d.wanted());
-  }
-  bool at_source = false;
-  const os::fs::path p = os::resolved(os::to_path(path));
-  if (status s = to.begin(final_path); !s.ok()) return s;
-  if (status s =
-          stage::copy(p, os::mode::read_link, to, want.kind, who, phase::downloading, at_source);
-      !s.ok())
-    return s;
-  return to.seal(want);
-}
-
-// from: where it may come from; got: the URL that served, redacted. Transient failures are tried
-// three times in all; everything else goes to the next mirror at once, but for what no mirror can
-// mend.
+// From the first URL that serves right bytes; got: that URL, redacted. What may pass is tried three
+// times, everything else goes to the next URL at once, but for what no URL can mend.
 inline status fetch(const checked& from, const stage::demand& want, stage::partial& to,
     const os::fs::path& final_path, caller& who, std::string& got, std::string& etag) {
   status last;
   std::string tried;
   const std::string file = os::shown(final_path.filename());
   for (const std::string& url : from.urls) {
-    const std::string name = text::redact(url);
+    got = text::redact(url);
     for (int round = 0;; ++round) {
-      last = attempt(from, url, want, to, final_path, who, etag);
-      if (last.ok()) return got = name, last;
+      const std::string path = text::local_path(url);
+      bool at_source = false, again = false;
+      if (path.empty()) {
+        download d(from, want, to, final_path, who);
+        last = d.run(url);
+        etag = d.etag;
+        again = last.code == errc::connection || last.code == errc::truncated ||
+            last.code == errc::timed_out || (last.code == errc::http_status && d.may_pass());
+      } else {
+        last = to.begin(final_path);
+        if (last.ok())
+          last = stage::copy(os::resolved(os::to_path(path)), os::mode::link, to, want.kind, who,
+              phase::downloading, at_source);
+        if (last.ok()) last = to.seal(want);
+      }
+      if (last.ok()) return last;
       to.drop();
-      if (who.stopped() || last.thrown) return who.stopped() ? who.stop() : last;
-      const bool mine =
-          last.cause && last.code != errc::connection && text::local_path(url).empty();
-      if (mine || last.code == errc::invalid_argument || last.code == errc::no_transport) {
-        last.text = "model '" + who.name() + "', " + file + ": " + last.text;
+      if (who.stopped()) return who.stop();
+      const bool here = last.cause && !at_source;  // the local disk's failure
+      if (here || last.code == errc::invalid_argument || last.code == errc::no_transport ||
+          last.code == errc::callback) {
+        last.text = error::join("model '", who.name(), "', ", file, ": ", last.text);
         return last;
       }
-      const bool transient = last.code == errc::connection || last.code == errc::truncated ||
-          last.code == errc::timed_out || last.text.find("HTTP 5") != std::string::npos ||
-          last.text.find("HTTP 429") != std::string::npos;
-      if (!transient || round == 2) break;
+      if (!again || round == 2) break;
       for (int ms = 0; ms < 500 << round; ms += 100) {
         os::sleep_ms(100);
         if (!who.step(phase::downloading, file, 0, want.size, caller::at::middle))
           return who.stop();
       }
     }
-    tried += (tried.empty() ? "" : "; then ") + text::quoted(name) + ": " + last.text;
+    tried += error::join(
+        tried.empty() ? "'" : "; then '", got, "': ", text::scrub(last.text, url, from.headers));
   }
-  last.text = "model '" + who.name() + "': cannot bring " + file + " from " + tried;
+  last.text = error::join("model '", who.name(), "': cannot bring ", file, " from ", tried);
   return last;
 }
 
@@ -2662,11 +2534,9 @@ struct held {  // what one tier holds of a model, at one moment
   std::vector<os::info> files;
   text::receipt receipt;
 };
-
 inline os::fs::path receipt_path(const os::fs::path& at, const std::string& name) {
   return at / (name + ".sha256");
 }
-
 inline held look(
     const os::fs::path& at, const std::string& name, const std::vector<std::string>& files) {
   held h;
@@ -2680,7 +2550,6 @@ inline held look(
     h.receipt = text::read_receipt(content);
   return h;
 }
-
 inline status digest(const os::fs::path& p, os::mode how, caller& who, std::string& out) {
   os::file f;
   hash::sha256 sha;
@@ -2688,56 +2557,50 @@ inline status digest(const os::fs::path& p, os::mode how, caller& who, std::stri
   const std::string name = os::shown(p.filename());
   const std::uint64_t size = os::look(p).size;
   std::uint64_t done = 0;
-  if (int e = os::open(p, how, f)) return error::from_system("cannot open", os::shown(p), e);
+  VQCACHE_NEED_(error::system(os::open(p, how, f), "open", p));
   for (std::size_t got = 1; got > 0; done += got) {
     if (!who.step(
             phase::verifying, name, done, size, done == 0 ? caller::at::first : caller::at::middle))
       return who.stop();
-    if (int e = os::read_some(f, &block[0], block.size(), got))
-      return error::from_system("cannot read", os::shown(p), e);
+    VQCACHE_NEED_(error::system(os::read_some(f, &block[0], block.size(), got), "read", p));
     sha.update(block.data(), got);
   }
-  if (!who.step(phase::verifying, name, done, size, caller::at::last)) return who.stop();
   out = sha.hex();
+  if (!who.step(phase::verifying, name, done, size, caller::at::last)) return who.stop();
   return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
 }
-
-// A damaged file is kept under another name, so that nothing is lost; of several only the newest.
+// a damaged file is kept under another name, so that nothing is lost; of several only the newest
 inline status put_aside(const os::fs::path& p, const std::string& why, caller& who) {
-  const std::string file = os::shown(p.filename());
-  const std::string aside = file + ".corrupt-" + os::unique().substr(0, 8);
-  if (int e = os::rename(p, p.parent_path() / aside))
-    return error::from_system("cannot put aside the damaged", os::shown(p), e);
+  const std::string file = os::shown(p.filename()),
+                    aside = file + ".corrupt-" + os::unique().substr(0, 8);
+  VQCACHE_NEED_(error::system(os::rename(p, p.parent_path() / aside), "put aside the damaged", p));
   for (const std::string& old : os::list(p.parent_path(), file + ".corrupt-"))
     if (old != aside) (void)os::unlink(p.parent_path() / old);
-  who.say("The file " + text::quoted(os::shown(p)) + " is damaged (" + why +
-      "); it was put aside as " + aside + ".");
+  who.say("The file ", p, " is damaged (", why, "); it was put aside as ", aside, ".");
   return {};
 }
-
+inline status keep_receipt(
+    const os::fs::path& at, const std::string& name, const text::receipt& r) {
+  return stage::put(receipt_path(at, name), text::write_receipt(r, os::date()));
+}
 // Publishes sealed files as one: a receipt that would speak of others goes first, the new one comes
 // last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
 inline status publish(const os::fs::path& at, const std::string& name,
     std::vector<stage::partial>& files, const text::receipt& before, const text::receipt& now) {
-  const os::fs::path receipt = receipt_path(at, name);
-  bool stale = false, any = false;
+  bool stale = false;
   for (const text::entry& e : before) {
     const text::entry* n = text::find(now, e.file);
     stale = stale || !n || n->sha256 != e.sha256;
   }
-  if (stale)
-    if (int e = os::unlink(receipt))
-      return error::from_system("cannot remove the old receipt", os::shown(receipt), e);
-  if (int e = stale ? os::sync_directory(at) : 0)
-    return error::from_system("cannot sync", os::shown(at), e);
-  for (stage::partial& p : files) {
-    if (!p.begun()) continue;
-    if (status s = p.publish(); !s.ok()) return s;
-    any = true;
+  if (stale) {
+    const os::fs::path old = receipt_path(at, name);
+    VQCACHE_NEED_(error::system(os::unlink(old), "remove", old));
+    VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
   }
-  if (int e = any ? os::sync_directory(at) : 0)
-    return error::from_system("cannot sync", os::shown(at), e);
-  return stage::put(receipt, text::write_receipt(now, os::date()));
+  for (stage::partial& p : files)
+    if (p.begun()) VQCACHE_NEED_(p.publish());
+  VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
+  return keep_receipt(at, name, now);
 }
 
 }  // namespace tier
@@ -2749,88 +2612,87 @@ namespace cache {
 struct item {  // one file of the set that a model is
   std::string file;
   text::kind kind;
-  transfer::checked from{};
-  std::string pin{};  // the caller's: what stands in a tier is held to it; from.pin: what a
-                      // download is held to
+  transfer::checked from{};  // from.pin: what a download is held to
+  std::string pin{};         // the caller's: what stands in a tier is held to it too
+};
+struct bond {  // what binds the bytes of a file
+  std::string sha256;
+  const char* by;
+  bool verified;
 };
 
 class story {
  public:
-  story(caller& who, std::vector<item> items, os::fs::path local, os::fs::path cache)
+  origin from = origin::local;
+  bool cached = false;
+  story(caller& who, std::vector<item> items, os::fs::path local, const os::fs::path& cache)
       : who_(&who),
         name_(who.name()),
         items_(std::move(items)),
         local_dir_(std::move(local)),
-        cache_dir_(std::move(cache) / name_) {
+        cache_dir_(cache / name_) {
     for (const item& i : items_) files_.push_back(i.file);
+    just_read_.resize(items_.size());
   }
-  origin from = origin::local;
-  bool cached = false;
 
   status run() {
     see();
     if (all_good()) {
       announce_hit();
-      if (stored()) return cached = true, who_->stop();
+      cached = stored();
+      if (cached) return who_->stop();
     }
-    if (status s = ready(); !s.ok()) return s;
+    VQCACHE_NEED_(ready());
     lock();
-    if (who_->stopped()) return who_->stop();
-    for (int round = 0; round < 3;
-        ++round) {  // a second time when storing found the local file damaged
+    bool again = true;  // storing may find that the local file is damaged
+    for (int round = 0; again && round < 3 && !who_->stopped(); ++round) {
+      again = false;
       see();
-      for (const std::string& f : sweepable()) {
+      for (const std::string& f : names()) {
         stage::sweep(local_dir_, f, *who_);
         stage::sweep(cache_dir_, f, *who_);
       }
-      if (status s = settle(); !s.ok()) return s;
+      VQCACHE_NEED_(settle());
       if (all_good()) announce_hit();
-      else if (status s = bring(); !s.ok()) return s;
-      if (who_->stopped()) return who_->stop();
-      bool local_damaged = false;
+      else VQCACHE_NEED_(bring());
       cached = stored();
-      if (cached || !may_store_) return who_->stop();
-      const status s = store(local_damaged);
-      if (s.ok()) return cached = true, who_->stop();
-      if (who_->stopped() && who_->stop().code != errc::cancelled) return who_->stop();
-      if (local_damaged) continue;
+      if (cached || !may_store_ || who_->stopped()) continue;
+      const status s = store(again);
+      cached = s.ok();
+      if (cached || again) continue;
       who_->go_on();  // the local pair is complete: a cancelled or failed store is told, not thrown
-      who_->say(
-          "The model (" + name_ + ") is complete locally, but not in the cache: " + s.text + ".");
-      return who_->stop();
+      not_cached(s);
     }
-    return fail(
-        errc::hash_mismatch, "model '" + name_ + "': its local files change while they are read");
+    if (again)
+      return fail(
+          errc::hash_mismatch, "model '", name_, "': its local files change while they are read");
+    return who_->stop();
   }
 
-  // receipts first: what stays after a crash is a model without a receipt, not a receipt without
-  // its model
+  // receipts first: a crash leaves a model without a receipt, not a receipt without its model
   status remove() {
     lock();
     for (const os::fs::path& at : {local_dir_, cache_dir_}) {
-      std::vector<std::string> names{name_ + ".sha256"};
-      names.insert(names.end(), files_.begin(), files_.end());
-      for (const std::string& f : sweepable()) {
+      std::vector<std::string> gone{name_ + ".sha256"};
+      gone.insert(gone.end(), files_.begin(), files_.end());
+      for (const std::string& f : names()) {
         for (const std::string& n : os::list(at, "." + f + "."))
-          if (text::ends(n, ".part") || text::ends(n, ".record")) names.push_back(n);
-        for (const std::string& n : os::list(at, f + ".corrupt-")) names.push_back(n);
+          if (text::ends(n, ".part") || text::ends(n, ".record")) gone.push_back(n);
+        for (const std::string& n : os::list(at, f + ".corrupt-")) gone.push_back(n);
       }
-      for (const std::string& n : names)
-        if (int e = os::unlink(at / n))
-          return error::from_system("cannot remove", os::shown(at / n), e);
-      if (int e = os::look(at).directory ? os::sync_directory(at) : 0)
-        return error::from_system("cannot sync", os::shown(at), e);
+      for (const std::string& n : gone)
+        VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
+      if (os::look(at).directory) VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
     }
     (void)os::unlink(local_dir_ / lock_name());
-    std::error_code ignored;  // it may hold what is not ours
-    os::fs::remove(cache_dir_, ignored);
+    (void)os::unlink(cache_dir_);  // if it holds nothing else
     return who_->stop();
   }
 
  private:
   enum class state { absent, good, doubtful };
   std::string lock_name() const { return "." + name_ + ".lock"; }
-  std::vector<std::string> sweepable() const {
+  std::vector<std::string> names() const {  // the final names of one tier
     std::vector<std::string> all = files_;
     all.push_back(name_ + ".sha256");
     return all;
@@ -2845,77 +2707,74 @@ class story {
   const text::entry* cache_entry(std::size_t i) const {
     return text::find(cache_.receipt, files_[i]);
   }
-
   state local_state(std::size_t i) const {
-    const os::info& f = local_.files[i];
     const text::entry* e = local_entry(i);
-    if (!f.regular) return state::absent;
-    const bool fits = !e || !e->sized || e->size == f.size;
-    const bool pinned = items_[i].pin.empty() || (e && e->sha256 == items_[i].pin);
-    return fits && pinned ? state::good : state::doubtful;
+    if (!local_.files[i].regular) return state::absent;
+    const bool fits = !e || !e->sized || e->size == local_.files[i].size;
+    return fits && (items_[i].pin.empty() || (e && e->sha256 == items_[i].pin)) ? state::good
+                                                                                : state::doubtful;
   }
   bool all_good() const {
-    for (std::size_t i = 0; i < items_.size(); ++i)
-      if (local_state(i) != state::good) return false;
-    return true;
+    bool all = true;
+    for (std::size_t i = 0; i < items_.size(); ++i) all = all && local_state(i) == state::good;
+    return all;
   }
-  // the cached copy is there, as far as names, sizes and receipts tell
-  bool stored(std::size_t i) const {
+  bool stored(std::size_t i) const {  // as far as names, sizes and receipts tell
     const os::info &l = local_.files[i], &c = cache_.files[i];
     const text::entry *mine = local_entry(i), *theirs = cache_entry(i);
     if (!c.regular || c.size != l.size) return false;
-    if (mine && theirs) return mine->sha256 == theirs->sha256;
-    if (mine) return !os::writable(cache_dir_);  // a receipt is due, where one can be written
+    if (mine)
+      return theirs ? mine->sha256 == theirs->sha256
+                    : !os::writable(cache_dir_);  // a receipt is due
     return !theirs || !theirs->sized || theirs->size == l.size;
   }
   bool stored() const {
-    for (std::size_t i = 0; i < items_.size(); ++i)
-      if (!stored(i)) return false;
-    return true;
+    bool all = true;
+    for (std::size_t i = 0; i < items_.size(); ++i) all = all && stored(i);
+    return all;
   }
 
   void announce_hit() {
     if (std::exchange(announced_, true)) return;
-    who_->say("The model (" + name_ + ") is already available locally.");
+    who_->say("The model (", name_, ") is already available locally.");
     tell_origin(local_.receipt);
     for (std::size_t i = 0; i < items_.size(); ++i)
       if (const text::entry* e = local_entry(i);
           !e || (e->unverified && e->sha256 != items_[i].pin))
-        return who_->say(
-            "Nothing vouches for " + files_[i] + ": it is served unverified, as it was found.");
+        tell_unverified(files_[i]);
   }
-  // a name asked for with other URLs and no pin
-  void tell_origin(const text::receipt& r) {
+  void tell_unverified(const std::string& file) {
+    who_->say("Nothing vouches for ", file, ": it is served unverified, as it was found.");
+  }
+  void not_cached(const status& why) {
+    who_->say("The model (", name_, ") is complete locally, but not in the cache: ", why.text, ".");
+  }
+  void tell_origin(const text::receipt& r) {  // a name asked for with other URLs and no pin
     for (const item& i : items_) {
       const text::entry* e = text::find(r, i.file);
-      if (!e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty()) continue;
-      bool same = false;
+      bool same = !e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty();
       for (const std::string& url : i.from.urls)
         same = same || text::printable(text::redact(url)) == e->origin;
       if (!same)
-        who_->say("The stored " + i.file + " came from " + e->origin + ", not from " +
-            text::redact(i.from.urls[0]) + ".");
+        who_->say("The stored ", i.file, " came from ", e->origin, ", not from ",
+            text::redact(i.from.urls[0]), ".");
     }
   }
 
-  status missing(const os::fs::path& directory) const {
-    return fail(errc::directory_missing,
-        "Directory not found: " + text::quoted(os::shown(directory)) +
-            "; create it, or set options::create_dirs");
-  }
   status ready() {  // the directories
-    const bool complete = all_good(), create = who_->opts().create_dirs;
-    if (!os::look(local_dir_).directory) {
-      if (!create) return missing(local_dir_);
-      if (int e = os::make_directories(local_dir_))
-        return error::from_system("cannot create the local directory", os::shown(local_dir_), e);
-    }
-    if (!create && !os::look(cache_dir_.parent_path()).directory) {
-      if (!complete) return missing(cache_dir_.parent_path());
-      who_->say("The model (" + name_ + ") is complete locally, but not in the cache: " +
-          missing(cache_dir_.parent_path()).text + ".");
-      may_store_ = false;
-    }
+    const os::fs::path cache = cache_dir_.parent_path();
+    const auto missing = [](const os::fs::path& p) {
+      return fail(errc::directory_missing, "Directory not found: ", p,
+          "; create it, or set options::create_dirs");
+    };
+    if (who_->opts().create_dirs)
+      return error::system(
+          os::make_directories(local_dir_), "create the local directory", local_dir_);
+    if (!os::look(local_dir_).directory) return missing(local_dir_);
+    if (os::look(cache).directory) return {};
+    if (!all_good()) return missing(cache);
+    may_store_ = false;
+    not_cached(missing(cache));
     return {};
   }
 
@@ -2926,21 +2785,21 @@ class story {
         if (text::ends(f, ".part")) n += os::look(at / f, false).size;
     return n;
   }
-  // It saves a second download and nothing rests on it, so that every doubt ends in going on
-  // without it.
+  // It saves a second download and nothing rests on it: every doubt ends in going on without it.
   void lock() {
+    using clock = std::chrono::steady_clock;
     if (os::open(local_dir_ / lock_name(), os::mode::lock, lock_) != 0) return;
     std::uint64_t seen = 0;
-    auto since = std::chrono::steady_clock::now();
+    auto since = clock::now();
     for (int waits = 0;; ++waits) {
       const int e = os::try_lock(lock_);
       if (e != EWOULDBLOCK && e != EAGAIN) return;
       if (waits == 0)
-        who_->say("Waiting for another call that is bringing the model (" + name_ + ").");
-      if (const std::uint64_t now = waits % 10 == 0 ? in_progress() : seen; now != seen)
-        seen = now, since = std::chrono::steady_clock::now();
-      if (std::chrono::steady_clock::now() - since >
-          std::chrono::seconds(who_->opts().stall_seconds))
+        who_->say("Waiting for another call that is bringing the model (", name_, ").");
+      const std::uint64_t now = waits % 10 == 0 ? in_progress() : seen;
+      if (now != seen) since = clock::now();
+      seen = now;
+      if (clock::now() - since > std::chrono::seconds(who_->opts().stall_seconds))
         return who_->say("The other call makes no progress; going on without it.");
       if (!who_->step(phase::waiting, files_.back(), seen, 0,
               waits ? caller::at::middle : caller::at::first))
@@ -2950,357 +2809,313 @@ class story {
   }
 
   status taken(std::size_t i, const os::fs::path& where) const {
-    return fail(errc::name_taken,
-        "model '" + name_ + "': another model stands under this name: " +
-            text::quoted(os::shown(where)) + " fits its receipt, but not the pin " + items_[i].pin +
-            "; use another name, or remove '" + os::shown(local_dir_ / name_) + ".*' and '" +
-            os::shown(cache_dir_) + "' (vqcache::remove does)");
+    return fail(errc::name_taken, "model '", name_,
+        "': another model stands under this name: ", where, " fits its receipt, but not the pin ",
+        items_[i].pin, "; use another name, or remove ", local_dir_ / (name_ + ".*"), " and ",
+        cache_dir_, " (vqcache::remove does)");
   }
-  // local files of which names and sizes do not tell enough are hashed once
-  status settle() {
+  status settle() {  // local files of which names and sizes do not tell enough are hashed, once
+    text::receipt now;
     bool news = false;
-    text::receipt now = local_.receipt;
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      const os::info& f = local_.files[i];
       const os::fs::path p = local_dir_ / files_[i];
-      if (f.problem || (f.exists && !f.regular))
-        return f.problem
-            ? error::from_system("cannot look at", os::shown(p), f.problem)
-            : fail(errc::io, text::quoted(os::shown(p)) + " is not a regular file: move it away");
-      if (local_state(i) != state::doubtful) continue;
-      std::string sha;
       const text::entry* e = local_entry(i);
-      const std::string& pin = items_[i].pin;
-      who_->say(
-          "Checking " + files_[i] + (pin.empty() ? " against its receipt." : " against the pin."));
-      if (status s = tier::digest(p, os::mode::read_link, *who_, sha); !s.ok()) return s;
-      if (sha == (pin.empty() ? e->sha256 : pin)) {
-        text::entry fresh = e ? *e : text::entry();
-        fresh.file = files_[i], fresh.sha256 = sha, fresh.size = f.size, fresh.sized = true,
-        fresh.unverified = pin.empty() && fresh.unverified;
-        now.erase(std::remove_if(now.begin(), now.end(),
-                      [&](const text::entry& o) { return o.file == fresh.file; }),
-            now.end());
-        now.push_back(fresh);
-        news = true;
-        continue;
+      const std::string &pin = items_[i].pin, &bound = pin.empty() && e ? e->sha256 : pin;
+      std::string sha;
+      VQCACHE_NEED_(error::system(local_.files[i].problem, "look at", p));
+      if (local_.files[i].exists && !local_.files[i].regular)
+        return fail(errc::io, p, " is not a regular file: move it away");
+      if (local_state(i) == state::doubtful) {
+        who_->say(
+            "Checking ", files_[i], pin.empty() ? " against its receipt." : " against the pin.");
+        VQCACHE_NEED_(tier::digest(p, os::mode::link, *who_, sha));
+        if (e && !e->unverified && sha == e->sha256 && sha != bound) return taken(i, p);
+        if (sha != bound) VQCACHE_NEED_(tier::put_aside(p, "its SHA-256 is " + sha, *who_));
+        if (sha != bound) local_.files[i] = os::info();
+        news = news || sha == bound;
       }
-      if (e && !e->unverified && sha == e->sha256) return taken(i, p);
-      if (status s = tier::put_aside(p, "its SHA-256 is " + sha, *who_); !s.ok()) return s;
-      local_.files[i] = os::info();
+      text::entry fresh = e ? *e : text::entry();
+      if (sha == bound && !sha.empty()) {
+        fresh.file = files_[i];
+        fresh.sha256 = sha;
+        fresh.size = local_.files[i].size;
+        fresh.sized = true;
+        fresh.unverified = pin.empty() && fresh.unverified;
+      }
+      if (!fresh.sha256.empty()) now.push_back(fresh);
     }
-    if (news) {
-      if (status s = stage::put(
-              tier::receipt_path(local_dir_, name_), text::write_receipt(now, os::date()));
-          !s.ok())
-        return s;
-      local_.receipt = now;
-    }
+    if (news) VQCACHE_NEED_(tier::keep_receipt(local_dir_, name_, now));
+    if (news) local_.receipt = now;
     return {};
   }
 
-  // brings what is missing, all of it before any of it gets its name
-  status bring() {
+  status bring() {  // what is missing, all of it before any of it gets its name
     const std::size_t n = items_.size();
     std::vector<stage::partial> parts(n);
     text::receipt now;
-    bool all_cached = true;
+    bool all_cached = true, theirs = true;
     for (std::size_t i = 0; i < n; ++i)
       all_cached = all_cached && (local_state(i) == state::good || cache_.files[i].regular);
-    who_->say("The model (" + name_ +
-        (all_cached ? ") is available in the cache, copying locally."
-                    : ") was not found, downloading and caching."));
+    who_->say("The model (", name_,
+        all_cached ? ") is available in the cache, copying locally."
+                   : ") was not found, downloading and caching.");
     if (all_cached) tell_origin(cache_.receipt);
     from = origin::cache;
     for (std::size_t i = 0; i < n; ++i) {
+      const text::entry* known = local_entry(i);
       text::entry e;
       if (local_state(i) == state::good) {
-        if (const text::entry* known = local_entry(i)) now.push_back(*known);
+        if (known) now.push_back(*known);
         continue;
       }
       e.file = files_[i];
-      const demanded bound = binding(i);
-      bool restored = false;
-      if (cache_.files[i].exists)
-        if (status s = restore(i, bound, parts[i], e, restored); !s.ok()) return s;
-      if (!restored)
-        if (status s = fetch(i, bound, parts[i], e); !s.ok()) return s;
-      e.sha256 = parts[i].sha256(), e.size = parts[i].size(), e.sized = true;
+      const bond bound = binding(i);
+      if (cache_.files[i].exists) VQCACHE_NEED_(restore(i, bound, parts[i], e));
+      if (!just_read_[i]) VQCACHE_NEED_(fetch(i, bound, parts[i], e));
+      e.sha256 = parts[i].sha256();
+      e.size = parts[i].size();
+      e.sized = true;
       now.push_back(e);
     }
     // where the lock lies, another call may have been faster: its pair stands, ours goes
     const tier::held again = tier::look(local_dir_, name_, files_);
-    bool theirs = true;
     for (std::size_t i = 0; i < n; ++i)
       theirs = theirs && again.files[i].regular && text::find(again.receipt, files_[i]);
-    if (theirs) {
-      see();
-      if (all_good()) return {};
-    }
-    if (status s = tier::publish(local_dir_, name_, parts, again.receipt, now); !s.ok()) return s;
+    if (theirs) see();
+    if (theirs && all_good()) return {};
+    VQCACHE_NEED_(tier::publish(local_dir_, name_, parts, again.receipt, now));
     see();
     return {};
   }
-
-  // what binds a file that is missing: the pin, else the receipt of its local fellow, else the
-  // cache's
-  struct demanded {
-    std::string sha256;
-    const char* by = "the pin";
-    bool verified = true;
-  };
-  demanded binding(std::size_t i) const {
-    if (!items_[i].pin.empty()) return {items_[i].pin, "the pin", true};
-    bool fellow = false;
-    for (std::size_t j = 0; j < items_.size(); ++j) fellow = fellow || local_.files[j].regular;
+  // of a missing file: the pin, else the receipt beside its local fellow, else that of the cache
+  bond binding(std::size_t i) const {
     const text::entry *mine = local_entry(i), *theirs = cache_entry(i);
+    bool fellow = false;
+    for (const os::info& f : local_.files) fellow = fellow || f.regular;
+    if (!items_[i].pin.empty()) return {items_[i].pin, "the pin", true};
     if (mine && (fellow || !theirs)) return {mine->sha256, "the local receipt", !mine->unverified};
     if (theirs) return {theirs->sha256, "the receipt in the cache", !theirs->unverified};
     return {std::string(), "", false};
   }
-
-  status restore(
-      std::size_t i, const demanded& bound, stage::partial& to, text::entry& e, bool& restored) {
+  status restore(std::size_t i, const bond& bound, stage::partial& to, text::entry& e) {
     const os::fs::path p = cache_dir_ / files_[i];
     const text::entry* c = cache_entry(i);
-    const os::info& held = cache_.files[i];
-    if (!os::look(p, false).regular)
-      return who_->say("The cached " + text::quoted(os::shown(p)) +
-                 " is not a regular file; links in the cache are not followed."),
-             status();
-    bool at_source = true;
+    const std::uint64_t size = cache_.files[i].size;
     stage::demand want;
     want.kind = items_[i].kind;
+    want.sha256 = bound.sha256;
+    want.bound_by = bound.by;
     status s;
-    if (c && c->sized && c->size != held.size) {
-      s = fail(errc::truncated,
-          "it has " + std::to_string(held.size) + " bytes, its receipt says " +
-              std::to_string(c->size));
+    bool at_source = false;
+    if (!os::look(p, false).regular) {
+      who_->say("The cached ", p, " is not a regular file; links in the cache are not followed.");
+      return {};
+    }
+    if (c && c->sized && c->size != size) {
+      s = fail(errc::truncated, "it has ", size, " bytes, its receipt says ", c->size);
     } else {
-      if (status b = to.begin(local_dir_ / files_[i]); !b.ok()) return b;
+      VQCACHE_NEED_(to.begin(local_dir_ / files_[i]));
       s = stage::copy(p, os::mode::read, to, want.kind, *who_, phase::restoring, at_source);
       if (who_->stopped()) return who_->stop();
-      if (!s.ok() && !at_source && s.cause) return s;  // the local disk's failure
-      if (!s.ok() && s.cause) return unread(to, s);
-      if (!s.ok() && s.code != errc::not_the_file) return unread(to, s);
-      want.sha256 = bound.sha256, want.bound_by = bound.by;
       if (s.ok()) s = to.seal(want);
-      if (s.cause) return s;
-      if (s.ok()) {
-        restored = true, e.unverified = !bound.verified;
-        if (c) e.origin = c->origin, e.etag = c->etag;
-        if (e.unverified)
-          who_->say("Nothing vouches for " + files_[i] +
-              " of the cache: it is served unverified, as it was found.");
-        return {};
-      }
-      const bool own = c && !c->unverified && to.sha256() == c->sha256;
-      if (own && !items_[i].pin.empty()) return taken(i, p);
-      if (own)
-        return who_->say("The cache holds another " + files_[i] +
-                   " than the local receipt names; it is left alone."),
-               to.drop(), status();
+      else if (s.code == errc::timed_out) at_source = true;
+      if (s.cause && !at_source) return s;  // the local disk's failure
     }
+    if (s.ok()) {
+      just_read_[i] = true;
+      e.unverified = !bound.verified;
+      if (c) e.origin = c->origin;
+      if (c) e.etag = c->etag;
+      if (e.unverified) tell_unverified(files_[i]);
+      return {};
+    }
+    const bool own =
+        c && !c->unverified && to.sha256() == c->sha256;  // not damaged, but another model's
+    if (own && !items_[i].pin.empty()) return taken(i, p);
     to.drop();
-    if (status aside = tier::put_aside(p, s.text, *who_); !aside.ok())
-      who_->say("The cached " + files_[i] + " is damaged (" + s.text + ") and " + aside.text + ".");
-    cache_.files[i] = os::info();
+    if (own)
+      who_->say("The cache holds another ", files_[i],
+          " than the local receipt names; it is left alone.");
+    else if (at_source) who_->say("The cache cannot be read: ", s.text, ".");
+    else if (status aside = tier::put_aside(p, s.text, *who_); !aside.ok())
+      who_->say(
+          "The cached ", files_[i], " is damaged (", s.text, "), and it stays: ", aside.text, ".");
     return {};
   }
-  status unread(stage::partial& to, const status& why) {
-    who_->say("The cache cannot be read: " + why.text + ".");
-    to.drop();
-    return {};
-  }
-
-  status fetch(std::size_t i, const demanded& bound, stage::partial& to, text::entry& e) {
+  status fetch(std::size_t i, const bond& bound, stage::partial& to, text::entry& e) {
     const item& it = items_[i];
-    bool remote = it.from.urls.empty();
+    const std::string flag = os::env("VQCACHE_OFFLINE"),
+                      nowhere = error::join("model '", name_, "': ", files_[i], " is neither in ",
+                          local_dir_, " nor usable in ", cache_dir_);
+    bool remote = false;
     for (const std::string& url : it.from.urls) remote = remote || text::local_path(url).empty();
-    const std::string flag = os::env("VQCACHE_OFFLINE");
     if (it.from.urls.empty())
-      return fail(errc::unknown_model,
-          "model '" + name_ + "': " + files_[i] +
-              " is neither in the local directory nor usable in the cache, and no URL for it is known");
+      return fail(errc::unknown_model, nowhere, ", and no URL for it is known");
     if (remote && (who_->opts().offline || (!flag.empty() && flag != "0")))
-      return fail(errc::offline,
-          "model '" + name_ + "': " + files_[i] + " is neither in " +
-              text::quoted(os::shown(local_dir_)) + " nor usable in " +
-              text::quoted(os::shown(cache_dir_)) +
-              ", and the call is offline; put it there, or call once with a network");
+      return fail(errc::offline, nowhere,
+          ", and the call is offline; put it there, or call once with a network");
     stage::demand want;
-    want.kind = it.kind, want.size = it.from.size, want.sha256 = it.from.pin;
-    if (bound.verified && !bound.sha256.empty())
-      want.sha256 = bound.sha256, want.bound_by = bound.by;
+    want.kind = it.kind;
+    want.size = it.from.size;
+    want.sha256 = bound.verified ? bound.sha256 : it.from.pin;
+    want.bound_by = bound.verified ? bound.by : want.bound_by;
     from = origin::network;
     return transfer::fetch(it.from, want, to, local_dir_ / files_[i], *who_, e.origin, e.etag);
   }
 
-  // copies the local pair to the cache; any failure is the caller's to tell
+  // Copies the local pair to the cache; a failure is the caller's to tell. local_damaged: the local
+  // file was not what its receipt says, and was put aside.
   status store(bool& local_damaged) {
     const std::size_t n = items_.size();
     std::vector<stage::partial> parts(n);
     text::receipt now, mine;
+    std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < n; ++i) {
       const text::entry *l = local_entry(i), *c = cache_entry(i);
-      const os::info& held = cache_.files[i];
-      const bool differs =
-          c && (l ? l->sha256 != c->sha256 : c->sized && c->size != local_.files[i].size);
-      if (held.regular && differs && !c->unverified && (!c->sized || c->size == held.size))
-        return fail(errc::name_taken,
-            "another model stands there under this name (" +
-                text::quoted(os::shown(cache_dir_ / files_[i])) + "); it is left alone");
+      const os::info &here = local_.files[i], &there = cache_.files[i];
+      const bool differs = c && (l ? l->sha256 != c->sha256 : c->sized && c->size != here.size);
+      if (there.regular && differs && !c->unverified && (!c->sized || c->size == there.size))
+        return fail(errc::name_taken, "another model stands there under this name (",
+            cache_dir_ / files_[i], "); it is left alone");
+      bytes += stored(i) ? 0 : here.size;
     }
-    if (int e = os::make_directories(cache_dir_))
-      return error::from_system("cannot create", os::shown(cache_dir_), e);
+    if (bytes >= std::uint64_t{64} << 20)
+      who_->say("The model (", name_, ") is ready locally; storing it in the cache.");
+    VQCACHE_NEED_(error::system(os::make_directories(cache_dir_), "create", cache_dir_));
     for (std::size_t i = 0; i < n; ++i) {
       const os::fs::path p = cache_dir_ / files_[i];
-      text::entry e;
-      if (const text::entry* l = local_entry(i)) e = *l;
+      const text::entry *l = local_entry(i), *c = cache_entry(i);
+      text::entry e = l ? *l : text::entry();
       e.file = files_[i];
+      // what stands there stays if it is the same: by its receipt, as read a moment ago, or hashed
+      // now
+      const bool same_size =
+          cache_.files[i].regular && cache_.files[i].size == local_.files[i].size;
+      bool keep = same_size && (!l || just_read_[i] || (c && c->sha256 == l->sha256));
       std::string sha;
-      const bool alike = cache_.files[i].regular && cache_.files[i].size == local_.files[i].size &&
-          !e.sha256.empty();
-      const bool known = alike && cache_entry(i) && cache_entry(i)->sha256 == e.sha256;
-      if (alike && !known)
-        if (status s = tier::digest(p, os::mode::read, *who_, sha); !s.ok()) return s;
-      if (!known && (sha.empty() || sha != e.sha256)) {
-        if (cache_.files[i].exists)
-          if (status s = tier::put_aside(p, "it differs from the local file", *who_); !s.ok())
-            return s;
-        stage::demand want;
-        want.kind = items_[i].kind, want.sha256 = e.sha256, want.bound_by = "the local receipt";
-        bool at_source = false;
-        if (status s = parts[i].begin(p); !s.ok()) return s;
-        if (status s = stage::copy(local_dir_ / files_[i], os::mode::read_link, parts[i], want.kind,
-                *who_, phase::storing, at_source);
-            !s.ok())
-          return s;
-        if (status s = parts[i].seal(want); !s.ok()) {
-          local_damaged = s.code == errc::hash_mismatch || (!e.sha256.empty() && !s.cause);
-          if (local_damaged)
-            if (status aside = tier::put_aside(local_dir_ / files_[i], s.text, *who_); !aside.ok())
-              return local_damaged = false, aside;
-          return s;
-        }
-        e.unverified = e.unverified || e.sha256.empty();
-        e.sha256 = parts[i].sha256(), e.size = parts[i].size(), e.sized = true;
+      if (same_size && !keep) {
+        VQCACHE_NEED_(tier::digest(p, os::mode::read, *who_, sha));
+        keep = sha == l->sha256;
       }
-      now.push_back(e);
+      if (!keep) {
+        stage::demand want;
+        want.kind = items_[i].kind;
+        want.sha256 = e.sha256;
+        want.bound_by = "the local receipt";
+        bool at_source = false;
+        if (cache_.files[i].exists)
+          VQCACHE_NEED_(tier::put_aside(p, "it differs from the local file", *who_));
+        VQCACHE_NEED_(parts[i].begin(p));
+        VQCACHE_NEED_(stage::copy(local_dir_ / files_[i], os::mode::link, parts[i], want.kind,
+            *who_, phase::storing, at_source));
+        const status s = parts[i].seal(want);
+        if (!s.ok() && l && !s.cause) {
+          VQCACHE_NEED_(tier::put_aside(local_dir_ / files_[i], s.text, *who_));
+          local_damaged = true;
+        }
+        if (!s.ok()) return s;
+        e.unverified = e.unverified || !l;
+        e.sha256 = parts[i].sha256();
+        e.size = parts[i].size();
+        e.sized = true;
+      }
+      if (!e.sha256.empty()) mine.push_back(e);
+      if (!e.sha256.empty() || c) now.push_back(e.sha256.empty() ? *c : e);
     }
-    if (status s = tier::publish(cache_dir_, name_, parts, cache_.receipt, now); !s.ok()) return s;
-    if (local_.receipt.size() < n)  // a notebook's pair, hashed by now
-      return stage::put(
-          tier::receipt_path(local_dir_, name_), text::write_receipt(now, os::date()));
-    return {};
+    VQCACHE_NEED_(tier::publish(cache_dir_, name_, parts, cache_.receipt, now));
+    // a notebook's pair gets its receipt when it is hashed anyway
+    return mine.size() > local_.receipt.size() ? tier::keep_receipt(local_dir_, name_, mine)
+                                               : status();
   }
 
   caller* who_;
   std::string name_;
   std::vector<item> items_;
-  std::vector<std::string> files_;
+  std::vector<std::string> files_{};
   os::fs::path local_dir_, cache_dir_;
-  os::file lock_;
-  tier::held local_, cache_;
+  os::file lock_{};
+  tier::held local_{}, cache_{};
+  std::vector<bool> just_read_{};  // from the cache, and found right
   bool announced_ = false, may_store_ = true;
 };
 
-inline std::vector<item> pair(const std::string& name) {
-  return {{name + ".yaml", text::kind::text}, {name + ".ckpt", text::kind::binary}};
-}
-struct places {
-  os::fs::path local, cache;
+struct request {  // a call, checked
+  std::string name{};
+  os::fs::path local{}, cache{};
+  std::vector<item> items{};
 };
-inline status find_places(const options& o, places& out) {
+inline status prepare(const std::string& name, const options& opts, request& out) {
   const auto choose = [](const os::fs::path& given, const char* variable, const char* seed) {
     const std::string value = os::env(variable);
     return os::resolved(!given.empty() ? given
             : !value.empty()           ? os::to_path(value)
                                        : os::fs::path(seed));
   };
-  out.local = choose(o.local_dir, "VQCACHE_LOCAL_DIR", "content/models");
-  out.cache = choose(o.cache_dir, "VQCACHE_CACHE_DIR", "content/cache/models");
-  if (out.local.empty() || out.cache.empty())
-    return fail(
-        errc::invalid_argument, "a directory begins with ~, and there is no home directory");
-  return {};
-}
-
-inline status usable_name(const std::string& name) {
   const std::string why = text::name_problem(name);
-  return why.empty() ? status()
-                     : fail(errc::invalid_argument,
-                           "the model name " + text::quoted(text::printable(name.substr(0, 120))) +
-                               " cannot be used: " + why);
+  if (!why.empty())
+    return fail(errc::invalid_argument, "the model name '", text::printable(name.substr(0, 120)),
+        "' cannot be used: ", why);
+  out.name = name;
+  out.local = choose(opts.local_dir, "VQCACHE_LOCAL_DIR", "content/models");
+  out.cache = choose(opts.cache_dir, "VQCACHE_CACHE_DIR", "content/cache/models");
+  out.items = {{name + ".yaml", text::kind::text}, {name + ".ckpt", text::kind::binary}};
+  return out.local.empty() || out.cache.empty()
+      ? fail(errc::invalid_argument, "a directory begins with ~, but there is no home directory")
+      : status();
 }
 // without sources: what a tier holds under this very name, else what the catalogue knows it as
-inline status find_sources(
-    const places& at, std::string& name, std::vector<item>& items, const options& opts) {
-  items = pair(name);
+inline status find_sources(const options& opts, request& r) {
   bool held = true;
-  for (const item& i : items)
+  for (const item& i : r.items)
     held =
-        held && (os::look(at.local / i.file).regular || os::look(at.cache / name / i.file).regular);
-  const std::vector<const catalog::row*> rows = catalog::find(name);
+        held && (os::look(r.local / i.file).regular || os::look(r.cache / r.name / i.file).regular);
+  const std::vector<const catalog::row*> rows = catalog::find(r.name);
   if (!held && rows.size() != 1) {
-    std::string several;
-    for (const catalog::row* r : rows)
-      several += (several.empty() ? "" : " or ") + std::string(r->name);
-    return fail(errc::unknown_model,
-        "model '" + name + "': it is neither in " + text::quoted(os::shown(at.local)) + " nor in " +
-            text::quoted(os::shown(at.cache)) +
-            (rows.empty() ? ", and the catalogue does not list it; " + catalog::near(name) +
-                        " (or give its URLs)"
-                          : ", and the name is ambiguous: say " + several));
+    std::string all, near;
+    for (const catalog::row& known : catalog::models()) {
+      bool close = false;
+      for (const std::string& word : text::words(error::join(known.name, " ", known.aliases)))
+        close = close || text::alike(text::lower(r.name), text::lower(word));
+      if (close) near += (near.empty() ? "" : ", ") + std::string(known.name);
+      all += (all.empty() ? "" : ", ") + std::string(known.name);
+    }
+    return fail(errc::unknown_model, "model '", r.name, "': it is neither in ", r.local, " nor in ",
+        r.cache,
+        !rows.empty() ? ", and the name is ambiguous: say which of these: " + near
+                      : ", and the catalogue does not list it; " +
+                (near.empty() ? "known are: " + all : "did you mean: " + near + "?") +
+                " Or give its URLs");
   }
-  if (rows.size() == 1) {
-    if (!held) name = rows[0]->name;
-    items = pair(name);
-    const catalog::file* facts[] = {&rows[0]->config, &rows[0]->checkpoint};
-    for (std::size_t i = 0; i < items.size(); ++i)
-      if (status s =
-              transfer::check(catalog::sources(*facts[i]), items[i].file, opts, items[i].from);
-          !s.ok())
-        return s;
-  }
+  if (rows.size() == 1 && !held) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
+  const catalog::file* facts[] = {rows.size() == 1 ? &rows[0]->config : nullptr,
+      rows.size() == 1 ? &rows[0]->checkpoint : nullptr};
+  for (std::size_t i = 0; i < r.items.size() && facts[i]; ++i)
+    VQCACHE_NEED_(
+        transfer::check(catalog::sources(*facts[i]), r.items[i].file, opts, r.items[i].from));
   return {};
 }
-inline status given_sources(const std::string& name, const source& config, const source& checkpoint,
-    std::vector<item>& items, const options& opts) {
-  items = pair(name);
-  const source* sources[] = {&config, &checkpoint};
-  const char* roles[] = {"config", "checkpoint"};
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (status s = transfer::check(*sources[i], roles[i], opts, items[i].from); !s.ok()) return s;
-    items[i].pin = items[i].from.pin;
-  }
-  return {};
-}
-
-// a call as a value: whatever happens is in the status
-inline status call(std::string name, const source* config, const source* checkpoint,
+inline status call(const std::string& name, const source* config, const source* checkpoint,
     const options& opts, model& out) {
-  places at;
-  std::vector<item> items;
-  if (status s = usable_name(name); !s.ok()) return s;
-  if (status s = find_places(opts, at); !s.ok()) return s;
-  if (status s = config ? given_sources(name, *config, *checkpoint, items, opts)
-                        : find_sources(at, name, items, opts);
-      !s.ok())
-    return s;
-  caller who(opts, name);
-  story tale(who, items, at.local, at.cache);
-  if (status s = tale.run(); !s.ok()) return s;
-  out.name = name, out.config = at.local / items[0].file, out.checkpoint = at.local / items[1].file;
-  out.from = tale.from, out.cached = tale.cached;
+  request r;
+  VQCACHE_NEED_(prepare(name, opts, r));
+  if (config) {
+    VQCACHE_NEED_(transfer::check(*config, "config", opts, r.items[0].from));
+    VQCACHE_NEED_(transfer::check(*checkpoint, "checkpoint", opts, r.items[1].from));
+    for (item& i : r.items) i.pin = i.from.pin;
+  } else {
+    VQCACHE_NEED_(find_sources(opts, r));
+  }
+  caller who(opts, r.name);
+  story tale(who, r.items, r.local, r.cache);
+  VQCACHE_NEED_(tale.run());
+  out = model{r.name, r.local / r.items[0].file, r.local / r.items[1].file, tale.from, tale.cached};
   return {};
 }
 inline status remove(const std::string& name, const options& opts) {
-  places at;
-  if (status s = usable_name(name); !s.ok()) return s;
-  if (status s = find_places(opts, at); !s.ok()) return s;
+  request r;
+  VQCACHE_NEED_(prepare(name, opts, r));
   caller who(opts, name);
-  return story(who, pair(name), at.local, at.cache).remove();
+  return story(who, r.items, r.local, r.cache).remove();
 }
 
 }  // namespace cache
@@ -3311,17 +3126,10 @@ inline status remove(const std::string& name, const options& opts) {
 
 // ==== >>public ==== thin bodies of the public functions ====
 
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wexit-time-destructors"
-#endif
 inline const std::error_category& error_category() noexcept {
-  static const detail::error::category only;
+  static const detail::error::category& only = *new detail::error::category;  // never destroyed
   return only;
 }
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#endif
 
 inline void print_message(const std::string& line) {
 #if VQCACHE_INTERPRETED
@@ -3398,7 +3206,7 @@ inline void remove(const std::string& name, const options& opts) {
 inline std::vector<known_model> known_models() {
   std::vector<known_model> all;
   for (const detail::catalog::row& r : detail::catalog::models())
-    all.push_back({r.name, detail::catalog::words(r.aliases), detail::catalog::sources(r.config),
+    all.push_back({r.name, detail::text::words(r.aliases), detail::catalog::sources(r.config),
         detail::catalog::sources(r.checkpoint)});
   return all;
 }
@@ -3413,7 +3221,9 @@ template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};
 #undef VQCACHE_EXCEPTIONS_
 #undef VQCACHE_TRY_
 #undef VQCACHE_CATCH_
+#undef VQCACHE_NEED_
 #undef VQCACHE_ABI_
+#undef VQCACHE_WEAK_DL_
 
 #endif  // VQCACHE_HPP
 
