@@ -1,63 +1,65 @@
 // ==== >>manual ==== vqcache.hpp: a model on the fast local disk, and a copy on the disk that stays
-// ====
 //
 // download_vqgan_model() puts a model (a config and a checkpoint) on the local disk and keeps a
 // copy on slow persistent storage. When the local disk was wiped, or the origin has vanished from
 // the web, the copy serves. Under a final name stands the whole and right file or nothing, after
-// any error, signal, kill or power cut. Version 0.1.0. C++17, this one file, nothing to link.
-// SPDX-License-Identifier: MIT (text at the end)
+// any error, signal, kill or power cut. Version 0.1.0, C++17, this one file, nothing to link.
+// SPDX-License-Identifier: MIT (the text is at the end)
 //
-//   #include <iostream>
 //   #include "vqcache.hpp"
+//   #include <cstdio>
 //   int main() {
-//     const std::string share =
-//     "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=%2F"; std::cout <<
-//     vqcache::download_vqgan_model(
-//         "vqgan_imagenet_f16_1024", share + "configs%2Fmodel.yaml", share + "ckpts%2Flast.ckpt")
-//         << '\n';
-//     return 0;
+//     std::string u = "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=";
+//     const vqcache::model m = vqcache::download_vqgan_model("vqgan_imagenet_f16_1024",
+//         u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
+//     std::printf("%s is in %s\n", m.name.c_str(), m.checkpoint.string().c_str());
 //   }
 //
 // What a call does
-//   both files local            nothing is transferred, and nothing but their names and receipts is
-//   looked at else both in the cache      copied to the local disk, their digests checked on the
-//   way else                        downloaded (what is missing), checked, published, then copied
-//   to the cache
-// A model stays valid until a person removes it (vqcache::remove). A damaged copy in the cache is
+//   both files are local      nothing is transferred; only names, sizes and receipts are looked at
+//   else both in the cache    they are copied to the local disk, their digests checked on the way
+//   else                      what is missing is downloaded, checked, published, and then cached
+// A model stays valid until a person removes it: vqcache::remove. A damaged copy in the cache is
 // put aside as FILE.corrupt-XXXXXXXX and brought again. A cache that is full, read-only or gone
-// never fails a call whose local pair is complete: model.cached is false and a message says why.
+// never fails a call whose local pair is complete: model.cached is false, and a message says why.
 //
-// Trust. A checkpoint is a pickle, so loading one that nobody vouches for is running a stranger's
-// program. A pin
-// ("URL#sha256=HEX" or source::sha256) is the safe way; without one the first download is trusted
-// and its digest, kept in the receipt, binds every later restore and download.
+// Trust. A checkpoint is a pickle: loading one that nobody vouches for runs a stranger's program. A
+// pin ("URL#sha256=HEX" or source::sha256) is the safe way. Without one the first download is
+// trusted, and its digest, kept in the receipt, binds every later restore and download.
 //
-// Files. LOCAL/NAME.yaml LOCAL/NAME.ckpt CACHE/NAME/NAME.yaml CACHE/NAME/NAME.ckpt; in each tier a
-// receipt NAME.sha256 that `sha256sum -c` reads, written last. Unfinished files are
-// .FILE.XXXXXXXXXXXXXXXX.part with a .record of their owner; LOCAL/.NAME.lock only saves a second
-// download. Nothing else is ever created.
+// Files. LOCAL/NAME.yaml, .ckpt and CACHE/NAME/NAME.yaml, .ckpt; beside them, written last, a
+// receipt NAME.sha256 that `sha256sum -c` reads. Unfinished: .FILE.XXXXXXXXXXXXXXXX.part, and
+// .record for its owner. LOCAL/.NAME.lock only saves a second download.
 //
-// Transport: options::fetch; else libcurl, loaded when it is first needed; else the program curl,
-// run without a shell. Proxies and CA files come from the environment as for curl. TLS is always
-// verified, redirects are ours: http and https only, never from https down, at most 20; credentials
-// and custom headers stay with their host.
+// Transport: options::fetch; else libcurl, loaded when first needed; else the program curl, without
+// a shell. Proxies and CA files come from the environment, as for curl. TLS is always verified. Of
+// redirects at most 20, to http and https only, never from https down; credentials and custom
+// headers stay with their host.
 //
 // Environment: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, VQCACHE_OFFLINE=1,
-// VQCACHE_TRANSPORT=libcurl|curl. Threads: every function may be called from any thread; callbacks
-// and output stay on the calling thread. Limits: not for Windows before 10; a cache whose system
-// calls never return blocks the call; partial downloads are not continued yet; symbolic links in
-// the cache are not followed (another user could aim them at a secret).
+// VQCACHE_TRANSPORT=libcurl|curl.
+// Threads: any function from any thread at once; callbacks and output on the calling thread only.
+// Limits: a cache whose system calls never return blocks the call; partial downloads are not yet
+// continued; links in the cache are not followed, for another user could aim them at a secret.
 //
-// Rooms, in the order of the file; each may use only those above it, and each answers one question:
-//   manual   prose that a user needs             os        what is asked of the operating system
-//   config   macros and their defaults           hash      computes a digest
-//   api      names a user may type               stage     a file that is not finished
-//   (border: nothing below is for users)         curl      talks to libcurl or to the program curl
-//   error    makes or names an error             transfer  decides how to get bytes
-//   text     bytes into meaning, no I/O          tier      finds, restores or stores a finished
-//   file catalog  published models                    cache     the story itself, in plain steps
-//   notebook the platform's disks                public    thin bodies of the public functions;
-//   undef
+// Rooms, in the order of the file; each uses only those above it and answers one question. A line
+// of
+//   >>manual    is prose that a user needs
+//   >>config    is a macro: version, switches with their defaults
+//   >>api       is a name a user may type
+//   >>error     makes or names an error; the only throw
+//   >>text      turns bytes into meaning without disk or network
+//   >>catalog   is a published model: name, aliases, URLs, size, digest
+//   >>os        asks the operating system; alone knows which system this is
+//   >>hash      computes a digest
+//   >>stage     handles a file that is not finished
+//   >>curl      talks to libcurl or to the program curl
+//   >>transfer  decides how to get bytes: mirrors, redirects, tries, limits
+//   >>tier      finds, restores or stores a finished file
+//   >>cache     is the story itself, in plain steps
+//   >>notebook  knows a notebook platform
+//   >>public    is the thin body of a public function
+//   >>undef     removes internal macros, or is the licence text
 
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 
@@ -94,6 +96,10 @@
 #define VQCACHE_TRY_ if (true)
 #define VQCACHE_CATCH_(what) else
 #endif
+
+// Below the border every function is a template: an including unit pays for reading it, and for
+// what it uses only when it is called.
+#define VQCACHE_LAZY_ template <class = void> inline
 
 // for a step that gives a status: its failure is this function's
 #define VQCACHE_NEED_(step) \
@@ -191,65 +197,71 @@ struct request {
   std::uint64_t offset = 0, length = 0;  // bytes wanted; 0 and 0: the whole file
 };
 namespace detail {
-namespace transfer {
-struct reply;
-}
+struct reply {  // what a response tells, and whom
+  void* to;
+  void (*status)(void* to, int code);
+  void (*header)(void* to, std::string_view name, std::string_view value);
+  bool (*write)(void* to, const void* data, std::size_t size);
+  void (*fail)(void* to, std::string why);
+};
 }  // namespace detail
 class response {
  public:
-  void status(int code);
-  void header(std::string_view name, std::string_view value);
-  bool write(const void* data, std::size_t size);  // false: stop, no more is wanted
-  void fail(std::string why);
-  explicit response(detail::transfer::reply& to) : to_(&to) {}
+  void status(int code) { to_->status(to_->to, code); }
+  void header(std::string_view name, std::string_view value) { to_->header(to_->to, name, value); }
+  // false: stop, no more is wanted
+  bool write(const void* data, std::size_t size) { return to_->write(to_->to, data, size); }
+  void fail(std::string why) { to_->fail(to_->to, std::move(why)); }
+  explicit response(const detail::reply& to) : to_(&to) {}
+
  private:
-  detail::transfer::reply* to_;
+  const detail::reply* to_;
 };
 using fetcher = std::function<void(const request&, response&)>;
 
-void print_message(const std::string& line);  // the line to standard output, at once
+inline void print_message(const std::string& line);  // the line to standard output, at once
 
+// clang-format off
 struct options {
-  unsigned connections = 4;  // at most, per file; 1 to 16 (one is used so far)
-  bool create_dirs = true;   // false: a missing directory is an error
-  bool offline = false;      // only the two tiers and local sources; also VQCACHE_OFFLINE=1
-  std::filesystem::path local_dir{},
-      cache_dir{};  // empty: VQCACHE_LOCAL_DIR and VQCACHE_CACHE_DIR, else
-                    // content/models and content/cache/models here; ~ is the home
-  fetcher fetch{};  // empty: libcurl, else the program curl
+  unsigned connections = 4;      // at most, per file, 1 to 16; one is used so far
+  bool create_dirs = true;       // false: a missing directory is an error
+  bool offline = false;          // only the two tiers and local sources; also VQCACHE_OFFLINE=1
+  // empty: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, else content/models, content/cache/models; ~ is
+  // home
+  std::filesystem::path local_dir{}, cache_dir{};
+  fetcher fetch{};               // empty: libcurl, else the program curl
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
-  std::function<bool(const progress&)>
-      on_progress{};        // at most twice a second, plus first and last; false cancels
-  std::string transport{};  // "libcurl" or "curl": that one; also VQCACHE_TRANSPORT
+  // at most twice a second, plus first and last; false cancels
+  std::function<bool(const progress&)> on_progress{};
+  std::string transport{};       // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
   std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file whose size nobody tells
-  unsigned connect_seconds = 20;                      // to connect
-  unsigned stall_seconds = 30;  // a transfer that gains under 64 KiB in this time has failed
+  unsigned connect_seconds = 20; // to connect
+  unsigned stall_seconds = 30;   // what gains under 64 KiB in this time has failed
 };
 
-enum class errc {  // stable names; the condition that each equals stands behind it
-  invalid_argument =
-      1,          // a name, URL, pin, header or option is malformed: std::errc::invalid_argument
-  unknown_model,  // no tier holds the name and the catalogue does not list it:
-                  // no_such_file_or_directory
-  name_taken,     // another model stands under this name: file_exists
-  directory_missing,  // and create_dirs is false: no_such_file_or_directory
-  permission_denied,  // permission_denied
-  no_space,           // the disk, a quota or a file-size limit is exhausted: no_space_on_device
-  offline,            // a download would be needed: network_down
-  no_transport,       // neither libcurl nor curl: function_not_supported
-  connection,         // name look-up, connecting, or the connection broke: connection_aborted
-  tls,                // the server's certificate or handshake: connection_refused
-  http_status,        // the server answered with an error or nonsense: protocol_error
-  not_the_file,       // a page, an error text or the other file of the pair: bad_message
-  truncated,          // fewer bytes than announced: message_size
-  hash_mismatch,      // other bytes than the pin or the receipt demands: illegal_byte_sequence
-  callback,           // one of your callbacks failed: operation_not_permitted
-  cancelled,          // on_progress said so: operation_canceled
-  interrupted,        // interrupted
-  timed_out,          // timed_out
-  io                  // the operating system refused a file operation: io_error
+enum class errc {        // stable names; last the std::errc that each equals
+  invalid_argument = 1,  // a malformed name, URL, pin, header or option: invalid_argument
+  unknown_model,         // no tier holds it, no URL is known: no_such_file_or_directory
+  name_taken,            // another model stands under this name: file_exists
+  directory_missing,     // and create_dirs is false: no_such_file_or_directory
+  permission_denied,     // by the operating system: permission_denied
+  no_space,              // on the disk, in a quota, under a size limit: no_space_on_device
+  offline,               // a download would be needed: network_down
+  no_transport,          // neither libcurl nor curl: function_not_supported
+  connection,            // the look-up, the connecting or the connection: connection_aborted
+  tls,                   // the server's certificate or handshake: connection_refused
+  http_status,           // an error or nonsense from the server: protocol_error
+  not_the_file,          // a page, an error text, the other file of the pair: bad_message
+  truncated,             // fewer bytes than announced: message_size
+  hash_mismatch,         // not what the pin or the receipt demands: illegal_byte_sequence
+  callback,              // one of your callbacks failed: operation_not_permitted
+  cancelled,             // by on_progress: operation_canceled
+  interrupted,           // reserved for an interrupt guard, not yet raised: interrupted
+  timed_out,             // timed_out
+  io                     // any other failure of a file operation: io_error
 };
-const std::error_category& error_category() noexcept;
+// clang-format on
+inline const std::error_category& error_category() noexcept;
 inline std::error_code make_error_code(errc e) noexcept {
   return {static_cast<int>(e), error_category()};
 }
@@ -285,14 +297,14 @@ struct result {
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
 // The second form looks in the two tiers first, then in the catalogue of published models. The try_
 // forms never throw.
-result try_download_vqgan_model(const std::string& name, const source& config,
+inline result try_download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
-result try_download_vqgan_model(const std::string& name, const options& opts = {});
-error try_remove(const std::string& name, const options& opts = {});
+inline result try_download_vqgan_model(const std::string& name, const options& opts = {});
+inline error try_remove(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
-model download_vqgan_model(const std::string& name, const source& config, const source& checkpoint,
-    const options& opts = {});
-model download_vqgan_model(const std::string& name, const options& opts = {});
+inline model download_vqgan_model(const std::string& name, const source& config,
+    const source& checkpoint, const options& opts = {});
+inline model download_vqgan_model(const std::string& name, const options& opts = {});
 void remove(const std::string& name,
     const options& opts = {});  // both tiers: files, receipts, partials, put-aside
 #endif
@@ -302,11 +314,9 @@ struct known_model {
   std::vector<std::string> aliases;
   source config, checkpoint;
 };
-std::vector<known_model> known_models();  // the catalogue; no URL in it was tried when this version
-                                          // was made
+inline std::vector<known_model> known_models();  // the catalogue
 
-// ======== border: nothing below is for users; nothing below is declared ahead, so that a room uses
-// rooms above ========
+// ==== border ==== nothing below is for users, and nothing below is declared ahead ====
 
 namespace detail {
 
@@ -344,7 +354,7 @@ template <class... A> inline status fail(errc code, const A&... text) {
   return {code, join(text...), {}, nullptr};
 }
 // of an errno value, 0: success. doing: "write" and such
-inline status system(int e, const char* doing, const std::filesystem::path& which) {
+VQCACHE_LAZY_ status system(int e, const char* doing, const std::filesystem::path& which) {
 #ifdef EDQUOT
   const bool full = e == ENOSPC || e == EFBIG || e == EDQUOT;
 #else
@@ -362,11 +372,11 @@ inline status system(int e, const char* doing, const std::filesystem::path& whic
   s.cause = std::error_code(e, std::generic_category());
   return s;
 }
-inline vqcache::error to_error(const status& s) {
+VQCACHE_LAZY_ vqcache::error to_error(const status& s) {
   return s.ok() ? vqcache::error() : vqcache::error(s.code, s.text, s.cause);
 }
 #if VQCACHE_EXCEPTIONS_
-inline void raise(const status& s) {
+VQCACHE_LAZY_ void raise(const status& s) {
   if (s.thrown) std::rethrow_exception(s.thrown);
   if (!s.ok()) throw to_error(s);
 }
@@ -393,10 +403,11 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 // The caller, as the rooms below see it: everything that is said or asked goes through here, on the
 // calling thread. The first callback that throws or cancels ends the call: stop() says so from then
 // on.
-class caller {
+template <class> class basic_caller {
  public:
   enum class at { first, middle, last };  // of the steps of one transfer or wait
-  caller(const options& opts, const std::string& model_name) : opts_(&opts), name_(model_name) {}
+  basic_caller(const options& opts, const std::string& model_name)
+      : opts_(&opts), name_(model_name) {}
   const options& opts() const { return *opts_; }
   const std::string& name() const { return name_; }
   const status& stop() const { return stop_; }
@@ -439,6 +450,7 @@ class caller {
   std::chrono::steady_clock::time_point began_{}, told_{};
   std::uint64_t base_ = 0;
 };
+using caller = basic_caller<void>;
 
 #if defined(__clang__)
 #pragma clang diagnostic push
@@ -490,19 +502,21 @@ using error::status;
 
 namespace text {
 
-inline char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-inline std::string lower(std::string_view s) {
+VQCACHE_LAZY_ char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+VQCACHE_LAZY_ std::string lower(std::string_view s) {
   std::string r(s);
   for (char& c : r) c = lower(c);
   return r;
 }
-inline bool starts(std::string_view s, std::string_view with) {
+VQCACHE_LAZY_ bool starts(std::string_view s, std::string_view with) {
   return s.substr(0, with.size()) == with;
 }
-inline bool ends(std::string_view s, std::string_view with) {
+VQCACHE_LAZY_ bool ends(std::string_view s, std::string_view with) {
   return s.size() >= with.size() && s.substr(s.size() - with.size()) == with;
 }
-inline std::string_view trim(std::string_view s) {
+VQCACHE_LAZY_ std::string_view trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
   while (
       !s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r' || s.back() == '\n'))
@@ -510,14 +524,14 @@ inline std::string_view trim(std::string_view s) {
   return s;
 }
 // takes what stands before the next `end` off the front of s
-inline std::string_view take(std::string_view& s, char end) {
+VQCACHE_LAZY_ std::string_view take(std::string_view& s, char end) {
   const std::size_t n = (std::min)(s.find(end), s.size());
   const std::string_view head = s.substr(0, n);
   s.remove_prefix((std::min)(n + 1, s.size()));
   return head;
 }
 // digits only and no overflow: what a server sends is not trusted to be a number
-inline bool to_number(std::string_view s, std::uint64_t& out) {
+VQCACHE_LAZY_ bool to_number(std::string_view s, std::uint64_t& out) {
   if (s.empty()) return false;
   std::uint64_t n = 0;
   for (char c : s) {
@@ -529,16 +543,16 @@ inline bool to_number(std::string_view s, std::uint64_t& out) {
   out = n;
   return true;
 }
-inline bool is_digest(std::string_view s) {
+VQCACHE_LAZY_ bool is_digest(std::string_view s) {
   return s.size() == 64 && s.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
-inline std::string hex(std::uint64_t n, std::size_t digits) {
+VQCACHE_LAZY_ std::string hex(std::uint64_t n, std::size_t digits) {
   std::string s(digits, '0');
   for (std::size_t i = digits; i-- > 0; n >>= 4) s[i] = "0123456789abcdef"[n & 15];
   return s;
 }
-inline std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
-inline bool has_control(std::string_view s) {
+VQCACHE_LAZY_ std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
+VQCACHE_LAZY_ bool has_control(std::string_view s) {
   for (char c : s)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
   return false;
@@ -546,7 +560,7 @@ inline bool has_control(std::string_view s) {
 
 // ---- names: empty, or why this cannot be a model's name. Refused on every system, so that a cache
 // can move.
-inline std::string name_problem(std::string_view name) {
+VQCACHE_LAZY_ std::string name_problem(std::string_view name) {
   if (name.empty()) return "it is empty";
   if (name.size() > 100)
     return "it has " + std::to_string(name.size()) + " bytes, at most 100 are allowed";
@@ -564,14 +578,14 @@ inline std::string name_problem(std::string_view name) {
   return device ? "Windows keeps this name for a device" : std::string();
 }
 
-inline std::vector<std::string> words(std::string_view s) {
+VQCACHE_LAZY_ std::vector<std::string> words(std::string_view s) {
   std::vector<std::string> r;
   while (!s.empty()) r.emplace_back(take(s, ' '));
   return r;
 }
 // whether few letters must change to make one of the other (Levenshtein), or one is part of the
 // other
-inline bool alike(std::string_view a, std::string_view b) {
+VQCACHE_LAZY_ bool alike(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -600,12 +614,20 @@ struct url {
   }
 };
 
-inline bool has_scheme(std::string_view s) { return s.find("://") != std::string_view::npos; }
-inline bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
+VQCACHE_LAZY_ bool has_scheme(std::string_view s) {
+  return s.find("://") != std::string_view::npos;
+}
+VQCACHE_LAZY_ bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
 
-inline bool parse_url(std::string_view s, url& out) {
-  for (char c : s)
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '"' || c == '\\') return false;
+VQCACHE_LAZY_ std::size_t odd_byte(std::string_view s) {  // where a byte that no URL has stands
+  std::size_t i = 0;
+  while (i < s.size() && static_cast<unsigned char>(s[i]) > 0x20 && s[i] != 0x7f && s[i] != '"' &&
+      s[i] != '\\')
+    ++i;
+  return i < s.size() ? i : std::string_view::npos;
+}
+VQCACHE_LAZY_ bool parse_url(std::string_view s, url& out) {
+  if (odd_byte(s) != std::string_view::npos) return false;
   const std::size_t colon = s.find("://");
   if (colon == 0 || colon == std::string_view::npos) return false;
   url u;
@@ -634,7 +656,7 @@ inline bool parse_url(std::string_view s, url& out) {
 }
 
 // the form that people read: user info and query values become ***, the fragment goes
-inline std::string redact(std::string_view s) {
+VQCACHE_LAZY_ std::string redact(std::string_view s) {
   if (!has_scheme(s)) return std::string(s);
   url u;
   if (!parse_url(s, u)) return std::string(s.substr(0, s.find("://"))) + "://*** (malformed)";
@@ -656,7 +678,7 @@ inline std::string redact(std::string_view s) {
 
 // Where a Location leads; false: nowhere. Its user info is dropped, that of the same origin kept;
 // its dot segments are left to curl.
-inline bool resolve(const url& base, std::string_view location, url& out) {
+VQCACHE_LAZY_ bool resolve(const url& base, std::string_view location, url& out) {
   location = location.substr(0, location.find('#'));
   const std::size_t colon = location.find(':');
   const bool absolute = colon != std::string_view::npos && colon < location.find_first_of("/?");
@@ -681,7 +703,7 @@ inline bool resolve(const url& base, std::string_view location, url& out) {
 }
 
 // a local path or file:// URL as a path; empty: it is neither
-inline std::string local_path(std::string_view s) {
+VQCACHE_LAZY_ std::string local_path(std::string_view s) {
   if (!has_scheme(s)) return std::string(s);
   if (lower(s.substr(0, 7)) != "file://") return {};
   s.remove_prefix(7);
@@ -704,7 +726,7 @@ inline std::string local_path(std::string_view s) {
 }
 
 // splits "URL#sha256=HEX"; any other fragment of a URL says nothing to a server and is dropped
-inline std::string_view split_pin(std::string_view& address) {
+VQCACHE_LAZY_ std::string_view split_pin(std::string_view& address) {
   const std::size_t hash = address.rfind("#sha256=");
   std::string_view pin;
   if (hash != std::string_view::npos) {
@@ -719,7 +741,7 @@ inline std::string_view split_pin(std::string_view& address) {
 
 // A server may repeat in its words what it was sent: user info, query values and header values
 // become ***.
-inline std::string scrub(
+VQCACHE_LAZY_ std::string scrub(
     std::string words, std::string_view address, const std::vector<std::string>& headers) {
   std::vector<std::string> secrets;
   url u;
@@ -748,7 +770,7 @@ inline std::string scrub(
 struct header {
   std::string name, value;  // the name in lower case
 };
-inline bool parse_header(std::string_view line, header& out) {
+VQCACHE_LAZY_ bool parse_header(std::string_view line, header& out) {
   const std::size_t colon = line.find(':');
   if (colon == 0 || colon == std::string_view::npos || has_control(trim(line))) return false;
   out.name = lower(line.substr(0, colon));
@@ -756,13 +778,14 @@ inline bool parse_header(std::string_view line, header& out) {
   return out.name.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") ==
       std::string::npos;
 }
-inline const std::string* find(const std::vector<header>& headers, std::string_view name) {
+VQCACHE_LAZY_ const std::string* find(const std::vector<header>& headers, std::string_view name) {
   for (const header& h : headers)
     if (h.name == name) return &h.value;
   return nullptr;
 }
 // false: two lengths, or one that is no number. without one: known stays false
-inline bool content_length(const std::vector<header>& headers, bool& known, std::uint64_t& length) {
+VQCACHE_LAZY_ bool content_length(
+    const std::vector<header>& headers, bool& known, std::uint64_t& length) {
   known = false;
   for (const header& h : headers) {
     if (h.name != "content-length") continue;
@@ -785,18 +808,18 @@ struct entry {
 };
 using receipt = std::vector<entry>;
 
-inline const entry* find(const receipt& r, std::string_view file) {
+VQCACHE_LAZY_ const entry* find(const receipt& r, std::string_view file) {
   for (const entry& e : r)
     if (e.file == file) return &e;
   return nullptr;
 }
-inline std::string printable(std::string_view s) {
+VQCACHE_LAZY_ std::string printable(std::string_view s) {
   std::string r(s);
   for (char& c : r)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return r;
 }
-inline std::string write_receipt(const receipt& r, const std::string& date) {
+VQCACHE_LAZY_ std::string write_receipt(const receipt& r, const std::string& date) {
   std::string s = "# vqcache 0.1.0 " + date + "\n", sums;
   for (const entry& e : r) {
     if (e.sized) s += "# size " + std::to_string(e.size) + " " + e.file + "\n";
@@ -807,7 +830,7 @@ inline std::string write_receipt(const receipt& r, const std::string& date) {
   }
   return s + sums;
 }
-inline receipt read_receipt(std::string_view s) {
+VQCACHE_LAZY_ receipt read_receipt(std::string_view s) {
   receipt r;
   std::vector<entry> facts;
   while (!s.empty()) {
@@ -845,14 +868,14 @@ inline receipt read_receipt(std::string_view s) {
 enum class kind { text, binary };  // a config, a checkpoint
 
 // the words a person would see: tags, scripts and styles removed, white space collapsed
-inline std::string first_words(std::string_view page) {
+VQCACHE_LAZY_ std::string first_words(std::string_view page) {
   std::string out;
-  const std::string small = lower(page);
+  const std::string lowered = lower(page);
   for (std::size_t i = 0; i < page.size() && out.size() < 160; ++i) {
     if (page[i] == '<') {
       for (const char* hidden : {"script", "style"})
-        if (starts(std::string_view(small).substr(i + 1), hidden))
-          i = (std::min)(small.find(std::string("</") + hidden, i), page.size());
+        if (starts(std::string_view(lowered).substr(i + 1), hidden))
+          i = (std::min)(lowered.find(std::string("</") + hidden, i), page.size());
       i = (std::min)(page.find('>', i), page.size());
       if (!out.empty() && out.back() != ' ') out += ' ';
     } else if (static_cast<unsigned char>(page[i]) <= 0x20) {
@@ -865,18 +888,19 @@ inline std::string first_words(std::string_view page) {
 }
 
 // empty, or what the bytes are instead of the file; head: up to 16 KiB from its start
-inline std::string not_the_file(kind want, std::string_view head, std::string_view content_type) {
+VQCACHE_LAZY_ std::string not_the_file(
+    kind want, std::string_view head, std::string_view content_type) {
   if (head.empty()) return "an empty file";
   std::string_view s = starts(head, "\xEF\xBB\xBF") ? head.substr(3) : head;
   while (!s.empty() && (s.front() == ' ' || (s.front() >= '\t' && s.front() <= '\r')))
     s.remove_prefix(1);
   if (s.empty()) return "nothing but white space";
-  const std::string small = lower(s.substr(0, 1024));
+  const std::string lowered = lower(s.substr(0, 1024));
   const bool html_type = lower(content_type).find("text/html") != std::string::npos;
   if (s[0] == '<') {
-    const bool page = html_type || starts(small, "<!doctype html") ||
-        small.find("<html") != std::string::npos || small.find("<body") != std::string::npos ||
-        small.find("<head") != std::string::npos;
+    const bool page = html_type || starts(lowered, "<!doctype html") ||
+        lowered.find("<html") != std::string::npos || lowered.find("<body") != std::string::npos ||
+        lowered.find("<head") != std::string::npos;
     return (page ? "an HTML page (a login, quota or error page?) that says "
                  : "an XML document that says ") +
         first_words(s);
@@ -885,14 +909,14 @@ inline std::string not_the_file(kind want, std::string_view head, std::string_vi
     return "a git-lfs pointer, not the file it points to (" + first_words(s.substr(0, 60)) +
         "): use the URL of the raw or resolved file";
   if (s[0] == '{') {
-    const std::size_t quote = small.find('"'), end = small.find('"', quote + 1);
+    const std::size_t quote = lowered.find('"'), end = lowered.find('"', quote + 1);
     const std::string key =
-        end == std::string::npos ? "" : small.substr(quote + 1, end - quote - 1);
+        end == std::string::npos ? "" : lowered.substr(quote + 1, end - quote - 1);
     for (const char* word :
         {"error", "errors", "message", "msg", "detail", "code", "status", "error_code"})
       if (key == word) return "a JSON answer that says " + first_words(s.substr(0, 400));
   }
-  if (html_type && small.find("</") != std::string::npos)
+  if (html_type && lowered.find("</") != std::string::npos)
     return "an HTML page that says " + first_words(s);
   const bool zip = starts(head, "PK\x03\x04"), has_nul = head.find('\0') != std::string_view::npos;
   const char* swapped = "; are the URLs of config and checkpoint swapped?";
@@ -900,8 +924,9 @@ inline std::string not_the_file(kind want, std::string_view head, std::string_vi
     if (zip) return std::string("a zip archive, as checkpoints are") + swapped;
     if (head[0] == '\x80') return std::string("a pickle, as checkpoints are") + swapped;
     if (has_nul) return std::string("binary data (it has NUL bytes)") + swapped;
-  } else if (!has_nul && (starts(small, "model:") || small.find("\nmodel:") != std::string::npos) &&
-      small.find("target:") != std::string::npos) {
+  } else if (!has_nul &&
+      (starts(lowered, "model:") || lowered.find("\nmodel:") != std::string::npos) &&
+      lowered.find("target:") != std::string::npos) {
     return "a config (" + first_words(s.substr(0, 60)) + ")" + swapped;
   }
   return {};
@@ -909,7 +934,7 @@ inline std::string not_the_file(kind want, std::string_view head, std::string_vi
 
 // a zip archive ends in a record that names its own length (APPNOTE 4.3.16); tail: the last 65,557
 // bytes or all
-inline bool zip_has_end(std::string_view tail) {
+VQCACHE_LAZY_ bool zip_has_end(std::string_view tail) {
   for (std::size_t at = tail.rfind("PK\x05\x06"); at != std::string_view::npos;
       at = at == 0 ? std::string_view::npos : tail.rfind("PK\x05\x06", at - 1)) {
     if (at + 22 > tail.size()) continue;
@@ -938,49 +963,52 @@ struct row {
 };
 // Facts that public sources agree on; no URL was tried from where this was made. d: a heiBOX share,
 // s: and x: two rescue mirrors, p: r: e: releases of pixray, mehdidc and Eleiber on GitHub.
-inline const std::vector<row>& models() {
+VQCACHE_LAZY_ const std::vector<row>& models() {
   // clang-format off
   static const std::vector<row>& rows = *new std::vector<row>{
-      {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 imagenet-16384 vqgan16 imagenet",
-       {"d:a7530b09fed84f80a887/configs%2Fmodel.yaml s:imagenet/imagenet.yaml x:imagenet.yaml r:yaml",
-        "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692},
-       {"d:a7530b09fed84f80a887/ckpts%2Flast.ckpt s:imagenet/imagenet.ckpt x:imagenet.ckpt r:ckpt",
-        "845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980092370}},
-      {"vqgan_imagenet_f16_1024", "imagenet_f16_1024 imagenet_1024 imagenet_vqgan imagenet",
-       {"d:8088892a516d4e3baf92/configs%2Fmodel.yaml",
-        "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645},
-       {"d:8088892a516d4e3baf92/ckpts%2Flast.ckpt", "", 957954257}},
-      {"vqgan_gumbel_f8_8192", "gumbel_f8_8192 gumbel_8192 openimages openimages_f16_8192 vqgan_gumbel_f8",
-       {"d:2e5662443a6b4307b470/configs%2Fmodel.yaml s:openimages/openimages.yaml x:openimages.yaml",
-        "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745},
-       {"d:2e5662443a6b4307b470/ckpts%2Flast.ckpt s:openimages/openimages.ckpt x:openimages.ckpt",
-        "5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376581823}},
-      {"wikiart_16384", "vqgan_wikiart_16384 wikiart_f16_16384_8145600 wikiart_16384m wikiart",
-       {"p:wikiart_16384.yaml s:wikiart/wikiart.yaml x:wikiart.yaml e:wikiart_16384.yaml",
-        "6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920},
-       {"p:wikiart_16384.ckpt s:wikiart/wikiart.ckpt x:wikiart.ckpt e:wikiart_16384.ckpt",
-        "bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1005327541}},
-      {"wikiart_1024", "vqgan_wikiart_1024 vqgan_wikiart_f16_1024 wikiart_1024m wikiart",
-       {"p:wikiart_1024.yaml", "", 0}, {"p:wikiart_1024.ckpt", "", 0}},
-      {"sflckr", "sflickr s-flckr 2020-11-09t13-31-51_sflckr",
-       {"d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml s:sflickr/sflickr.yaml x:sflckr.yaml",
-        "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
-       {"d:73487ab6e5314cb5adba/checkpoints%2Flast.ckpt s:sflickr/sflickr.ckpt x:sflckr.ckpt",
-        "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412}},
-      {"coco_first_stage", "coco_1stage coco_vqgan lstage coco",
-       {"https://batbot.ai/models/VQGAN/coco_first_stage.yaml s:coco/coco.yaml x:coco_first_stage.yaml",
-        "17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458},
-       {"https://batbot.ai/models/VQGAN/coco_first_stage.ckpt s:coco/coco.ckpt x:coco_first_stage.ckpt",
-        "106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296030214}},
-      {"coco_transformer", "vqgan_coco_f16_8192 coco",
-       {"https://dl.nmkd.de/ai/clip/coco/coco.yaml", "", 0}, {"https://dl.nmkd.de/ai/clip/coco/coco.ckpt", "", 0}},
-      {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024",
-       {"s:faceshq/faceshq.yaml", "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2", 0},
-       {"s:faceshq/faceshq.ckpt", "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
+  {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 vqgan16 imagenet",
+   {"d:a7530b09fed84f80a887/configs%2Fmodel.yaml s:imagenet/imagenet.yaml x:imagenet.yaml r:yaml",
+    "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692},
+   {"d:a7530b09fed84f80a887/ckpts%2Flast.ckpt s:imagenet/imagenet.ckpt x:imagenet.ckpt r:ckpt",
+    "845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980092370}},
+  {"vqgan_imagenet_f16_1024", "imagenet_f16_1024 imagenet_1024 imagenet_vqgan imagenet",
+   {"d:8088892a516d4e3baf92/configs%2Fmodel.yaml",
+    "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645},
+   {"d:8088892a516d4e3baf92/ckpts%2Flast.ckpt", "", 957954257}},
+  {"vqgan_gumbel_f8_8192", "gumbel_f8_8192 gumbel_8192 openimages openimages_f16_8192 vqgan_gumbel_f8",
+   {"d:2e5662443a6b4307b470/configs%2Fmodel.yaml s:openimages/openimages.yaml x:openimages.yaml",
+    "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745},
+   {"d:2e5662443a6b4307b470/ckpts%2Flast.ckpt s:openimages/openimages.ckpt x:openimages.ckpt",
+    "5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376581823}},
+  {"wikiart_16384", "vqgan_wikiart_16384 wikiart_f16_16384_8145600 wikiart_16384m wikiart",
+   {"p:wikiart_16384.yaml s:wikiart/wikiart.yaml x:wikiart.yaml e:wikiart_16384.yaml",
+    "6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920},
+   {"p:wikiart_16384.ckpt s:wikiart/wikiart.ckpt x:wikiart.ckpt e:wikiart_16384.ckpt",
+    "bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1005327541}},
+  {"wikiart_1024", "vqgan_wikiart_1024 vqgan_wikiart_f16_1024 wikiart_1024m wikiart",
+   {"p:wikiart_1024.yaml", "", 0}, {"p:wikiart_1024.ckpt", "", 0}},
+  {"sflckr", "sflickr s-flckr 2020-11-09T13-31-51_sflckr",
+   {"d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml "
+    "s:sflickr/sflickr.yaml x:sflckr.yaml", "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
+   {"d:73487ab6e5314cb5adba/checkpoints%2Flast.ckpt s:sflickr/sflickr.ckpt x:sflckr.ckpt",
+    "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412}},
+  {"coco_first_stage", "coco_1stage coco_vqgan lstage coco",
+   {"https://batbot.ai/models/VQGAN/coco_first_stage.yaml s:coco/coco.yaml x:coco_first_stage.yaml",
+    "17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458},
+   {"https://batbot.ai/models/VQGAN/coco_first_stage.ckpt s:coco/coco.ckpt x:coco_first_stage.ckpt",
+    "106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296030214}},
+  {"coco_transformer", "vqgan_coco_f16_8192 coco",
+   {"https://dl.nmkd.de/ai/clip/coco/coco.yaml", "", 0},
+   {"https://dl.nmkd.de/ai/clip/coco/coco.ckpt", "", 0}},
+  {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024",
+   {"s:faceshq/faceshq.yaml",
+    "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2", 0},
+   {"s:faceshq/faceshq.ckpt",
+    "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
   // clang-format on
   return rows;
 }
-inline std::string spelled(const std::string& word) {
+VQCACHE_LAZY_ std::string spelled(const std::string& word) {
   const std::string rest = word.substr(2), git = "https://github.com/",
                     hub = "https://huggingface.co/";
   const std::size_t slash = rest.find('/');
@@ -997,7 +1025,7 @@ inline std::string spelled(const std::string& word) {
   return hub + "Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/" +
       rest;
 }
-inline source sources(const file& f) {
+VQCACHE_LAZY_ source sources(const file& f) {
   source s;
   for (const std::string& word : text::words(f.urls)) s.urls.push_back(spelled(word));
   s.sha256 = f.sha256;
@@ -1006,14 +1034,21 @@ inline source sources(const file& f) {
 }
 // the rows that a name may mean: by its canonical name one, by an alias one or, if ambiguous,
 // several
-inline std::vector<const row*> find(const std::string& name) {
+VQCACHE_LAZY_ std::vector<const row*> find(const std::string& name) {
   std::vector<const row*> by_alias;
   for (const row& r : models()) {
     if (name == r.name) return {&r};
     for (const std::string& alias : text::words(r.aliases))
-      if (alias == text::lower(name)) by_alias.push_back(&r);
+      if (text::lower(alias) == text::lower(name)) by_alias.push_back(&r);
   }
   return by_alias;
+}
+
+VQCACHE_LAZY_ std::vector<known_model> known() {
+  std::vector<known_model> all;
+  for (const row& r : models())
+    all.push_back({r.name, text::words(r.aliases), sources(r.config), sources(r.checkpoint)});
+  return all;
 }
 
 }  // namespace catalog
@@ -1084,16 +1119,16 @@ namespace os {
 
 namespace fs = std::filesystem;
 
-inline std::string shown(const fs::path& p) {
+VQCACHE_LAZY_ std::string shown(const fs::path& p) {
   const auto utf8 = p.u8string();
   return std::string(utf8.begin(), utf8.end());
 }
-inline std::string env(const char* name) {
+VQCACHE_LAZY_ std::string env(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
 }
-inline void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-inline int value(const std::error_code& e) { return e.default_error_condition().value(); }
+VQCACHE_LAZY_ void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+VQCACHE_LAZY_ int value(const std::error_code& e) { return e.default_error_condition().value(); }
 
 class file {  // a descriptor that closes itself; close() tells what only closing can tell
  public:
@@ -1127,14 +1162,14 @@ enum class mode { read, link, create, lock };
 
 #if defined(_WIN32)
 
-inline fs::path to_path(const std::string& utf8) {
+VQCACHE_LAZY_ fs::path to_path(const std::string& utf8) {
 #if defined(__cpp_char8_t)
   return fs::path(std::u8string(utf8.begin(), utf8.end()));
 #else
   return fs::u8path(utf8);
 #endif
 }
-inline int open(const fs::path& p, mode how, file& out) {
+VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
   const int flags = how == mode::create ? _O_RDWR | _O_CREAT | _O_EXCL
       : how == mode::lock               ? _O_RDWR | _O_CREAT
                                         : _O_RDONLY;
@@ -1144,18 +1179,18 @@ inline int open(const fs::path& p, mode how, file& out) {
   if (e == 0) out.reset(fd);
   return e;
 }
-inline long read_once(int fd, char* to, std::size_t n) {
+VQCACHE_LAZY_ long read_once(int fd, char* to, std::size_t n) {
   return ::_read(fd, to, static_cast<unsigned>(n));
 }
-inline long write_once(int fd, const char* from, std::size_t n) {
+VQCACHE_LAZY_ long write_once(int fd, const char* from, std::size_t n) {
   return ::_write(fd, from, static_cast<unsigned>(n));
 }
-inline bool seek_to(int fd, std::uint64_t at) {
+VQCACHE_LAZY_ bool seek_to(int fd, std::uint64_t at) {
   return ::_lseeki64(fd, static_cast<long long>(at), SEEK_SET) >= 0;
 }
-inline int sync(file& f) { return ::_commit(f.fd()) == 0 ? 0 : errno; }
-inline int sync_directory(const fs::path&) { return 0; }  // MOVEFILE_WRITE_THROUGH did it
-inline int rename(const fs::path& from, const fs::path& to) {
+VQCACHE_LAZY_ int sync(file& f) { return ::_commit(f.fd()) == 0 ? 0 : errno; }
+VQCACHE_LAZY_ int sync_directory(const fs::path&) { return 0; }  // MOVEFILE_WRITE_THROUGH did it
+VQCACHE_LAZY_ int rename(const fs::path& from, const fs::path& to) {
   for (int wait = 1;; wait *= 2) {  // a scanner or a reader holds it: that passes within 2 s
     if (::MoveFileExW(from.c_str(), to.c_str(), 1 | 8))
       return 0;  // REPLACE_EXISTING, WRITE_THROUGH
@@ -1166,35 +1201,41 @@ inline int rename(const fs::path& from, const fs::path& to) {
     sleep_ms(wait);
   }
 }
-inline int try_lock(file& f) { return ::_locking(f.fd(), _LK_NBLCK, 1) == 0 ? 0 : EWOULDBLOCK; }
-inline bool writable(const fs::path& p) { return ::_waccess(p.c_str(), 2) == 0; }
-inline std::uint64_t process_id() { return ::GetCurrentProcessId(); }
-inline std::string owner() { return "windows"; }
-inline bool owner_gone(const std::string& who) { return who == owner(); }  // else unlink() fails
-inline fs::path home() { return ::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L""; }
-inline bool utc(std::time_t now, std::tm& out) { return ::gmtime_s(&out, &now) == 0; }
-inline std::initializer_list<const char*> libcurl_names() {
+VQCACHE_LAZY_ int try_lock(file& f) {
+  return ::_locking(f.fd(), _LK_NBLCK, 1) == 0 ? 0 : EWOULDBLOCK;
+}
+VQCACHE_LAZY_ bool writable(const fs::path& p) { return ::_waccess(p.c_str(), 2) == 0; }
+VQCACHE_LAZY_ std::uint64_t process_id() { return ::GetCurrentProcessId(); }
+VQCACHE_LAZY_ std::string owner() { return "windows"; }
+VQCACHE_LAZY_ bool owner_gone(const std::string& who) {
+  return who == owner();
+}  // else unlink() fails
+VQCACHE_LAZY_ fs::path home() {
+  return ::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L"";
+}
+VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_s(&out, &now) == 0; }
+VQCACHE_LAZY_ std::initializer_list<const char*> libcurl_names() {
   static constexpr std::initializer_list<const char*> names = {
       "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
   return names;
 }
-inline void* load(const char* name) {  // from the program's, its added and the system's directories
+VQCACHE_LAZY_ void* load(
+    const char* name) {  // from the program's, its added and the system's directories
   const std::wstring wide(name, name + std::strlen(name));
   return ::LoadLibraryExW(wide.c_str(), nullptr, 0x200 | 0x400 | 0x800);
 }
-inline void* symbol(void* library, const char* name) {
+VQCACHE_LAZY_ void* symbol(void* library, const char* name) {
   if (!library) return nullptr;
   return reinterpret_cast<void*>(::GetProcAddress(static_cast<HINSTANCE__*>(library), name));
 }
 class [[maybe_unused]] quiet_pipes {};  // there is no SIGPIPE
 
-class process {  // a program of the system directory, without a shell; its input and output are
-                 // ours
+template <class> class basic_process {  // a program of the system directory, without a shell
  public:
-  process() = default;
-  process(const process&) = delete;
-  process& operator=(const process&) = delete;
-  ~process() { (void)finish(true); }
+  basic_process() = default;
+  basic_process(const basic_process&) = delete;
+  basic_process& operator=(const basic_process&) = delete;
+  ~basic_process() { (void)finish(true); }
   int start(const std::vector<std::string>& argv, const std::string& input) {
     int in[2] = {-1, -1}, out[2] = {-1, -1};
     if (::_pipe(in, static_cast<unsigned>(input.size() + 4096), _O_BINARY | _O_NOINHERIT) != 0)
@@ -1264,11 +1305,12 @@ class process {  // a program of the system directory, without a shell; its inpu
   file out_;
   void* handle_ = nullptr;
 };
+using process = basic_process<void>;
 
 #else  // POSIX
 
-inline fs::path to_path(const std::string& utf8) { return utf8; }
-inline int open(const fs::path& p, mode how, file& out) {
+VQCACHE_LAZY_ fs::path to_path(const std::string& utf8) { return utf8; }
+VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
 #if defined(O_LARGEFILE)
   const int always = O_CLOEXEC | O_LARGEFILE;
 #else
@@ -1286,9 +1328,11 @@ inline int open(const fs::path& p, mode how, file& out) {
   out.reset(fd);
   return 0;
 }
-inline long read_once(int fd, char* to, std::size_t n) { return ::read(fd, to, n); }
-inline long write_once(int fd, const char* from, std::size_t n) { return ::write(fd, from, n); }
-inline bool seek_to(int fd, std::uint64_t at) {
+VQCACHE_LAZY_ long read_once(int fd, char* to, std::size_t n) { return ::read(fd, to, n); }
+VQCACHE_LAZY_ long write_once(int fd, const char* from, std::size_t n) {
+  return ::write(fd, from, n);
+}
+VQCACHE_LAZY_ bool seek_to(int fd, std::uint64_t at) {
 #if defined(__GLIBC__)
   return ::lseek64(fd, static_cast<off64_t>(at), SEEK_SET) >= 0;
 #else
@@ -1297,7 +1341,7 @@ inline bool seek_to(int fd, std::uint64_t at) {
 }
 // EINTR says that nothing was tried; any other failure is final: the kernel may have dropped the
 // pages
-inline int sync(file& f) {
+VQCACHE_LAZY_ int sync(file& f) {
   for (;;) {
 #if defined(F_FULLFSYNC)
     if (::fcntl(f.fd(), F_FULLFSYNC) == 0) return 0;  // fsync leaves them in the disk's own cache
@@ -1306,25 +1350,25 @@ inline int sync(file& f) {
     if (errno != EINTR) return errno;
   }
 }
-inline int sync_directory(const fs::path& p) {
+VQCACHE_LAZY_ int sync_directory(const fs::path& p) {
   file f;
   if (int e = open(p, mode::link, f)) return e;
   const int e = sync(f);
   return e == EINVAL || e == ENOTSUP || e == ENOSYS ? 0 : e;  // a file system without it
 }
-inline int rename(const fs::path& from, const fs::path& to) {
+VQCACHE_LAZY_ int rename(const fs::path& from, const fs::path& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
-inline int try_lock(file& f) {
+VQCACHE_LAZY_ int try_lock(file& f) {
   while (::flock(f.fd(), LOCK_EX | LOCK_NB) != 0)
     if (errno != EINTR) return errno;
   return 0;
 }
-inline bool writable(const fs::path& p) { return ::access(p.c_str(), W_OK) == 0; }
-inline std::uint64_t process_id() { return static_cast<std::uint64_t>(::getpid()); }
-inline fs::path home() { return env("HOME"); }
-inline bool utc(std::time_t now, std::tm& out) { return ::gmtime_r(&now, &out) != nullptr; }
-inline std::initializer_list<const char*> libcurl_names() {
+VQCACHE_LAZY_ bool writable(const fs::path& p) { return ::access(p.c_str(), W_OK) == 0; }
+VQCACHE_LAZY_ std::uint64_t process_id() { return static_cast<std::uint64_t>(::getpid()); }
+VQCACHE_LAZY_ fs::path home() { return env("HOME"); }
+VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_r(&now, &out) != nullptr; }
+VQCACHE_LAZY_ std::initializer_list<const char*> libcurl_names() {
 #if defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
   static constexpr std::initializer_list<const char*> names = {
       "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
@@ -1334,13 +1378,14 @@ inline std::initializer_list<const char*> libcurl_names() {
 #endif
   return names;
 }
-inline void* load(const char* name) {
+VQCACHE_LAZY_ void* load(const char* name) {
 #if defined(VQCACHE_WEAK_DL_)
   if (!dlopen) return nullptr;
 #endif
   return ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
 }
-inline void* symbol(void* library, const char* name) {  // null: of what the process has already
+VQCACHE_LAZY_ void* symbol(
+    void* library, const char* name) {  // null: of what the process has already
 #if defined(VQCACHE_WEAK_DL_)
   if (!dlsym) return nullptr;
 #endif
@@ -1349,19 +1394,20 @@ inline void* symbol(void* library, const char* name) {  // null: of what the pro
 
 // Who owns an unfinished file: a host is a name and a process namespace, since containers share
 // disks and process numbers; the start time tells a process from a later one of the same number.
-inline std::string first_kilobyte(const std::string& path) {
+VQCACHE_LAZY_ std::string first_kilobyte(const std::string& path) {
   file f;
   char text[1024];
   const long n = open(path, mode::link, f) == 0 ? read_once(f.fd(), text, sizeof text) : 0;
   return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
 }
-inline std::string started(const std::string& pid) {  // field 22 of proc(5) stat; "" where is none
+VQCACHE_LAZY_ std::string started(
+    const std::string& pid) {  // field 22 of proc(5) stat; "" where is none
   const std::string s = first_kilobyte("/proc/" + pid + "/stat");
   std::string_view rest = std::string_view(s).substr((std::min)(s.rfind(')'), s.size()));
   for (int i = 0; i < 20; ++i) text::take(rest, ' ');
   return std::string(text::take(rest, ' '));
 }
-inline std::string owner() {
+VQCACHE_LAZY_ std::string owner() {
   char host[256] = "";
   std::error_code none;
   (void)::gethostname(host, sizeof host - 1);
@@ -1369,7 +1415,8 @@ inline std::string owner() {
       text::trim(first_kilobyte("/proc/sys/kernel/random/boot_id")), " ", process_id(), " ",
       started("self"));
 }
-inline bool owner_gone(const std::string& who) {  // provably; false also means "cannot be told"
+VQCACHE_LAZY_ bool owner_gone(
+    const std::string& who) {  // provably; false also means "cannot be told"
   const std::string mine = owner();
   std::string_view theirs = who, ours = mine;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return false;
@@ -1410,12 +1457,12 @@ class quiet_pipes {
   bool was_pending_;
 };
 
-class process {  // a program found in PATH, without a shell; its input, output and errors are ours
+template <class> class basic_process {  // a program found in PATH, without a shell
  public:
-  process() = default;
-  process(const process&) = delete;
-  process& operator=(const process&) = delete;
-  ~process() { (void)finish(true); }
+  basic_process() = default;
+  basic_process(const basic_process&) = delete;
+  basic_process& operator=(const basic_process&) = delete;
+  ~basic_process() { (void)finish(true); }
   int start(const std::vector<std::string>& argv, const std::string& input) {  // ENOENT: not there
     file in, out, err;
     int e = 0;
@@ -1503,6 +1550,7 @@ class process {  // a program found in PATH, without a shell; its input, output 
   pid_t pid_ = -1;
   std::string input_, errors_;
 };
+using process = basic_process<void>;
 
 #endif  // POSIX
 
@@ -1516,7 +1564,8 @@ struct info {
   std::uint64_t size = 0;
   int problem = 0;  // when it could not even be told whether it exists
 };
-inline info look(const fs::path& p, bool follow = true) {  // a regular file costs one system call
+VQCACHE_LAZY_ info look(
+    const fs::path& p, bool follow = true) {  // a regular file costs one system call
   std::error_code e;
   info i;
   if (!follow && fs::is_symlink(fs::symlink_status(p, e))) return i;
@@ -1530,23 +1579,25 @@ inline info look(const fs::path& p, bool follow = true) {  // a regular file cos
   if (!i.exists && s.type() != fs::file_type::not_found) i.problem = value(e);
   return i;
 }
-inline bool older_than_a_day(const fs::path& p) {
+VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
   std::error_code e;
   const fs::file_time_type t = fs::last_write_time(p, e);
-  return !e && fs::file_time_type::clock::now() - t > std::chrono::hours(24);
+  return !e &&
+      (fs::file_time_type::clock::now() - t).count() >
+      fs::file_time_type::duration(std::chrono::hours(24)).count();
 }
-inline int unlink(const fs::path& p) {  // what is not there is no failure
+VQCACHE_LAZY_ int unlink(const fs::path& p) {  // what is not there is no failure
   std::error_code e;
   fs::remove(p, e);
   return value(e);
 }
-inline int read_some(file& f, char* to, std::size_t n, std::size_t& got) {
+VQCACHE_LAZY_ int read_some(file& f, char* to, std::size_t n, std::size_t& got) {
   long k = -1;
   do { k = read_once(f.fd(), to, n); } while (k < 0 && errno == EINTR);
   got = k > 0 ? static_cast<std::size_t>(k) : 0;
   return k < 0 ? errno : 0;
 }
-inline int write_all(file& f, const char* from, std::size_t n) {
+VQCACHE_LAZY_ int write_all(file& f, const char* from, std::size_t n) {
   while (n > 0) {
     const long k = write_once(f.fd(), from, n);
     if (k < 0 && errno == EINTR) continue;
@@ -1556,7 +1607,7 @@ inline int write_all(file& f, const char* from, std::size_t n) {
   }
   return 0;
 }
-inline int read_text(const fs::path& p, std::string& out) {  // at most 64 KiB
+VQCACHE_LAZY_ int read_text(const fs::path& p, std::string& out) {  // at most 64 KiB
   file f;
   char text[4096];
   if (int e = open(p, mode::read, f)) return e;
@@ -1565,21 +1616,22 @@ inline int read_text(const fs::path& p, std::string& out) {  // at most 64 KiB
     if (int e = read_some(f, text, sizeof text, got)) return e;
   return 0;
 }
-inline std::string date() {
+VQCACHE_LAZY_ std::string date() {
   std::tm t{};
   char text[32] = "";
   return utc(std::time(nullptr), t) && std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t)
       ? text
       : "-";
 }
-inline std::string unique() {  // 16 hex digits, different in every process and call
+VQCACHE_LAZY_ std::string unique() {  // 16 hex digits, different in every process and call
   static std::atomic<std::uint64_t> count{0};
   auto n = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   n ^= process_id() << 40 ^ (count.fetch_add(1) + 1) << 20;
   for (int i = 0; i < 3; ++i) n = (n ^ n >> 29) * 0xbf58476d1ce4e5b9U;  // splitmix64
   return text::hex(n ^ n >> 32, 16);
 }
-inline int make_directories(const fs::path& p) {  // what is missing, each new level made to last
+VQCACHE_LAZY_ int make_directories(
+    const fs::path& p) {  // what is missing, each new level made to last
   const info there = look(p);
   if (there.directory) return 0;
   if (there.exists || there.problem) return there.exists ? ENOTDIR : there.problem;
@@ -1590,7 +1642,7 @@ inline int make_directories(const fs::path& p) {  // what is missing, each new l
   fs::create_directory(p, e);
   return e && !look(p).directory ? value(e) : sync_directory(parent);
 }
-inline std::vector<std::string> list(const fs::path& directory, const std::string& prefix) {
+VQCACHE_LAZY_ std::vector<std::string> list(const fs::path& directory, const std::string& prefix) {
   std::vector<std::string> names;
   std::error_code e;
   for (fs::directory_iterator i(directory, e), end; !e && i != end; i.increment(e))
@@ -1598,7 +1650,8 @@ inline std::vector<std::string> list(const fs::path& directory, const std::strin
       names.push_back(shown(i->path().filename()));
   return names;
 }
-inline fs::path resolved(const fs::path& p) {  // absolute, ~ is the home; empty: there is no home
+VQCACHE_LAZY_ fs::path resolved(
+    const fs::path& p) {  // absolute, ~ is the home; empty: there is no home
   fs::path r = p;
   const std::string s = shown(p);
   if (s == "~" || text::starts(s, "~/")) {
@@ -1613,8 +1666,7 @@ inline fs::path resolved(const fs::path& p) {  // absolute, ~ is the home; empty
 
 }  // namespace os
 
-// ==== >>hash ==== computes a digest: the system's library where there is one, else portable C++
-// ====
+// ==== >>hash ==== computes a digest: the system's library where there is one, else portable ====
 
 namespace hash {
 
@@ -1622,7 +1674,7 @@ struct engine {  // functions of libcrypto, CommonCrypto or BCrypt, in the order
   enum { none, libcrypto, common_crypto, bcrypt } which = none;
   void* f[6] = {};
 };
-inline const engine& system_engine() {  // loaded at the first digest, never unloaded
+VQCACHE_LAZY_ const engine& system_engine() {  // loaded at the first digest, never unloaded
   static const engine found = [] {
     static constexpr const char* names[3][6] = {
         {"EVP_MD_CTX_new", "EVP_sha256", "EVP_DigestInit_ex", "EVP_DigestUpdate",
@@ -1650,9 +1702,16 @@ inline const engine& system_engine() {  // loaded at the first digest, never unl
   return found;
 }
 
-class sha256 {  // FIPS 180-4
+template <class> class basic_sha256 {  // FIPS 180-4
  public:
-  explicit sha256(bool system = true) : e_(system ? system_engine() : engine()) {
+  explicit basic_sha256(bool system = true) : system_(system) {}
+  void start() {
+    drop();
+    e_ = system_ ? system_engine() : engine();
+    length_ = 0;
+    const std::uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+        0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    std::memcpy(state_, initial, sizeof state_);
     void* null = nullptr;
     bool good = true;
     if (e_.which == engine::libcrypto) {
@@ -1668,9 +1727,9 @@ class sha256 {  // FIPS 180-4
     }
     if (!good) drop();
   }
-  sha256(const sha256&) = delete;
-  sha256& operator=(const sha256&) = delete;
-  ~sha256() { drop(); }
+  basic_sha256(const basic_sha256&) = delete;
+  basic_sha256& operator=(const basic_sha256&) = delete;
+  ~basic_sha256() { drop(); }
 
   void update(const char* data, std::size_t n) {
     const auto n32 = static_cast<unsigned>(n);  // our blocks are small
@@ -1756,12 +1815,12 @@ class sha256 {  // FIPS 180-4
   }
   engine e_;
   void* context_ = nullptr;
-  bool failed_ = false;
+  bool system_, failed_ = false;
   std::uint64_t length_ = 0;
-  std::uint32_t state_[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-      0x1f83d9ab, 0x5be0cd19};
+  std::uint32_t state_[8] = {};
   alignas(8) unsigned char block_[128] = {};  // the block, or CommonCrypto's context of 104 bytes
 };
+using sha256 = basic_sha256<void>;
 
 }  // namespace hash
 
@@ -1781,9 +1840,10 @@ struct demand {  // what bytes must be to get a final name
   std::string type{};                // Content-Type, a hint for the sentinel
 };
 
-class pace {  // the least progress that is still progress: 64 KiB in a window of time
+template <class>
+class basic_pace {  // the least progress that is still progress: 64 KiB in a window of time
  public:
-  explicit pace(unsigned seconds) : seconds_(seconds) {}
+  explicit basic_pace(unsigned seconds) : seconds_(seconds) {}
   bool stalled(std::uint64_t done) {
     const auto now = std::chrono::steady_clock::now();
     if (done >= base_ && done - base_ < 65536) return now - since_ > std::chrono::seconds(seconds_);
@@ -1797,13 +1857,14 @@ class pace {  // the least progress that is still progress: 64 KiB in a window o
   std::uint64_t base_ = 0;
   std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 };
+using pace = basic_pace<void>;
 
-class partial {
+template <class> class basic_partial {
  public:
-  partial() = default;
-  partial(const partial&) = delete;
-  partial& operator=(const partial&) = delete;
-  ~partial() { drop(); }
+  basic_partial() = default;
+  basic_partial(const basic_partial&) = delete;
+  basic_partial& operator=(const basic_partial&) = delete;
+  ~basic_partial() { drop(); }
 
   status begin(const os::fs::path& final_path) {  // a private file, after a record of whose it is
     drop();
@@ -1817,7 +1878,7 @@ class partial {
     VQCACHE_NEED_(lost("write", record.close()));
     VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file_)));
     begun_ = true;
-    sha_ = std::make_unique<hash::sha256>();
+    sha_.start();
     return {};
   }
   status write(const char* data, std::size_t n, text::kind kind) {
@@ -1833,7 +1894,7 @@ class partial {
   // all that can be known about the bytes is checked here; then they are forced to the disk
   status seal(const demand& d) {
     VQCACHE_NEED_(flush());
-    digest_ = sha_->hex();
+    digest_ = sha_.hex();
     if (digest_.empty()) return fail(errc::io, "the system's SHA-256 failed");
     if (d.sha256 != digest_) VQCACHE_NEED_(inspect(d));
     VQCACHE_NEED_(lost("sync", os::sync(file_)));
@@ -1876,12 +1937,13 @@ class partial {
       if (have < tail.size() || !text::zip_has_end(tail))
         return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
     }
-    return d.sha256.empty() ? status()
-                            : fail(errc::hash_mismatch, "its SHA-256 is ", digest_, ", but ",
-                                  d.bound_by, " says ", d.sha256);
+    if (d.sha256.empty()) return {};
+    return fail(errc::hash_mismatch, "its SHA-256 is ", digest_, ", but ", d.bound_by, " says ",
+        d.sha256,
+        "; if the new bytes are wanted, change the pin or remove the model (vqcache::remove)");
   }
   status flush() {
-    sha_->update(buffer_.data(), buffer_.size());
+    sha_.update(buffer_.data(), buffer_.size());
     const int e = os::write_all(file_, buffer_.data(), buffer_.size());
     buffer_.clear();
     return lost("write", e);
@@ -1891,14 +1953,15 @@ class partial {
 
   os::fs::path final_, base_;
   os::file file_;
-  std::unique_ptr<hash::sha256> sha_;
+  hash::sha256 sha_{};
   std::string buffer_, head_, digest_;
   std::uint64_t size_ = 0;
   bool begun_ = false, recorded_ = false, has_nul_ = false;
 };
+using partial = basic_partial<void>;
 
 // fills a partial from a finished file; at_source: the reading failed, not the writing
-inline status copy(const os::fs::path& from, os::mode how, partial& to, text::kind kind,
+VQCACHE_LAZY_ status copy(const os::fs::path& from, os::mode how, partial& to, text::kind kind,
     caller& who, phase what, bool& at_source) {
   os::file in;
   std::string block(block_size, '\0');
@@ -1925,7 +1988,7 @@ inline status copy(const os::fs::path& from, os::mode how, partial& to, text::ki
 }
 
 // a small file: written, synced and published, or an error
-inline status put(const os::fs::path& at, const std::string& content) {
+VQCACHE_LAZY_ status put(const os::fs::path& at, const std::string& content) {
   partial p;
   VQCACHE_NEED_(p.begin(at));
   VQCACHE_NEED_(p.write(content.data(), content.size(), text::kind::binary));
@@ -1936,7 +1999,7 @@ inline status put(const os::fs::path& at, const std::string& content) {
 
 // Removes what a killed process left of one final name. Only what is provably nobody's goes: its
 // owner is gone, or it cannot be told (another host's, a lost record) and a day has passed.
-inline void sweep(const os::fs::path& directory, const std::string& file, caller& who) {
+VQCACHE_LAZY_ void sweep(const os::fs::path& directory, const std::string& file, caller& who) {
   const std::string prefix = "." + file + ".";
   for (const std::string& name : os::list(directory, prefix)) {
     const bool part = text::ends(name, ".part");
@@ -1961,9 +2024,8 @@ inline void sweep(const os::fs::path& directory, const std::string& file, caller
 
 }  // namespace stage
 
-// ==== >>curl ==== talks to libcurl, loaded at run time, or to the program curl: one request, one
-// answer ==== A pump follows nothing, retries nothing and judges nothing but the form of the
-// answer.
+// ==== >>curl ==== talks to libcurl or to the program curl: one request, one answer ====
+// It follows nothing, retries nothing and judges nothing but the form of the answer.
 
 namespace curl {
 
@@ -1978,7 +2040,7 @@ struct exchange {
 
 // Header lines as they arrive. Interim answers (1xx) are skipped, and all is bounded to 256 KiB: a
 // server may send for ever, and curl before 8.4 has no limit (CVE-2023-38039).
-class head {
+template <class> class basic_head {
  public:
   bool ended() const { return code_ >= 200 && ended_; }
   int code() const { return code_; }
@@ -2014,9 +2076,10 @@ class head {
   bool ended_ = false;
   std::vector<text::header> headers_;
 };
+using head = basic_head<void>;
 
 // of libcurl and the program alike (libcurl-errors(3)); why: curl's own words
-inline status judge(int code, const std::string& why) {
+VQCACHE_LAZY_ status judge(int code, const std::string& why) {
   const std::string words = why.empty() ? error::join("curl error ", code) : why;
   const auto one_of = [code](std::initializer_list<int> list) {
     return std::find(list.begin(), list.end(), code) != list.end();
@@ -2031,12 +2094,13 @@ inline status judge(int code, const std::string& why) {
     return fail(errc::tls, "no trustworthy TLS connection (", words,
         "); check the clock, and SSL_CERT_FILE or "
         "CURL_CA_BUNDLE if a private authority signs");
-  return fail(errc::connection, "the connection failed (", words, ")");
+  return fail(errc::connection, "the connection failed (", words,
+      "); check the URL, the network and the proxy variables");
 }
-inline status not_http() {
+VQCACHE_LAZY_ status not_http() {
   return fail(errc::http_status, "the answer is not proper HTTP, or its header is endless");
 }
-inline const char* agent() { return "vqcache/0.1.0"; }
+VQCACHE_LAZY_ const char* agent() { return "vqcache/0.1.0"; }
 
 // The functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16.
 enum function {
@@ -2068,7 +2132,7 @@ struct message {  // CURLMsg
     int result;
   } data;
 };
-inline const library& libcurl() {  // loaded at the first request that needs it, never unloaded
+VQCACHE_LAZY_ const library& libcurl() {  // loaded when first needed, never unloaded
   static const library found = [] {
     library l;
 #if VQCACHE_USE_LIBCURL
@@ -2106,9 +2170,9 @@ inline const library& libcurl() {  // loaded at the first request that needs it,
   return found;
 }
 
-class by_library {  // one exchange over libcurl
+template <class> class basic_by_library {  // one exchange over libcurl
  public:
-  explicit by_library(const exchange& x) : x_(&x) {}
+  explicit basic_by_library(const exchange& x) : x_(&x) {}
   status run() {
     const os::quiet_pipes quiet;
     void* const* f = libcurl().f;
@@ -2176,7 +2240,7 @@ class by_library {  // one exchange over libcurl
     return problem_.ok() && !stop_ ? n : 0;
   }
   static std::size_t on_line(char* data, std::size_t size, std::size_t n, void* self) {
-    auto& me = *static_cast<by_library*>(self);
+    auto& me = *static_cast<basic_by_library*>(self);
     if (me.head_.ended()) return size * n;  // trailers after a chunked body
     return me.guarded(size * n, [&] {
       if (!me.head_.line({data, size * n})) me.problem_ = not_http();
@@ -2184,7 +2248,7 @@ class by_library {  // one exchange over libcurl
     });
   }
   static std::size_t on_body(char* data, std::size_t size, std::size_t n, void* self) {
-    auto& me = *static_cast<by_library*>(self);
+    auto& me = *static_cast<basic_by_library*>(self);
     return me.guarded(size * n, [&] {
       if (!me.head_.ended()) me.problem_ = not_http();
       else me.stop_ = !me.x_->on_body(data, size * n);
@@ -2197,11 +2261,12 @@ class by_library {  // one exchange over libcurl
   bool stop_ = false;
   char words_[256] = "";
 };
+using by_library = basic_by_library<void>;
 
 // One exchange over the program. The URL and every secret go to its standard input, where ps does
 // not look; what safety needs stands in its arguments, for curl before 8.7 ignores unknown words of
 // a file.
-inline status by_program(const exchange& x) {
+VQCACHE_LAZY_ status by_program(const exchange& x) {
   std::string config = error::join("url = \"", x.url, "\"\nuser-agent = \"", agent(), "\"\n");
   for (const std::string& h : x.headers) {
     config += "header = \"";
@@ -2251,15 +2316,36 @@ namespace transfer {
 using on_head_type = std::function<bool(int, const std::vector<text::header>&)>;
 using on_body_type = std::function<bool(const char*, std::size_t)>;
 
-struct reply {  // what a user's fetcher has said so far
-  on_head_type on_head;
-  on_body_type on_body;
+template <class> struct basic_answer {  // what a user's fetcher has said so far
+  const on_head_type* on_head;
+  const on_body_type* on_body;
   int code = 0;
   std::vector<text::header> headers{};
   bool head_done = false, stopped = false;
   std::string failure{}, misuse{};
   void end_head() {
-    if (!std::exchange(head_done, true)) stopped = !on_head(code ? code : 200, headers);
+    if (!std::exchange(head_done, true)) stopped = !(*on_head)(code ? code : 200, headers);
+  }
+  static void status(void* self, int code) {
+    auto& me = *static_cast<basic_answer*>(self);
+    if (me.head_done) me.misuse = "status() after write()";
+    me.code = code;
+  }
+  static void header(void* self, std::string_view name, std::string_view value) {
+    auto& me = *static_cast<basic_answer*>(self);
+    text::header h;
+    if (me.head_done) me.misuse = "header() after write()";
+    else if (text::parse_header(error::join(name, ":", value), h)) me.headers.push_back(h);
+    else me.misuse = "a header has control characters or no name";
+  }
+  static bool write(void* self, const void* data, std::size_t size) {
+    auto& me = *static_cast<basic_answer*>(self);
+    me.end_head();
+    if (!me.stopped && size > 0) me.stopped = !(*me.on_body)(static_cast<const char*>(data), size);
+    return !me.stopped && me.misuse.empty();
+  }
+  static void fail(void* self, std::string why) {
+    static_cast<basic_answer*>(self)->failure = why.empty() ? "nothing" : std::move(why);
   }
 };
 
@@ -2269,10 +2355,18 @@ struct checked {  // a caller's source of which every word is known to be harmle
   std::vector<std::string> headers{};
   std::uint64_t size = 0;
 };
-inline status check(const source& s, const std::string& role, const options& opts, checked& out) {
+VQCACHE_LAZY_ std::string wanted_transport(const options& o) {
+  return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
+}
+VQCACHE_LAZY_ status examine(
+    const source& s, const std::string& role, const options& opts, checked& out) {
   const auto bad = [&role](const auto&... why) {
     return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
   };
+  const std::string by = wanted_transport(opts);
+  if (!by.empty() && by != "libcurl" && by != "curl")
+    return fail(errc::invalid_argument, "the transport '", text::printable(by),
+        "' is unknown; known are libcurl and curl");
   std::string pin = text::lower(s.sha256);
   if (!pin.empty() && !text::is_digest(pin))
     return bad("sha256 is '", text::printable(s.sha256), "', not 64 hex digits");
@@ -2290,27 +2384,34 @@ inline status check(const source& s, const std::string& role, const options& opt
     if (!also.empty()) pin = also;
     if (url.empty() || url.find('\0') != std::string_view::npos)
       return bad("a URL is empty or has a NUL byte");
+    const std::string kind = text::lower(url.substr(0, 6));
+    const std::size_t odd = text::odd_byte(url);
+    if (!local && odd != std::string_view::npos)
+      return bad(name, " is no URL: byte ", odd + 1,
+          " must be percent-encoded (it is a space, a quote, ...)");
     if (!local && !text::parse_url(url, u))
-      return bad(
-          name, " is not a URL (spaces, quotes and control characters must be percent-encoded)");
+      return bad(name, " is no URL: it has no host, or a wrong port");
+    if (local && (kind == "http:/" || kind == "https:"))
+      return bad(name, " would be a path of this machine; did you mean http:// or https://?");
     if (!local && !text::is_http(u) && !opts.fetch)
       return bad(
           "the scheme of ", name, " is not http, https or file; options::fetch can serve others");
     out.urls.emplace_back(url);
   }
   text::header parsed;
-  for (const std::string& h : s.headers)
-    if (!text::parse_header(h, parsed))
-      return bad("a header is not 'Name: value' without control characters");
+  for (std::size_t i = 0; i < s.headers.size(); ++i)
+    if (!text::parse_header(s.headers[i], parsed))
+      return bad("header ", i + 1, " is not 'Name: value' without control characters");
   out.pin = pin;
   out.headers = s.headers;
   out.size = s.size;
   return {};
 }
 
-class download {  // one file from one URL, through its redirects, into a partial
+template <class>
+class basic_download {  // one file from one URL, through its redirects, into a partial
  public:
-  download(const checked& from, stage::demand want, stage::partial& to,
+  basic_download(const checked& from, stage::demand want, stage::partial& to,
       const os::fs::path& final_path, caller& who)
       : from_(&from),
         want_(std::move(want)),
@@ -2355,10 +2456,7 @@ class download {  // one file from one URL, through its redirects, into a partia
     const on_body_type body = [this](const char* data, std::size_t n) { return on_body(data, n); };
     if (!who_->step(phase::downloading, file_, 0, from_->size, caller::at::first))
       return who_->stop();
-    std::string by = o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
-    if (!by.empty() && by != "libcurl" && by != "curl")
-      return fail(errc::invalid_argument, "the transport '", text::printable(by),
-          "' is unknown; known are libcurl and curl");
+    const std::string by = wanted_transport(o);
     if (by == "libcurl" && !o.fetch && !curl::libcurl().usable)
       return fail(errc::no_transport,
           "libcurl is not installed: install it or the program curl, or set options::fetch");
@@ -2374,9 +2472,11 @@ class download {  // one file from one URL, through its redirects, into a partia
   status by_user(const std::string& url, const std::vector<std::string>& headers,
       const on_head_type& head, const on_body_type& body) {
     const request q{url, headers, 0, 0};
-    reply r{head, body};
-    response answer(r);
-    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, answer); }));
+    using answer = basic_answer<void>;
+    answer r{&head, &body};
+    const reply to{&r, &answer::status, &answer::header, &answer::write, &answer::fail};
+    response given(to);
+    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, given); }));
     if (who_->stopped()) return who_->stop();
     if (r.failure.empty() && !r.head_done && r.code == 0)
       r.misuse += "it returned without status, write or fail";
@@ -2475,10 +2575,11 @@ class download {  // one file from one URL, through its redirects, into a partia
  public:
   bool may_pass() const { return code_ == 408 || code_ == 429 || code_ >= 500; }
 };
+using download = basic_download<void>;
 
 // From the first URL that serves right bytes; got: that URL, redacted. What may pass is tried three
 // times, everything else goes to the next URL at once, but for what no URL can mend.
-inline status fetch(const checked& from, const stage::demand& want, stage::partial& to,
+VQCACHE_LAZY_ status fetch(const checked& from, const stage::demand& want, stage::partial& to,
     const os::fs::path& final_path, caller& who, std::string& got, std::string& etag) {
   status last;
   std::string tried;
@@ -2534,10 +2635,10 @@ struct held {  // what one tier holds of a model, at one moment
   std::vector<os::info> files;
   text::receipt receipt;
 };
-inline os::fs::path receipt_path(const os::fs::path& at, const std::string& name) {
+VQCACHE_LAZY_ os::fs::path receipt_path(const os::fs::path& at, const std::string& name) {
   return at / (name + ".sha256");
 }
-inline held look(
+VQCACHE_LAZY_ held look(
     const os::fs::path& at, const std::string& name, const std::vector<std::string>& files) {
   held h;
   std::string content;
@@ -2550,9 +2651,10 @@ inline held look(
     h.receipt = text::read_receipt(content);
   return h;
 }
-inline status digest(const os::fs::path& p, os::mode how, caller& who, std::string& out) {
+VQCACHE_LAZY_ status digest(const os::fs::path& p, os::mode how, caller& who, std::string& out) {
   os::file f;
   hash::sha256 sha;
+  sha.start();
   std::string block(stage::block_size, '\0');
   const std::string name = os::shown(p.filename());
   const std::uint64_t size = os::look(p).size;
@@ -2570,7 +2672,7 @@ inline status digest(const os::fs::path& p, os::mode how, caller& who, std::stri
   return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
 }
 // a damaged file is kept under another name, so that nothing is lost; of several only the newest
-inline status put_aside(const os::fs::path& p, const std::string& why, caller& who) {
+VQCACHE_LAZY_ status put_aside(const os::fs::path& p, const std::string& why, caller& who) {
   const std::string file = os::shown(p.filename()),
                     aside = file + ".corrupt-" + os::unique().substr(0, 8);
   VQCACHE_NEED_(error::system(os::rename(p, p.parent_path() / aside), "put aside the damaged", p));
@@ -2579,13 +2681,13 @@ inline status put_aside(const os::fs::path& p, const std::string& why, caller& w
   who.say("The file ", p, " is damaged (", why, "); it was put aside as ", aside, ".");
   return {};
 }
-inline status keep_receipt(
+VQCACHE_LAZY_ status keep_receipt(
     const os::fs::path& at, const std::string& name, const text::receipt& r) {
   return stage::put(receipt_path(at, name), text::write_receipt(r, os::date()));
 }
 // Publishes sealed files as one: a receipt that would speak of others goes first, the new one comes
 // last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-inline status publish(const os::fs::path& at, const std::string& name,
+VQCACHE_LAZY_ status publish(const os::fs::path& at, const std::string& name,
     std::vector<stage::partial>& files, const text::receipt& before, const text::receipt& now) {
   bool stale = false;
   for (const text::entry& e : before) {
@@ -2621,11 +2723,11 @@ struct bond {  // what binds the bytes of a file
   bool verified;
 };
 
-class story {
+template <class> class basic_story {
  public:
   origin from = origin::local;
   bool cached = false;
-  story(caller& who, std::vector<item> items, os::fs::path local, const os::fs::path& cache)
+  basic_story(caller& who, std::vector<item> items, os::fs::path local, const os::fs::path& cache)
       : who_(&who),
         name_(who.name()),
         items_(std::move(items)),
@@ -2856,6 +2958,8 @@ class story {
     bool all_cached = true, theirs = true;
     for (std::size_t i = 0; i < n; ++i)
       all_cached = all_cached && (local_state(i) == state::good || cache_.files[i].regular);
+    for (std::size_t i = 0; i < n; ++i)
+      if (local_state(i) != state::good && !cache_.files[i].regular) VQCACHE_NEED_(reachable(i));
     who_->say("The model (", name_,
         all_cached ? ") is available in the cache, copying locally."
                    : ") was not found, downloading and caching.");
@@ -2933,6 +3037,7 @@ class story {
         c && !c->unverified && to.sha256() == c->sha256;  // not damaged, but another model's
     if (own && !items_[i].pin.empty()) return taken(i, p);
     to.drop();
+    if (!own) lost_ = error::join("; the copy in ", cache_dir_, " could not be used: ", s.text);
     if (own)
       who_->say("The cache holds another ", files_[i],
           " than the local receipt names; it is left alone.");
@@ -2942,25 +3047,32 @@ class story {
           "The cached ", files_[i], " is damaged (", s.text, "), and it stays: ", aside.text, ".");
     return {};
   }
-  status fetch(std::size_t i, const bond& bound, stage::partial& to, text::entry& e) {
-    const item& it = items_[i];
+  status reachable(std::size_t i) const {  // whether a download may be tried at all
+    const std::vector<std::string>& urls = items_[i].from.urls;
     const std::string flag = os::env("VQCACHE_OFFLINE"),
                       nowhere = error::join("model '", name_, "': ", files_[i], " is neither in ",
-                          local_dir_, " nor usable in ", cache_dir_);
+                          local_dir_, " nor usable in ", cache_dir_, lost_);
     bool remote = false;
-    for (const std::string& url : it.from.urls) remote = remote || text::local_path(url).empty();
-    if (it.from.urls.empty())
-      return fail(errc::unknown_model, nowhere, ", and no URL for it is known");
+    for (const std::string& url : urls) remote = remote || text::local_path(url).empty();
+    if (urls.empty()) return fail(errc::unknown_model, nowhere, ", and no URL for it is known");
     if (remote && (who_->opts().offline || (!flag.empty() && flag != "0")))
       return fail(errc::offline, nowhere,
           ", and the call is offline; put it there, or call once with a network");
+    return {};
+  }
+  status fetch(std::size_t i, const bond& bound, stage::partial& to, text::entry& e) {
+    const item& it = items_[i];
+    VQCACHE_NEED_(reachable(i));
+    if (!lost_.empty()) who_->say("Downloading ", files_[i], " instead.");
     stage::demand want;
     want.kind = it.kind;
     want.size = it.from.size;
     want.sha256 = bound.verified ? bound.sha256 : it.from.pin;
     want.bound_by = bound.verified ? bound.by : want.bound_by;
     from = origin::network;
-    return transfer::fetch(it.from, want, to, local_dir_ / files_[i], *who_, e.origin, e.etag);
+    status s = transfer::fetch(it.from, want, to, local_dir_ / files_[i], *who_, e.origin, e.etag);
+    if (!s.ok()) s.text += lost_;
+    return s;
   }
 
   // Copies the local pair to the cache; a failure is the caller's to tell. local_damaged: the local
@@ -3035,16 +3147,18 @@ class story {
   os::fs::path local_dir_, cache_dir_;
   os::file lock_{};
   tier::held local_{}, cache_{};
+  std::string lost_{};  // what an error says of a copy in the cache that could not be used
   std::vector<bool> just_read_{};  // from the cache, and found right
   bool announced_ = false, may_store_ = true;
 };
+using story = basic_story<void>;
 
 struct request {  // a call, checked
   std::string name{};
   os::fs::path local{}, cache{};
   std::vector<item> items{};
 };
-inline status prepare(const std::string& name, const options& opts, request& out) {
+VQCACHE_LAZY_ status prepare(const std::string& name, const options& opts, request& out) {
   const auto choose = [](const os::fs::path& given, const char* variable, const char* seed) {
     const std::string value = os::env(variable);
     return os::resolved(!given.empty() ? given
@@ -3064,43 +3178,45 @@ inline status prepare(const std::string& name, const options& opts, request& out
       : status();
 }
 // without sources: what a tier holds under this very name, else what the catalogue knows it as
-inline status find_sources(const options& opts, request& r) {
+VQCACHE_LAZY_ status find_sources(const options& opts, request& r) {
   bool held = true;
   for (const item& i : r.items)
     held =
         held && (os::look(r.local / i.file).regular || os::look(r.cache / r.name / i.file).regular);
   const std::vector<const catalog::row*> rows = catalog::find(r.name);
   if (!held && rows.size() != 1) {
-    std::string all, near;
+    std::string all, close_ones, several;
+    for (const catalog::row* row : rows)
+      several += (several.empty() ? "" : " or ") + std::string(row->name);
     for (const catalog::row& known : catalog::models()) {
       bool close = false;
       for (const std::string& word : text::words(error::join(known.name, " ", known.aliases)))
         close = close || text::alike(text::lower(r.name), text::lower(word));
-      if (close) near += (near.empty() ? "" : ", ") + std::string(known.name);
+      if (close) close_ones += (close_ones.empty() ? "" : ", ") + std::string(known.name);
       all += (all.empty() ? "" : ", ") + std::string(known.name);
     }
     return fail(errc::unknown_model, "model '", r.name, "': it is neither in ", r.local, " nor in ",
         r.cache,
-        !rows.empty() ? ", and the name is ambiguous: say which of these: " + near
+        !rows.empty() ? ", and the name is ambiguous: say " + several
                       : ", and the catalogue does not list it; " +
-                (near.empty() ? "known are: " + all : "did you mean: " + near + "?") +
-                " Or give its URLs");
+                (close_ones.empty() ? "known are " + all : "did you mean " + close_ones + "?") +
+                "; or give its URLs");
   }
   if (rows.size() == 1 && !held) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
   const catalog::file* facts[] = {rows.size() == 1 ? &rows[0]->config : nullptr,
       rows.size() == 1 ? &rows[0]->checkpoint : nullptr};
   for (std::size_t i = 0; i < r.items.size() && facts[i]; ++i)
     VQCACHE_NEED_(
-        transfer::check(catalog::sources(*facts[i]), r.items[i].file, opts, r.items[i].from));
+        transfer::examine(catalog::sources(*facts[i]), r.items[i].file, opts, r.items[i].from));
   return {};
 }
-inline status call(const std::string& name, const source* config, const source* checkpoint,
+VQCACHE_LAZY_ status call(const std::string& name, const source* config, const source* checkpoint,
     const options& opts, model& out) {
   request r;
   VQCACHE_NEED_(prepare(name, opts, r));
   if (config) {
-    VQCACHE_NEED_(transfer::check(*config, "config", opts, r.items[0].from));
-    VQCACHE_NEED_(transfer::check(*checkpoint, "checkpoint", opts, r.items[1].from));
+    VQCACHE_NEED_(transfer::examine(*config, "config", opts, r.items[0].from));
+    VQCACHE_NEED_(transfer::examine(*checkpoint, "checkpoint", opts, r.items[1].from));
     for (item& i : r.items) i.pin = i.from.pin;
   } else {
     VQCACHE_NEED_(find_sources(opts, r));
@@ -3111,12 +3227,41 @@ inline status call(const std::string& name, const source* config, const source* 
   out = model{r.name, r.local / r.items[0].file, r.local / r.items[1].file, tale.from, tale.cached};
   return {};
 }
-inline status remove(const std::string& name, const options& opts) {
+VQCACHE_LAZY_ status remove(const std::string& name, const options& opts) {
   request r;
+  bool held = false;
   VQCACHE_NEED_(prepare(name, opts, r));
-  caller who(opts, name);
+  for (const item& i : r.items)
+    held = held || os::look(r.local / i.file).exists || os::look(r.cache / r.name / i.file).exists;
+  const std::vector<const catalog::row*> rows = catalog::find(name);
+  if (!held && rows.size() == 1) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
+  caller who(opts, r.name);
   return story(who, r.items, r.local, r.cache).remove();
 }
+
+// what an allocation or a file system throws is an error like others
+template <class F> inline vqcache::error contained(const F& f) {
+  status inner, s = error::guard("the call", [&] { inner = f(); });
+  if (!s.ok()) s.code = errc::io;
+  return error::to_error(s.ok() ? inner : s);
+}
+VQCACHE_LAZY_ result contained_call(
+    const std::string& name, const source* config, const source* checkpoint, const options& opts) {
+  result r;
+  r.error = contained([&] { return cache::call(name, config, checkpoint, opts, r.model); });
+  return r;
+}
+VQCACHE_LAZY_ vqcache::error contained_remove(const std::string& name, const options& opts) {
+  return contained([&] { return cache::remove(name, opts); });
+}
+#if VQCACHE_EXCEPTIONS_
+VQCACHE_LAZY_ model throwing_call(
+    const std::string& name, const source* config, const source* checkpoint, const options& opts) {
+  model m;
+  error::raise(cache::call(name, config, checkpoint, opts, m));
+  return m;
+}
+#endif
 
 }  // namespace cache
 
@@ -3140,76 +3285,34 @@ inline void print_message(const std::string& line) {
 #endif
 }
 
-inline void response::status(int code) {
-  if (to_->head_done) to_->misuse = "status() after write()";
-  to_->code = code;
-}
-inline void response::header(std::string_view name, std::string_view value) {
-  detail::text::header h;
-  if (to_->head_done) to_->misuse = "header() after write()";
-  else if (detail::text::parse_header(std::string(name) + ":" + std::string(value), h))
-    to_->headers.push_back(h);
-  else to_->misuse = "a header has control characters or no name";
-}
-inline bool response::write(const void* data, std::size_t size) {
-  to_->end_head();
-  if (!to_->stopped && size > 0) to_->stopped = !to_->on_body(static_cast<const char*>(data), size);
-  return !to_->stopped && to_->misuse.empty();
-}
-inline void response::fail(std::string why) {
-  to_->failure = why.empty() ? "nothing" : std::move(why);
-}
-
-namespace detail {
-template <class F> inline error::status whole(
-    const F& f) {  // what an allocation or a file system throws is an error like others
-  error::status s, inner;
-  s = error::guard("the call", [&] { inner = f(); });
-  if (!s.ok()) s.code = errc::io;
-  return s.ok() ? inner : s;
-}
-}  // namespace detail
-
-inline result try_download_vqgan_model(
-    const std::string& name, const source& config, const source& checkpoint, const options& opts) {
-  result r;
-  r.error = detail::error::to_error(detail::whole(
-      [&] { return detail::cache::call(name, &config, &checkpoint, opts, r.model); }));
-  return r;
-}
-inline result try_download_vqgan_model(const std::string& name, const options& opts) {
-  result r;
-  r.error = detail::error::to_error(
-      detail::whole([&] { return detail::cache::call(name, nullptr, nullptr, opts, r.model); }));
-  return r;
-}
-inline error try_remove(const std::string& name, const options& opts) {
-  return detail::error::to_error(detail::whole([&] { return detail::cache::remove(name, opts); }));
-}
+// Friends of a template, since the bodies of such are instantiated only where they are called,
+// though they are plain functions.
+template <class> struct bodies {
+  friend inline result try_download_vqgan_model(const std::string& name, const source& config,
+      const source& checkpoint, const options& opts) {
+    return detail::cache::contained_call(name, &config, &checkpoint, opts);
+  }
+  friend inline result try_download_vqgan_model(const std::string& name, const options& opts) {
+    return detail::cache::contained_call(name, nullptr, nullptr, opts);
+  }
+  friend inline error try_remove(const std::string& name, const options& opts) {
+    return detail::cache::contained_remove(name, opts);
+  }
 #if VQCACHE_EXCEPTIONS_
-inline model download_vqgan_model(
-    const std::string& name, const source& config, const source& checkpoint, const options& opts) {
-  model m;
-  detail::error::raise(detail::cache::call(name, &config, &checkpoint, opts, m));
-  return m;
-}
-inline model download_vqgan_model(const std::string& name, const options& opts) {
-  model m;
-  detail::error::raise(detail::cache::call(name, nullptr, nullptr, opts, m));
-  return m;
-}
-inline void remove(const std::string& name, const options& opts) {
-  detail::error::raise(detail::cache::remove(name, opts));
-}
+  friend inline model download_vqgan_model(const std::string& name, const source& config,
+      const source& checkpoint, const options& opts) {
+    return detail::cache::throwing_call(name, &config, &checkpoint, opts);
+  }
+  friend inline model download_vqgan_model(const std::string& name, const options& opts) {
+    return detail::cache::throwing_call(name, nullptr, nullptr, opts);
+  }
+  friend inline void remove(const std::string& name, const options& opts) {
+    detail::error::raise(detail::cache::remove(name, opts));
+  }
 #endif
-
-inline std::vector<known_model> known_models() {
-  std::vector<known_model> all;
-  for (const detail::catalog::row& r : detail::catalog::models())
-    all.push_back({r.name, detail::text::words(r.aliases), detail::catalog::sources(r.config),
-        detail::catalog::sources(r.checkpoint)});
-  return all;
-}
+  friend inline std::vector<known_model> known_models() { return detail::catalog::known(); }
+};
+static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
 
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
@@ -3221,6 +3324,7 @@ template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};
 #undef VQCACHE_EXCEPTIONS_
 #undef VQCACHE_TRY_
 #undef VQCACHE_CATCH_
+#undef VQCACHE_LAZY_
 #undef VQCACHE_NEED_
 #undef VQCACHE_ABI_
 #undef VQCACHE_WEAK_DL_

@@ -1,0 +1,300 @@
+"""check.py: the invariants of a call, judged after every fault and again after a clean re-run.
+
+I1 every final name is absent or has the right bytes; a receipt names the right hashes of whole files
+I2 exit 0 says the truth: the local pair and its receipt are there, with cached=1 the cached ones too
+I3 exit 1 has a message that names something; nothing temporary of its own stays behind
+I4 after any fault a plain re-run ends right: both pairs, both receipts, no temporaries left
+I5 an error of write, fsync, close or rename is never swallowed: local: no exit 0; cache: cached=0
+I6 the cache's faults never fail a call; the lock's neither; what was not kept is said
+I7 nothing outside the two directories changes, nothing unknown appears inside them
+I8 no hang, no death by a signal of its own, no exception but vqcache::error
+T1..T6 what the trace of a clean run must show (see check_trace)"""
+import hashlib
+import re
+
+NAME = 'sweep_model'
+SUFFIXES = ('.yaml', '.ckpt')
+L, C = 'L', 'C/' + NAME  # the labels of the two directories that hold the files
+FINAL = {L + '/' + NAME + s: s for s in SUFFIXES} | {C + '/' + NAME + s: s for s in SUFFIXES}
+RECEIPTS = {L: L + '/' + NAME + '.sha256', C: C + '/' + NAME + '.sha256'}
+LOCK = L + '/.' + NAME + '.lock'
+PRIVATE = re.compile(r'/\.[^/]+\.[0-9a-f]{16}\.(part|record)$')
+ASIDE = re.compile(r'^(.+)\.corrupt-[0-9a-f]{8}$')
+
+SEED_WORDS = r'^The model \(.*\) (is already available|is available in the c|was not found, dow)'
+READS = {'read', 'pread64', 'readv', 'preadv', 'recvfrom', 'recvmsg'}
+WRITES = {'write', 'pwrite64', 'writev', 'pwritev', 'copy_file_range', 'sendfile', 'splice'}
+SYNCS = {'fsync', 'fdatasync', 'syncfs'}
+RENAMES = {'rename', 'renameat', 'renameat2', 'link', 'linkat'}
+UNLINKS = {'unlink', 'unlinkat'}
+LOST = {'EIO', 'ENOSPC', 'EDQUOT'}  # errors after which data may be gone
+
+
+class Call:
+    """one line of a trace; its paths are labels: L/..., C/..., S/... (source), socket:*, pipe:*"""
+
+    def __init__(self, line, label):
+        f = line.rstrip('\n').split('\t')
+        self.seq, self.name = int(f[0]), f[1]
+        self.raw1, self.raw2 = label(f[2]), label(f[3])
+        self.p1, self.p2 = general(self.raw1), general(self.raw2)
+        self.args = [int(a, 16) for a in f[4].split(',')]
+        self.flags = int(f[5], 8)
+
+    @property
+    def label(self):
+        return self.p1 or self.p2
+
+    @property
+    def tier(self):
+        return tier_of(self.p1) or tier_of(self.p2) or kind_of(self.name)
+
+    @property
+    def writable(self):
+        return self.flags & 3 != 0
+
+
+def general(label):
+    """the label without what differs from run to run"""
+    label = re.sub(r'\.[0-9a-f]{16}\.(?=part|record)', '.*.', label)
+    label = re.sub(r'\.corrupt-[0-9a-f]{8}', '.corrupt-*', label)
+    return re.sub(r'^(socket|pipe):.*', r'\1:*', label)
+
+
+def tier_of(label):
+    if label.startswith(('L', 'fast')):
+        return 'local'
+    if label.startswith(('C', 'slow')):
+        return 'cache'
+    return {'S': 'source', 's': 'net', 'p': 'process'}.get(label[:1], '')
+
+
+def kind_of(name):
+    return 'net' if name in ('socket', 'poll', 'ppoll', 'select', 'epoll_wait') else 'process'
+
+
+def receipt_text(label, data, snap, planted, right):
+    """why this receipt is wrong, or None"""
+    folder = label.rsplit('/', 1)[0]
+    try:
+        text = data.decode('ascii')
+    except UnicodeDecodeError:
+        return 'is not text'
+    named = {}
+    for line in text.splitlines():
+        if line.startswith('#'):
+            size = re.match(r'# size (\d+) (\S+)$', line)
+            if size and int(size[1]) != len(right.get(size[2][len(NAME):], b'')):
+                return 'has a wrong size: ' + line
+            continue
+        m = re.match(r'([0-9a-f]{64})  (\S+)$', line)
+        if not m:
+            return 'does not parse: ' + repr(line[:80])
+        named[m[2]] = m[1]
+    if set(named) != {NAME + s for s in SUFFIXES}:
+        return 'names ' + (', '.join(named) or 'nothing')
+    for file, digest in named.items():
+        want = right[file[len(NAME):]]
+        if digest != hashlib.sha256(want).hexdigest():
+            return 'names another content of ' + file
+        here = snap.get(folder + '/' + file)
+        if here is None and planted.get(label) != data:
+            return 'was published before ' + file
+        if here is not None and here != want and planted.get(folder + '/' + file) != here:
+            return 'and the file differ: ' + file
+    return None
+
+
+def pair_there(snap, folder, right, receipt=True):
+    for s in SUFFIXES:
+        if snap.get(folder + '/' + NAME + s) != right[s]:
+            return NAME + s
+    return '' if RECEIPTS[folder] in snap or not receipt else NAME + '.sha256'
+
+
+def judge_disk(snap, planted, right):
+    """I1 and I7: what may stand in the two directories at any moment"""
+    bad, aside = [], {}
+    for label, data in snap.items():
+        if label in FINAL:
+            if data != right[FINAL[label]] and data != planted.get(label):
+                bad.append('I1: %s is wrong (%d of %d bytes)'
+                           % (label, len(data), len(right[FINAL[label]])))
+        elif label in RECEIPTS.values():
+            why = receipt_text(label, data, snap, planted, right)
+            if why:
+                bad.append('I1: %s %s' % (label, why))
+        elif ASIDE.match(label):
+            of = ASIDE.match(label)[1]
+            aside[of] = aside.get(of, 0) + 1
+            if aside[of] > 1:
+                bad.append('I1: %s was put aside more than once' % of)
+            if data not in (planted.get(of), right.get(FINAL.get(of)), planted.get(label)):
+                bad.append('I1: %s is not what stood there' % label)
+        elif label != LOCK and not PRIVATE.search(label):
+            bad.append('I7: unknown file %s (%d bytes)' % (label, len(data)))
+    return bad
+
+
+def leftovers(snap):
+    return sorted(label for label in snap if PRIVATE.search(label))
+
+
+def may_stay(case, run, snap):
+    """Two kinds of litter outlive a re-run, and a third run has to show that they go (see sweep.py):
+    a record whose owner died before it wrote its name there (a day old, it goes), and what could
+    not be removed when its file was complete (a hit must not look for litter; the next call that
+    has work to do does)."""
+    if case is None:
+        return False
+    left = leftovers(snap)
+    empty = all(label.endswith('.record') and not snap[label] and
+                label[:-7] + '.part' not in snap for label in left)
+    hit = 'is already available locally' in run.out and 'from=local' in run.out
+    small = all(len(snap[label]) < 4096 for label in left)
+    return (empty and case.mode != 'error') or (hit and (small or case.call in UNLINKS))
+
+
+def says_something(text):
+    m = re.search(r'^error: (.*)', text, re.M)
+    return bool(m and re.search(r'%s|/fast|/slow|127\.0\.0\.1|curl' % NAME, m[1]))
+
+
+def expectations(case, hits):
+    """what I5 and I6 ask of the faulted run: a set of 'ok', 'fail', 'uncached'"""
+    want = set()
+    tiers = {h.tier for h in hits}
+    if not hits:
+        return {'ok'}
+    if case.mode == 'short':
+        want.add('ok')
+    if tiers == {'cache'}:
+        want.add('ok')
+    if case.mode == 'error':
+        h = hits[0]
+        if h.p1 == LOCK:
+            want.add('ok')
+        if case.what == 'EINTR' and h.tier in ('local', 'cache') and h.name != 'close':
+            want.add('ok')
+        to = h.p2 or h.p1
+        ours = PRIVATE.search(h.raw1) or h.raw1 in FINAL or h.raw1 in RECEIPTS.values()
+        folder = h.raw1 in (L, C, 'C', 'fast', 'slow')
+        ours = ours and not h.raw1.endswith('.record')
+        lost = case.what in LOST and (
+            (h.name in WRITES and ours) or (h.name in SYNCS and (ours or folder)) or
+            (h.name == 'close' and ours and h.writable) or
+            (h.name in RENAMES and (to in FINAL or to in RECEIPTS.values())))
+        dropped = case.scenario.startswith('damaged') and h.name == 'close'  # not to be published
+        if lost and not dropped:
+            want.add('fail' if h.tier == 'local' else 'uncached')
+    return want
+
+
+def judge(case, phase, run, snap, planted, right, hits, noticed=True):
+    """everything that is wrong with one run; phase: clean, fault or recover; noticed: a damaged file
+    may have been found before"""
+    bad = judge_disk(snap, planted, right)
+    if run.outside:
+        bad.append('I7: outside the two directories: ' + run.outside)
+    if run.rc == 124:
+        return bad + ['I8: hang']
+    killed = phase == 'fault' and case.mode.startswith(('kill', 'powercut')) and run.rc == 137
+    if (run.rc > 1 and not killed) or run.rc < 0:
+        bad.append('I8: exit %d: %s' % (run.rc, run.err[-200:]))
+        return bad
+    cached = 'cached=1' in run.out
+    # what a notebook left has no receipts, and may stay so until something hashes it
+    receipts = not (case and case.scenario.endswith('-seed'))
+    # a copy that rotted is believed by size and receipt (promise 7) until a call has read it
+    rotten = noticed is False and any(planted.get(x) not in (None, right[FINAL[x]]) and
+                                      snap.get(x) == planted[x] and len(snap[x]) ==
+                                      len(right[FINAL[x]]) for x in FINAL if x[0] == 'C')
+    own_words = [x for x in re.findall(r'^message: (.*)', run.out, re.M)
+                 if not re.search(SEED_WORDS, x)]
+    if run.rc == 0:
+        missing = pair_there(snap, L, right, receipts)
+        if missing:
+            bad.append('I2: exit 0, but local %s is not right' % missing)
+        missing = cached and pair_there(snap, C, right, receipts)
+        if missing and not rotten:
+            bad.append('I2: cached=1, but cached %s is not right' % missing)
+        if not cached and not own_words:
+            bad.append('I6: not cached, and nobody says so')
+    if run.rc == 1 and not says_something(run.err):
+        bad.append('I3: a message that names nothing: ' + repr(run.err[-200:]))
+
+    if phase == 'fault' and not killed and not case.mode.startswith('powercut'):
+        unremovable = case.mode == 'dead' or any(h.name in UNLINKS for h in hits)
+        if leftovers(snap) and not unremovable:
+            bad.append('I3: exit %d leaves %s' % (run.rc, leftovers(snap)[0]))
+        want = expectations(case, hits)
+        said = not receipts and own_words  # for a notebook's pair the receipt is a gift
+        if 'fail' in want and run.rc == 0 and not said:
+            bad.append('I5: a swallowed error, exit 0')
+        if 'uncached' in want and cached:
+            bad.append('I5: a swallowed error, cached=1')
+        if 'ok' in want and 'fail' not in want and run.rc != 0:
+            bad.append('I6: the call fails: ' + run.err.strip()[:300])
+        if case.mode == 'error' and case.what == 'ENOSPC' and run.rc == 1 and \
+                hits and hits[0].name in WRITES and 'no_space=1' not in run.err:
+            bad.append('I3: ENOSPC is not told as no_space: ' + run.err.strip()[:200])
+    if phase == 'recover':
+        if run.rc != 0:
+            bad.append('I4: the re-run fails: ' + run.err.strip()[:300])
+        for folder in (L, C):
+            missing = pair_there(snap, folder, right, receipts)
+            if missing and not (rotten and folder == C):
+                bad.append('I4: after the re-run %s/%s is not right' % (folder, missing))
+        if run.rc == 0 and not cached:
+            bad.append('I4: after the re-run cached=0: ' + run.out.strip()[-300:])
+        if leftovers(snap) and not may_stay(case, run, snap):
+            bad.append('I4: the re-run leaves ' + leftovers(snap)[0])
+    return bad
+
+
+# ---- the trace of a clean run --------------------------------------------------------------------
+
+O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_CLOEXEC = 0o100, 0o200, 0o1000, 0o400000, 0o2000000
+
+
+def check_trace(calls, needs_network):
+    """T1 a file is synced after its last write and before it gets its final name
+    T2 after the last publication in a directory that directory is synced
+    T3 a receipt is published after both files of its pair
+    T4 private files are made with O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC
+    T5 nobody writes to a final name
+    T6 a call that a tier or a file can serve makes no socket"""
+    bad, dirty, synced, unsynced, made = [], set(), set(), {}, {}
+    finals = set(FINAL) | set(RECEIPTS.values())
+    for c in calls:
+        if c.name in ('open', 'openat') and c.tier in ('local', 'cache'):
+            if c.raw1 in finals and c.flags & (3 | O_CREAT | O_TRUNC):
+                bad.append('T5: %s is opened for writing' % c.raw1)
+            if PRIVATE.search(c.raw1) and c.flags & O_CREAT:
+                want = O_EXCL | O_NOFOLLOW | O_CLOEXEC
+                if c.flags & want != want:
+                    bad.append('T4: %s is made with flags %o' % (c.p1, c.flags))
+                unsynced.setdefault(c.raw1.rsplit('/', 1)[0], None)
+        elif c.name in ('mkdir', 'mkdirat'):
+            unsynced[c.raw1.rsplit('/', 1)[0] if '/' in c.raw1 else
+                     {'L': 'fast', 'C': 'slow'}.get(c.raw1, '')] = c.raw1
+        elif c.name in WRITES or c.name in ('ftruncate', 'fallocate', 'ioctl'):
+            if c.raw1 in finals:
+                bad.append('T5: %s on %s' % (c.name, c.raw1))
+            dirty.add(c.raw1)
+        elif c.name in SYNCS:
+            dirty.discard(c.raw1)
+            synced.add(c.raw1)
+            unsynced[c.raw1] = None
+        elif c.name in RENAMES and c.raw2 in finals:
+            if c.raw1 in dirty or c.raw1 not in synced:
+                bad.append('T1: %s is published without a sync' % c.raw2)
+            folder = c.raw2.rsplit('/', 1)[0]
+            unsynced[folder] = c.raw2
+            made[c.raw2] = c.seq
+            if c.raw2 in FINAL and RECEIPTS[folder] in made:
+                bad.append('T3: %s is published after its receipt' % c.raw2)
+        elif c.tier == 'net' and not needs_network:
+            bad.append('T6: %s in a call that needs no network' % c.name)
+    bad += ['T2: the directory of %s is not synced' % p for p in unsynced.values() if p]
+    return bad

@@ -1,0 +1,26 @@
+#!/bin/sh
+# run.sh: every system call of a call of the library fails once, and the promises hold.
+#   sh tests/faults/run.sh [--quick] [--only SCENARIO,..] [--modes MODE,..] [--case SPEC] [--no-power]
+#   sh tests/faults/run.sh --mutants [NAME..]      only the test of the sweep: broken variants
+# The plain run ends with the mutants too. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may be set.
+# What is swept and what is asked: sweep.py, check.py; the injector: faultrun.cpp.
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+include=${VQCACHE_INCLUDE:-$here/../..}
+skip() { echo "skipped: faults: $1"; echo "faults: 0 cases, 0 violations, skipped"; exit 0; }
+[ "$(uname -s)" = Linux ] && [ "$(uname -m)" = x86_64 ] || skip "faultrun needs Linux on x86_64"
+command -v python3 > /dev/null || skip "no python3"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+cxx=${CXX:-g++}
+$cxx -std=c++17 -O2 "$here/faultrun.cpp" -o "$scratch/faultrun"
+"$scratch/faultrun" -- true || skip "ptrace or seccomp is not to be had here"
+if [ "$1" != --mutants ]; then
+  $cxx -std=c++17 -O1 -I"$include" "$here/subject.cpp" -o "$scratch/subject" -pthread
+fi
+# not exec: the trap has to remove what was built
+PYTHONDONTWRITEBYTECODE=1 python3 "$here/sweep.py" --bin "$scratch" --cxx "$cxx" \
+  --include "$include" "$@"

@@ -1,0 +1,843 @@
+#!/usr/bin/env python3
+"""The header gate: what an including program pays and risks, measured, one check per subcommand.
+
+  gate.py [--root DIR] [--cxx COMPILER] CHECK...     run checks of the header in DIR (default: the repository)
+  gate.py list                                       name them
+  gate.py selftest [CHECK...]                        break a copy of the header for each check; each must notice
+
+Every check prints what it measured and ends "ok: CHECK", "skipped: REASON" (exit 77) or "failed: CHECK: REASON"
+(exit 1). With VQCACHE_NO_SKIP=1 a skip is a failure: continuous integration installs what the checks need.
+"""
+import argparse
+import os
+import pathlib
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+
+ROOMS = ("manual config api error text catalog os hash stage curl transfer tier cache notebook "
+         "public undef").split()
+LINES_NOW, LINES_EVER, COLUMNS = 2300, 3500, 100
+COST_BAR, CODE_BAR = 1.15, 16
+MACROS_LEFT = re.compile(
+    r"VQCACHE_(HPP_?|VERSION_(MAJOR|MINOR|PATCH)|USE_LIBCURL|INTERPRETED)$")
+
+GCC_WARNINGS = ("-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast "
+                "-Wuseless-cast -Wundef -Wnull-dereference -Wdouble-promotion -Wformat=2 "
+                "-Wcast-qual").split()
+CLANG_WARNINGS = "-Weverything -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-padded".split()
+HOSTILE = {  # what windows.h, X.h, AssertMacros.h, sys/sysmacros.h and old C headers leave behind
+    "function": "min max check verify major minor".split(),
+    "object": ("ERROR DELETE IN OUT near far interface small TRUE FALSE Success None Bool "
+               "Status").split(),
+}
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+class Gate:
+    """One run: the tree under test, the compiler, a scratch directory."""
+
+    def __init__(self, root, scratch, cxx=None):
+        self.root = pathlib.Path(root)
+        self.scratch = pathlib.Path(scratch)
+        self.cxx = cxx or os.environ.get("CXX") or first_of("g++", "c++", "clang++")
+        if not self.cxx:
+            raise Skipped("no C++ compiler here")
+        self.header = self.root / "vqcache.hpp"
+        self.text = self.header.read_text(encoding="utf-8")
+        self.extra_link = []  # used by the selftest only
+
+    def file(self, name, text):
+        path = self.scratch / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(self, command, fail=None, **kw):
+        """Runs a command; with fail set, a non-zero exit is a failure that says so."""
+        command = [str(c) for c in command]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace",
+                              cwd=kw.pop("cwd", self.scratch), timeout=kw.pop("timeout", 600), **kw)
+        if fail and done.returncode != 0:
+            raise Failed("%s\n  %s\n%s" % (fail, " ".join(command),
+                                           tail(done.stdout + done.stderr)))
+        return done
+
+    def compile(self, sources, out, flags=(), cxx=None, std="-std=c++17", fail=None, link=()):
+        command = [cxx or self.cxx, std, "-I", self.root, *flags, *sources, "-o", out, *link]
+        return self.run(command, fail)
+
+    def own_includes(self, cxx=None, flags=()):
+        """The standard and system headers that vqcache.hpp itself asks for on this platform.
+
+        The preprocessor says so (-dI keeps include directives, line markers say whose they are),
+        so branches of other platforms and switches do not count.
+        """
+        tu = self.file("own.cpp", '#include "vqcache.hpp"\n')
+        done = self.run([cxx or self.cxx, "-std=c++17", "-I", self.root, *flags, "-E", "-dI", tu],
+                        "the header does not pass the preprocessor")
+        inside, found = False, []
+        for line in done.stdout.splitlines():
+            marker = re.match(r'# \d+ "([^"]*)"', line)
+            if marker:
+                inside = os.path.basename(marker.group(1)) == "vqcache.hpp"
+            elif inside:
+                asked = re.match(r'#\s*include\s*(<[^>]+>)', line)
+                if asked:
+                    found.append(asked.group(1))
+        if not found:
+            raise Failed("no #include of the header was found: the parser of -dI is blind")
+        return found
+
+    def includes_text(self, **kw):
+        return "".join("#include %s\n" % name for name in self.own_includes(**kw))
+
+
+def tail(text, lines=25):
+    rows = text.strip().splitlines()
+    more = ["  ... %d more lines" % (len(rows) - lines)] if len(rows) > lines else []
+    return "\n".join("  | " + row[:300] for row in rows[:lines]) + "\n".join(more)
+
+
+def first_of(*names):
+    for name in names:
+        if shutil.which(name):
+            return name
+    return None
+
+
+def version_of(cxx):
+    done = subprocess.run([cxx, "-dumpversion"], stdout=subprocess.PIPE, text=True)
+    return int(re.match(r"\d+", done.stdout).group())
+
+
+def is_clang(cxx):
+    done = subprocess.run([cxx, "--version"], stdout=subprocess.PIPE, text=True)
+    return "clang" in done.stdout
+
+
+def compilers(kind):
+    """One compiler of each version of the kind ("g++" or "clang++"), newest first."""
+    names = [kind] + ["%s-%d" % (kind, v) for v in range(30, 9, -1)]
+    if kind == "clang++" and os.environ.get("CXX") and is_clang(os.environ["CXX"]):
+        names.insert(0, os.environ["CXX"])
+    found = {}
+    for name in names:
+        if shutil.which(name) and is_clang(name) == (kind == "clang++"):
+            found.setdefault(version_of(name), name)
+    wanted = os.environ.get("VQCACHE_COMPILERS", "").split()  # CI: these, or it is a failure
+    for name in wanted:
+        if name.startswith(kind) and not shutil.which(name):
+            raise Failed("%s is wanted by VQCACHE_COMPILERS and not here" % name)
+    if wanted:
+        return [name for name in wanted if name.startswith(kind)]
+    return [found[v] for v in sorted(found, reverse=True)]
+
+
+# ---- reading C++ ----------------------------------------------------------------------------------
+
+TOKEN = re.compile(r'''
+    (?P<comment>//(?:[^\n\\]|\\.|\\\n)*|/\*.*?\*/)
+  | (?P<raw>R"(?P<mark>[^ ()\\\t\n]{0,16})\(.*?\)(?P=mark)")
+  | (?P<string>"(?:[^"\\\n]|\\.)*")
+  | (?P<number>(?<![\w.])\.?\d(?:'?[\w.]|[eEpP][+-])*)
+  | (?P<char>'(?:[^'\\\n]|\\.)+')
+''', re.X | re.S)
+
+
+def strip(text, strings=True):
+    """The code alone: comments, and with strings=True literals too, become blanks; lines stay."""
+    def blank(match):
+        if match.lastgroup == "number" or match.group("number"):
+            return match.group()
+        if not strings and not match.group("comment"):
+            return match.group()
+        kept = re.sub(r"[^\n]", " ", match.group())
+        if match.group("comment"):
+            return kept
+        return '"' + kept[1:-1] + '"' if len(kept) >= 2 else kept
+    return TOKEN.sub(blank, text)
+
+
+def rooms_of(text):
+    """[(name, first line, line after the last)], 1-based; what stands before the first is manual."""
+    lines = text.split("\n")
+    if lines and lines[-1] == "":
+        lines.pop()
+    starts = []
+    for number, line in enumerate(lines, 1):
+        marker = re.match(r"// ==== >>(\w+)\b", line)
+        if marker:
+            starts.append((marker.group(1), number))
+    out = []
+    for i, (name, number) in enumerate(starts):
+        end = starts[i + 1][1] if i + 1 < len(starts) else len(lines) + 1
+        out.append((name, 1 if i == 0 else number, end))
+    return out
+
+
+def namespace_statements(code, first_line=1, scope=()):
+    """(line, statement, ends with ';', in a namespace) outside of bodies; scope: what is open."""
+    code = re.sub(r"(?m)^[ \t]*#(?:[^\n\\]|\\.|\\\n)*",
+                  lambda m: re.sub(r"[^\n]", " ", m.group()), code)
+    stack, start, depth = list(scope), 0, 0
+    out = []
+
+    def line_at(offset):
+        return first_line + code.count("\n", 0, offset)
+
+    def outer():
+        return all(kind == "namespace" for kind in stack)
+
+    for i, c in enumerate(code):
+        if c == "(":
+            depth += 1
+        elif c == ")":
+            depth -= 1
+        elif depth > 0:
+            continue
+        elif c == "{":
+            head = code[start:i].strip()
+            if outer():
+                if re.search(r"\bnamespace\b[\w\s:]*$", head):
+                    stack.append("namespace")
+                    start = i + 1
+                    continue
+                if re.search(r'\bextern\s*"[^"]*"\s*$', head):
+                    stack.append("extern")
+                    start = i + 1
+                    continue
+                # the head of a definition: the statement starts at its first word
+                out.append((line_at(i - len(code[start:i].lstrip())), head, False, bool(stack)))
+            stack.append("body")
+        elif c == "}":
+            if stack:
+                stack.pop()
+            if outer():
+                start = i + 1
+        elif c == ";" and outer():
+            statement = code[start:i].strip()
+            if statement:
+                out.append((line_at(i - len(code[start:i].lstrip())), statement, True, bool(stack)))
+            start = i + 1
+    return out
+
+
+# ---- the checks -----------------------------------------------------------------------------------
+
+def check_layout(gate):
+    """The room table of the design holds for the file."""
+    text = gate.text
+    bad = []
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    rooms = rooms_of(text)
+    names = [name for name, _, _ in rooms]
+    if names != ROOMS:
+        bad.append("rooms are [%s], the design says [%s]" % (" ".join(names), " ".join(ROOMS)))
+
+    def room_at(number):
+        for name, first, end in rooms:
+            if first <= number < end:
+                return name
+        return "?"
+
+    for number, line in enumerate(lines, 1):
+        if len(line) > COLUMNS:
+            bad.append("line %d has %d columns" % (number, len(line)))
+        if "\t" in line:
+            bad.append("line %d has a tab" % number)
+        if line != line.rstrip():
+            bad.append("line %d ends in white space" % number)
+        word = re.search(r"immintrin|thread_local|#pragma once|\bTODO\b|\bFIXME\b|\bXXX\b", line)
+        if word:
+            bad.append("line %d says %s" % (number, word.group()))
+    if len(lines) > LINES_NOW:
+        bad.append("%d lines, the budget is %d now and %d ever" % (len(lines), LINES_NOW,
+                                                                    LINES_EVER))
+
+    code, with_strings = strip(text), strip(text, strings=False)
+    throws = 0
+    platform = re.compile(r"\b(_WIN32|_WIN64|_MSC_VER|__MINGW\w+|__CYGWIN__|__APPLE__|TARGET_OS_\w+|"
+                          r"__linux__|__linux|__unix__|__ANDROID__|__\w+BSD__|__GLIBC\w*|__sun)\b")
+    for number, line in enumerate(code.split("\n"), 1):
+        room = room_at(number)
+        found = platform.search(line)
+        if found and room not in ("os", "config"):
+            bad.append("line %d: %s in >>%s, it belongs in >>os" % (number, found.group(), room))
+        if re.search(r"\bthrow\b", line):
+            throws += 1
+            if room != "error":
+                bad.append("line %d: throw in >>%s, it belongs in >>error" % (number, room))
+        if re.search(r"\b(asm|__asm__|__asm)\b|__builtin_cpu_supports", line):
+            bad.append("line %d: inline assembly or cpu probing" % number)
+        banned = re.match(r"\s*#\s*include\s*<(regex|future|fstream|sstream|windows\.h|winsock2?\.h"
+                          r"|ws2tcpip\.h)>", line, re.I)
+        if banned:
+            bad.append("line %d includes <%s>" % (number, banned.group(1)))
+    if throws > 1:
+        bad.append("%d throws; one raise function is the only one" % throws)
+    for number, line in enumerate(with_strings.split("\n"), 1):
+        room = room_at(number)
+        word = re.search(r"yaml|ckpt|vqgan", line, re.I)
+        if word and room not in ("manual", "api", "catalog", "cache", "public", "undef"):
+            bad.append("line %d: the word %s as code in >>%s" % (number, word.group(), room))
+
+    # the guard stands before all code; only a check of the guard's own value may stand before it
+    head = re.split(r"(?m)^(?!\s*#)(?=.*\S)", code, maxsplit=1)[0]
+    guard = re.search(r"(?m)^\s*#\s*ifndef\s+(VQCACHE_HPP_?)\s*\n\s*#\s*define\s+(\w+)", head)
+    if (not guard or guard.group(1) != guard.group(2)
+            or re.search(r"#\s*(include|define|pragma)", head[:guard.start()])):
+        bad.append("the first directives are not #ifndef VQCACHE_HPP and its #define")
+
+    # the border: one line between the public names and the first room below them
+    starts = {name: first for name, first, _ in rooms}
+    borders = [n for n, line in enumerate(lines, 1)
+               if re.match(r"// .*={4,}", line) and re.search(r"\bborder\b", line, re.I)]
+    below = starts.get("error", 1)
+    if len(borders) != 1 or not starts.get("api", 0) < borders[0] < below:
+        bad.append("no single border line (// ==== ... border ... ====) between >>api and >>error, "
+                   "found at %s" % borders)
+    for number, statement, declared, ours in namespace_statements(code):
+        if number < below:
+            continue
+        flat = " ".join(statement.split())
+        flat = re.sub(r"^(template\s*<[^{;]*?>\s*|\[\[[^\]]*\]\]\s*)+(?=\w)", "", flat)
+        if re.match(r"static\b(?!_assert)", flat):
+            bad.append("line %d: static at namespace scope: %s" % (number, flat[:60]))
+        # outside of all namespaces >>os may declare what belongs to the operating system
+        if not declared or (room_at(number) == "os" and not ours):
+            continue
+        if re.match(r"(class|struct|union|enum)\b[\w\s:<>,]*$", flat):
+            bad.append("line %d: declared ahead below the border: %s" % (number, flat[:60]))
+        elif "(" in flat and not re.match(r"(using|typedef|static_assert|extern|namespace)\b", flat):
+            before = flat[:flat.index("(")]
+            if "=" not in before and not re.search(r"\}\s*\w*$", before):
+                bad.append("line %d: declared ahead below the border: %s" % (number, flat[:60]))
+    for name, first, end in rooms:
+        if name in ROOMS[3:14]:
+            body = "\n".join(code.split("\n")[first - 1:end - 1])
+            if re.sub(r"(?m)^\s*#.*|[{}\s]|\bnamespace\b[\w:]*", "", body) and not re.search(
+                    r"\bnamespace\s+(?:\w+::)*%s\b" % name, body):
+                bad.append(">>%s does not live in detail::%s" % (name, name))
+
+    # the manual's own table: what follows "Rooms" names every room, tagged ones in file order
+    manual = next(((f, e) for n, f, e in rooms if n == "manual"), (1, 1))
+    table = re.search(r"(?ms)^//\s*(?:\S+\s+)?Rooms\b.*", "\n".join(
+        lines[manual[0] - 1:manual[1] - 1]))
+    tagged = re.findall(r"(?m)^//\s+(?:\|\s*)?`?>>(\w+)\b", table.group()) if table else []
+    if not table:
+        bad.append("the manual has no table of rooms")
+    elif tagged and tagged not in (ROOMS, ROOMS[1:]):
+        bad.append("the manual's table of rooms is [%s]" % " ".join(tagged))
+    else:
+        missing = [r for r in ROOMS[1:] if not re.search(r"(?m)(^//|\s|>>)%s\b" % r, table.group())]
+        if missing:
+            bad.append("the manual's table lacks the room(s) " + " ".join(missing))
+
+    print("%d lines, longest %d columns; lines per room: %s" % (
+        len(lines), max(map(len, lines)),
+        ", ".join("%s %d" % (name, end - first) for name, first, end in rooms)))
+    if bad:
+        raise Failed("\n  ".join(["%d rule(s) broken" % len(bad)] + bad[:40]))
+
+
+def user_seconds(command, cwd):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    done = subprocess.run([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise Failed("does not compile\n" + tail(done.stdout))
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def check_include_cost(gate):
+    """Including the header costs at most 1.15 times the headers that it includes itself."""
+    own = gate.file("cost_own.cpp", gate.includes_text())
+    tu = gate.file("cost_vqcache.cpp", '#include "vqcache.hpp"\n')
+    command = [gate.cxx, "-std=c++17", "-fsyntax-only", "-I", gate.root]
+    base, ours = [], []
+    # Noise only ever fails this check, so up to three rounds are pooled before it does.
+    for _ in range(3):
+        for _ in range(9):
+            base.append(user_seconds(command + [own], gate.scratch))
+            ours.append(user_seconds(command + [tu], gate.scratch))
+        ratio = statistics.median(ours) / statistics.median(base)
+        if ratio <= COST_BAR or ratio > 1.5 * COST_BAR:
+            break
+    print("%s -fsyntax-only, user time, median of %d: own includes %.0f ms, vqcache.hpp %.0f ms, "
+          "ratio %.3f (bar %.2f)" % (gate.cxx, len(ours), 1000 * statistics.median(base),
+                                     1000 * statistics.median(ours), ratio, COST_BAR))
+    if ratio > COST_BAR:
+        raise Failed("including costs %.3f of its own includes, the bar is %.2f" % (ratio, COST_BAR))
+
+
+def check_code_size(gate):
+    """A translation unit that only includes the header gets at most 16 bytes and no initialiser."""
+    tu = gate.file("size.cpp", '#include "vqcache.hpp"\n')
+    for cxx in [gate.cxx] + [c for c in [first_of("clang++", "clang++-19", "clang++-14")] if c]:
+        gate.compile([tu], "size.o", ["-O0", "-c"], cxx=cxx, fail="does not compile")
+        sections = gate.run(["size", "-A", "size.o"], "size failed").stdout
+        total = {}
+        for line in sections.splitlines():
+            row = re.match(r"(\.\S+)\s+(\d+)\s", line)
+            kind = row and re.match(r"\.(text|data|bss|rodata|init_array|ctors|tdata|tbss)", row.group(1))
+            if kind:
+                total[kind.group()] = total.get(kind.group(), 0) + int(row.group(2))
+        symbols = gate.run(["nm", "-C", "size.o"], "nm failed").stdout
+        size = sum(total.values())
+        print("%s -O0: %d bytes (%s)" % (cxx, size, ", ".join(
+            "%s %d" % kv for kv in sorted(total.items()) if kv[1]) or "nothing"))
+        found = re.search(r".*(_GLOBAL__|__cxx_global_var_init|vtable for|typeinfo for|guard variable).*",
+                          symbols)
+        if found:
+            raise Failed("%s puts into every translation unit:%s" % (cxx, found.group()))
+        if size > CODE_BAR:
+            raise Failed("%s puts %d bytes into every translation unit, the bar is %d\n%s" % (
+                cxx, size, CODE_BAR, tail(symbols)))
+
+
+def check_warnings(gate, kind):
+    found = compilers(kind)
+    if not found:
+        raise Skipped("no %s here" % kind)
+    tu = HERE / "every_function.cpp"
+    for cxx in found:
+        if kind == "g++":
+            # -fkeep-inline-functions: every function of the header reaches the optimiser, where
+            # half of the warnings come from; without exceptions the file is another one.
+            flags = [GCC_WARNINGS + ["-O2", "-fkeep-inline-functions"],
+                     GCC_WARNINGS + ["-O0", "-fno-exceptions", "-fno-rtti"]]
+        else:
+            quiet = (["-Wno-unsafe-buffer-usage", "-Wno-switch-default"] if version_of(cxx) >= 16
+                     else [])
+            # an older clang knows only the first of the two
+            flags = [CLANG_WARNINGS + quiet + ["-Wno-unknown-warning-option", "-O1"]]
+            flags.append(flags[0] + ["-fno-exceptions", "-fno-rtti"])
+        for more in flags:
+            done = gate.compile([tu], "warn.o", ["-c", *more], cxx=cxx)
+            said = re.findall(r"(?m)^.*(?:warning|error): .*$", done.stdout + done.stderr)
+            print("%s %s: %d warnings" % (cxx, " ".join(f for f in more if not f.startswith("-W")),
+                                          len(said)))
+            if said or done.returncode:
+                raise Failed("%s warns\n%s" % (cxx, tail("\n".join(said) or done.stderr)))
+
+
+def check_warnings_gcc(gate):
+    """No warning under g++'s long list, every function compiled, the header as a plain -I."""
+    check_warnings(gate, "g++")
+
+
+def check_warnings_clang(gate):
+    """No warning under clang -Weverything, but for the named exceptions."""
+    check_warnings(gate, "clang++")
+
+
+def check_macros(gate):
+    """What stays defined after the include: guard, version, documented switches."""
+    def defined(name, text, flags=()):
+        done = gate.run([gate.cxx, "-std=c++17", "-I", gate.root, *flags, "-dM", "-E",
+                         gate.file(name, text)], "does not pass the preprocessor")
+        return {line.split(None, 1)[1] for line in done.stdout.splitlines()}
+    for flags in [(), ("-fno-exceptions", "-fno-rtti"), ("-std=c++20",)]:
+        base = defined("macros_own.cpp", gate.includes_text(flags=flags), flags)
+        ours = defined("macros.cpp", '#include "vqcache.hpp"\n', flags)
+        left = sorted(ours - base)
+        names = [re.match(r"\w+", macro).group() for macro in left]
+        print("left behind%s: %s" % (" with " + " ".join(flags) if flags else "", ", ".join(names)))
+        leaks = [macro for macro, name in zip(left, names) if not MACROS_LEFT.match(name)]
+        if leaks:
+            raise Failed("macros left behind: " + "; ".join(leaks))
+        gone = sorted(base - ours)
+        if gone:
+            raise Failed("macros of others that the header removed or changed: " + "; ".join(gone))
+        for need in ("VQCACHE_VERSION_MAJOR", "VQCACHE_VERSION_MINOR", "VQCACHE_VERSION_PATCH"):
+            if need not in names:
+                raise Failed(need + " is not there after the include")
+
+
+def check_hostile_macros(gate):
+    """The header compiles when other headers own min, max, small, Status and the like."""
+    nonsense = "".join("#define %s(...) @ hostile macro used @\n" % n for n in HOSTILE["function"])
+    nonsense += "".join("#define %s @ hostile macro used @\n" % n for n in HOSTILE["object"])
+    use = '#include "vqcache.hpp"\nint main() { return vqcache::known_models().size() > 9999; }\n'
+    own = gate.includes_text()
+    for label, text in (("after the system's headers", own + nonsense + use),
+                        ("before everything", nonsense + use)):
+        if label.startswith("before"):
+            # some libraries' own headers do not survive this; then it proves nothing about ours
+            alone = gate.file("hostile_own.cpp", nonsense + own)
+            done = gate.run([gate.cxx, "-std=c++17", "-fsyntax-only", alone])
+            if done.returncode != 0:
+                print("macros before everything: the system's own headers do not compile, not asked")
+                continue
+        tu = gate.file("hostile.cpp", text)
+        gate.compile([tu], os.devnull, ["-c"], fail="does not compile with hostile macros defined "
+                     + label)
+        print("%d macros of nonsense defined %s: compiles" % (
+            sum(map(len, HOSTILE.values())), label))
+
+
+MAIN = """#include <cstdio>
+int use_every_function_NAME(const char* directory);
+int main(int, char** argv) { return use_every_function_NAME(argv[1]); }
+"""
+
+
+def every_function_objects(gate, names, flags=(), cxx=None, std="-std=c++17", root=None):
+    out = []
+    for name in names:
+        done = [cxx or gate.cxx, std, "-I", root or gate.root, "-c", *flags,
+                "-Duse_every_function=use_every_function_" + name, HERE / "every_function.cpp",
+                "-o", name + ".o"]
+        gate.run(done, "a program that uses every public function does not compile")
+        out.append(name + ".o")
+    return out
+
+
+def run_program(gate, program, what):
+    place = tempfile.mkdtemp(dir=gate.scratch)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("VQCACHE_")}
+    done = gate.run(["./" + program, place], None, env=environment)
+    if done.returncode != 0:
+        raise Failed("%s: exit %d\n%s" % (what, done.returncode, tail(done.stdout + done.stderr)))
+    return done.stdout
+
+
+def check_two_tus(gate):
+    """Two translation units that include and use everything make one program."""
+    objects = every_function_objects(gate, ["a", "b"])
+    main = gate.file("two_main.cpp", MAIN.replace("NAME", "a").replace(
+        "int main", "int use_every_function_b(const char*);\nint main").replace(
+        "return use_every_function_a(argv[1]);",
+        "int r = use_every_function_a(argv[1]); return r ? r : use_every_function_b(argv[1]);"))
+    gate.run([gate.cxx, "-std=c++17", main, *objects, "-o", "two"], "two units do not link")
+    run_program(gate, "two", "two units")
+    # the same header found by two paths, twice in one unit
+    copy = gate.scratch / "copy"
+    copy.mkdir(exist_ok=True)
+    (copy / "vqcache.hpp").write_text(gate.text)
+    tu = gate.file("twice.cpp", '#include "vqcache.hpp"\n#include "vqcache.hpp"\n'
+                                '#include "copy/vqcache.hpp"\n')
+    gate.compile([tu], os.devnull, ["-c"], fail="does not compile when included twice")
+    print("two units that use every function link and run; a second include and a copy are harmless")
+
+
+def public_symbols(gate, thing):
+    """The mangled names of the library's functions that an object file or program defines."""
+    return {line.split()[-1] for line in gate.run(["nm", thing], "nm failed").stdout.splitlines()
+            if re.search(r" [TWVu] ", line) and "7vqcache" in line}
+
+
+def version_in(text):
+    found = [re.search(r"(?m)^\s*#\s*define\s+VQCACHE_VERSION_%s\s+(\d+)\s*(?://.*)?$" % part, text)
+             for part in ("MAJOR", "MINOR", "PATCH")]
+    if not all(found):
+        raise Failed("no #define VQCACHE_VERSION_MAJOR, _MINOR and _PATCH with plain numbers")
+    return [int(m.group(1)) for m in found]
+
+
+def next_version(text):
+    """The header as its next minor version would be: every place that says the version says so."""
+    major, minor, patch = version_in(text)
+    text = re.sub(r"(#\s*define\s+VQCACHE_VERSION_MINOR\s+)\d+", r"\g<1>%d" % (minor + 1), text)
+    text = re.sub(r"\bv%d_%d_%d(?=\b|_)" % (major, minor, patch),
+                  "v%d_%d_%d" % (major, minor + 1, patch), text)
+    number = 10000 * major + 100 * minor + patch
+    return re.sub(r"(?m)^(\s*#.*\bVQCACHE_HPP_?\b.*?)\b%d\b" % number,
+                  lambda m: m.group(1) + str(number + 100), text)
+
+
+def check_two_versions(gate):
+    """Two versions of the header, each in its own unit, share no symbol and run in one program."""
+    text = next_version(gate.text)
+    major, minor, patch = version_in(gate.text)
+    stated = re.search(r"(?i)\bversion (\d+\.\d+\.\d+)", "\n".join(gate.text.split("\n")[:25]))
+    if not stated or stated.group(1) != "%d.%d.%d" % (major, minor, patch):
+        raise Failed("the manual says version %s, the macros %d.%d.%d" % (
+            stated and stated.group(1), major, minor, patch))
+    other = gate.scratch / "other"
+    other.mkdir(exist_ok=True)
+    (other / "vqcache.hpp").write_text(text)
+    a = every_function_objects(gate, ["a"])
+    b = every_function_objects(gate, ["b"], root=other)
+    ours, theirs = public_symbols(gate, "a.o"), public_symbols(gate, "b.o")
+    named = [n for n in ours if re.search(r"N7vqcache", n)]
+    shared = sorted(n for n in ours & theirs if "use_every_function" not in n)
+    print("%d and %d symbols, %d shared" % (len(ours), len(theirs), len(shared)))
+    if not named:
+        raise Failed("no symbol of the library in the object: nothing was compared")
+    if shared:
+        raise Failed("two versions share symbols, the linker would mix them\n"
+                     + tail("\n".join(shared)))
+    main = gate.file("versions_main.cpp", MAIN.replace("NAME", "a").replace(
+        "int main", "int use_every_function_b(const char*);\nint main").replace(
+        "return use_every_function_a(argv[1]);",
+        "int r = use_every_function_a(argv[1]); return r ? r : use_every_function_b(argv[1]);"))
+    gate.run([gate.cxx, "-std=c++17", main, *a, *b, "-o", "versions"], "two versions do not link")
+    run_program(gate, "versions", "two versions")
+    both = gate.file("both.cpp", '#include "vqcache.hpp"\n#include "other/vqcache.hpp"\n')
+    done = gate.compile([both], os.devnull, ["-c"])
+    if done.returncode == 0 or "#error" not in done.stderr:
+        raise Failed("two versions in one unit are not an #error: one is silently taken for both")
+    print("they run in one program; in one unit they are an #error")
+
+
+def check_switch_mismatch(gate):
+    """Units compiled with different switches cannot be mixed by accident: they do not link."""
+    user = gate.file("mix_user.cpp", '#include "vqcache.hpp"\nvoid f(const vqcache::options&);\n'
+                                     "int main() { f(vqcache::options()); }\n")
+    maker = gate.file("mix_maker.cpp", '#include "vqcache.hpp"\nvoid f(const vqcache::options&);\n'
+                                       "void f(const vqcache::options&) {}\n")
+    cases = [("exceptions", [], ["-fno-exceptions"])]
+    have_curl = gate.run([gate.cxx, "-E", gate.file("curl.cpp", "#include <curl/curl.h>\n")])
+    if have_curl.returncode == 0:
+        cases.append(("VQCACHE_USE_LIBCURL", [], ["-DVQCACHE_USE_LIBCURL=1"]))
+    else:
+        print("VQCACHE_USE_LIBCURL: no <curl/curl.h> here, not asked")
+    for name, one, two in cases:
+        link = ["-lcurl"] if "LIBCURL" in name else []
+        for maker_flags, expect in ((one, True), (two, False)):
+            gate.compile([user], "mix_user.o", ["-c", *one], fail="does not compile")
+            gate.compile([maker], "mix_maker.o", ["-c", *maker_flags], fail="does not compile")
+            done = gate.run([gate.cxx, "mix_user.o", "mix_maker.o", "-o", "mix", *link])
+            if (done.returncode == 0) != expect:
+                raise Failed("%s: units with %s switches %s" % (
+                    name, "the same" if expect else "different",
+                    "do not link\n" + tail(done.stderr) if expect else "link, silently mixed"))
+            if not expect and "undefined reference" not in done.stderr:
+                raise Failed("%s: another failure than the one meant\n%s" % (name, tail(done.stderr)))
+        print("%s: the same links, a mismatch is an undefined reference" % name)
+
+
+def check_no_exceptions(gate):
+    """-fno-exceptions -fno-rtti: the try_ forms do a download, a restore and a hit."""
+    flags = ["-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror"]
+    gate.compile([HERE / "no_exceptions.cpp"], "no_exceptions", flags,
+                 fail="no_exceptions.cpp does not compile with -fno-exceptions -fno-rtti")
+    print(run_program(gate, "no_exceptions", "no_exceptions.cpp").strip())
+    for call in ('vqcache::download_vqgan_model("x")', 'vqcache::remove("x")'):
+        tu = gate.file("gone.cpp", '#include "vqcache.hpp"\nint main() { %s; }\n' % call)
+        done = gate.compile([tu], os.devnull, ["-c", "-fno-exceptions"])
+        if done.returncode == 0:
+            raise Failed("%s still compiles without exceptions: it could only abort" % call)
+    print("the throwing forms do not exist there")
+
+
+def check_alone(gate):
+    """g++ -std=c++17 -I. file.cpp alone makes a program that needs nothing but the system's own."""
+    objects = every_function_objects(gate, ["a"])
+    main = gate.file("alone_main.cpp", MAIN.replace("NAME", "a"))
+    gate.run([gate.cxx, "-std=c++17", main, *objects, "-o", "alone", *gate.extra_link],
+             "does not link alone")
+    run_program(gate, "alone", "the program alone")
+    if sys.platform == "darwin":
+        needs = gate.run(["otool", "-L", "alone"], "otool failed").stdout.split("\n", 1)[1]
+        libraries = re.findall(r"^\s+(\S+)", needs, re.M)
+    else:
+        needs = gate.run(["ldd", "alone"], "ldd failed").stdout
+        libraries = re.findall(r"^\s+(\S+)", needs, re.M)
+    print("needs: " + " ".join(libraries))
+    for library in libraries:
+        name = os.path.basename(library)
+        if not re.match(r"(linux-vdso|ld-linux|ld-musl|libc[.-]|libc\+\+|libstdc\+\+|libm[.-]|libgcc_s|"
+                        r"libpthread|libdl|librt|libSystem)", name):
+            raise Failed("the program needs %s" % library)
+
+
+def check_standards(gate):
+    """C++17, 20 and 23 on every compiler that is here: builds and runs."""
+    main = gate.file("standards_main.cpp", MAIN.replace("NAME", "a"))
+    found = compilers("g++") + compilers("clang++")
+    if not found:
+        raise Skipped("neither g++ nor clang++ here")
+    for cxx in found:
+        ran = []
+        for standard in ("c++17", "c++20", "c++23"):
+            flag = "-std=" + standard
+            # c++23 was called c++2b by clang before 17
+            if gate.run([cxx, flag, "-E", "-x", "c++", os.devnull]).returncode != 0:
+                flag = "-std=" + standard.replace("20", "2a").replace("23", "2b")
+                if gate.run([cxx, flag, "-E", "-x", "c++", os.devnull]).returncode != 0:
+                    print("%s does not know %s" % (cxx, standard))
+                    continue
+            objects = every_function_objects(gate, ["a"], ["-Wall", "-Wextra", "-Werror"], cxx, flag)
+            gate.run([cxx, flag, main, *objects, "-o", "standards"], "does not link: %s %s" % (cxx, flag))
+            run_program(gate, "standards", "%s %s" % (cxx, flag))
+            ran.append(standard)
+        print("%s: %s build and run" % (cxx, ", ".join(ran)))
+
+
+CONSUMER = """cmake_minimum_required(VERSION 3.14)
+project(consumer CXX)
+if(VQCACHE_EMBED)
+  add_subdirectory("${VQCACHE_EMBED}" vqcache)
+  if(TARGET vqcache_tests OR TARGET vqcache_tool)
+    message(FATAL_ERROR "an embedded vqcache builds its tests or examples")
+  endif()
+else()
+  find_package(vqcache VERSION_WANTED REQUIRED)
+endif()
+add_executable(consumer main.cpp)
+target_link_libraries(consumer PRIVATE vqcache::vqcache)
+"""
+
+
+def check_package(gate):
+    """find_package, add_subdirectory and pkg-config find the header; embedding builds no tests."""
+    if not shutil.which("cmake"):
+        raise Skipped("no cmake here")
+    version = "%d.%d.%d" % tuple(version_in(gate.text))
+    consumer = gate.scratch / "consumer"
+    consumer.mkdir()
+    (consumer / "CMakeLists.txt").write_text(CONSUMER.replace("VERSION_WANTED", version))
+    (consumer / "main.cpp").write_text(
+        '#include <vqcache.hpp>\nint main() { return vqcache::known_models().size() > 9999; }\n')
+    build = ["cmake", "-DCMAKE_CXX_COMPILER=" + gate.cxx]
+    gate.run(build + ["-S", gate.root, "-B", "package", "-DVQCACHE_BUILD_TESTS=OFF",
+                      "-DVQCACHE_BUILD_EXAMPLES=OFF", "-DCMAKE_INSTALL_PREFIX=prefix"],
+             "CMake cannot configure the header alone")
+    gate.run(["cmake", "--install", "package", "--prefix", gate.scratch / "prefix"],
+             "cannot be installed")
+    installed = sorted(str(p.relative_to(gate.scratch / "prefix"))
+                       for p in (gate.scratch / "prefix").rglob("*") if p.is_file())
+    print("installs: " + " ".join(installed))
+    for way, flag in (("find_package", "-DCMAKE_PREFIX_PATH=%s" % (gate.scratch / "prefix")),
+                      ("add_subdirectory", "-DVQCACHE_EMBED=%s" % gate.root)):
+        gate.run(build + ["-S", consumer, "-B", way, flag], way + " cannot configure")
+        gate.run(["cmake", "--build", way], way + " cannot build")
+        gate.run([gate.scratch / way / "consumer"], way + " does not run")
+        print("%s(vqcache) %s: builds and runs" % (way, version))
+
+
+def manual_lines(text):
+    """The eight lines of the manual: from the first #include in the comment to the closing brace."""
+    out, first = [], None
+    for line in text.split("\n")[:25]:
+        bare = re.sub(r"^(//|\s*\*)\s?", "", line)
+        if not out and not re.match(r"\s*#include", bare):
+            continue
+        if first is None:
+            first = len(bare) - len(bare.lstrip())
+        out.append(bare[first:].rstrip() if not bare[:first].strip() else bare.rstrip())
+        if out[-1] == "}":
+            return out
+    return None
+
+
+def check_readme(gate):
+    """README and manual say the same, and every C++ block of the README compiles."""
+    snippet = manual_lines(gate.text)
+    if not snippet:
+        raise Failed("the first 25 lines of the header hold no program from #include to }")
+    if len([line for line in snippet if line]) > 8:
+        raise Failed("the manual's program has %d lines, eight are promised" % len(snippet))
+    tu = gate.file("manual.cpp", "\n".join(snippet) + "\n")
+    gate.compile([tu], "manual", ["-Wall", "-Wextra", "-Werror"],
+                 fail="the manual's eight lines do not build")
+    print("the manual's %d lines build alone" % len(snippet))
+    readme = gate.root / "README.md"
+    if not readme.exists():
+        raise Failed("no README.md")
+    text = readme.read_text(encoding="utf-8")
+    blocks = [(text.count("\n", 0, m.start()) + 2, m.group(1))
+              for m in re.finditer(r"(?ms)^```(?:cpp|c\+\+)[^\n]*\n(.*?)^```", text)]
+    if not blocks:
+        raise Failed("README.md has no ```cpp block")
+    for line, block in blocks:
+        # a block is a whole file, or statements for the inside of a function
+        whole = gate.file("readme.cpp", block if "#include" in block
+                          else '#include "vqcache.hpp"\n#include <iostream>\n' + block)
+        done = gate.compile([whole], "readme.o", ["-c"])
+        if done.returncode != 0:
+            top = "".join(r + "\n" for r in block.split("\n") if r.startswith("#"))
+            rest = "".join(r + "\n" for r in block.split("\n") if not r.startswith("#"))
+            inside = gate.file("readme_inside.cpp", '#include "vqcache.hpp"\n#include <iostream>\n%s'
+                               "int main() {\n%s}\n" % (top, rest))
+            again = gate.compile([inside], "readme.o", ["-c"])
+            if again.returncode != 0:
+                # of the two attempts the shorter complaint is the nearer one
+                raise Failed("README.md line %d does not compile\n%s" % (
+                    line, tail(min(done.stderr, again.stderr, key=len))))
+    print("README.md: %d C++ block(s) compile" % len(blocks))
+    if not any([r.rstrip() for r in b.rstrip("\n").split("\n")] == snippet for _, b in blocks):
+        raise Failed("no C++ block of README.md is the manual's program:\n%s" % tail(
+            "\n".join(snippet)))
+    commands = re.findall(r"(?m)^(?:\$ )?\s*(sh (\S+\.sh)[^\n]*)$", text)
+    for need in ("examples/run.sh", "tests/run.sh"):
+        if not any(path == need for _, path in commands):
+            raise Failed("README.md does not give the command: sh " + need)
+    for command, path in commands + re.findall(
+            r"(?m)^//\s+(?:\$ )?(sh (\S+\.sh)[^\n]*)$", gate.text):
+        if not (gate.root / path).exists():
+            raise Failed("%r is said, and there is no %s" % (command, path))
+    print("README.md: %s" % "; ".join(sorted({path for _, path in commands})))
+
+
+CHECKS = {name[6:]: function for name, function in sorted(globals().items())
+          if name.startswith("check_") and name != "check_warnings"}
+
+
+def run_check(name, gate):
+    """0, 1 or 77, and says why."""
+    try:
+        CHECKS[name](gate)
+    except Skipped as why:
+        if os.environ.get("VQCACHE_NO_SKIP") == "1":
+            print("failed: %s: may not be skipped here: %s" % (name, why))
+            return 1
+        print("skipped: %s" % why)
+        return 77
+    except Failed as why:
+        print("failed: %s: %s" % (name, why))
+        return 1
+    print("ok: %s" % name)
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", default=REPO)
+    parser.add_argument("--cxx")
+    parser.add_argument("checks", nargs="+")
+    arguments = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
+    if arguments.checks == ["list"]:
+        for name, function in CHECKS.items():
+            print("%-16s %s" % (name, function.__doc__))
+        return 0
+    if arguments.checks[0] == "selftest":
+        import selftest
+        return selftest.main(arguments, sys.modules[__name__])
+    worst = 0
+    for name in arguments.checks:
+        if name not in CHECKS:
+            parser.error("no check %s; there are: %s" % (name, " ".join(CHECKS)))
+        with tempfile.TemporaryDirectory(prefix="vqcache-gate-") as scratch:
+            try:
+                gate = Gate(arguments.root, scratch, arguments.cxx)
+            except Skipped as why:
+                print("skipped: %s" % why)
+                return 77
+            code = run_check(name, gate)
+        worst = code if code == 1 or worst == 0 else worst
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

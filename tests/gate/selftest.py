@@ -1,0 +1,211 @@
+"""Breaks a copy of the header once per rule; the check of that rule must fail, and for that reason."""
+import contextlib
+import io
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import time
+
+
+def at_end(text):
+    """Inserts code after the last namespace of the header, inside the include guard."""
+    return lambda header: re.sub(r"(?m)^// ==== >>undef\b", lambda m: text + "\n" + m.group(), header,
+                                 count=1)
+
+
+def in_room(room, text):
+    """Inserts code into detail::ROOM, just after its namespace opens (or after its marker)."""
+    def edit(header):
+        head, marker, tail = header.partition("// ==== >>%s " % room)
+        opened = re.search(r"(?m)^(?:inline )?namespace (?:\w+::)*%s \{$" % room, tail)
+        at = opened.end() if opened else tail.index("\n")
+        return head + marker + tail[:at] + "\n" + text + tail[at:]
+    return edit
+
+
+def replaced(pattern, by, count=1):
+    def edit(header):
+        out, n = re.subn(pattern, by, header, count=count)
+        if not n:
+            raise LookupError("the header has no " + pattern)
+        return out
+    return edit
+
+
+def swapped(header):
+    return header.replace("// ==== >>hash ", "// ==== >>@ ").replace(
+        "// ==== >>stage ", "// ==== >>hash ").replace("// ==== >>@ ", "// ==== >>stage ")
+
+
+MANY = "\n".join("inline int pad_%d(int x) { std::string s; s += char(x); return int(s.size()); }" % i
+                 for i in range(5000))
+FIXED_TAG = replaced(r"inline namespace \w+", "inline namespace fixed", 0)
+# rooms below the border whose code must not change when another check is under test
+B = "namespace vqcache { inline namespace broken {\n%s\n} }"
+
+# check, what is done to the header, a word of the reason that must be given
+VIOLATIONS = [
+    ("include_cost", "5,000 functions more", at_end(B % MANY), "the bar is"),
+    ("code_size", "a key function outside of its class",
+     at_end(B % "struct fat { virtual ~fat(); };\ninline fat::~fat() {}"), "vtable for|typeinfo for"),
+    ("code_size", "an object at namespace scope",
+     at_end(B % "static const std::string early = \"x\";"), "_GLOBAL__|__cxx_global|bytes"),
+    ("code_size", "a function that is not inline",
+     at_end(B % "int solid(int x) { return x * 3 + 1; }"), "bytes"),
+    ("warnings_gcc", "a narrowing conversion",
+     at_end(B % "inline int narrow(long x) { int y = x; return y; }"), "conversion"),
+    ("warnings_gcc", "a useless cast",
+     at_end(B % "inline int cast(int x) { return static_cast<int>(x); }"), "useless"),
+    ("warnings_clang", "a function that could be noreturn",
+     at_end(B % "inline int comma(int x) { return (x++, x); }\n"
+            "inline int narrow(long x) { return x; }"), "Wshorten-64-to-32"),
+    ("macros", "an internal macro left behind", at_end("#define VQCACHE_LEFT_ 1"), "VQCACHE_LEFT_"),
+    ("macros", "a macro of others removed",
+     at_end("#undef EOF\n"), "removed or changed"),
+    ("hostile_macros", "names that windows.h and X.h own",
+     at_end(B % "inline int f(int small, int Status) { return small + Status; }"), "hostile"),
+    ("hostile_macros", "std::max without parentheses",
+     at_end(B % "inline int g(int a, int b) { return std::max(a, b); }"), "hostile"),
+    ("two_tus", "a function that is not inline",
+     at_end("namespace vqcache { int solid() { return 1; } }"), "do not link"),
+    ("two_tus", "no include guard",
+     replaced(r"#\s*ifndef (VQCACHE_HPP_?)\s*\n\s*#\s*define \w+", "#if 1\n#define VQCACHE_HPP"),
+     "included twice|redefin"),
+    ("two_versions", "a tag without the version", FIXED_TAG, "share symbols"),
+    ("two_versions", "a manual of another version",
+     replaced(r"([Vv]ersion )\d+\.\d+\.\d+", r"\g<1>9.9.9"), "manual says version"),
+    ("switch_mismatch", "a tag without the switches", FIXED_TAG, "silently mixed"),
+    ("no_exceptions", "a bare throw", at_end(B % "inline void bad() { throw 1; }"),
+     "does not compile"),
+    ("no_exceptions", "dynamic_cast", at_end(
+        B % "inline bool rtti(std::exception* e) { return dynamic_cast<std::bad_alloc*>(e); }"),
+     "does not compile"),
+    ("no_exceptions", "throwing forms that only abort",
+     replaced(r"(?m)^#\s*if VQCACHE_\w*EXC\w*_\s*$(?=\s*(?:inline )?model download_vqgan_model)",
+              "#if 1", 0), "still compiles|does not compile"),
+    ("alone", "a function of a library", at_end(
+        'extern "C" char* curl_version();\n'
+        + B % "inline const char* v() { return ::curl_version(); }\n"
+        "struct early { const char* s = v(); };\ninline early keep;"), "does not link"),
+    ("alone", "a program linked to libcurl", lambda header: header, "libcurl"),
+    ("standards", "a name of C++20",
+     at_end(B % "inline bool s(const std::string& x) { return x.starts_with(\"a\"); }"),
+     "does not compile"),
+    ("layout", "two rooms swapped", swapped, "the design says"),
+    ("layout", "a system macro outside of >>os",
+     in_room("text", "#if defined(_WIN32)\n#endif"), "belongs in >>os"),
+    ("layout", "a throw outside of >>error", in_room("tier", "inline void f() { throw 1; }"),
+     "belongs in >>error"),
+    ("layout", "the field's words in a general room",
+     in_room("stage", 'inline const char* f() { return ".ckpt"; }'), "the word ckpt"),
+    ("layout", "a class declared ahead", in_room("hash", "struct later;"), "declared ahead"),
+    ("layout", "a function declared ahead",
+     in_room("stage", "inline int later(const std::string& x);"), "declared ahead"),
+    ("layout", "static at namespace scope", in_room("text", "static int counter_ = 0;"), "static"),
+    ("layout", "a tab", in_room("text", "inline int f() {\treturn 1; }"), "a tab"),
+    ("layout", "a long line", in_room("text", "// " + "x" * 98), "101 columns"),
+    ("layout", "too many lines", in_room("text", "// x\n" * 3500), "the budget"),
+    ("layout", "pragma once", lambda header: "#pragma once\n" + header, "pragma once"),
+    ("layout", "no include guard", replaced(r"(?m)^#\s*ifndef VQCACHE_HPP_?$", "#if 1"),
+     "first directives"),
+    ("layout", "intrinsics", in_room("hash", "#include <immintrin.h>"), "immintrin"),
+    ("layout", "thread_local", in_room("curl", "inline thread_local int x = 0;"), "thread_local"),
+    ("layout", "assembly", in_room("hash", 'inline void f() { asm("nop"); }'), "assembly"),
+    ("layout", "work left to do", in_room("hash", "// TO" + "DO later"), "says TO" + "DO"),
+    ("layout", "an expensive header", in_room("text", "#include <regex>"), "<regex>"),
+    ("layout", "no border", replaced(r"(?mi)^// .*={4,}.*\bborder\b.*$|^// .*\bborder\b.*={4,}.*$",
+                                     "//"), "border"),
+    ("layout", "a room missing in the manual's table",
+     lambda header: re.sub(r"\btransfer\b", "moving", header.split("// ==== >>config", 1)[0])
+     + "// ==== >>config" + header.split("// ==== >>config", 1)[1], "table"),
+    ("layout", "a room outside of its namespace",
+     replaced(r"(?m)^((?:inline )?namespace (?:\w+::)*)hash \{", r"\1hashing {"),
+     "does not live in detail::hash"),
+    ("readme", "a manual whose lines do not build",
+     replaced(r"(?m)^(//\s+)int main\(\) \{", r"\1int main() { no_such_name();"), "do not build"),
+    ("readme", "a manual that differs from the README",
+     replaced(r"(?m)^(//\s+)int main\(\) \{", r"\1int main()  {"), "is the manual's program"),
+]
+FILE_VIOLATIONS = [  # the same for another file
+    ("package", "no alias target", "cannot configure", "CMakeLists.txt",
+     lambda text: text.replace("add_library(vqcache::vqcache ALIAS vqcache)", "")),
+    ("package", "tests that are always built", "cannot configure", "CMakeLists.txt",
+     lambda text: text.replace("set(vqcache_top_level OFF)", "set(vqcache_top_level ON)")),
+    ("package", "a header that is not installed", "cannot build|cannot configure", "CMakeLists.txt",
+     lambda text: text.replace("install(FILES vqcache.hpp", "install(FILES LICENSE")),
+    ("readme", "a block that does not compile", "does not compile", "README.md",
+     lambda text: text + "\n```cpp\nauto m = vqcache::download(1, 2);\n```\n"),
+    ("readme", "a command left out", "does not give the command", "README.md",
+     lambda text: text.replace("sh tests/run.sh", "make test")),
+    ("readme", "a command that does not exist", "there is no", "README.md",
+     lambda text: text + "\n```sh\nsh tests/no_such.sh\n```\n"),
+]
+
+
+def main(arguments, gate_module):
+    root = pathlib.Path(arguments.root)
+    wanted = arguments.checks[1:]
+    lost, ran, covered = [], 0, set()
+    cases = [(c, what, "vqcache.hpp", edit, reason) for c, what, edit, reason in VIOLATIONS]
+    cases += [(c, what, name, edit, reason) for c, what, reason, name, edit in FILE_VIOLATIONS]
+    # one compiler is enough to see that a check can fail
+    os.environ["VQCACHE_COMPILERS"] = gate_module.first_of("g++", "g++-12", "g++-11") or ""
+    clang = gate_module.first_of("clang++", "clang++-19", "clang++-14")
+    if clang:
+        os.environ["VQCACHE_COMPILERS"] += " " + clang
+    for check, what, name, edit, reason in cases:
+        if wanted and check not in wanted:
+            continue
+        if check == "warnings_clang" and not clang:
+            print("skipped: %s: no clang++ here" % check)
+            continue
+        began = time.time()
+        with tempfile.TemporaryDirectory(prefix="vqcache-selftest-") as place:
+            place = pathlib.Path(place)
+            for script in ("examples/run.sh", "tests/run.sh"):
+                (place / script).parent.mkdir(exist_ok=True)
+                (place / script).touch()
+            for kept in ("README.md", "CMakeLists.txt", "LICENSE", "vqcache.hpp"):
+                if (root / kept).exists():
+                    shutil.copy(root / kept, place / kept)
+            if check == "package":
+                shutil.copytree(root / "tests", place / "tests", dirs_exist_ok=True)
+            text = (place / name).read_text(encoding="utf-8")
+            try:
+                broken = edit(text)
+            except LookupError as why:
+                lost.append("%s: %s: cannot be tried: %s" % (check, what, why))
+                continue
+            if broken == text and "linked" not in what:
+                lost.append("%s: %s: the edit changes nothing" % (check, what))
+                continue
+            (place / name).write_text(broken, encoding="utf-8")
+            scratch = place / "scratch"
+            scratch.mkdir()
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                gate = gate_module.Gate(place, scratch, arguments.cxx)
+                if check == "alone" and "linked" in what:
+                    gate.extra_link = ["-Wl,--no-as-needed", "-lcurl"]
+                code = gate_module.run_check(check, gate)
+        ran += 1
+        covered.add(check)
+        failure = said.getvalue().partition("failed: ")[2]
+        if code != 1:
+            lost.append("%s: %s: not noticed" % (check, what))
+        elif not re.search(reason, failure):
+            lost.append("%s: %s: fails for another reason than /%s/:\n    %s" % (
+                check, what, reason, failure[:1500].replace("\n", "\n    ")))
+        else:
+            first = failure.split("\n")[0]
+            line = next((row.strip() for row in failure.split("\n") if re.search(reason, row)), first)
+            print("%-16s %-42s noticed in %4.1f s: %s" % (check, what, time.time() - began, line[:110]))
+    for check in gate_module.CHECKS:
+        if not wanted and check not in covered and not (check == "warnings_clang" and not clang):
+            lost.append("%s: no violation is tried" % check)
+    for line in lost:
+        print("failed: " + line)
+    print("selftest: %d violations tried, %d problem(s)" % (ran, len(lost)))
+    return 1 if lost else 0
