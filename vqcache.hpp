@@ -324,6 +324,13 @@ namespace detail {
 
 namespace error {
 
+// A type that is known only when a member of the template is instantiated, so that a unit that only
+// includes the header does not look up what such members do.
+template <class, class T> struct later {
+  using type = T;
+};
+template <class Lazy, class T> using late = typename later<Lazy, T>::type;
+
 // one text of many parts; a path comes quoted
 template <class... A> inline std::string join(const A&... parts) {
   std::string s;
@@ -552,6 +559,12 @@ VQCACHE_LAZY_ std::string hex(std::uint64_t n, std::size_t digits) {
   return s;
 }
 VQCACHE_LAZY_ std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
+// whether s is `digits` hex digits from `at` on, and then the end
+VQCACHE_LAZY_ bool is_numbered(
+    std::string_view s, std::size_t at, std::size_t digits, std::string_view end) {
+  return s.size() == at + digits + end.size() && ends(s, end) &&
+      s.substr(at, digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 VQCACHE_LAZY_ bool has_control(std::string_view s) {
   for (char c : s)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
@@ -676,8 +689,22 @@ VQCACHE_LAZY_ std::string redact(std::string_view s) {
   return u.whole();
 }
 
-// Where a Location leads; false: nowhere. Its user info is dropped, that of the same origin kept;
-// its dot segments are left to curl.
+// RFC 3986 5.2.4
+VQCACHE_LAZY_ std::string without_dots(std::string_view path) {
+  const std::size_t mark = (std::min)(path.find('?'), path.size());
+  std::string_view rest = path.substr(1, mark - 1);
+  std::string out;
+  for (bool more = true; more;) {
+    more = rest.find('/') != std::string_view::npos;
+    const std::string_view segment = take(rest, '/');
+    if (segment == "..") out.erase((std::min)(out.rfind('/'), out.size()));
+    if (segment != "." && segment != "..") out += "/" + std::string(segment);
+    else if (!more) out += "/";
+  }
+  return out + std::string(path.substr(mark));
+}
+
+// Where a Location leads; false: nowhere. Its user info is dropped, that of the same origin kept.
 VQCACHE_LAZY_ bool resolve(const url& base, std::string_view location, url& out) {
   location = location.substr(0, location.find('#'));
   const std::size_t colon = location.find(':');
@@ -693,10 +720,11 @@ VQCACHE_LAZY_ bool resolve(const url& base, std::string_view location, url& out)
     else if (location[0] == '/') path = location;
     else if (location[0] == '?') path += location;
     else path = path.substr(0, path.rfind('/') + 1) + std::string(location);
-    target = base.origin() + path;
+    target = base.scheme + "://" + base.host + (base.port.empty() ? "" : ":" + base.port) + path;
   }
   url u;
   if (!parse_url(target, u)) return false;
+  u.path = without_dots(u.path);
   u.user = u.origin() == base.origin() ? base.user : std::string();
   out = std::move(u);
   return true;
@@ -759,6 +787,11 @@ VQCACHE_LAZY_ std::string scrub(
     std::string_view value = std::string_view(h).substr((std::min)(h.find(':'), h.size() - 1) + 1);
     for (value = trim(value); !value.empty();) secrets.emplace_back(take(value, ' '));
   }
+  for (std::size_t at = words.find('@'); at != std::string::npos; at = words.find('@', at + 1)) {
+    const std::size_t from = words.find_last_of(" /'\"(", at) + 1;  // user info, of a proxy perhaps
+    words.replace(from, at - from, "***");
+    at = from + 3;
+  }
   for (const std::string& secret : secrets)
     for (std::size_t at = 0;
         secret.size() > 3 && (at = words.find(secret, at)) != std::string::npos; at += 3)
@@ -772,7 +805,9 @@ struct header {
 };
 VQCACHE_LAZY_ bool parse_header(std::string_view line, header& out) {
   const std::size_t colon = line.find(':');
-  if (colon == 0 || colon == std::string_view::npos || has_control(trim(line))) return false;
+  std::string plain(trim(line));
+  std::replace(plain.begin(), plain.end(), '\t', ' ');  // a tab is white space here
+  if (colon == 0 || colon == std::string_view::npos || has_control(plain)) return false;
   out.name = lower(line.substr(0, colon));
   out.value = trim(line.substr(colon + 1));
   return out.name.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") ==
@@ -876,7 +911,7 @@ VQCACHE_LAZY_ std::string first_words(std::string_view page) {
       for (const char* hidden : {"script", "style"})
         if (starts(std::string_view(lowered).substr(i + 1), hidden))
           i = (std::min)(lowered.find(std::string("</") + hidden, i), page.size());
-      i = (std::min)(page.find('>', i), page.size());
+      i = (std::min)(page.find('>', (std::min)(i, page.size())), page.size());
       if (!out.empty() && out.back() != ' ') out += ' ';
     } else if (static_cast<unsigned char>(page[i]) <= 0x20) {
       if (!out.empty() && out.back() != ' ') out += ' ';
@@ -905,6 +940,7 @@ VQCACHE_LAZY_ std::string not_the_file(
                  : "an XML document that says ") +
         first_words(s);
   }
+  if (starts(head, "\x1f\x8b")) return "gzip-compressed data";
   if (starts(s, "version https://git-lfs"))
     return "a git-lfs pointer, not the file it points to (" + first_words(s.substr(0, 60)) +
         "): use the URL of the raw or resolved file";
@@ -963,9 +999,14 @@ struct row {
 };
 // Facts that public sources agree on; no URL was tried from where this was made. d: a heiBOX share,
 // s: and x: two rescue mirrors, p: r: e: releases of pixray, mehdidc and Eleiber on GitHub.
-VQCACHE_LAZY_ const std::vector<row>& models() {
+struct rows {
+  const row *first, *last;
+  const row* begin() const { return first; }
+  const row* end() const { return last; }
+};
+VQCACHE_LAZY_ rows models() {
   // clang-format off
-  static const std::vector<row>& rows = *new std::vector<row>{
+  static constexpr row all[] = {
   {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 vqgan16 imagenet",
    {"d:a7530b09fed84f80a887/configs%2Fmodel.yaml s:imagenet/imagenet.yaml x:imagenet.yaml r:yaml",
     "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692},
@@ -975,7 +1016,7 @@ VQCACHE_LAZY_ const std::vector<row>& models() {
    {"d:8088892a516d4e3baf92/configs%2Fmodel.yaml",
     "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645},
    {"d:8088892a516d4e3baf92/ckpts%2Flast.ckpt", "", 957954257}},
-  {"vqgan_gumbel_f8_8192", "gumbel_f8_8192 gumbel_8192 openimages openimages_f16_8192 vqgan_gumbel_f8",
+  {"vqgan_gumbel_f8_8192", "gumbel_f8_8192 gumbel_8192 openimages openimages_f16_8192",
    {"d:2e5662443a6b4307b470/configs%2Fmodel.yaml s:openimages/openimages.yaml x:openimages.yaml",
     "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745},
    {"d:2e5662443a6b4307b470/ckpts%2Flast.ckpt s:openimages/openimages.ckpt x:openimages.ckpt",
@@ -989,7 +1030,8 @@ VQCACHE_LAZY_ const std::vector<row>& models() {
    {"p:wikiart_1024.yaml", "", 0}, {"p:wikiart_1024.ckpt", "", 0}},
   {"sflckr", "sflickr s-flckr 2020-11-09T13-31-51_sflckr",
    {"d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml "
-    "s:sflickr/sflickr.yaml x:sflckr.yaml", "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
+    "s:sflickr/sflickr.yaml x:sflckr.yaml",
+    "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
    {"d:73487ab6e5314cb5adba/checkpoints%2Flast.ckpt s:sflickr/sflickr.ckpt x:sflckr.ckpt",
     "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412}},
   {"coco_first_stage", "coco_1stage coco_vqgan lstage coco",
@@ -1006,7 +1048,7 @@ VQCACHE_LAZY_ const std::vector<row>& models() {
    {"s:faceshq/faceshq.ckpt",
     "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
   // clang-format on
-  return rows;
+  return {all, all + sizeof all / sizeof all[0]};
 }
 VQCACHE_LAZY_ std::string spelled(const std::string& word) {
   const std::string rest = word.substr(2), git = "https://github.com/",
@@ -1207,8 +1249,9 @@ VQCACHE_LAZY_ int try_lock(file& f) {
 VQCACHE_LAZY_ bool writable(const fs::path& p) { return ::_waccess(p.c_str(), 2) == 0; }
 VQCACHE_LAZY_ std::uint64_t process_id() { return ::GetCurrentProcessId(); }
 VQCACHE_LAZY_ std::string owner() { return "windows"; }
-VQCACHE_LAZY_ bool owner_gone(const std::string& who) {
-  return who == owner();
+enum class fate { alive, gone, unknown };
+VQCACHE_LAZY_ fate owner_fate(const std::string& who) {
+  return who == owner() ? fate::gone : fate::unknown;
 }  // else unlink() fails
 VQCACHE_LAZY_ fs::path home() {
   return ::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L"";
@@ -1415,18 +1458,17 @@ VQCACHE_LAZY_ std::string owner() {
       text::trim(first_kilobyte("/proc/sys/kernel/random/boot_id")), " ", process_id(), " ",
       started("self"));
 }
-VQCACHE_LAZY_ bool owner_gone(
-    const std::string& who) {  // provably; false also means "cannot be told"
+enum class fate { alive, gone, unknown };
+VQCACHE_LAZY_ fate owner_fate(const std::string& who) {
   const std::string mine = owner();
   std::string_view theirs = who, ours = mine;
-  if (text::take(theirs, ' ') != text::take(ours, ' ')) return false;
-  if (text::take(theirs, ' ') != text::take(ours, ' '))
-    return true;  // the machine was started anew
+  if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::unknown;
+  if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::gone;  // the machine restarted
   const std::string pid(text::take(theirs, ' '));
   std::uint64_t number = 0;
-  if (!text::to_number(pid, number) || number == 0 || number > 0x7fffffff) return false;
-  if (::kill(static_cast<pid_t>(number), 0) != 0) return errno == ESRCH;
-  return !theirs.empty() && started(pid) != theirs;
+  if (!text::to_number(pid, number) || number == 0 || number > 0x7fffffff) return fate::unknown;
+  if (::kill(static_cast<pid_t>(number), 0) != 0 && errno == ESRCH) return fate::gone;
+  return theirs.empty() || started(pid) == theirs ? fate::alive : fate::gone;
 }
 
 // A peer that is gone must be an error of write(), not the death of the program: our pipe to curl,
@@ -1859,7 +1901,7 @@ class basic_pace {  // the least progress that is still progress: 64 KiB in a wi
 };
 using pace = basic_pace<void>;
 
-template <class> class basic_partial {
+template <class Lazy> class basic_partial {
  public:
   basic_partial() = default;
   basic_partial(const basic_partial&) = delete;
@@ -1951,9 +1993,9 @@ template <class> class basic_partial {
   os::fs::path named(const char* suffix) const { return os::fs::path(base_) += suffix; }
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
 
-  os::fs::path final_, base_;
+  error::late<Lazy, os::fs::path> final_, base_;
   os::file file_;
-  hash::sha256 sha_{};
+  error::late<Lazy, hash::sha256> sha_{};
   std::string buffer_, head_, digest_;
   std::uint64_t size_ = 0;
   bool begun_ = false, recorded_ = false, has_nul_ = false;
@@ -1997,21 +2039,27 @@ VQCACHE_LAZY_ status put(const os::fs::path& at, const std::string& content) {
   return error::system(os::sync_directory(at.parent_path()), "sync", at.parent_path());
 }
 
-// Removes what a killed process left of one final name. Only what is provably nobody's goes: its
-// owner is gone, or it cannot be told (another host's, a lost record) and a day has passed.
-VQCACHE_LAZY_ void sweep(const os::fs::path& directory, const std::string& file, caller& who) {
-  const std::string prefix = "." + file + ".";
-  for (const std::string& name : os::list(directory, prefix)) {
+// the temporary names of one final name
+VQCACHE_LAZY_ std::vector<std::string> leftovers(const os::fs::path& at, const std::string& file) {
+  std::vector<std::string> names;
+  for (const std::string& n : os::list(at, "." + file + "."))
+    for (const char* end : {".part", ".record"})
+      if (text::is_numbered(n, file.size() + 2, 16, end)) names.push_back(n);
+  return names;
+}
+// Removes what a killed process left of one final name. Only what is nobody's goes: its owner is
+// provably gone, or it cannot be told (another host's, a lost record) and a day has passed.
+VQCACHE_LAZY_ void sweep(const os::fs::path& at, const std::string& file, caller& who) {
+  for (const std::string& name : leftovers(at, file)) {
     const bool part = text::ends(name, ".part");
-    const os::fs::path path = directory / name, base = path.parent_path() / path.stem();
+    const os::fs::path path = at / name, base = at / path.stem();
     const os::fs::path other = os::fs::path(base) += part ? ".record" : ".part";
-    if (!(part || text::ends(name, ".record")) ||
-        os::shown(base.filename()).size() != prefix.size() + 16)
-      continue;
+    const std::uint64_t size = os::look(path, false).size;
     std::string owner;
     const bool known = os::read_text(os::fs::path(base) += ".record", owner) == 0 && !owner.empty();
-    const std::uint64_t size = os::look(path, false).size;
-    if (!(known && os::owner_gone(std::string(text::trim(owner)))) && !os::older_than_a_day(path))
+    const os::fate fate =
+        known ? os::owner_fate(std::string(text::trim(owner))) : os::fate::unknown;
+    if (fate == os::fate::alive || (fate == os::fate::unknown && !os::older_than_a_day(path)))
       continue;
     if (!part && os::look(other, false).exists) continue;  // goes with its partial
     if (os::unlink(path) != 0 || !part) continue;
@@ -2170,7 +2218,7 @@ VQCACHE_LAZY_ const library& libcurl() {  // loaded when first needed, never unl
   return found;
 }
 
-template <class> class basic_by_library {  // one exchange over libcurl
+template <class Lazy> class basic_by_library {  // one exchange over libcurl
  public:
   explicit basic_by_library(const exchange& x) : x_(&x) {}
   status run() {
@@ -2254,10 +2302,10 @@ template <class> class basic_by_library {  // one exchange over libcurl
       else me.stop_ = !me.x_->on_body(data, size * n);
     });
   }
-  const exchange* x_;
+  error::late<Lazy, const exchange*> x_;
   void *easy_ = nullptr, *list_ = nullptr;
-  head head_;
-  status problem_;
+  error::late<Lazy, head> head_;
+  error::late<Lazy, status> problem_;
   bool stop_ = false;
   char words_[256] = "";
 };
@@ -2273,17 +2321,27 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
     for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + std::string(1, c);
     config += "\"\n";
   }
+  // the last line tells that curl came to its end, and where the body ends and trailers begin
+  const std::string mark = "\nvqcache ";
   os::process p;
-  const int e = p.start({"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
-                            "--http1.1", "--suppress-connect-headers", "--connect-timeout",
-                            std::to_string(x.connect_seconds), "-K", "-"},
-      config);
+  const int e =
+      p.start({"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https", "--http1.1",
+                  "--suppress-connect-headers", "--connect-timeout",
+                  std::to_string(x.connect_seconds), "-w", mark + "%{size_download}", "-K", "-"},
+          config);
   if (e)
     return fail(errc::no_transport, "the program curl cannot be started (",
         std::generic_category().message(e), "): install curl or libcurl, or set options::fetch");
   const os::quiet_pipes quiet;
   head h;
-  std::string line, block(262144, '\0');
+  std::string line, held, block(262144, '\0');
+  std::uint64_t given = 0, size = 0;
+  const auto give = [&](std::size_t n) {
+    const bool wanted = n == 0 || x.on_body(held.data(), n);
+    held.erase(0, n);
+    given += n;
+    return wanted;
+  };
   for (long n = -1; n != 0;) {
     n = p.read(&block[0], block.size(), 100);
     if (!x.on_wait()) return {};
@@ -2292,19 +2350,33 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
       const std::size_t end = data.find('\n');
       line += data.substr(0, end);
       data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
+      if (text::starts(line, mark.substr(1))) break;  // there was no answer
       if (end == std::string_view::npos ? line.size() > 256 * 1024 : !h.line(line))
         return not_http();
       if (end != std::string_view::npos) line.clear();
       if (h.ended() && !x.on_head(h.code(), h.headers())) return {};
     }
-    if (!data.empty() && !x.on_body(data.data(), data.size())) return {};
+    if (h.ended()) held += data;
+    if (held.size() > 131072 && !give(held.size() - 65536)) return {};  // the end may be trailers
   }
-  const int code = p.finish(false);
-  const std::string words(text::trim(text::printable(p.errors())));
+  int code = p.finish(false);
+  std::string_view errors = p.errors(), first = text::take(errors, '\n');
+  const std::size_t paren = first.find("curl: (");
+  std::uint64_t said = 0;
+  if (code <= 0 && paren != std::string_view::npos &&
+      text::to_number(first.substr(paren + 7, first.find(')') - paren - 7), said))
+    code = static_cast<int>((std::min)(said, std::uint64_t{255}));  // somebody else waited for it
   if (code == 127 && !h.ended())
-    return fail(errc::no_transport, "the program curl cannot be run (", words, ")");
-  VQCACHE_NEED_(judge((std::max)(code, 0), words));
-  return h.ended() ? status() : not_http();
+    return fail(
+        errc::no_transport, "the program curl cannot be run (", text::printable(first), ")");
+  const std::size_t at = held.rfind(mark);
+  const bool whole = at != std::string::npos &&
+      text::to_number(std::string_view(held).substr(at + mark.size()), size) && size >= given &&
+      size - given <= at;
+  if (h.ended() && !give(whole ? static_cast<std::size_t>(size - given) : 0)) return {};
+  VQCACHE_NEED_(judge((std::max)(code, 0), std::string(text::trim(text::printable(first)))));
+  if (!h.ended()) return not_http();
+  return whole ? status() : fail(errc::truncated, "the program curl ended before the file did");
 }
 
 }  // namespace curl
@@ -2364,9 +2436,6 @@ VQCACHE_LAZY_ status examine(
     return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
   };
   const std::string by = wanted_transport(opts);
-  if (!by.empty() && by != "libcurl" && by != "curl")
-    return fail(errc::invalid_argument, "the transport '", text::printable(by),
-        "' is unknown; known are libcurl and curl");
   std::string pin = text::lower(s.sha256);
   if (!pin.empty() && !text::is_digest(pin))
     return bad("sha256 is '", text::printable(s.sha256), "', not 64 hex digits");
@@ -2391,6 +2460,14 @@ VQCACHE_LAZY_ status examine(
           " must be percent-encoded (it is a space, a quote, ...)");
     if (!local && !text::parse_url(url, u))
       return bad(name, " is no URL: it has no host, or a wrong port");
+    if (!local && !opts.fetch && !by.empty() && by != "libcurl" && by != "curl")
+      return bad(
+          "the transport '", text::printable(by), "' is unknown; known are libcurl and curl");
+    const std::string path = text::local_path(url);
+    if (local &&
+        (path.find('\0') != std::string::npos ||
+            (text::has_scheme(url) && path[0] != '/' && path.substr(1, 1) != ":")))
+      return bad(name, " names no file of this machine");
     if (local && (kind == "http:/" || kind == "https:"))
       return bad(name, " would be a path of this machine; did you mean http:// or https://?");
     if (!local && !text::is_http(u) && !opts.fetch)
@@ -2400,7 +2477,8 @@ VQCACHE_LAZY_ status examine(
   }
   text::header parsed;
   for (std::size_t i = 0; i < s.headers.size(); ++i)
-    if (!text::parse_header(s.headers[i], parsed))
+    if (s.headers[i].find_first_of("\r\n") != std::string::npos ||
+        !text::parse_header(s.headers[i], parsed))
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
   out.pin = pin;
   out.headers = s.headers;
@@ -2422,13 +2500,18 @@ class basic_download {  // one file from one URL, through its redirects, into a 
   std::string etag{};
   status run(const std::string& url) {
     text::url at, home, next;
+    bool at_home = true;  // until a redirect leaves it
     (void)text::parse_url(url, at);
     (void)text::parse_url(from_->urls[0], home);
     for (int hop = 0; hop <= 20; ++hop) {
       location_.clear();
-      VQCACHE_NEED_(one(hop == 0 ? url : at.whole(), at.origin() == home.origin()));
+      at_home = at_home && at.origin() == home.origin();
+      VQCACHE_NEED_(one(hop == 0 ? url : at.whole(), at_home));
       if (location_.empty()) return ended();
-      const std::string target = "'" + text::redact(text::printable(location_)) + "'";
+      const std::string shown = text::has_scheme(location_)
+          ? text::redact(location_)
+          : location_.substr(0, location_.find('?'));
+      const std::string target = "'" + text::printable(shown) + "'";
       if (!text::resolve(at, location_, next) || !text::is_http(next))
         return fail(
             errc::http_status, "it redirects to ", target, ", which is neither http nor https");
@@ -2556,7 +2639,9 @@ class basic_download {  // one file from one URL, through its redirects, into a 
       return fail(
           errc::truncated, "the connection ended after ", to_->size(), " of ", expected_, " bytes");
     who_->step(phase::downloading, file_, to_->size(), to_->size(), caller::at::last);
-    return who_->stopped() ? who_->stop() : to_->seal(want_);
+    if (who_->stopped()) return who_->stop();
+    judged_ = true;
+    return to_->seal(want_);
   }
 
   const checked* from_;
@@ -2569,11 +2654,14 @@ class basic_download {  // one file from one URL, through its redirects, into a 
   stage::pace speed_{0};
   std::chrono::steady_clock::time_point began_{};
   std::uint64_t expected_ = 0;
-  bool sized_ = false;
+  bool sized_ = false, judged_ = false;
   int code_ = 0;
 
  public:
-  bool may_pass() const { return code_ == 408 || code_ == 429 || code_ >= 500; }
+  bool may_pass(errc e) const {  // a later try may fare better
+    if (e == errc::http_status) return code_ == 408 || code_ == 429 || code_ >= 500;
+    return !judged_ && (e == errc::connection || e == errc::truncated || e == errc::timed_out);
+  }
 };
 using download = basic_download<void>;
 
@@ -2593,8 +2681,7 @@ VQCACHE_LAZY_ status fetch(const checked& from, const stage::demand& want, stage
         download d(from, want, to, final_path, who);
         last = d.run(url);
         etag = d.etag;
-        again = last.code == errc::connection || last.code == errc::truncated ||
-            last.code == errc::timed_out || (last.code == errc::http_status && d.may_pass());
+        again = d.may_pass(last.code);
       } else {
         last = to.begin(final_path);
         if (last.ok())
@@ -2642,13 +2729,8 @@ VQCACHE_LAZY_ held look(
     const os::fs::path& at, const std::string& name, const std::vector<std::string>& files) {
   held h;
   std::string content;
-  bool any = false;
-  for (const std::string& f : files) {
-    h.files.push_back(os::look(at / f));
-    any = any || h.files.back().exists;
-  }
-  if (any && os::read_text(receipt_path(at, name), content) == 0)
-    h.receipt = text::read_receipt(content);
+  for (const std::string& f : files) h.files.push_back(os::look(at / f));
+  if (os::read_text(receipt_path(at, name), content) == 0) h.receipt = text::read_receipt(content);
   return h;
 }
 VQCACHE_LAZY_ status digest(const os::fs::path& p, os::mode how, caller& who, std::string& out) {
@@ -2671,12 +2753,18 @@ VQCACHE_LAZY_ status digest(const os::fs::path& p, os::mode how, caller& who, st
   if (!who.step(phase::verifying, name, done, size, caller::at::last)) return who.stop();
   return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
 }
+VQCACHE_LAZY_ std::vector<std::string> asides(const os::fs::path& at, const std::string& file) {
+  std::vector<std::string> names;
+  for (const std::string& n : os::list(at, file + ".corrupt-"))
+    if (text::is_numbered(n, file.size() + 9, 8, "")) names.push_back(n);
+  return names;
+}
 // a damaged file is kept under another name, so that nothing is lost; of several only the newest
 VQCACHE_LAZY_ status put_aside(const os::fs::path& p, const std::string& why, caller& who) {
   const std::string file = os::shown(p.filename()),
                     aside = file + ".corrupt-" + os::unique().substr(0, 8);
   VQCACHE_NEED_(error::system(os::rename(p, p.parent_path() / aside), "put aside the damaged", p));
-  for (const std::string& old : os::list(p.parent_path(), file + ".corrupt-"))
+  for (const std::string& old : asides(p.parent_path(), file))
     if (old != aside) (void)os::unlink(p.parent_path() / old);
   who.say("The file ", p, " is damaged (", why, "); it was put aside as ", aside, ".");
   return {};
@@ -2723,7 +2811,7 @@ struct bond {  // what binds the bytes of a file
   bool verified;
 };
 
-template <class> class basic_story {
+template <class Lazy> class basic_story {
  public:
   origin from = origin::local;
   bool cached = false;
@@ -2742,7 +2830,7 @@ template <class> class basic_story {
     if (all_good()) {
       announce_hit();
       cached = stored();
-      if (cached) return who_->stop();
+      if (cached || only_unwritable()) return who_->stop();
     }
     VQCACHE_NEED_(ready());
     lock();
@@ -2754,18 +2842,19 @@ template <class> class basic_story {
         stage::sweep(local_dir_, f, *who_);
         stage::sweep(cache_dir_, f, *who_);
       }
+      if (!all_good()) VQCACHE_NEED_(foreign());
       VQCACHE_NEED_(settle());
       if (all_good()) announce_hit();
       else VQCACHE_NEED_(bring());
       cached = stored();
-      if (cached || !may_store_ || who_->stopped()) continue;
+      if (cached || !may_store_ || who_->stopped() || only_unwritable()) continue;
       const status s = store(again);
       cached = s.ok();
       if (cached || again) continue;
       who_->go_on();  // the local pair is complete: a cancelled or failed store is told, not thrown
       not_cached(s);
     }
-    if (again)
+    if (again && !who_->stopped())
       return fail(
           errc::hash_mismatch, "model '", name_, "': its local files change while they are read");
     return who_->stop();
@@ -2778,9 +2867,8 @@ template <class> class basic_story {
       std::vector<std::string> gone{name_ + ".sha256"};
       gone.insert(gone.end(), files_.begin(), files_.end());
       for (const std::string& f : names()) {
-        for (const std::string& n : os::list(at, "." + f + "."))
-          if (text::ends(n, ".part") || text::ends(n, ".record")) gone.push_back(n);
-        for (const std::string& n : os::list(at, f + ".corrupt-")) gone.push_back(n);
+        for (const std::string& n : stage::leftovers(at, f)) gone.push_back(n);
+        for (const std::string& n : tier::asides(at, f)) gone.push_back(n);
       }
       for (const std::string& n : gone)
         VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
@@ -2825,15 +2913,25 @@ template <class> class basic_story {
     const os::info &l = local_.files[i], &c = cache_.files[i];
     const text::entry *mine = local_entry(i), *theirs = cache_entry(i);
     if (!c.regular || c.size != l.size) return false;
-    if (mine)
-      return theirs ? mine->sha256 == theirs->sha256
-                    : !os::writable(cache_dir_);  // a receipt is due
+    if (mine) return theirs && mine->sha256 == theirs->sha256;
     return !theirs || !theirs->sized || theirs->size == l.size;
   }
   bool stored() const {
     bool all = true;
     for (std::size_t i = 0; i < items_.size(); ++i) all = all && stored(i);
     return all;
+  }
+
+  // a read-only cache that lacks nothing but a receipt: there is nothing to do, and nothing to
+  // vouch for it
+  bool only_unwritable() const {
+    bool all = true;
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      all = all &&
+          (stored(i) ||
+              (cache_.files[i].regular && !cache_entry(i) &&
+                  cache_.files[i].size == local_.files[i].size));
+    return all && !os::writable(cache_dir_);
   }
 
   void announce_hit() {
@@ -2883,8 +2981,9 @@ template <class> class basic_story {
   std::uint64_t in_progress() const {  // bytes that some call has brought so far
     std::uint64_t n = 0;
     for (const os::fs::path& at : {local_dir_, cache_dir_})
-      for (const std::string& f : os::list(at, "." + name_ + "."))
-        if (text::ends(f, ".part")) n += os::look(at / f, false).size;
+      for (const std::string& f : files_)
+        for (const std::string& part : stage::leftovers(at, f))
+          n += os::look(at / part, false).size;
     return n;
   }
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
@@ -2916,6 +3015,23 @@ template <class> class basic_story {
         items_[i].pin, "; use another name, or remove ", local_dir_ / (name_ + ".*"), " and ",
         cache_dir_, " (vqcache::remove does)");
   }
+  // files that fit their own receipts, but not the pins: then nothing is touched
+  status foreign() {
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      for (const bool in_cache : {false, true}) {
+        const text::entry* e = in_cache ? cache_entry(i) : local_entry(i);
+        const os::info& f = in_cache ? cache_.files[i] : local_.files[i];
+        const os::fs::path p = (in_cache ? cache_dir_ : local_dir_) / files_[i];
+        const bool other =
+            !items_[i].pin.empty() && e && !e->unverified && e->sha256 != items_[i].pin;
+        if (!other || !f.regular || (e->sized && e->size != f.size)) continue;
+        std::string sha;
+        const status s = tier::digest(p, in_cache ? os::mode::read : os::mode::link, *who_, sha);
+        if (who_->stopped()) return who_->stop();
+        if (s.ok() && sha == e->sha256) return taken(i, p);
+      }
+    return {};
+  }
   status settle() {  // local files of which names and sizes do not tell enough are hashed, once
     text::receipt now;
     bool news = false;
@@ -2931,7 +3047,7 @@ template <class> class basic_story {
         who_->say(
             "Checking ", files_[i], pin.empty() ? " against its receipt." : " against the pin.");
         VQCACHE_NEED_(tier::digest(p, os::mode::link, *who_, sha));
-        if (e && !e->unverified && sha == e->sha256 && sha != bound) return taken(i, p);
+
         if (sha != bound) VQCACHE_NEED_(tier::put_aside(p, "its SHA-256 is " + sha, *who_));
         if (sha != bound) local_.files[i] = os::info();
         news = news || sha == bound;
@@ -3049,9 +3165,13 @@ template <class> class basic_story {
   }
   status reachable(std::size_t i) const {  // whether a download may be tried at all
     const std::vector<std::string>& urls = items_[i].from.urls;
-    const std::string flag = os::env("VQCACHE_OFFLINE"),
-                      nowhere = error::join("model '", name_, "': ", files_[i], " is neither in ",
-                          local_dir_, " nor usable in ", cache_dir_, lost_);
+    const std::string flag = os::env("VQCACHE_OFFLINE");
+    std::string missing;
+    for (std::size_t k = 0; k < items_.size(); ++k)
+      if (k == i || (local_state(k) != state::good && !cache_.files[k].regular))
+        missing += (missing.empty() ? "" : ", ") + files_[k];
+    const std::string nowhere = error::join("model '", name_, "': ", missing, " is neither in ",
+        local_dir_, " nor usable in ", cache_dir_, lost_);
     bool remote = false;
     for (const std::string& url : urls) remote = remote || text::local_path(url).empty();
     if (urls.empty()) return fail(errc::unknown_model, nowhere, ", and no URL for it is known");
@@ -3140,13 +3260,13 @@ template <class> class basic_story {
                                                : status();
   }
 
-  caller* who_;
+  error::late<Lazy, caller*> who_;
   std::string name_;
-  std::vector<item> items_;
-  std::vector<std::string> files_{};
-  os::fs::path local_dir_, cache_dir_;
+  error::late<Lazy, std::vector<item>> items_;
+  error::late<Lazy, std::vector<std::string>> files_{};
+  error::late<Lazy, os::fs::path> local_dir_, cache_dir_;
   os::file lock_{};
-  tier::held local_{}, cache_{};
+  error::late<Lazy, tier::held> local_{}, cache_{};
   std::string lost_{};  // what an error says of a copy in the cache that could not be used
   std::vector<bool> just_read_{};  // from the cache, and found right
   bool announced_ = false, may_store_ = true;
@@ -3239,6 +3359,13 @@ VQCACHE_LAZY_ status remove(const std::string& name, const options& opts) {
   return story(who, r.items, r.local, r.cache).remove();
 }
 
+// every error says which model it is about
+VQCACHE_LAZY_ status named(status s, const std::string& name) {
+  const std::string shown = text::printable(name.substr(0, 120));
+  if (!s.ok() && s.text.find("'" + shown + "'") == std::string::npos)
+    s.text = error::join("model '", shown, "': ", s.text);
+  return s;
+}
 // what an allocation or a file system throws is an error like others
 template <class F> inline vqcache::error contained(const F& f) {
   status inner, s = error::guard("the call", [&] { inner = f(); });
@@ -3248,17 +3375,18 @@ template <class F> inline vqcache::error contained(const F& f) {
 VQCACHE_LAZY_ result contained_call(
     const std::string& name, const source* config, const source* checkpoint, const options& opts) {
   result r;
-  r.error = contained([&] { return cache::call(name, config, checkpoint, opts, r.model); });
+  r.error =
+      contained([&] { return named(cache::call(name, config, checkpoint, opts, r.model), name); });
   return r;
 }
 VQCACHE_LAZY_ vqcache::error contained_remove(const std::string& name, const options& opts) {
-  return contained([&] { return cache::remove(name, opts); });
+  return contained([&] { return named(cache::remove(name, opts), name); });
 }
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_LAZY_ model throwing_call(
     const std::string& name, const source* config, const source* checkpoint, const options& opts) {
   model m;
-  error::raise(cache::call(name, config, checkpoint, opts, m));
+  error::raise(named(cache::call(name, config, checkpoint, opts, m), name));
   return m;
 }
 #endif
@@ -3307,7 +3435,7 @@ template <class> struct bodies {
     return detail::cache::throwing_call(name, nullptr, nullptr, opts);
   }
   friend inline void remove(const std::string& name, const options& opts) {
-    detail::error::raise(detail::cache::remove(name, opts));
+    detail::error::raise(detail::cache::named(detail::cache::remove(name, opts), name));
   }
 #endif
   friend inline std::vector<known_model> known_models() { return detail::catalog::known(); }

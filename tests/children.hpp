@@ -44,7 +44,7 @@ inline constexpr bool sanitized = false;
 inline constexpr bool sanitized = false;
 #endif
 
-// ---- small things --------------------------------------------------------------------------------
+// ---- small things -------------------------------------------------------------------------------
 
 inline double since(std::chrono::steady_clock::time_point start) {
   return seconds(std::chrono::steady_clock::now() - start).count();
@@ -106,8 +106,8 @@ inline std::vector<std::string> names_in(const fs::path& directory) {
   return names;
 }
 
-inline std::string first_name(const fs::path& directory, const std::string& start,
-    const std::string& end) {
+inline std::string first_name(
+    const fs::path& directory, const std::string& start, const std::string& end) {
   for (const std::string& n : names_in(directory))
     if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0 &&
         n.compare(n.size() - end.size(), end.size(), end) == 0)
@@ -115,7 +115,7 @@ inline std::string first_name(const fs::path& directory, const std::string& star
   return {};
 }
 
-// ---- programs ------------------------------------------------------------------------------------
+// ---- programs -----------------------------------------------------------------------------------
 
 using environment = std::map<std::string, std::string>;  // empty value: unset
 
@@ -166,8 +166,7 @@ class program {  // a program that is ended with its owner
   int wait(double limit) {
     int state = 0;
     if (pid_ <= 0) return -1;
-    const bool ended =
-        wait_until([&] { return ::waitpid(pid_, &state, WNOHANG) == pid_; }, limit);
+    const bool ended = wait_until([&] { return ::waitpid(pid_, &state, WNOHANG) == pid_; }, limit);
     if (!ended) {
       ::kill(pid_, SIGKILL);
       ::waitpid(pid_, &state, 0);
@@ -203,7 +202,7 @@ inline bool run(const std::vector<std::string>& argv, const fs::path& output = "
   return state != -1 && WIFEXITED(state) && WEXITSTATUS(state) == 0;
 }
 
-// ---- the servers ---------------------------------------------------------------------------------
+// ---- the servers --------------------------------------------------------------------------------
 
 inline int connect_to(int port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -278,8 +277,7 @@ class small_server {
           done += static_cast<std::size_t>(n);
         }
         ::shutdown(c, SHUT_WR);
-        while (::recv(c, block, sizeof block, 0) > 0) {
-        }
+        while (::recv(c, block, sizeof block, 0) > 0) {}
         ::close(c);
       }
     }
@@ -308,7 +306,7 @@ inline std::vector<std::string> transports() {
   return {"libcurl", "curl"};
 }
 
-// ---- one call in a child -------------------------------------------------------------------------
+// ---- one call in a child ------------------------------------------------------------------------
 
 struct outcome {
   bool finished = false;  // the call came back at all
@@ -325,9 +323,9 @@ struct outcome {
 
 inline const char* name_of(int code) {
   static constexpr const char* names[] = {"success", "invalid_argument", "unknown_model",
-      "name_taken", "directory_missing", "permission_denied", "no_space", "offline",
-      "no_transport", "connection", "tls", "http_status", "not_the_file", "truncated",
-      "hash_mismatch", "callback", "cancelled", "interrupted", "timed_out", "io"};
+      "name_taken", "directory_missing", "permission_denied", "no_space", "offline", "no_transport",
+      "connection", "tls", "http_status", "not_the_file", "truncated", "hash_mismatch", "callback",
+      "cancelled", "interrupted", "timed_out", "io"};
   return code >= 0 && code < 20 ? names[code] : "nothing";
 }
 
@@ -368,7 +366,7 @@ inline outcome load(const fs::path& from) {
 struct posture {
   std::vector<std::string> descriptors;
   std::size_t threads = 0;
-  struct sigaction on_pipe {};
+  struct sigaction on_pipe{};
   sigset_t blocked;
   posture() {
     // the directory itself is closed before its numbers are looked at
@@ -388,10 +386,9 @@ inline std::string disorder(const posture& before) {
   const posture after;
   std::string found;
   if (before.descriptors != after.descriptors)
-    found += "descriptors were\n" + joined(before.descriptors) + "and are\n" +
-        joined(after.descriptors);
-  if (before.threads != after.threads)
-    found += "threads: " + std::to_string(after.threads) + "\n";
+    found +=
+        "descriptors were\n" + joined(before.descriptors) + "and are\n" + joined(after.descriptors);
+  if (before.threads != after.threads) found += "threads: " + std::to_string(after.threads) + "\n";
   if (before.on_pipe.sa_handler != after.on_pipe.sa_handler) found += "SIGPIPE's disposition\n";
   for (int s = 1; s < 32; ++s)
     if (sigismember(&before.blocked, s) != sigismember(&after.blocked, s))
@@ -452,8 +449,7 @@ inline outcome make(const plan& p) {
     if (also) also(line);
   };
   if (silent) opts.on_message = {};
-  const vqcache::result r =
-      vqcache::try_download_vqgan_model(p.name, p.config, p.checkpoint, opts);
+  const vqcache::result r = vqcache::try_download_vqgan_model(p.name, p.config, p.checkpoint, opts);
   o.took = since(start);
   o.disorder = disorder(before);
   o.finished = true;
@@ -492,9 +488,7 @@ class child {  // runs a function in a forked process and brings its outcome
       save(act(), where / "outcome");
     } catch (const std::exception& e) {
       std::fprintf(stderr, "the child threw %s\n", e.what());
-    } catch (...) {
-      std::fprintf(stderr, "the child threw\n");
-    }
+    } catch (...) { std::fprintf(stderr, "the child threw\n"); }
     std::fflush(nullptr);
     ::_exit(0);
   }
@@ -555,14 +549,13 @@ inline void run_all(const std::vector<job>& jobs, std::size_t at_once = 24, doub
       const outcome o = running[i].second.result();
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
       INFO(j.title);
-      if (std::getenv("VQT_SLOW") && o.took > 3) std::cout << "SLOW " << j.title << " " << o.took << std::endl;
       j.judge(o);
     }
     sleep_ms(2);
   }
 }
 
-// ---- what holds after every call -----------------------------------------------------------------
+// ---- what holds after every call ----------------------------------------------------------------
 
 inline bool absent_or(const fs::path& p, const std::string& content) {
   return !fs::exists(fs::symlink_status(p)) || slurp(p) == content;
@@ -575,7 +568,8 @@ inline void check_invariants(const plan& p, const outcome& o, const right& files
   CHECK_MESSAGE(o.disorder.empty(), "left behind: ", o.disorder);
   const fs::path &local = p.opts.local_dir, cache = p.opts.cache_dir / p.name;
   for (const fs::path& at : {local, cache}) {
-    CHECK_MESSAGE(absent_or(at / (p.name + ".yaml"), files.yaml), "a wrong config in ", at.string());
+    CHECK_MESSAGE(
+        absent_or(at / (p.name + ".yaml"), files.yaml), "a wrong config in ", at.string());
     CHECK_MESSAGE(
         absent_or(at / (p.name + ".ckpt"), files.ckpt), "a wrong checkpoint in ", at.string());
     for (const std::string& n : names_in(at)) {
@@ -585,13 +579,12 @@ inline void check_invariants(const plan& p, const outcome& o, const right& files
     }
   }
   for (const std::string& n : names_in(p.where))
-    CHECK_MESSAGE(
-        (n == "local" || n == "cache" || n == "outcome" || n == "noise" || n == "said" || n == "home"),
+    CHECK_MESSAGE((n == "local" || n == "cache" || n == "outcome" || n == "noise" || n == "said" ||
+                      n == "home"),
         "nobody asked for ", n);
   if (o.ok()) {
     for (const fs::path& at : {local, cache})
-      CHECK_MESSAGE(
-          (fs::exists(at / (p.name + ".yaml")) && fs::exists(at / (p.name + ".ckpt"))),
+      CHECK_MESSAGE((fs::exists(at / (p.name + ".yaml")) && fs::exists(at / (p.name + ".ckpt"))),
           "success, but a file is missing in ", at.string());
     CHECK(o.cached);
   } else if (o.finished) {
@@ -605,7 +598,7 @@ inline void check_invariants(const plan& p, const outcome& o, const right& files
       }
 }
 
-// ---- roles: this program run again ---------------------------------------------------------------
+// ---- roles: this program run again --------------------------------------------------------------
 
 struct role {
   role(const char* name, int (*act)()) {

@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
-"""counts.py LOG: the counts of a ctest log (Testing/Temporary/LastTest.log), as one line.
+"""counts.py SHOWN LOG: the counts of a ctest run as one line, with the reasons of what was skipped.
 
-A doctest program counts its cases, a case that printed "skipped: REASON" as skipped; any other test
-counts one. The exit status is 1 when something failed or nothing ran.
+SHOWN is what ctest printed (it says how each test ended), LOG its Testing/Temporary/LastTest.log (it
+has what each test printed). A doctest program counts its cases, one that printed "skipped: REASON" as
+skipped; any other test counts one. The exit status is 1 when something failed or nothing ran.
 """
 import re
 import sys
 
-text = open(sys.argv[1], encoding="utf-8", errors="replace").read()
-passed = failed = skipped = 0
+shown, log = (open(path, encoding="utf-8", errors="replace").read() for path in sys.argv[1:3])
+ended = dict(re.findall(r"(?m)^ *\d+/\d+ Test +#\d+: (\S+) \.*[ *]*([A-Z]\w*(?: Run)?)", shown))
+printed = {block.split("\n", 1)[0].strip(): block
+           for block in re.split(r"(?m)^\d+/\d+ Testing: ", log)[1:]}
+total = re.search(r"tests failed out of (\d+)", shown)
+passed = skipped = 0
+failed = 0 if total and int(total.group(1)) == len(ended) else 1  # ctest itself broke off
 reasons = []
-for block in re.split(r"(?m)^\d+/\d+ Testing: ", text)[1:]:
-    name = block.split("\n", 1)[0].strip()
-    ended = re.search(r"(?m)^Test (Passed|Failed|Skipped|Not Run|Timeout|timed out)\b\.?|"
-                      r"^\*\*\*(\w+)", block)
-    state = (ended.group(1) or ended.group(2)) if ended else "Failed"
+for name, state in ended.items():
+    block = printed.get(name, "")
     said = re.findall(r"(?m)^\s*(?:\S+: )?skipped: (.*)$", block)
     cases = re.search(r"(?m)^\[doctest\] test cases: +\d+ \| +(\d+) passed \| +(\d+) failed", block)
     reasons += ["%s: %s" % (name, reason) for reason in dict.fromkeys(said)]

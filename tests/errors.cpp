@@ -74,7 +74,7 @@ std::vector<failure> failures() {
             ::setenv("PATH", "/nowhere", 1);
             return o;
           }},
-      {"an unknown transport", errc::invalid_argument, {"'vq_m'", "'pigeon'", "libcurl and curl"},
+      {"an unknown transport", errc::invalid_argument, {"'pigeon'", "libcurl and curl"},
           [](place& w) {
             auto o = w.options();
             o.fetch = nullptr;
@@ -604,14 +604,13 @@ TEST_SUITE("errors") {
   }
 
   TEST_CASE("more bytes than announced belong to no file") {
-    place w;
+    place w;  // not a zip archive: its end would tell by itself
+    const std::string k(5000, 'k');
     w.serve(checkpoint_url,
-        {checkpoint() + "and the next answer", 200,
-            {{"Content-Length", std::to_string(checkpoint().size())}}});
+        {k + "and the next answer", 200, {{"Content-Length", std::to_string(k.size())}}});
     const auto r = w.call("m");
-    if (r.ok()) CHECK(w.local_is("m"));
+    if (r.ok()) CHECK(read(w.local / "m.ckpt") == k);
     else CHECK_FALSE(fs::exists(w.local / "m.ckpt"));
-    CHECK(matching(w.root.at, "corrupt").empty());
   }
 
   TEST_CASE("redirects through a fetcher: relative, absolute, without a fragment, at most twenty") {

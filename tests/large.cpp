@@ -39,8 +39,8 @@ outcome measure(const fs::path& where, const std::string& by, const std::string&
   program p;
   fs::remove(where / "outcome");
   p.start({self()},
-      clean({{"VQCACHE_TEST_ROLE", "measured call"}, {"VQT_WHERE", where.string()},
-          {"VQT_BY", by}, {"VQT_CONFIG", yaml}, {"VQT_CHECKPOINT", ckpt}}),
+      clean({{"VQCACHE_TEST_ROLE", "measured call"}, {"VQT_WHERE", where.string()}, {"VQT_BY", by},
+          {"VQT_CONFIG", yaml}, {"VQT_CHECKPOINT", ckpt}}),
       where / "noise", where / "noise", where);
   (void)p.wait(800);
   outcome o = load(where / "outcome");
@@ -52,15 +52,16 @@ bool room_for(const fs::path& at, std::uint64_t bytes) {
   std::error_code e;
   const fs::space_info s = fs::space(at, e);
   if (!e && s.available >= bytes) return true;
-  skipped("it needs " + std::to_string(bytes / gib) + " GiB in " + at.string() + ", and there are " +
-      std::to_string(s.available / gib));
+  skipped("it needs " + std::to_string(bytes / gib) + " GiB in " + at.string() +
+      ", and there are " + std::to_string(s.available / gib));
   return false;
 }
 
 // the digest by a program that is not ours; openssl is several times faster where it is
 std::string digest(const fs::path& p) {
   const std::string q = support::quoted(p.string());
-  const support::ran r = support::run("openssl dgst -sha256 -r < " + q + " 2>/dev/null || sha256sum < " + q);
+  const support::ran r =
+      support::run("openssl dgst -sha256 -r < " + q + " 2>/dev/null || sha256sum < " + q);
   return r.output.substr(0, 64);
 }
 
@@ -119,7 +120,8 @@ TEST_CASE("3 GiB go through a 32-bit program") {
   scratch home;
   const std::string cxx = std::getenv("CXX") ? std::getenv("CXX") : "g++";
   const fs::path subject = tests_dir() / "faults" / "subject.cpp", program_file = home / "subject";
-  write_file(home / "probe.cpp", "#include <string>\nint main() { return sizeof(void*) == 4 ? 0 : 1; }\n");
+  write_file(
+      home / "probe.cpp", "#include <string>\nint main() { return sizeof(void*) == 4 ? 0 : 1; }\n");
   if (!run({cxx, "-m32", "-o", (home / "probe").string(), (home / "probe.cpp").string()}) ||
       !run({(home / "probe").string()}))
     return skipped(cxx + " -m32 builds nothing here (g++-multilib)");
@@ -127,14 +129,16 @@ TEST_CASE("3 GiB go through a 32-bit program") {
   if (!room_for(home.path(), 7 * gib)) return;
   // without -D_FILE_OFFSET_BITS=64: the header has to ask for large files by itself
   REQUIRE_MESSAGE(run({cxx, "-m32", "-std=c++17", "-O1", "-I" + tests_dir().parent_path().string(),
-                          subject.string(), "-o", program_file.string(), "-pthread"}, home / "log", 300),
+                          subject.string(), "-o", program_file.string(), "-pthread"},
+                      home / "log", 300),
       slurp(home / "log"));
   const std::string file = "/big/" + std::to_string(size) + "/large32.ckpt";
   const std::string wanted = hostile().sha256_of(file);
   const auto call32 = [&] {
-    return run({program_file.string(), "fetch", (home / "local").string(), (home / "cache").string(),
-                   hostile().url("/good/large32/model.yaml"),
-                   hostile().url(file) + "#sha256=" + wanted}, home / "log", 800);
+    return run(
+        {program_file.string(), "fetch", (home / "local").string(), (home / "cache").string(),
+            hostile().url("/good/large32/model.yaml"), hostile().url(file) + "#sha256=" + wanted},
+        home / "log", 800);
   };
   const auto found = [&](const fs::path& dir) -> fs::path {
     for (const auto& i : fs::recursive_directory_iterator(dir))

@@ -25,7 +25,7 @@ struct site : place {
 TEST_SUITE("local sources") {
   TEST_CASE("plain paths serve as sources, without any transport, even offline") {
     site w;
-    const environment none("VQCACHE_TRANSPORT", "no such transport");
+    const environment path("PATH", "/nowhere"), program("VQCACHE_TRANSPORT", "curl");
     auto o = w.options();
     o.fetch = nullptr, o.offline = true;
     const auto r = w.call_with(o, "m", w.path("model config.yaml"), w.path("last#1%.ckpt"));
@@ -111,8 +111,8 @@ TEST_SUITE("local sources") {
     fs::create_directories(w.path("folder"));
     fs::create_symlink("nowhere", w.path("dangling"));
     for (const std::string& bad : {w.path("missing.ckpt"), w.url("missing.ckpt"), w.path("folder"),
-             w.path("folder/"), w.url("folder"), std::string("/dev/zero"), std::string("/dev/null"),
-             w.path("dangling"), w.path("last#1%.ckpt/x")}) {
+             w.path("folder/"), w.url("folder"), std::string("/dev/null"), w.path("dangling"),
+             w.path("last#1%.ckpt/x")}) {
       CAPTURE(bad);
       const auto r = w.call("m", w.path("model config.yaml"), bad);
       CHECK(r.error.code() == errc::io);

@@ -1,7 +1,7 @@
-// No credential in messages, errors, standard streams, files, their names, or any child's arguments.
+// No credential in messages, errors, standard streams, files, their names, or a child's arguments.
 //
-// A canary stands in user info, query, headers, redirects and proxies; every call here is made where
-// an on-looker could see it: with a curl first in PATH that writes down its arguments.
+// A canary stands in user info, query, headers, redirects and proxies; every call here is made
+// where an on-looker could see it: with a curl first in PATH that writes down its arguments.
 #include "children.hpp"
 
 namespace {
@@ -10,18 +10,18 @@ using namespace children;
 using vqcache::errc;
 using vqcache::source;
 
-const char* const canary = "C4n4ryT0ken";
-// "user:C4n4ryT0ken" as Basic authentication writes it, from its second block of three bytes on
-const char* const canary_in_base64 = "QzRuNHJ5VDBrZW4";
-
-bool leaks(const std::string& text) { return has(text, canary) || has(text, canary_in_base64); }
+const char* const canary = "C4n4ryT0kenOf32Characters1234567";
+bool leaks(const std::string& text) {  // a part of it is too much; so is its base64 in Basic
+  return has(text, "C4n4ry") || has(text, "1234567") || has(text, "40cnlUMGtlbk9m");
+}
 
 class watched_curl {  // a directory to be first in PATH; what its curl was called with
  public:
   watched_curl() : real_(find_in_path("curl").string()) {
-    write_file(home_ / "bin/curl", "#!/bin/sh\n{ printf '%s\\n' \"$0\" \"$@\"; tr '\\0' '\\n' < "
-                                   "/proc/$$/cmdline; } >> '" + log().string() + "'\nexec " +
-            real_ + " \"$@\"\n");
+    write_file(home_ / "bin/curl",
+        "#!/bin/sh\n{ printf '%s\\n' \"$0\" \"$@\"; tr '\\0' '\\n' < "
+        "/proc/$$/cmdline; } >> '" +
+            log().string() + "'\nexec " + real_ + " \"$@\"\n");
     fs::permissions(home_ / "bin/curl", fs::perms::all);
   }
   bool there() const { return !real_.empty(); }
@@ -52,7 +52,6 @@ struct scenario {
   source checkpoint;
   std::string want;  // an errc's name, or success
   environment env{};
-  std::string config{};  // empty: a good one
 };
 
 void check_secrets(const std::vector<scenario>& all) {
@@ -61,9 +60,8 @@ void check_secrets(const std::vector<scenario>& all) {
   std::vector<job> jobs;
   for (const std::string& by : transports())
     for (const scenario& s : all) {
-      plan p = call_of(home.fresh(), by,
-          s.config.empty() ? hostile().url("/good/secret-" + by + "/model.yaml") : s.config,
-          s.checkpoint);
+      plan p = call_of(
+          home.fresh(), by, hostile().url("/good/secret-" + by + "/model.yaml"), s.checkpoint);
       if (watched.there()) p.env["PATH"] = watched.path();
       for (const auto& [name, value] : s.env) p.env[name] = value;
       // what exists only while the call runs is looked at while it runs
@@ -81,7 +79,8 @@ void check_secrets(const std::vector<scenario>& all) {
         CHECK_MESSAGE(!leaks(o.noise), "a standard stream leaks: ", o.noise);
         CHECK_MESSAGE(!leaks(traces(p)), "the disk leaks: ", traces(p));
         CHECK_MESSAGE(!leaks(slurp(seen)), "the disk leaks on the way: ", slurp(seen));
-        CHECK_MESSAGE(has(slurp(seen), ".part"), "a partial was seen, or this test sees nothing");
+        if (s.env.count("http_proxy") == 0 || o.ok())
+          CHECK_MESSAGE(has(slurp(seen), ".part"), "a partial was seen, or this test sees nothing");
       };
       jobs.push_back({by + ", " + s.title, p, judge, [=] {
                         outcome o = make(p);
@@ -118,13 +117,15 @@ std::string token() { return std::string("token=") + canary; }
 TEST_SUITE_BEGIN("transport secrets");
 
 TEST_CASE("a credential that works appears in no message, file, stream or argument") {
-  const std::string user = std::string("user:") + canary, header = std::string("X-Token: ") + canary;
+  const std::string user = std::string("user:") + canary,
+                    header = std::string("X-Token: ") + canary;
   check_secrets({
       {"user info", source(with_user(plain("/good/s/last.ckpt"), user)), "success"},
       {"user info without a password", source(with_user(plain("/good/s/last.ckpt"), canary)),
           "success"},
       {"query", source(plain("/good/s/last.ckpt?" + token() + "&sig=" + canary)), "success"},
-      {"query without a name", source(plain("/good/s/last.ckpt?" + std::string(canary))), "success"},
+      {"query without a name", source(plain("/good/s/last.ckpt?" + std::string(canary))),
+          "success"},
       {"header",
           source({plain("/good/s/last.ckpt")}, "",
               {header, std::string("Authorization: Bearer ") + canary,
@@ -146,8 +147,12 @@ TEST_CASE("a credential that fails appears in no error, message, file, stream or
     return source({with_user(hostile().url(path + "?" + token(), kind, host), user)}, "",
         {std::string("X-Token: ") + canary});
   };
+  std::vector<std::unique_ptr<small_server>> redirecting;  // the URL they are asked for is harmless
   const auto redirect_to = [&](const std::string& to) {
-    return source(plain("/redirect_other_host/s/last.ckpt?to=" + to));
+    redirecting.push_back(std::make_unique<small_server>([to](const std::string&) {
+      return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + to + "\r\n\r\n";
+    }));
+    return source(redirecting.back()->url("/last.ckpt"));
   };
   std::vector<scenario> all{
       {"404", all_over("/gone_404_body/s/last.ckpt"), "http_status"},
@@ -159,24 +164,27 @@ TEST_CASE("a credential that fails appears in no error, message, file, stream or
       {"redirect without end", all_over("/redirect_loop/s/last.ckpt"), "http_status"},
       {"redirect nowhere", all_over("/redirect_no_location/s/last.ckpt"), "http_status"},
       {"redirect to a dead host", redirect_to("http://127.0.0.1:1/x?" + token()), "connection"},
-      {"redirect to an error", redirect_to("/gone_404_body/s/x?" + token()), "http_status"},
-      {"redirect to ftp", redirect_to("ftp://user:" + std::string(canary) + "@127.0.0.1/?" + token()),
+      {"redirect to an error", redirect_to(plain("/gone_404_body/s/x?" + token())), "http_status"},
+      {"redirect to ftp",
+          redirect_to("ftp://user:" + std::string(canary) + "@127.0.0.1/?" + token()),
           "http_status"},
       {"redirect to data", redirect_to("data:text/plain," + std::string(canary)), "http_status"},
-      {"redirect that is no URL", redirect_to("/a%20b?" + token()), "http_status"},
+      {"redirect that is no URL", redirect_to("/a b?" + token()), "http_status"},
       {"redirect to a bad port",
           redirect_to("http://user:" + std::string(canary) + "@127.0.0.1:99999/?" + token()),
           "http_status"},
       {"nobody listens", all_over("/x", "plain", "127.0.0.2"), "connection"},
-      {"no such host", source("http://user:" + std::string(canary) + "@no-such-host.invalid/?" + token()),
+      {"no such host",
+          source("http://user:" + std::string(canary) + "@no-such-host.invalid/?" + token()),
           "connection"},
-      {"pin", source({plain("/good/s/last.ckpt?" + token())}, std::string(64, '0')), "hash_mismatch"},
+      {"pin", source({plain("/good/s/last.ckpt?" + token())}, std::string(64, '0')),
+          "hash_mismatch"},
       {"mirrors",
           source({plain("/gone_410/s/last.ckpt?" + token()),
               with_user(plain("/auth_401/s/last.ckpt"), user)}),
           "http_status"},
       {"dead proxy", source(plain("/good/s/last.ckpt")), "connection",
-          {{"http_proxy", "http://" + user + "@127.0.0.1:1"}}, plain("/good/s/model.yaml")},
+          {{"http_proxy", "http://" + user + "@127.0.0.1:1"}}},
       {"proxy that is no URL", source(plain("/good/s/last.ckpt")), "connection",
           {{"http_proxy", "http://" + user + "@127.0.0.1:99999"}}},
       {"proxy of an unknown kind", source(plain("/good/s/last.ckpt")), "connection",
@@ -184,14 +192,17 @@ TEST_CASE("a credential that fails appears in no error, message, file, stream or
   };
   if (!hostile().fact("ca").empty()) {
     all.push_back({"bad certificate", all_over("/good/s/last.ckpt", "self", "localhost"), "tls"});
-    all.push_back({"https down to http", redirect_to(hostile().url("/redirect_other_host/s/last.ckpt?to=" +
-                       plain("/good/s/last.ckpt?" + token()), "tls", "localhost")),
+    all.push_back({"https down to http",
+        source(hostile().url("/redirect_other_host/s/last.ckpt?to=" +
+                support::hostile_server::encoded(plain("/good/s/last.ckpt?" + token())),
+            "tls", "localhost")),
         "http_status", {{"SSL_CERT_FILE", hostile().fact("ca")}}});
   }
   check_secrets(all);
 }
 
-TEST_CASE("a server that repeats the request in its error page does not make us repeat the secret") {
+TEST_CASE(
+    "a server that repeats the request in its error page does not make us repeat the secret") {
   const auto echo = [](const std::string& status, const std::string& start) {
     return [=](const std::string& ask) {
       return "HTTP/1.1 " + status + "\r\nConnection: close\r\n\r\n" + start + ask;
@@ -200,12 +211,30 @@ TEST_CASE("a server that repeats the request in its error page does not make us 
   const small_server forbidden(echo("403 Forbidden", "<html><body>You may not: ")),
       page(echo("200 OK", "<html><body>Please sign in: ")),
       json(echo("200 OK", "{\"error\": \"bad token in: "));
+  const small_server decoding([](const std::string& ask) {  // as those that quote a signature do
+    return std::string("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n<html>token=") + canary +
+        (has(ask, "%") ? "/+=" : "") + " is wrong";
+  });
+  const small_server hop([](const std::string& ask) {
+    if (has(ask, "signed")) return "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n" + ask;
+    return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /signed?" + token() + "\r\n\r\n";
+  });
   const auto all_over = [&](const small_server& s) {
     return source({with_user(s.url("/last.ckpt?" + token()), std::string("user:") + canary)}, "",
         {std::string("X-Token: ") + canary});
   };
-  check_secrets({{"error page", all_over(forbidden), "http_status"},
-      {"login page", all_over(page), "not_the_file"}, {"JSON", all_over(json), "not_the_file"}});
+  std::vector<scenario> all{{"error page", all_over(forbidden), "http_status"},
+      {"login page", all_over(page), "not_the_file"}, {"JSON", all_over(json), "not_the_file"},
+      {"decoded", source(decoding.url("/last.ckpt?" + token() + "%2F%2B%3D")), "http_status"},
+      {"behind a redirect", source(hop.url("/last.ckpt")), "http_status"}};
+  // words are cut after some 160 bytes: not within the secret
+  std::vector<std::unique_ptr<small_server>> padded;
+  for (std::size_t padding = 110; padding < 160; padding += 9) {
+    padded.push_back(std::make_unique<small_server>(
+        echo("403 Forbidden", "<html><body>" + std::string(padding, 'x') + " ")));
+    all.push_back({"cut " + std::to_string(padding), all_over(*padded.back()), "http_status"});
+  }
+  check_secrets(all);
 }
 
 TEST_CASE("an argument that is refused is not repeated with its secrets") {
@@ -219,15 +248,16 @@ TEST_CASE("an argument that is refused is not repeated with its secrets") {
     INFO(url);
     const plan p = call_of(home.fresh(), "", plain("/good/s/model.yaml"), source(url));
     const outcome o = call(p);
-    CHECK(o.failed(errc::invalid_argument));
+    CHECK_MESSAGE(o.failed(errc::invalid_argument), describe(o));
     CHECK_MESSAGE(!leaks(o.what), o.what);
   }
   for (const std::string& header : {std::string("Authorization Bearer ") + canary,
            std::string("X-Token: ") + canary + "\n", std::string("X Token: ") + canary}) {
+    INFO(header);
     const plan p = call_of(home.fresh(), "", plain("/good/s/model.yaml"),
         source({plain("/good/s/last.ckpt")}, "", {header}));
     const outcome o = call(p);
-    CHECK(o.failed(errc::invalid_argument));
+    CHECK_MESSAGE(o.failed(errc::invalid_argument), describe(o));
     CHECK_MESSAGE(!leaks(o.what), o.what);
   }
 }

@@ -357,8 +357,9 @@ TEST_SUITE("text") {
     for (unsigned seed = 1; seed <= 200; ++seed) {
       const std::string s = garbage(seed, seed % 97 + 1);
       for (const std::string& begin : {std::string(), std::string("<"), std::string("<!--"),
-               std::string("{\""), std::string("{"), std::string("PK\x03\x04"),
-               std::string("version https://git-lfs"), std::string("\xEF\xBB\xBF")}) {
+               std::string("<html><script>"), std::string("<style"), std::string("{\""),
+               std::string("{"), std::string("PK\x03\x04"), std::string("version https://git-lfs"),
+               std::string("\xEF\xBB\xBF")}) {
         CHECK(sniffed(true, begin + s).size() < 1000);
         CHECK(sniffed(false, begin + s, "text/html").size() < 1000);
       }

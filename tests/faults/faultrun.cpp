@@ -15,12 +15,13 @@
 //   --trace FILE  every counted call: number, name, paths, the six arguments, the flags of the
 //                 descriptor (octal, as in fdinfo) or of the open call; fields are split by tabs
 //   --report FILE every call that was tampered with, in the same form
-//   --act         error:EIO   skip the call, it fails with that errno (a close is done all the same,
-//                             as Linux does it: only its result is replaced)
+//   --act         error:EIO   skip the call, it fails with that errno (a close is done all the
+//                             same, as Linux does it: only its result is replaced)
 //                 ret:V       skip the call, it returns V
 //                 short:K     shrink the length to K: a TRUE short read or write
 //                 kill        SIGKILL to everything before the call; kill-after: after it
 //                 kill-main   SIGKILL to the command alone, before the call; its children live on
+//                 kill-child  SIGKILL to the process that makes the call, if it is not the command
 //                 delay:MS    wait before the call
 //   --sticky      from the Nth call on
 // Exit status: that of the command; 128+sig when a signal ended it; 125 when faultrun cannot work.
@@ -78,6 +79,7 @@ struct call {
 #define ON_TWO_AT(name) {#name, SYS_##name, kind::file, -1, 0, 1, 2, 3, -1}
 #define ON(what, name) {#name, SYS_##name, kind::what, -1, -1, -1, -1, -1, -1}
 
+// clang-format off
 static const call table[] = {
     ON_PATH(open), ON_PATH_AT(openat), ON_PATH_AT(openat2), ON_PATH(creat),
     ON_FD_LEN(read, 2), ON_FD_LEN(pread64, 2), ON_FD(readv), ON_FD(preadv),
@@ -105,6 +107,7 @@ static const call table[] = {
     ON(process, execve), ON(process, wait4), ON(process, waitid), ON(process, kill),
     ON(process, eventfd2), ON(process, getrandom),
 };
+// clang-format on
 
 static const std::map<string, int> errnos = {
 #define E(x) {#x, x}
@@ -229,8 +232,8 @@ static unsigned long flags_of(pid_t p, const call& c, const unsigned long* a) {
   if (c.nr == SYS_open) return a[1];
   if (c.nr == SYS_openat) return a[2];
   if (c.fd < 0) return 0;
-  const string path = "/proc/" + std::to_string(p) + "/fdinfo/" +
-                      std::to_string(static_cast<int>(a[c.fd]));
+  const string path =
+      "/proc/" + std::to_string(p) + "/fdinfo/" + std::to_string(static_cast<int>(a[c.fd]));
   unsigned long flags = 0;
   if (FILE* f = fopen(path.c_str(), "re")) {
     if (fscanf(f, "pos: %*d flags: %lo", &flags) != 1) flags = 0;
@@ -239,11 +242,11 @@ static unsigned long flags_of(pid_t p, const call& c, const unsigned long* a) {
   return flags;
 }
 
-static void note(FILE* out, const call& c, const string& p1, const string& p2,
-                 const unsigned long* a, pid_t p) {
+static void note(
+    FILE* out, const call& c, const string& p1, const string& p2, const unsigned long* a, pid_t p) {
   if (!out) return;
   fprintf(out, "%ld\t%s\t%s\t%s\t%lx,%lx,%lx,%lx,%lx,%lx\t%lo\n", seq, c.name, p1.c_str(),
-          p2.c_str(), a[0], a[1], a[2], a[3], a[4], a[5], flags_of(p, c, a));
+      p2.c_str(), a[0], a[1], a[2], a[3], a[4], a[5], flags_of(p, c, a));
   fflush(out);
 }
 
@@ -309,6 +312,14 @@ static step at_call(pid_t p) {
   } else if (act == "kill-main") {
     skip_with(-EINTR);
     kill(main_child, SIGKILL);
+  } else if (act == "kill-child") {  // of a thread of the command the signal would hit the command
+    const bool ours = p == main_child ||
+        link_target("/proc/" + std::to_string(p) + "/exe") ==
+            link_target("/proc/" + std::to_string(main_child) + "/exe");
+    if (!ours) {
+      skip_with(-EINTR);
+      kill(p, SIGKILL);
+    }
   } else if (act == "kill-after") {
     ptrace(PTRACE_SYSCALL, p, 0, 0);
     return step::wait_for_exit;
@@ -328,8 +339,7 @@ static int trace() {
   if (!WIFSTOPPED(st)) return 125;  // it could not be traced, and has said why
   tracees.insert(main_child);
   const long opts = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
-                    PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP |
-                    PTRACE_O_EXITKILL;
+      PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
   if (ptrace(PTRACE_SETOPTIONS, main_child, 0, opts)) {
     perror("faultrun: ptrace options");
     kill(main_child, SIGKILL);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh: every system call of a call of the library fails once, and the promises hold.
-#   sh tests/faults/run.sh [--quick] [--only SCENARIO,..] [--modes MODE,..] [--case SPEC] [--no-power]
+#   sh tests/faults/run.sh [--quick] [--only SCENARIO,..] [--modes MODE,..] [--no-power]
+#   sh tests/faults/run.sh --case SPEC             one case again, as a violation prints it
 #   sh tests/faults/run.sh --mutants [NAME..]      only the test of the sweep: broken variants
 # The plain run ends with the mutants too. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may be set.
 # What is swept and what is asked: sweep.py, check.py; the injector: faultrun.cpp.

@@ -89,8 +89,9 @@ void fetch(const vqcache::request& ask, vqcache::response& out) {
   static char block[65536];
   std::string got;
   std::size_t body = std::string::npos;
+  // small pieces here, so that a short body comes in several calls that can fail
   while ((body = got.find("\r\n\r\n")) == std::string::npos) {
-    const ssize_t n = receive(s.get(), block, sizeof block);
+    const ssize_t n = receive(s.get(), block, 200);
     if (n < 0) return out.fail(std::string("recv: ") + std::strerror(errno));
     if (n == 0) return out.fail("the connection ended inside the header");
     got.append(block, static_cast<std::size_t>(n));
@@ -127,12 +128,10 @@ int main(int argc, char** argv) {
   vqcache::options with;
   with.local_dir = argv[2];
   with.cache_dir = argv[3];
-  if (transport == "fetch")
-    with.fetch = fetch;
-  else
-    with.transport = transport;
-  with.connect_seconds = 1;
-  with.stall_seconds = 1;
+  if (transport == "fetch") with.fetch = fetch;
+  else with.transport = transport;
+  with.connect_seconds = 5;
+  with.stall_seconds = 5;
   with.on_message = [](const std::string& text) {
     std::printf("message: %s\n", text.c_str());
     std::fflush(stdout);
@@ -143,12 +142,10 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const vqcache::error& e) {
     std::fprintf(stderr, "error: %s\ncode: %d no_space=%d\n", e.what(), e.code().value(),
-                 e.code() == std::errc::no_space_on_device ? 1 : 0);
+        e.code() == std::errc::no_space_on_device ? 1 : 0);
     return 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "foreign: %s\n", e.what());
-  } catch (...) {
-    std::fprintf(stderr, "foreign: something unknown\n");
-  }
+  } catch (...) { std::fprintf(stderr, "foreign: something unknown\n"); }
   return 3;
 }

@@ -374,7 +374,7 @@ def check_include_cost(gate):
     base, ours = [], []
     # Noise only ever fails this check, so up to three rounds are pooled before it does.
     for _ in range(3):
-        for _ in range(9):
+        for _ in range(7):
             base.append(user_seconds(command + [own], gate.scratch))
             ours.append(user_seconds(command + [tu], gate.scratch))
         ratio = statistics.median(ours) / statistics.median(base)
@@ -421,8 +421,8 @@ def check_warnings(gate, kind):
         if kind == "g++":
             # -fkeep-inline-functions: every function of the header reaches the optimiser, where
             # half of the warnings come from; without exceptions the file is another one.
-            flags = [GCC_WARNINGS + ["-O2", "-fkeep-inline-functions"],
-                     GCC_WARNINGS + ["-O0", "-fno-exceptions", "-fno-rtti"]]
+            flags = [GCC_WARNINGS + ["-O0", "-fno-exceptions", "-fno-rtti"],
+                     GCC_WARNINGS + ["-O2", "-fkeep-inline-functions"]]
         else:
             quiet = (["-Wno-unsafe-buffer-usage", "-Wno-switch-default"] if version_of(cxx) >= 16
                      else [])
@@ -521,13 +521,6 @@ def run_program(gate, program, what):
 
 def check_two_tus(gate):
     """Two translation units that include and use everything make one program."""
-    objects = every_function_objects(gate, ["a", "b"])
-    main = gate.file("two_main.cpp", MAIN.replace("NAME", "a").replace(
-        "int main", "int use_every_function_b(const char*);\nint main").replace(
-        "return use_every_function_a(argv[1]);",
-        "int r = use_every_function_a(argv[1]); return r ? r : use_every_function_b(argv[1]);"))
-    gate.run([gate.cxx, "-std=c++17", main, *objects, "-o", "two"], "two units do not link")
-    run_program(gate, "two", "two units")
     # the same header found by two paths, twice in one unit
     copy = gate.scratch / "copy"
     copy.mkdir(exist_ok=True)
@@ -535,6 +528,13 @@ def check_two_tus(gate):
     tu = gate.file("twice.cpp", '#include "vqcache.hpp"\n#include "vqcache.hpp"\n'
                                 '#include "copy/vqcache.hpp"\n')
     gate.compile([tu], os.devnull, ["-c"], fail="does not compile when included twice")
+    objects = every_function_objects(gate, ["a", "b"])
+    main = gate.file("two_main.cpp", MAIN.replace("NAME", "a").replace(
+        "int main", "int use_every_function_b(const char*);\nint main").replace(
+        "return use_every_function_a(argv[1]);",
+        "int r = use_every_function_a(argv[1]); return r ? r : use_every_function_b(argv[1]);"))
+    gate.run([gate.cxx, "-std=c++17", main, *objects, "-o", "two"], "two units do not link")
+    run_program(gate, "two", "two units")
     print("two units that use every function link and run; a second include and a copy are harmless")
 
 
@@ -747,10 +747,6 @@ def check_readme(gate):
         raise Failed("the first 25 lines of the header hold no program from #include to }")
     if len([line for line in snippet if line]) > 8:
         raise Failed("the manual's program has %d lines, eight are promised" % len(snippet))
-    tu = gate.file("manual.cpp", "\n".join(snippet) + "\n")
-    gate.compile([tu], "manual", ["-Wall", "-Wextra", "-Werror"],
-                 fail="the manual's eight lines do not build")
-    print("the manual's %d lines build alone" % len(snippet))
     readme = gate.root / "README.md"
     if not readme.exists():
         raise Failed("no README.md")
@@ -759,22 +755,6 @@ def check_readme(gate):
               for m in re.finditer(r"(?ms)^```(?:cpp|c\+\+)[^\n]*\n(.*?)^```", text)]
     if not blocks:
         raise Failed("README.md has no ```cpp block")
-    for line, block in blocks:
-        # a block is a whole file, or statements for the inside of a function
-        whole = gate.file("readme.cpp", block if "#include" in block
-                          else '#include "vqcache.hpp"\n#include <iostream>\n' + block)
-        done = gate.compile([whole], "readme.o", ["-c"])
-        if done.returncode != 0:
-            top = "".join(r + "\n" for r in block.split("\n") if r.startswith("#"))
-            rest = "".join(r + "\n" for r in block.split("\n") if not r.startswith("#"))
-            inside = gate.file("readme_inside.cpp", '#include "vqcache.hpp"\n#include <iostream>\n%s'
-                               "int main() {\n%s}\n" % (top, rest))
-            again = gate.compile([inside], "readme.o", ["-c"])
-            if again.returncode != 0:
-                # of the two attempts the shorter complaint is the nearer one
-                raise Failed("README.md line %d does not compile\n%s" % (
-                    line, tail(min(done.stderr, again.stderr, key=len))))
-    print("README.md: %d C++ block(s) compile" % len(blocks))
     if not any([r.rstrip() for r in b.rstrip("\n").split("\n")] == snippet for _, b in blocks):
         raise Failed("no C++ block of README.md is the manual's program:\n%s" % tail(
             "\n".join(snippet)))
@@ -787,6 +767,26 @@ def check_readme(gate):
         if not (gate.root / path).exists():
             raise Failed("%r is said, and there is no %s" % (command, path))
     print("README.md: %s" % "; ".join(sorted({path for _, path in commands})))
+    tu = gate.file("manual.cpp", "\n".join(snippet) + "\n")
+    gate.compile([tu], "manual", ["-Wall", "-Wextra", "-Werror"],
+                 fail="the manual's eight lines do not build")
+    print("the manual's %d lines build alone" % len(snippet))
+    for line, block in blocks:
+        # a block is a whole file, or statements for the inside of a function
+        whole = gate.file("readme.cpp", block if "#include" in block
+                          else '#include "vqcache.hpp"\n#include <iostream>\n' + block)
+        done = gate.compile([whole], os.devnull, ["-fsyntax-only"])
+        if done.returncode != 0:
+            top = "".join(r + "\n" for r in block.split("\n") if r.startswith("#"))
+            rest = "".join(r + "\n" for r in block.split("\n") if not r.startswith("#"))
+            inside = gate.file("readme_inside.cpp", '#include "vqcache.hpp"\n#include <iostream>\n%s'
+                               "int main() {\n%s}\n" % (top, rest))
+            again = gate.compile([inside], os.devnull, ["-fsyntax-only"])
+            if again.returncode != 0:
+                # of the two attempts the shorter complaint is the nearer one
+                raise Failed("README.md line %d does not compile\n%s" % (
+                    line, tail(min(done.stderr, again.stderr, key=len))))
+    print("README.md: %d C++ block(s) compile" % len(blocks))
 
 
 CHECKS = {name[6:]: function for name, function in sorted(globals().items())

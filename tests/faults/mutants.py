@@ -1,0 +1,207 @@
+"""mutants.py: the test of the sweep itself. Each mutant is the library with one deliberate bug, and
+the sweep has to find it.
+
+All mutants are one program: on a temporary copy of vqcache.hpp every substitution below is made
+once, each guarded by MUT(name), which is true when the environment says VQ_MUTANT=name. A pattern
+that matches nothing is an error: the table has to follow the header. Then each mutant has to show
+every T violation of its list in the trace of a clean run, and its modes run until a fault shows one
+of the others, in a case where the library as it is shows none."""
+import os
+import re
+import subprocess
+
+import sweep
+
+PRELUDE = '''#include <cstdlib>
+#include <cstring>
+inline bool vq_mutant(const char* name) {
+  static const char* const chosen = std::getenv("VQ_MUTANT");
+  return chosen && std::strcmp(chosen, name) == 0;
+}
+#define MUT(name) vq_mutant(name)
+'''
+
+
+class Mutant:
+    def __init__(self, name, what, subs, scenario, modes, finds, layout='tmp', calls=''):
+        self.name, self.what, self.subs = name, what, subs
+        self.scenario, self.modes, self.layout = scenario, modes, layout
+        self.calls = calls.split()  # only faults in these, to be quick about it
+        self.finds = finds.split()
+
+
+MUTANTS = [
+    Mutant('final_name', 'the bytes are written under the final name',
+           [(r'(os::fs::path named\(const char\* suffix\) const \{)',
+             r'\1 if (MUT("final_name") && suffix[2] == 0x61) return final_;')],  # ".part"
+           'cold', 'kill', 'I1 T5', calls='write rename'),
+    Mutant('rename_first', 'a file gets its name before it is verified and synced',
+           [(r'(status seal\(const demand& d\) \{)',
+             r'\1 if (MUT("rename_first")) (void)os::rename(named(".part"), final_);'),
+            (r'os::rename\(named\("\.part"\), final_\)\)\)',
+             r'MUT("rename_first") ? 0 : os::rename(named(".part"), final_)))')],
+           'damaged', 'kill', 'I1 T1', calls='write fsync rename'),
+    Mutant('no_fsync', 'a file is not synced: seen in the trace',
+           [(r'os::sync\(file_\)', r'(MUT("no_fsync") ? 0 : os::sync(file_))')],
+           'cold', '', 'T1'),
+    Mutant('no_fsync', 'the same, seen by a power cut with the journal on the disk',
+           [], 'cold', 'powercut-log', 'I1 I2', 'xfs-both', 'rename fsync'),
+    Mutant('no_dirsync', 'directories are not synced: seen in the trace',
+           [(r'(int sync_directory\(const fs::path& p\) \{)',
+             r'\1 if (MUT("no_dirsync")) return 0;')],
+           'cold', '', 'T2'),
+    Mutant('no_dirsync', 'the same, seen by a power cut', [],
+           'cold', 'powercut', 'I1 I2', 'ext4-both', 'rename fsync exit'),
+    Mutant('ignore_write', 'an error of write is not looked at',
+           [(r'return lost\("write", e\);',
+             r'return MUT("ignore_write") ? status() : lost("write", e);')],
+           'restore', 'error', 'I5 I1 I2', calls='write'),
+    Mutant('ignore_fsync', 'an error of fsync is not looked at',
+           [(r'os::sync\(file_\)',
+             r'(MUT("ignore_fsync") ? (os::sync(file_), 0) : os::sync(file_))')],
+           'cold', 'error', 'I5', calls='fsync'),
+    Mutant('ignore_close', 'an error of close is not looked at',
+           [(r'lost\("close", file_\.close\(\)\)',
+             r'lost("close", MUT("ignore_close") ? (file_.close(), 0) : file_.close())')],
+           'cold', 'error', 'I5', calls='close'),
+    Mutant('ignore_dirsync', 'an error of syncing a directory is not looked at',
+           [(r'return (e == EINVAL \|\| e == ENOTSUP)', r'return MUT("ignore_dirsync") || \1')],
+           'restore', 'error', 'I5', calls='fsync'),
+    Mutant('assume_full_write', 'a short write is taken for a whole one',
+           [(r'(from \+= k;)', r'if (MUT("assume_full_write")) return 0; \1')],
+           'restore', 'short', 'I1 I2 I6'),
+    Mutant('no_length', 'a body that ends early is taken for a whole one',
+           [(r'(if \((?:sized_|length_known_) && to_->size\(\) != expected_)',
+             r'\1 && !MUT("no_length")')],
+           'cold', 'eof', 'I1 I2'),
+    Mutant('receipt_first', 'the receipt is published before the files',
+           [(r'(for \(stage::partial& p : files\)\s*if \(p\.begun\(\)\))',
+             r'if (MUT("receipt_first")) VQCACHE_NEED_(keep_receipt(at, name, now)); \1')],
+           'cold', 'kill-after', 'I1 T3', calls='rename'),
+    Mutant('receipt_in_place', 'the receipt is written under its final name',
+           [(r'(status put\([^{]*\{)\s*(partial p;)',
+             r'\1 if (MUT("receipt_in_place")) { os::file f; (void)os::unlink(at);'
+             r' VQCACHE_NEED_(error::system(os::open(at, os::mode::create, f), "open", at));'
+             r' VQCACHE_NEED_(error::system(os::write_all(f, content.data(), content.size()),'
+             r' "write", at)); VQCACHE_NEED_(error::system(os::sync(f), "sync", at));'
+             r' return error::system(f.close(), "close", at); } \2')],
+           'restore', 'kill', 'I1 T5', calls='write'),
+    Mutant('leak_temporaries', 'a failed download leaves its partial',
+           [(r'if \(begun_\) (\(void\)os::unlink\(named\("\.part"\)\))',
+             r'if (begun_ && !MUT("leak_temporaries")) \1')],
+           'cold', 'error', 'I3', calls='recvfrom write'),
+    Mutant('no_sweep', 'what a killed process left stays for ever',
+           [(r'((?:void|status) sweep\(const os::fs::path& directory[^{]*\{)',
+             r'\1 if (MUT("no_sweep")) return;')],
+           'cold', 'kill', 'I4'),
+    Mutant('no_hash', 'a restored file is not held to its hash',
+           [(r'if \(d\.sha256\.empty\(\)\) return \{\};',
+             r'if (d.sha256.empty() || MUT("no_hash")) return {};')],
+           'damaged', '', 'I1 I2 I4'),
+    Mutant('cached_lies', 'a copy that failed is said to be kept',
+           [(r'cached = s\.ok\(\);', r'cached = s.ok() || MUT("cached_lies");')],
+           'store', 'error', 'I2 I5', calls='write fsync'),
+    Mutant('cache_fails_call', 'a cache that fails takes the local pair away',
+           [(r'(cached = s\.ok\(\)[^;]*;)',
+             r'\1 if (MUT("cache_fails_call") && !s.ok() && !again) return s;')],
+           'store', 'error', 'I6', calls='write fsync'),
+    Mutant('not_exclusive', 'a private file may be somebody else\'s',
+           [(r'O_RDWR \| O_CREAT \| O_EXCL \| O_NOFOLLOW',
+             r'O_RDWR | O_CREAT | O_NOFOLLOW | (MUT("not_exclusive") ? 0 : O_EXCL)')],
+           'cold', '', 'T4'),
+    Mutant('no_retry_on_signal', 'EINTR counts as a failure',
+           [(r'if \(k < 0 && errno == EINTR\) continue;\s*if \(k <= 0\)',
+             r'if (k < 0 && errno == EINTR && !MUT("no_retry_on_signal")) continue;'
+             r' if (k <= 0)')],
+           'restore', 'error', 'I6', calls='write'),
+]
+
+
+def build(o, folder):
+    with open(os.path.join(o.include, 'vqcache.hpp')) as f:
+        text = f.read()
+    for m in MUTANTS:
+        for pattern, new in m.subs:
+            text, n = re.subn(pattern, new, text, count=1)
+            if not n:
+                raise SystemExit('faults: mutant %s: %r is not in vqcache.hpp: bring '
+                                 'tests/faults/mutants.py up to date' % (m.name, pattern))
+    os.makedirs(folder)
+    with open(os.path.join(folder, 'vqcache.hpp'), 'w') as f:
+        f.write(PRELUDE + text)
+    here = os.path.dirname(os.path.abspath(__file__))
+    os.symlink(os.path.join(o.bin, 'faultrun'), os.path.join(folder, 'faultrun'))
+    r = subprocess.run([o.cxx, '-std=c++17', '-O1', '-I' + folder,
+                        os.path.join(here, 'subject.cpp'),
+                        '-o', os.path.join(folder, 'subject'), '-pthread'],
+                       stderr=subprocess.PIPE, text=True)
+    if r.returncode:
+        raise SystemExit('faults: the mutants do not compile: ' + r.stderr[:2000])
+
+
+class Hunt:
+    """runs mutants; each has its own bench, since each is another program"""
+
+    def __init__(self, folder, origin, files):
+        self.folder, self.origin, self.files = folder, origin, files
+
+    def close(self):
+        pass
+
+    def find(self, m):
+        """-> (the first violation of an expected kind, or '', how many cases that took)"""
+        bench = sweep.Bench(self.folder, self.origin.port, self.origin.right,
+                            {'VQ_MUTANT': m.name})
+        try:
+            return self.search(m, bench)
+        finally:
+            bench.close()
+
+    def search(self, m, bench):
+        s = sweep.SCENARIOS[m.scenario]
+        calls, bad = sweep.clean_run(bench, self.files, s, m.layout)
+        found = {x.split(':')[0]: x for x in reversed(bad)}
+        by_trace = [kind for kind in m.finds if kind[0] == 'T']
+        if any(kind not in found for kind in by_trace):
+            return '', 0
+        if not m.modes:
+            return next((found[kind] for kind in m.finds if kind in found), ''), 0
+        judge, tried = sweep.Judge(bench, self.files), 0
+        for case in sweep.list_cases(s, calls, m.modes.split(','), m.layout):
+            if m.calls and case.call not in m.calls:
+                continue
+            tried += 1
+            seen = [x for _, x in judge.judge(case)[1] if x.split(':')[0] in m.finds]
+            if seen and not self.innate(bench, case):
+                return seen[0], tried
+        return '', tried
+
+    def innate(self, bench, case):
+        """whether the library as it is violates something there too: then nothing is shown"""
+        chosen = bench.env.pop('VQ_MUTANT')
+        bad = sweep.Judge(bench, self.files).judge(case)[1]
+        bench.env['VQ_MUTANT'] = chosen
+        return bool(bad)
+
+
+def hunt(o, origin, power, names=()):
+    """-> (mutants, not found)"""
+    folder = os.path.join(o.bin, 'mutant')
+    build(o, folder)
+    bench = sweep.Bench(folder, origin.port, origin.right)  # no VQ_MUTANT: the library as it is
+    try:
+        files = sweep.templates(bench)
+    finally:
+        bench.close()
+    todo = [m for m in MUTANTS if not names or m.name in names]
+    for m in [m for m in todo if power and m.layout != 'tmp']:
+        print('skipped: mutant %s (%s): %s' % (m.name, m.modes, power))
+        todo.remove(m)
+    missed = 0
+    for i, (what, tried) in sweep.in_parallel(
+            o.jobs, lambda: Hunt(folder, origin, files), todo, lambda own, m: own.find(m)):
+        m = todo[i]
+        missed += not what
+        print('mutant %-18s %s, %d cases: %s' % (m.name, 'caught' if what else 'NOT CAUGHT', tried,
+                                                  what.split('\n')[0][:120] or m.what))
+    return len(todo), missed
