@@ -792,14 +792,24 @@ VQCACHE_LAZY_ std::string scrub(
     words.replace(from, at - from, "***");
     at = from + 3;
   }
-  for (const std::string& secret : secrets)
+  for (std::size_t i = 0, n = secrets.size(); i < n; ++i)
+    if (secrets[i].find('%') != std::string::npos)
+      secrets.push_back(local_path("file:///" + secrets[i]).substr(1));
+  for (const std::string& secret : secrets) {
     for (std::size_t at = 0;
         secret.size() > 3 && (at = words.find(secret, at)) != std::string::npos; at += 3)
       words.replace(at, secret.size(), "***");
+    for (std::size_t n = secret.size(); n > 4; --n)  // the words may have been cut within it
+      if (const std::size_t at = words.find(secret.substr(0, n - 1) + '"'); at != std::string::npos)
+        words.replace(at, n - 1, "***");
+  }
   return words;
 }
 
 // ---- header lines
+VQCACHE_LAZY_ bool folded(std::string_view line) {  // RFC 9112 5.2: obsolete, and a way to smuggle
+  return (starts(line, " ") || starts(line, "\t")) && !trim(line).empty();
+}
 struct header {
   std::string name, value;  // the name in lower case
 };
@@ -909,7 +919,7 @@ VQCACHE_LAZY_ std::string first_words(std::string_view page) {
   for (std::size_t i = 0; i < page.size() && out.size() < 160; ++i) {
     if (page[i] == '<') {
       for (const char* hidden : {"script", "style"})
-        if (starts(std::string_view(lowered).substr(i + 1), hidden))
+        if (i < page.size() && starts(std::string_view(lowered).substr(i + 1), hidden))
           i = (std::min)(lowered.find(std::string("</") + hidden, i), page.size());
       i = (std::min)(page.find('>', (std::min)(i, page.size())), page.size());
       if (!out.empty() && out.back() != ' ') out += ' ';
@@ -2095,7 +2105,7 @@ template <class> class basic_head {
   const std::vector<text::header>& headers() const { return headers_; }
   bool line(std::string_view s) {  // false: this is no HTTP
     bytes_ += s.size();
-    if (bytes_ > 256 * 1024) return false;
+    if (bytes_ > 256 * 1024 || (code_ != 0 && text::folded(s))) return false;
     s = text::trim(s);
     text::header h;
     std::uint64_t n = 0;
@@ -2350,7 +2360,9 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
       const std::size_t end = data.find('\n');
       line += data.substr(0, end);
       data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
-      if (text::starts(line, mark.substr(1))) break;  // there was no answer
+      if (text::starts(line, mark.substr(1))) break;
+      if (h.code() == 0 && text::trim(line).empty() && end != std::string_view::npos)
+        continue;  // there was no answer
       if (end == std::string_view::npos ? line.size() > 256 * 1024 : !h.line(line))
         return not_http();
       if (end != std::string_view::npos) line.clear();
@@ -2506,11 +2518,13 @@ class basic_download {  // one file from one URL, through its redirects, into a 
     for (int hop = 0; hop <= 20; ++hop) {
       location_.clear();
       at_home = at_home && at.origin() == home.origin();
-      VQCACHE_NEED_(one(hop == 0 ? url : at.whole(), at_home));
+      status s = one(hop == 0 ? url : at.whole(), at_home);
+      s.text = text::scrub(s.text, at.whole(), from_->headers);
+      if (!s.ok()) return s;
       if (location_.empty()) return ended();
       const std::string shown = text::has_scheme(location_)
           ? text::redact(location_)
-          : location_.substr(0, location_.find('?'));
+          : location_.substr(0, location_.find_first_of(":?"));
       const std::string target = "'" + text::printable(shown) + "'";
       if (!text::resolve(at, location_, next) || !text::is_http(next))
         return fail(
@@ -3081,6 +3095,7 @@ template <class Lazy> class basic_story {
                    : ") was not found, downloading and caching.");
     if (all_cached) tell_origin(cache_.receipt);
     from = origin::cache;
+    just_read_.assign(n, false);
     for (std::size_t i = 0; i < n; ++i) {
       const text::entry* known = local_entry(i);
       text::entry e;

@@ -593,6 +593,8 @@ TEST_SUITE("integrity") {
     } cases[] = {{"a page", page, "Link does not exist."},
         {"a page after a byte order mark and blank lines", "\xEF\xBB\xBF\r\n \t" + page,
             "Link does not exist."},
+        {"a page that is a script as far as is looked", "<html><script>" + std::string(20000, 'x'),
+            "HTML page"},
         {"a fragment of a page", "<div>Quota exceeded</div><body>", "Quota exceeded"},
         {"a git-lfs pointer", pointer, "git-lfs"}, {"an XML error", xml, "Access Denied"},
         {"a JSON error", "{\"error\": \"Repository not found\"}", "Repository not found"},
