@@ -135,7 +135,8 @@ TEST_CASE("a hit makes under 20 system calls: no socket, thread, process, librar
                           "mkdirat", "fsync", "fdatasync", "pwrite64", "ftruncate", "chmod"}),
         line);
     CHECK_MESSAGE(!has(line, ".so"), "a library: ", line);
-    if (is_call(line, {"write"})) CHECK_MESSAGE(has(line, "write(1, "), "only the message: ", line);
+    if (is_call(line, {"write"}) && !sanitized)  // a sanitizer probes memory with pipes
+      CHECK_MESSAGE(has(line, "write(1, "), "only the message: ", line);
     if (is_call(line, {"openat", "open"}))
       CHECK_MESSAGE(has(line, "/m.sha256\""), "only receipts are opened: ", line);
   }

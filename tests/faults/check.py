@@ -159,7 +159,7 @@ def may_stay(case, run, snap):
 
 def says_something(text):
     m = re.search(r'^error: (.*)', text, re.M)
-    return bool(m and re.search(r'%s|/fast|/slow|127\.0\.0\.1|curl' % NAME, m[1]))
+    return bool(m and re.search(r'%s\.|/fast|/slow|127\.0\.0\.1|curl' % NAME, m[1]))
 
 
 def expectations(case, hits):

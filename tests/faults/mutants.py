@@ -91,7 +91,7 @@ MUTANTS = [
              r'if (begun_ && !MUT("leak_temporaries")) \1')],
            'cold', 'error', 'I3', calls='recvfrom write'),
     Mutant('no_sweep', 'what a killed process left stays for ever',
-           [(r'((?:void|status) sweep\(const os::fs::path& directory[^{]*\{)',
+           [(r'(void sweep\([^{;]*caller& who\) \{)',
              r'\1 if (MUT("no_sweep")) return;')],
            'cold', 'kill', 'I4'),
     Mutant('no_hash', 'a restored file is not held to its hash',

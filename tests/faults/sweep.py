@@ -117,6 +117,7 @@ SCENARIOS = {s.name: s for s in [
     scenario('half', modes=['error', 'dead', 'full', 'short', 'kill']),
     scenario('half-cold', network=True, modes=['error', 'kill']),
     scenario('half-store', modes=['error', 'dead', 'kill']),
+    scenario('no-receipt', modes=['error', 'dead', 'kill', 'kill-after']),
     scenario('damaged', network=True, modes=['error', 'dead', 'short', 'eof', 'kill', 'kill-after'],
              quick=['error'], power=True),
     scenario('damaged-short', network=True, modes=FEW),
@@ -469,7 +470,7 @@ def templates(bench):
     t = {
         'restore': only(cy, cc, cr), 'restore-seed': only(cy, cc), 'store': only(ly, lc, lr),
         'store-seed': only(ly, lc), 'half': only(ly, lr, cy, cc, cr), 'half-cold': only(ly, lr),
-        'half-store': only(ly, lc, lr, cy, cr), 'hit': base,
+        'half-store': only(ly, lc, lr, cy, cr), 'no-receipt': only(ly, lc, lr, cy, cc), 'hit': base,
         'damaged': dict(only(cy, cc, cr), **{cc: flipped}),
         'damaged-short': dict(only(cy, cc, cr), **{cc: good[:150000]}),
         'damaged-local': dict(base, **{lc: good[:150000]}),

@@ -1,6 +1,6 @@
 // A stand-in for Windows' curl.exe, for wine, which has none. It reads curl's configuration from
 // standard input (url = "...", header = "..."), asks by plain HTTP and prints what came, as
-// `curl -i` does. Its arguments and the request's header lines go to %VQCACHE_FAKE_CURL_LOG%.
+// `curl -i` does, and then what -w asks for. Its arguments and the request's header lines go to %VQCACHE_FAKE_CURL_LOG%.
 
 #define WIN32_LEAN_AND_MEAN
 #include <winsock2.h>
@@ -38,7 +38,9 @@ static bool option(const std::string& line, const char* name, std::string& value
 int main(int argc, char** argv) {
   _setmode(_fileno(stdin), _O_BINARY);
   _setmode(_fileno(stdout), _O_BINARY);
-  std::string log;
+  std::string log, last;
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::strcmp(argv[i], "-w") == 0) last = argv[i + 1];
   for (int i = 1; i < argc; ++i) log += "argument " + std::string(argv[i]) + "\n";
   if (argc < 2 || std::strcmp(argv[1], "-q") != 0) return fail(2, "the first argument is not -q");
 
@@ -89,10 +91,25 @@ int main(int argc, char** argv) {
   if (send(s, request.data(), static_cast<int>(request.size()), 0) !=
       static_cast<int>(request.size()))
     return fail(55, "Failed sending data to the peer");
+  std::string head;
+  unsigned long long size = 0;  // of the body
+  bool in_body = false;
   for (int n; (n = recv(s, block, sizeof block, 0)) != 0;) {
     if (n < 0) return fail(56, "Failure when receiving data from the peer");
+    if (in_body) {
+      size += static_cast<unsigned>(n);
+    } else {
+      head.append(block, static_cast<std::size_t>(n));
+      const std::size_t end = head.find("\r\n\r\n");
+      in_body = end != std::string::npos;
+      if (in_body) size = head.size() - end - 4;
+    }
     if (std::fwrite(block, 1, static_cast<std::size_t>(n), stdout) != static_cast<std::size_t>(n))
       return fail(23, "Failure writing output to destination");
   }
+  const std::string name = "%{size_download}";
+  const std::size_t at = last.find(name);
+  if (at != std::string::npos) last.replace(at, name.size(), std::to_string(size));
+  std::fwrite(last.data(), 1, last.size(), stdout);
   return std::fflush(stdout) == 0 ? 0 : 23;
 }
