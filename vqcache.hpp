@@ -795,6 +795,11 @@ VQCACHE_LAZY_ std::string scrub(
   for (std::size_t i = 0, n = secrets.size(); i < n; ++i)
     if (secrets[i].find('%') != std::string::npos)
       secrets.push_back(local_path("file:///" + secrets[i]).substr(1));
+  for (const char* scheme : {"asic ", "earer "})  // an Authorization header in Base64
+    if (const std::size_t at = words.find(scheme); at != std::string::npos) {
+      const std::size_t from = words.find(' ', at) + 1;
+      words.replace(from, (std::min)(words.find_first_of(" \"", from), words.size()) - from, "***");
+    }
   for (const std::string& secret : secrets) {
     for (std::size_t at = 0;
         secret.size() > 3 && (at = words.find(secret, at)) != std::string::npos; at += 3)

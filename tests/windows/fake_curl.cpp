@@ -1,6 +1,7 @@
 // A stand-in for Windows' curl.exe, for wine, which has none. It reads curl's configuration from
 // standard input (url = "...", header = "..."), asks by plain HTTP and prints what came, as
-// `curl -i` does, and then what -w asks for. Its arguments and the request's header lines go to %VQCACHE_FAKE_CURL_LOG%.
+// `curl -i` does, and then what -w asks for. Its arguments and the request's header lines go to
+// %VQCACHE_FAKE_CURL_LOG%.
 
 #define WIN32_LEAN_AND_MEAN
 #include <winsock2.h>

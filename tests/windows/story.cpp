@@ -168,8 +168,8 @@ int main(int argc, char** argv) {
   EXPECT(fetched == 0 && get(r.model.checkpoint) == checkpoint && get(r.model.config) == config);
 
   // names that would leave the directories, or mean a device
-  for (const char* name : {"../m", "..\\m", "C:m", "a/b", "m:stream", "nul", "CON", "aux.txt", "com1",
-                           "LPT9.x", "m.", " m", "", ".m", "-m", "m\n"}) {
+  for (const char* name : {"../m", "..\\m", "C:m", "a/b", "m:stream", "nul", "CON", "aux.txt",
+                           "com1", "LPT9.x", "m.", " m", "", ".m", "-m", "m\n"}) {
     r = call(name);
     EXPECT_CODE(r, invalid_argument);
     EXPECT(fetched == 0);
@@ -251,7 +251,8 @@ int main(int argc, char** argv) {
   r = vqcache::try_download_vqgan_model("served", real);
   EXPECT(r.ok() && r.model.from == vqcache::origin::cache);
 
-  r = vqcache::try_download_vqgan_model("absent", base + "/absent.yaml", base + "/absent.ckpt", real);
+  r = vqcache::try_download_vqgan_model("absent", base + "/absent.yaml", base + "/absent.ckpt",
+                                        real);
   EXPECT_CODE(r, http_status);
   EXPECT(has(r.error.what(), "404"));
   r = vqcache::try_download_vqgan_model("dead", dead + "/a.yaml", dead + "/b.ckpt", real);
