@@ -151,7 +151,6 @@
 
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
-
 enum class origin { local, cache, network };  // where this call found the files
 
 // Where one file comes from. An URL is http://, https://, file://, a path of this machine, or, with
@@ -319,11 +318,9 @@ inline std::vector<known_model> known_models();  // the catalogue
 // ==== border ==== nothing below is for users, and nothing below is declared ahead ====
 
 namespace detail {
-
 // ==== >>error ==== makes or names an error; holds the only throw ====
 
 namespace error {
-
 // A type that is known only when a member of the template is instantiated, so that a unit that only
 // includes the header does not look up what such members do.
 template <class, class T> struct later {
@@ -498,7 +495,6 @@ class category final : public std::error_category {
 #if defined(__clang__)
 #pragma clang diagnostic pop
 #endif
-
 }  // namespace error
 
 using error::caller;
@@ -508,7 +504,6 @@ using error::status;
 // ==== >>text ==== bytes into meaning, without disk or network ====
 
 namespace text {
-
 VQCACHE_LAZY_ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -996,13 +991,11 @@ VQCACHE_LAZY_ bool zip_has_end(std::string_view tail) {
   }
   return false;
 }
-
 }  // namespace text
 
 // ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 
 namespace catalog {
-
 struct file {
   const char *urls,
       *sha256;         // the origin first, mirrors only where a digest pins them; "": unknown
@@ -1107,12 +1100,10 @@ VQCACHE_LAZY_ std::vector<known_model> known() {
     all.push_back({r.name, text::words(r.aliases), sources(r.config), sources(r.checkpoint)});
   return all;
 }
-
 }  // namespace catalog
 
 // ==== >>os ==== asks the operating system; the only room that knows which system this is ====
 // Every function gives 0 or an errno value unless it says otherwise.
-
 }  // namespace detail
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
@@ -1173,7 +1164,6 @@ namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 namespace detail {
 namespace os {
-
 namespace fs = std::filesystem;
 
 VQCACHE_LAZY_ std::string shown(const fs::path& p) {
@@ -1261,7 +1251,9 @@ VQCACHE_LAZY_ int rename(const fs::path& from, const fs::path& to) {
 VQCACHE_LAZY_ int try_lock(file& f) {
   return ::_locking(f.fd(), _LK_NBLCK, 1) == 0 ? 0 : EWOULDBLOCK;
 }
-VQCACHE_LAZY_ bool writable(const fs::path& p) { return ::_waccess(p.c_str(), 2) == 0; }
+VQCACHE_LAZY_ bool read_only(const fs::path& p) {
+  return ::_waccess(p.c_str(), 2) != 0 && errno == EACCES;
+}
 VQCACHE_LAZY_ std::uint64_t process_id() { return ::GetCurrentProcessId(); }
 VQCACHE_LAZY_ std::string owner() { return "windows"; }
 enum class fate { alive, gone, unknown };
@@ -1315,7 +1307,7 @@ template <class> class basic_process {  // a program of the system directory, wi
         std::wstring(argv[0].begin(), argv[0].end()) + L".exe";
     std::wstring line;
     for (const std::string& a : argv)
-      line += (line.empty() ? L"" : L" ") + std::wstring(a.begin(), a.end());
+      line += (line.empty() ? L"\"" : L" \"") + std::wstring(a.begin(), a.end()) + L"\"";
     created pi{};
     if (!::CreateProcessW(program.c_str(), &line[0], nullptr, nullptr, 1, 0x08000000, nullptr,
             nullptr, reinterpret_cast<_STARTUPINFOW*>(&si),
@@ -1422,7 +1414,9 @@ VQCACHE_LAZY_ int try_lock(file& f) {
     if (errno != EINTR) return errno;
   return 0;
 }
-VQCACHE_LAZY_ bool writable(const fs::path& p) { return ::access(p.c_str(), W_OK) == 0; }
+VQCACHE_LAZY_ bool read_only(const fs::path& p) {
+  return ::access(p.c_str(), W_OK) != 0 && (errno == EACCES || errno == EROFS);
+}
 VQCACHE_LAZY_ std::uint64_t process_id() { return static_cast<std::uint64_t>(::getpid()); }
 VQCACHE_LAZY_ fs::path home() { return env("HOME"); }
 VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_r(&now, &out) != nullptr; }
@@ -1720,13 +1714,11 @@ VQCACHE_LAZY_ fs::path resolved(
   r = fs::absolute(r, e);
   return e ? fs::path() : r.lexically_normal();
 }
-
 }  // namespace os
 
 // ==== >>hash ==== computes a digest: the system's library where there is one, else portable ====
 
 namespace hash {
-
 struct engine {  // functions of libcrypto, CommonCrypto or BCrypt, in the order of use
   enum { none, libcrypto, common_crypto, bcrypt } which = none;
   void* f[6] = {};
@@ -1878,14 +1870,12 @@ template <class> class basic_sha256 {  // FIPS 180-4
   alignas(8) unsigned char block_[128] = {};  // the block, or CommonCrypto's context of 104 bytes
 };
 using sha256 = basic_sha256<void>;
-
 }  // namespace hash
 
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
 // Nothing gets its final name but by publish(), and publish() follows only a good seal().
 
 namespace stage {
-
 enum : std::size_t { block_size = 1 << 20, head_size = 16384, zip_tail = 65557 };
 enum : std::uint64_t { config_limit = 16 << 20 };
 
@@ -2084,14 +2074,12 @@ VQCACHE_LAZY_ void sweep(const os::fs::path& at, const std::string& file, caller
           "Removed a partial of ", file, " (", size, " bytes) that a process left when it ended.");
   }
 }
-
 }  // namespace stage
 
 // ==== >>curl ==== talks to libcurl or to the program curl: one request, one answer ====
 // It follows nothing, retries nothing and judges nothing but the form of the answer.
 
 namespace curl {
-
 struct exchange {
   std::string url;
   std::vector<std::string> headers;
@@ -2395,13 +2383,11 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
   if (!h.ended()) return not_http();
   return whole ? status() : fail(errc::truncated, "the program curl ended before the file did");
 }
-
 }  // namespace curl
 
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 
 namespace transfer {
-
 using on_head_type = std::function<bool(int, const std::vector<text::header>&)>;
 using on_body_type = std::function<bool(const char*, std::size_t)>;
 
@@ -2730,16 +2716,15 @@ VQCACHE_LAZY_ status fetch(const checked& from, const stage::demand& want, stage
   last.text = error::join("model '", who.name(), "': cannot bring ", file, " from ", tried);
   return last;
 }
-
 }  // namespace transfer
 
 // ==== >>tier ==== finds, restores or stores a finished file ====
 
 namespace tier {
-
 struct held {  // what one tier holds of a model, at one moment
   std::vector<os::info> files;
   text::receipt receipt;
+  int problem = 0;  // of reading the receipt: it may be there
 };
 VQCACHE_LAZY_ os::fs::path receipt_path(const os::fs::path& at, const std::string& name) {
   return at / (name + ".sha256");
@@ -2749,7 +2734,9 @@ VQCACHE_LAZY_ held look(
   held h;
   std::string content;
   for (const std::string& f : files) h.files.push_back(os::look(at / f));
-  if (os::read_text(receipt_path(at, name), content) == 0) h.receipt = text::read_receipt(content);
+  h.problem = os::read_text(receipt_path(at, name), content);
+  if (h.problem == 0) h.receipt = text::read_receipt(content);
+  if (h.problem == ENOENT || h.problem == ENOTDIR) h.problem = 0;
   return h;
 }
 VQCACHE_LAZY_ status digest(const os::fs::path& p, os::mode how, caller& who, std::string& out) {
@@ -2811,13 +2798,11 @@ VQCACHE_LAZY_ status publish(const os::fs::path& at, const std::string& name,
   VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
   return keep_receipt(at, name, now);
 }
-
 }  // namespace tier
 
 // ==== >>cache ==== the story itself, in plain steps ====
 
 namespace cache {
-
 struct item {  // one file of the set that a model is
   std::string file;
   text::kind kind;
@@ -2842,6 +2827,7 @@ template <class Lazy> class basic_story {
         cache_dir_(cache / name_) {
     for (const item& i : items_) files_.push_back(i.file);
     just_read_.resize(items_.size());
+    bad_.resize(items_.size());
   }
 
   status run() {
@@ -2916,22 +2902,27 @@ template <class Lazy> class basic_story {
   const text::entry* cache_entry(std::size_t i) const {
     return text::find(cache_.receipt, files_[i]);
   }
+  // without a receipt of its own, a local file of the cached size is held to the cache's receipt
+  const text::entry* known_entry(std::size_t i) const {
+    const text::entry *e = local_entry(i), *c = cache_entry(i);
+    return e || !c || c->unverified || !c->sized || c->size != local_.files[i].size ? e : c;
+  }
   state local_state(std::size_t i) const {
-    const text::entry* e = local_entry(i);
+    const text::entry *e = local_entry(i), *known = known_entry(i);
     if (!local_.files[i].regular) return state::absent;
     const bool fits = !e || !e->sized || e->size == local_.files[i].size;
-    return fits && (items_[i].pin.empty() || (e && e->sha256 == items_[i].pin)) ? state::good
-                                                                                : state::doubtful;
+    const bool pinned = items_[i].pin.empty() || (e && e->sha256 == items_[i].pin);
+    return fits && pinned && (e || !known) ? state::good : state::doubtful;
   }
   bool all_good() const {
-    bool all = true;
+    bool all = local_.problem == 0;
     for (std::size_t i = 0; i < items_.size(); ++i) all = all && local_state(i) == state::good;
     return all;
   }
   bool stored(std::size_t i) const {  // as far as names, sizes and receipts tell
     const os::info &l = local_.files[i], &c = cache_.files[i];
     const text::entry *mine = local_entry(i), *theirs = cache_entry(i);
-    if (!c.regular || c.size != l.size) return false;
+    if (!c.regular || c.size != l.size || cache_.problem || bad_[i]) return false;
     if (mine) return theirs && mine->sha256 == theirs->sha256;
     return !theirs || !theirs->sized || theirs->size == l.size;
   }
@@ -2950,7 +2941,7 @@ template <class Lazy> class basic_story {
           (stored(i) ||
               (cache_.files[i].regular && !cache_entry(i) &&
                   cache_.files[i].size == local_.files[i].size));
-    return all && !os::writable(cache_dir_);
+    return all && os::read_only(cache_dir_);
   }
 
   void announce_hit() {
@@ -3052,11 +3043,13 @@ template <class Lazy> class basic_story {
     return {};
   }
   status settle() {  // local files of which names and sizes do not tell enough are hashed, once
+    const os::fs::path receipt = tier::receipt_path(local_dir_, name_);
+    VQCACHE_NEED_(error::system(local_.problem, "read", receipt));
     text::receipt now;
     bool news = false;
     for (std::size_t i = 0; i < items_.size(); ++i) {
       const os::fs::path p = local_dir_ / files_[i];
-      const text::entry* e = local_entry(i);
+      const text::entry* e = known_entry(i);
       const std::string &pin = items_[i].pin, &bound = pin.empty() && e ? e->sha256 : pin;
       std::string sha;
       VQCACHE_NEED_(error::system(local_.files[i].problem, "look at", p));
@@ -3066,7 +3059,6 @@ template <class Lazy> class basic_story {
         who_->say(
             "Checking ", files_[i], pin.empty() ? " against its receipt." : " against the pin.");
         VQCACHE_NEED_(tier::digest(p, os::mode::link, *who_, sha));
-
         if (sha != bound) VQCACHE_NEED_(tier::put_aside(p, "its SHA-256 is " + sha, *who_));
         if (sha != bound) local_.files[i] = os::info();
         news = news || sha == bound;
@@ -3147,6 +3139,11 @@ template <class Lazy> class basic_story {
     want.bound_by = bound.by;
     status s;
     bool at_source = false;
+    if (cache_.problem) {
+      who_->say("The cache cannot be read: ",
+          error::system(cache_.problem, "read", tier::receipt_path(cache_dir_, name_)).text, ".");
+      return {};
+    }
     if (!os::look(p, false).regular) {
       who_->say("The cached ", p, " is not a regular file; links in the cache are not followed.");
       return {};
@@ -3173,6 +3170,7 @@ template <class Lazy> class basic_story {
         c && !c->unverified && to.sha256() == c->sha256;  // not damaged, but another model's
     if (own && !items_[i].pin.empty()) return taken(i, p);
     to.drop();
+    bad_[i] = !own && !at_source;
     if (!own) lost_ = error::join("; the copy in ", cache_dir_, " could not be used: ", s.text);
     if (own)
       who_->say("The cache holds another ", files_[i],
@@ -3222,6 +3220,7 @@ template <class Lazy> class basic_story {
     std::vector<stage::partial> parts(n);
     text::receipt now, mine;
     std::uint64_t bytes = 0;
+    VQCACHE_NEED_(error::system(cache_.problem, "read", tier::receipt_path(cache_dir_, name_)));
     for (std::size_t i = 0; i < n; ++i) {
       const text::entry *l = local_entry(i), *c = cache_entry(i);
       const os::info &here = local_.files[i], &there = cache_.files[i];
@@ -3243,9 +3242,9 @@ template <class Lazy> class basic_story {
       // now
       const bool same_size =
           cache_.files[i].regular && cache_.files[i].size == local_.files[i].size;
-      bool keep = same_size && (!l || just_read_[i] || (c && c->sha256 == l->sha256));
+      bool keep = same_size && !bad_[i] && (!l || just_read_[i] || (c && c->sha256 == l->sha256));
       std::string sha;
-      if (same_size && !keep) {
+      if (same_size && !keep && !bad_[i]) {
         VQCACHE_NEED_(tier::digest(p, os::mode::read, *who_, sha));
         keep = sha == l->sha256;
       }
@@ -3287,7 +3286,8 @@ template <class Lazy> class basic_story {
   error::late<Lazy, os::fs::path> local_dir_, cache_dir_;
   os::file lock_{};
   error::late<Lazy, tier::held> local_{}, cache_{};
-  std::string lost_{};  // what an error says of a copy in the cache that could not be used
+  std::string lost_{};       // what an error says of a copy in the cache that could not be used
+  std::vector<bool> bad_{};  // in the cache, and found damaged
   std::vector<bool> just_read_{};  // from the cache, and found right
   bool announced_ = false, may_store_ = true;
 };
@@ -3410,11 +3410,9 @@ VQCACHE_LAZY_ model throwing_call(
   return m;
 }
 #endif
-
 }  // namespace cache
 
 // ==== >>notebook ==== knows a notebook platform; empty until it does ====
-
 }  // namespace detail
 
 // ==== >>public ==== thin bodies of the public functions ====
@@ -3461,7 +3459,6 @@ template <class> struct bodies {
   friend inline std::vector<known_model> known_models() { return detail::catalog::known(); }
 };
 static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
-
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
 
