@@ -3220,6 +3220,7 @@ template <class Lazy> class basic_story {
     std::vector<stage::partial> parts(n);
     text::receipt now, mine;
     std::uint64_t bytes = 0;
+    VQCACHE_NEED_(error::system(local_.problem, "read", tier::receipt_path(local_dir_, name_)));
     VQCACHE_NEED_(error::system(cache_.problem, "read", tier::receipt_path(cache_dir_, name_)));
     for (std::size_t i = 0; i < n; ++i) {
       const text::entry *l = local_entry(i), *c = cache_entry(i);
