@@ -3056,8 +3056,8 @@ template <class Lazy> class basic_story {
       if (local_.files[i].exists && !local_.files[i].regular)
         return fail(errc::io, p, " is not a regular file: move it away");
       if (local_state(i) == state::doubtful) {
-        who_->say(
-            "Checking ", files_[i], pin.empty() ? " against its receipt." : " against the pin.");
+        if (!pin.empty()) who_->say("Checking ", files_[i], " against the pin.");
+        else if (local_entry(i)) who_->say("Checking ", files_[i], " against its receipt.");
         VQCACHE_NEED_(tier::digest(p, os::mode::link, *who_, sha));
         if (sha != bound) VQCACHE_NEED_(tier::put_aside(p, "its SHA-256 is " + sha, *who_));
         if (sha != bound) local_.files[i] = os::info();
