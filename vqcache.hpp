@@ -2378,7 +2378,7 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
   const bool whole = at != std::string::npos &&
       text::to_number(std::string_view(held).substr(at + mark.size()), size) && size >= given &&
       size - given <= at;
-  if (h.ended() && !give(whole ? static_cast<std::size_t>(size - given) : 0)) return {};
+  if (h.ended() && !give(whole ? size - given : 0)) return {};
   VQCACHE_NEED_(judge((std::max)(code, 0), std::string(text::trim(text::printable(first)))));
   if (!h.ended()) return not_http();
   return whole ? status() : fail(errc::truncated, "the program curl ended before the file did");
