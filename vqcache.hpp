@@ -212,7 +212,6 @@ class response {
   bool write(const void* data, std::size_t size) { return to_->write(to_->to, data, size); }
   void fail(std::string why) { to_->fail(to_->to, std::move(why)); }
   explicit response(const detail::reply& to) : to_(&to) {}
-
  private:
   const detail::reply* to_;
 };
@@ -446,7 +445,6 @@ template <class> class basic_caller {
       stop_with(fail(errc::cancelled, "model '", name_, "': on_progress cancelled at ", file));
     return !stopped();
   }
-
  private:
   const options* opts_;
   std::string name_;
@@ -467,7 +465,6 @@ class category final : public std::error_category {
   std::error_condition default_error_condition(int code) const noexcept override {
     return std::make_error_condition(row(code).condition);
   }
-
  private:
   struct entry {
     const char* text;
@@ -496,7 +493,6 @@ class category final : public std::error_category {
 #pragma clang diagnostic pop
 #endif
 }  // namespace error
-
 using error::caller;
 using error::fail;
 using error::status;
@@ -1199,7 +1195,6 @@ class file {  // a descriptor that closes itself; close() tells what only closin
     return fd < 0 || ::close(fd) == 0 || errno == EINTR ? 0 : errno;
 #endif
   }
-
  private:
   int fd_ = -1;
 };
@@ -1208,7 +1203,6 @@ class file {  // a descriptor that closes itself; close() tells what only closin
 enum class mode { read, link, create, lock };
 
 #if defined(_WIN32)
-
 VQCACHE_LAZY_ fs::path to_path(const std::string& utf8) {
 #if defined(__cpp_char8_t)
   return fs::path(std::u8string(utf8.begin(), utf8.end()));
@@ -1337,7 +1331,6 @@ template <class> class basic_process {  // a program of the system directory, wi
     return static_cast<int>(code);
   }
   std::string errors() const { return {}; }
-
  private:
   struct startup {  // STARTUPINFOW
     unsigned long cb;
@@ -1358,7 +1351,6 @@ template <class> class basic_process {  // a program of the system directory, wi
 using process = basic_process<void>;
 
 #else  // POSIX
-
 VQCACHE_LAZY_ fs::path to_path(const std::string& utf8) { return utf8; }
 VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
 #if defined(O_LARGEFILE)
@@ -1497,7 +1489,6 @@ class quiet_pipes {
     if (!was_pending_ && pending()) sigwait(&pipe_, &got);
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
-
  private:
   static bool pending() {
     sigset_t now;
@@ -1549,18 +1540,24 @@ template <class> class basic_process {  // a program found in PATH, without a sh
       pollfd fds[3] = {{out_.fd(), POLLIN, 0}, {err_.fd(), POLLIN, 0}, {in_.fd(), POLLOUT, 0}};
       const int ready = ::poll(fds, 3, ms);
       if (ready == 0 || (ready < 0 && errno == EINTR)) return -1;
-      if (ready < 0) return 0;
+      if (ready < 0) return broken();
       if (fds[2].revents) feed();
       if (fds[1].revents) drain();
       if (!fds[0].revents) continue;
       const long got = read_once(out_.fd(), to, n);
-      if (got >= 0 || errno != EINTR) return (std::max)(got, 0L);
+      if (got >= 0) return got;
+      if (errno != EINTR) return broken();
     }
   }
-  int finish(bool kill) {  // the exit code, or -1: killed, or somebody else has waited for it
+  int finish(bool kill) {
     if (pid_ <= 0) return -1;
+    out_.close();  // one that still writes there is to end
+    for (int waits = 0; !kill && err_.fd() >= 0; kill = waits > 20) {  // its last words, for 2 s
+      pollfd last{err_.fd(), POLLIN, 0};
+      if (::poll(&last, 1, 100) > 0) drain();
+      else ++waits;
+    }
     if (kill) ::kill(pid_, SIGKILL);
-    while (!kill && err_.fd() >= 0) drain();
     int state = 0;
     pid_t got = -1;
     do { got = ::waitpid(pid_, &state, 0); } while (got < 0 && errno == EINTR);
@@ -1568,7 +1565,6 @@ template <class> class basic_process {  // a program found in PATH, without a sh
     return exited ? WEXITSTATUS(state) : -1;
   }
   const std::string& errors() const { return errors_; }
-
  private:
   static int pipe(file& reading, file& writing) {
     int ends[2] = {-1, -1};
@@ -1584,6 +1580,10 @@ template <class> class basic_process {  // a program found in PATH, without a sh
       if (fd < 0) return errno;
       end->reset(fd);
     }
+    return 0;
+  }
+  long broken() {  // what it writes cannot be had: no end of it may look like success
+    ::kill(pid_, SIGKILL);
     return 0;
   }
   void feed() {
@@ -1602,7 +1602,6 @@ template <class> class basic_process {  // a program found in PATH, without a sh
   std::string input_, errors_;
 };
 using process = basic_process<void>;
-
 #endif  // POSIX
 
 // ---- the same on every system
@@ -1801,7 +1800,6 @@ template <class> class basic_sha256 {  // FIPS 180-4
     for (unsigned char byte : out) s += text::hex(byte, 2);
     return failed_ ? std::string() : s;
   }
-
  private:
   void drop() {
     if (context_ && e_.which == engine::libcrypto) os::call<void>(e_.f[5], context_);
@@ -1898,7 +1896,6 @@ class basic_pace {  // the least progress that is still progress: 64 KiB in a wi
     since_ = now;
     return false;
   }
-
  private:
   unsigned seconds_;
   std::uint64_t base_ = 0;
@@ -1965,7 +1962,6 @@ template <class Lazy> class basic_partial {
   const std::string& sha256() const { return digest_; }
   std::uint64_t size() const { return size_; }
   const os::fs::path& final_path() const { return final_; }
-
  private:
   status inspect(const demand& d) {  // bytes that no digest vouches for
     const std::string what = text::not_the_file(d.kind, head_, d.type);
@@ -2120,7 +2116,6 @@ template <class> class basic_head {
     }
     return true;
   }
-
  private:
   std::size_t bytes_ = 0;
   int code_ = 0;
@@ -2251,7 +2246,6 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
     if (!problem_.ok() || stop_) return problem_;
     return s.ok() && !head_.ended() ? not_http() : s;
   }
-
  private:
   template <class T> bool set(int option, T value) {
     // variadic in name and in fact: Apple's arm64 passes such arguments on the stack
@@ -2527,7 +2521,6 @@ class basic_download {  // one file from one URL, through its redirects, into a 
     }
     return fail(errc::http_status, "it redirects more than 20 times");
   }
-
  private:
   status one(const std::string& url, bool at_home) {
     const options& o = who_->opts();
@@ -2661,7 +2654,6 @@ class basic_download {  // one file from one URL, through its redirects, into a 
   std::uint64_t expected_ = 0;
   bool sized_ = false, judged_ = false;
   int code_ = 0;
-
  public:
   bool may_pass(errc e) const {  // a later try may fare better
     if (e == errc::http_status) return code_ == 408 || code_ == 429 || code_ >= 500;
@@ -2835,7 +2827,7 @@ template <class Lazy> class basic_story {
     if (all_good()) {
       announce_hit();
       cached = stored();
-      if (cached || only_unwritable()) return who_->stop();
+      if (cached || left_unwritten()) return who_->stop();
     }
     VQCACHE_NEED_(ready());
     lock();
@@ -2852,7 +2844,7 @@ template <class Lazy> class basic_story {
       if (all_good()) announce_hit();
       else VQCACHE_NEED_(bring());
       cached = stored();
-      if (cached || !may_store_ || who_->stopped() || only_unwritable()) continue;
+      if (cached || !may_store_ || who_->stopped() || left_unwritten()) continue;
       const status s = store(again);
       cached = s.ok();
       if (cached || again) continue;
@@ -2883,7 +2875,6 @@ template <class Lazy> class basic_story {
     (void)os::unlink(cache_dir_);  // if it holds nothing else
     return who_->stop();
   }
-
  private:
   enum class state { absent, good, doubtful };
   std::string lock_name() const { return "." + name_ + ".lock"; }
@@ -2934,14 +2925,17 @@ template <class Lazy> class basic_story {
 
   // a read-only cache that lacks nothing but a receipt: there is nothing to do, and nothing to
   // vouch for it
-  bool only_unwritable() const {
+  bool left_unwritten() {
     bool all = true;
     for (std::size_t i = 0; i < items_.size(); ++i)
       all = all &&
           (stored(i) ||
               (cache_.files[i].regular && !cache_entry(i) &&
                   cache_.files[i].size == local_.files[i].size));
-    return all && os::read_only(cache_dir_);
+    if (!all || !os::read_only(cache_dir_)) return false;
+    not_cached(fail(
+        errc::permission_denied, "no receipt is there, and ", cache_dir_, " cannot be written"));
+    return true;
   }
 
   void announce_hit() {
@@ -3097,7 +3091,13 @@ template <class Lazy> class basic_story {
       const text::entry* known = local_entry(i);
       text::entry e;
       if (local_state(i) == state::good) {
-        if (known) now.push_back(*known);
+        e.file = files_[i];
+        if (!known) {  // found without a receipt: the new one has to speak of both
+          VQCACHE_NEED_(tier::digest(local_dir_ / files_[i], os::mode::link, *who_, e.sha256));
+          e.size = local_.files[i].size;
+          e.sized = e.unverified = true;
+        }
+        now.push_back(known ? *known : e);
         continue;
       }
       e.file = files_[i];
@@ -3243,16 +3243,21 @@ template <class Lazy> class basic_story {
       // now
       const bool same_size =
           cache_.files[i].regular && cache_.files[i].size == local_.files[i].size;
-      bool keep = same_size && !bad_[i] && (!l || just_read_[i] || (c && c->sha256 == l->sha256));
+      if (same_size && !l) {  // a receipt speaks of all files, or it is none
+        VQCACHE_NEED_(tier::digest(local_dir_ / files_[i], os::mode::link, *who_, e.sha256));
+        e.size = local_.files[i].size;
+        e.sized = e.unverified = true;
+      }
+      bool keep = same_size && !bad_[i] && (just_read_[i] || (c && c->sha256 == e.sha256));
       std::string sha;
       if (same_size && !keep && !bad_[i]) {
         VQCACHE_NEED_(tier::digest(p, os::mode::read, *who_, sha));
-        keep = sha == l->sha256;
+        keep = sha == e.sha256;
       }
       if (!keep) {
         stage::demand want;
         want.kind = items_[i].kind;
-        want.sha256 = e.sha256;
+        want.sha256 = l ? l->sha256 : std::string();
         want.bound_by = "the local receipt";
         bool at_source = false;
         if (cache_.files[i].exists)
