@@ -42,24 +42,9 @@
 // Limits: a cache whose system calls never return blocks the call; partial downloads are not yet
 // continued; links in the cache are not followed, for another user could aim them at a secret.
 //
-// Rooms, in the order of the file; each uses only those above it and answers one question. A line
-// of
-//   >>manual    is prose that a user needs
-//   >>config    is a macro: version, switches with their defaults
-//   >>api       is a name a user may type
-//   >>error     makes or names an error; the only throw
-//   >>text      turns bytes into meaning without disk or network
-//   >>catalog   is a published model: name, aliases, URLs, size, digest
-//   >>os        asks the operating system; alone knows which system this is
-//   >>hash      computes a digest
-//   >>stage     handles a file that is not finished
-//   >>curl      talks to libcurl or to the program curl
-//   >>transfer  decides how to get bytes: mirrors, redirects, tries, limits
-//   >>tier      finds, restores or stores a finished file
-//   >>cache     is the story itself, in plain steps
-//   >>notebook  knows a notebook platform
-//   >>public    is the thin body of a public function
-//   >>undef     removes internal macros, or is the licence text
+// Rooms, in the order of the file, each using only those above it: config, api, error, text,
+// catalog, os, hash, stage, curl, transfer, tier, cache, notebook, public, undef. The line that
+// opens a room says what belongs there.
 
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 
@@ -122,6 +107,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -273,9 +259,7 @@ class error : public std::system_error {
   error() : std::system_error(std::error_code()), text_("no error") {}
   error(errc code, const std::string& text, std::error_code why)
       : std::system_error(make_error_code(code)), text_(text), cause_(why) {}
-  const char* what() const noexcept override {
-    return text_.what();
-  }  // complete: what, which, why, what to do
+  const char* what() const noexcept override { return text_.what(); }  // complete by itself
   std::error_code cause() const noexcept { return cause_; }  // of the operating system, if any
  private:
   std::runtime_error text_;  // for its copy, which cannot throw
@@ -303,8 +287,8 @@ inline error try_remove(const std::string& name, const options& opts = {});
 inline model download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
 inline model download_vqgan_model(const std::string& name, const options& opts = {});
-void remove(const std::string& name,
-    const options& opts = {});  // both tiers: files, receipts, partials, put-aside
+// both tiers: files, receipts, partials, what was put aside
+inline void remove(const std::string& name, const options& opts = {});
 #endif
 
 struct known_model {
@@ -319,6 +303,14 @@ inline std::vector<known_model> known_models();  // the catalogue
 namespace detail {
 // ==== >>error ==== makes or names an error; holds the only throw ====
 
+using std::size_t;
+using std::string;
+using std::uint64_t;
+using std::vector;
+using view = std::string_view;
+namespace fs = std::filesystem;
+inline constexpr size_t npos = string::npos;
+
 namespace error {
 // A type that is known only when a member of the template is instantiated, so that a unit that only
 // includes the header does not look up what such members do.
@@ -328,13 +320,13 @@ template <class, class T> struct later {
 template <class Lazy, class T> using late = typename later<Lazy, T>::type;
 
 // one text of many parts; a path comes quoted
-template <class... A> inline std::string join(const A&... parts) {
-  std::string s;
+template <class... A> inline string join(const A&... parts) {
+  string s;
   const auto add = [&s](const auto& part) {
     using type = std::decay_t<decltype(part)>;
-    if constexpr (std::is_same_v<type, std::filesystem::path>) {
+    if constexpr (std::is_same_v<type, fs::path>) {
       const auto utf8 = part.u8string();  // path::string() may throw on Windows
-      s += "'" + std::string(utf8.begin(), utf8.end()) + "'";
+      s += "'" + string(utf8.begin(), utf8.end()) + "'";
     } else if constexpr (std::is_integral_v<type>) {
       s += std::to_string(part);
     } else {
@@ -348,7 +340,7 @@ template <class... A> inline std::string join(const A&... parts) {
 // Errors are values: a status is success, or a code, its text, and what lies behind it.
 struct [[nodiscard]] status {
   errc code{};
-  std::string text{};           // complete: what, which, why, what to do
+  string text{};                // complete: what, which, why, what to do
   std::error_code cause{};      // of the operating system
   std::exception_ptr thrown{};  // by a callback
   bool ok() const { return code == errc{}; }
@@ -357,7 +349,7 @@ template <class... A> inline status fail(errc code, const A&... text) {
   return {code, join(text...), {}, nullptr};
 }
 // of an errno value, 0: success. doing: "write" and such
-VQCACHE_LAZY_ status system(int e, const char* doing, const std::filesystem::path& which) {
+VQCACHE_LAZY_ status system(int e, const char* doing, const fs::path& which) {
 #ifdef EDQUOT
   const bool full = e == ENOSPC || e == EFBIG || e == EDQUOT;
 #else
@@ -404,15 +396,13 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 }
 
 // The caller, as the rooms below see it: everything that is said or asked goes through here, on the
-// calling thread. The first callback that throws or cancels ends the call: stop() says so from then
-// on.
+// calling thread. The first callback that throws or cancels ends the call: stop() tells that.
 template <class> class basic_caller {
  public:
   enum class at { first, middle, last };  // of the steps of one transfer or wait
-  basic_caller(const options& opts, const std::string& model_name)
-      : opts_(&opts), name_(model_name) {}
+  basic_caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
   const options& opts() const { return *opts_; }
-  const std::string& name() const { return name_; }
+  const string& name() const { return name_; }
   const status& stop() const { return stop_; }
   bool stopped() const { return !stop_.ok(); }
   void stop_with(const status& s) {
@@ -425,8 +415,7 @@ template <class> class basic_caller {
     if (opts_->on_message && !stopped())
       stop_with(guard("on_message", [&] { opts_->on_message(join(line...)); }));
   }
-  bool step(
-      phase what, const std::string& file, std::uint64_t done, std::uint64_t total, at where) {
+  bool step(phase what, const string& file, uint64_t done, uint64_t total, at where) {
     const auto now = std::chrono::steady_clock::now();
     if (stopped() || !opts_->on_progress) return !stopped();
     if (where == at::first) began_ = now;
@@ -435,10 +424,9 @@ template <class> class basic_caller {
     told_ = now;
     progress p{name_, file, what, done, total, 0, -1};
     const double seconds = std::chrono::duration<double>(now - began_).count();
-    if (seconds > 0 && done >= base_)
-      p.bytes_per_second = static_cast<double>(done - base_) / seconds;
+    if (seconds > 0 && done >= base_) p.bytes_per_second = double(done - base_) / seconds;
     if (total >= done && total > 0 && p.bytes_per_second > 0)
-      p.seconds_left = static_cast<double>(total - done) / p.bytes_per_second;
+      p.seconds_left = double(total - done) / p.bytes_per_second;
     bool wanted = true;
     stop_with(guard("on_progress", [&] { wanted = opts_->on_progress(p); }));
     if (!wanted)
@@ -447,10 +435,10 @@ template <class> class basic_caller {
   }
  private:
   const options* opts_;
-  std::string name_;
+  string name_;
   status stop_{};
   std::chrono::steady_clock::time_point began_{}, told_{};
-  std::uint64_t base_ = 0;
+  uint64_t base_ = 0;
 };
 using caller = basic_caller<void>;
 
@@ -461,7 +449,7 @@ using caller = basic_caller<void>;
 class category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
-  std::string message(int code) const override { return row(code).text; }
+  string message(int code) const override { return row(code).text; }
   std::error_condition default_error_condition(int code) const noexcept override {
     return std::make_error_condition(row(code).condition);
   }
@@ -471,21 +459,19 @@ class category final : public std::error_category {
     std::errc condition;
   };
   static entry row(int code) noexcept {  // in the order of errc
-    static constexpr entry rows[] = {{"no error", std::errc{}},
-        {"invalid argument", std::errc::invalid_argument},
-        {"unknown model", std::errc::no_such_file_or_directory},
-        {"another model has this name", std::errc::file_exists},
-        {"directory not found", std::errc::no_such_file_or_directory},
-        {"permission denied", std::errc::permission_denied},
-        {"no space left", std::errc::no_space_on_device}, {"offline", std::errc::network_down},
-        {"no transport", std::errc::function_not_supported},
-        {"connection failed", std::errc::connection_aborted},
-        {"TLS failed", std::errc::connection_refused}, {"HTTP error", std::errc::protocol_error},
-        {"not the file", std::errc::bad_message}, {"truncated", std::errc::message_size},
-        {"digest mismatch", std::errc::illegal_byte_sequence},
-        {"a callback failed", std::errc::operation_not_permitted},
-        {"cancelled", std::errc::operation_canceled}, {"interrupted", std::errc::interrupted},
-        {"timed out", std::errc::timed_out}, {"input/output error", std::errc::io_error}};
+    using is = std::errc;
+    static constexpr entry rows[] = {{"no error", is{}}, {"invalid argument", is::invalid_argument},
+        {"unknown model", is::no_such_file_or_directory},
+        {"another model has this name", is::file_exists},
+        {"directory not found", is::no_such_file_or_directory},
+        {"permission denied", is::permission_denied}, {"no space left", is::no_space_on_device},
+        {"offline", is::network_down}, {"no transport", is::function_not_supported},
+        {"connection failed", is::connection_aborted}, {"TLS failed", is::connection_refused},
+        {"HTTP error", is::protocol_error}, {"not the file", is::bad_message},
+        {"truncated", is::message_size}, {"digest mismatch", is::illegal_byte_sequence},
+        {"a callback failed", is::operation_not_permitted}, {"cancelled", is::operation_canceled},
+        {"interrupted", is::interrupted}, {"timed out", is::timed_out},
+        {"input/output error", is::io_error}};
     return rows[code > 0 && code < 20 ? code : 0];
   }
 };
@@ -500,370 +486,303 @@ using error::status;
 // ==== >>text ==== bytes into meaning, without disk or network ====
 
 namespace text {
-VQCACHE_LAZY_ char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-VQCACHE_LAZY_ std::string lower(std::string_view s) {
-  std::string r(s);
+VQCACHE_LAZY_ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+VQCACHE_LAZY_ string lower(view s) {
+  string r(s);
   for (char& c : r) c = lower(c);
   return r;
 }
-VQCACHE_LAZY_ bool starts(std::string_view s, std::string_view with) {
-  return s.substr(0, with.size()) == with;
-}
-VQCACHE_LAZY_ bool ends(std::string_view s, std::string_view with) {
+VQCACHE_LAZY_ bool has(view s, view part) { return s.find(part) != npos; }
+VQCACHE_LAZY_ bool starts(view s, view with) { return s.substr(0, with.size()) == with; }
+VQCACHE_LAZY_ bool ends(view s, view with) {
   return s.size() >= with.size() && s.substr(s.size() - with.size()) == with;
 }
-VQCACHE_LAZY_ std::string_view trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (
-      !s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r' || s.back() == '\n'))
-    s.remove_suffix(1);
-  return s;
+VQCACHE_LAZY_ view trim(view s) {
+  const size_t first = s.find_first_not_of(" \t"), last = s.find_last_not_of(" \t\r\n");
+  return last == npos ? view() : s.substr(first, last + 1 - first);
 }
-// takes what stands before the next `end` off the front of s
-VQCACHE_LAZY_ std::string_view take(std::string_view& s, char end) {
-  const std::size_t n = (std::min)(s.find(end), s.size());
-  const std::string_view head = s.substr(0, n);
-  s.remove_prefix((std::min)(n + 1, s.size()));
+VQCACHE_LAZY_ view take(view& s, char end) {  // what stands before the next `end`, off the front
+  const view head = s.substr(0, s.find(end));
+  s.remove_prefix((std::min)(head.size() + 1, s.size()));
   return head;
 }
-// digits only and no overflow: what a server sends is not trusted to be a number
-VQCACHE_LAZY_ bool to_number(std::string_view s, std::uint64_t& out) {
-  if (s.empty()) return false;
-  std::uint64_t n = 0;
-  for (char c : s) {
-    if (c < '0' || c > '9') return false;
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (n > (UINT64_MAX - digit) / 10) return false;
-    n = n * 10 + digit;
-  }
-  out = n;
-  return true;
-}
-VQCACHE_LAZY_ bool is_digest(std::string_view s) {
-  return s.size() == 64 && s.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-}
-VQCACHE_LAZY_ std::string hex(std::uint64_t n, std::size_t digits) {
-  std::string s(digits, '0');
-  for (std::size_t i = digits; i-- > 0; n >>= 4) s[i] = "0123456789abcdef"[n & 15];
-  return s;
-}
-VQCACHE_LAZY_ std::string quoted(std::string_view s) { return "'" + std::string(s) + "'"; }
-// whether s is `digits` hex digits from `at` on, and then the end
-VQCACHE_LAZY_ bool is_numbered(
-    std::string_view s, std::size_t at, std::size_t digits, std::string_view end) {
-  return s.size() == at + digits + end.size() && ends(s, end) &&
-      s.substr(at, digits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-VQCACHE_LAZY_ bool has_control(std::string_view s) {
-  for (char c : s)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return true;
-  return false;
-}
-
-// ---- names: empty, or why this cannot be a model's name. Refused on every system, so that a cache
-// can move.
-VQCACHE_LAZY_ std::string name_problem(std::string_view name) {
-  if (name.empty()) return "it is empty";
-  if (name.size() > 100)
-    return "it has " + std::to_string(name.size()) + " bytes, at most 100 are allowed";
-  for (char c : name)
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-            c == '_' || c == '-'))
-      return "only letters, digits and . _ - are allowed";
-  if (name.front() == '.' || name.front() == '-') return "it begins with . or -";
-  if (name.back() == '.') return "it ends in .";
-  const std::string stem = lower(name.substr(0, name.find('.')));
-  bool device = stem == "con" || stem == "prn" || stem == "aux" || stem == "nul";
-  device = device ||
-      (stem.size() == 4 && (starts(stem, "com") || starts(stem, "lpt")) && stem[3] >= '0' &&
-          stem[3] <= '9');
-  return device ? "Windows keeps this name for a device" : std::string();
-}
-
-VQCACHE_LAZY_ std::vector<std::string> words(std::string_view s) {
-  std::vector<std::string> r;
+VQCACHE_LAZY_ vector<string> words(view s) {
+  vector<string> r;
   while (!s.empty()) r.emplace_back(take(s, ' '));
   return r;
 }
-// whether few letters must change to make one of the other (Levenshtein), or one is part of the
-// other
-VQCACHE_LAZY_ bool alike(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
+// digits only and no overflow: what a server sends is not trusted to be a number
+VQCACHE_LAZY_ bool to_number(view s, uint64_t& out) {
+  uint64_t n = 0;
+  const std::from_chars_result r = std::from_chars(s.data(), s.data() + s.size(), n);
+  if (s.empty() || r.ec != std::errc() || r.ptr != s.data() + s.size()) return false;
+  out = n;
+  return true;
+}
+VQCACHE_LAZY_ bool is_digest(view s) {
+  return s.size() == 64 && s.find_first_not_of("0123456789abcdefABCDEF") == npos;
+}
+VQCACHE_LAZY_ string hex(uint64_t n, size_t digits) {
+  string s(digits, '0');
+  for (size_t i = digits; i-- > 0; n >>= 4) s[i] = "0123456789abcdef"[n & 15];
+  return s;
+}
+// whether s is `digits` hex digits from `at` on, and then the end
+VQCACHE_LAZY_ bool is_numbered(view s, size_t at, size_t digits, view end) {
+  return s.size() == at + digits + end.size() && ends(s, end) &&
+      s.substr(at, digits).find_first_not_of("0123456789abcdef") == npos;
+}
+VQCACHE_LAZY_ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+VQCACHE_LAZY_ string printable(view s) {
+  string r(s);
+  for (char& c : r) c = is_control(c) ? '?' : c;
+  return r;
+}
+
+// ---- names: empty, or why this is no model's name; refused everywhere, so that a cache can move
+VQCACHE_LAZY_ string name_problem(view name) {
+  const view letters = "abcdefghijklmnopqrstuvwxyz", more = "0123456789._-";
+  if (name.empty()) return "it is empty";
+  if (name.size() > 100)
+    return error::join("it has ", name.size(), " bytes, at most 100 are allowed");
+  for (char c : name)
+    if (letters.find(lower(c)) == npos && more.find(c) == npos)
+      return "only letters, digits and . _ - are allowed";
+  if (name[0] == '.' || name[0] == '-') return "it begins with . or -";
+  if (name.back() == '.') return "it ends in .";
+  const string stem = lower(name.substr(0, name.find('.')));
+  const bool port = stem.size() == 4 && stem[3] >= '0' && stem[3] <= '9' &&
+      (starts(stem, "com") || starts(stem, "lpt"));
+  return port || has(" con prn aux nul ", " " + stem + " ") ? "Windows keeps this name for a device"
+                                                            : "";
+}
+// whether few letters must change to make one of the other (Levenshtein), or b has all of a
+VQCACHE_LAZY_ bool alike(view a, view b) {
+  vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0]++;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
       diagonal = row[j];
       row[j] = (std::min)({replaced, row[j] + 1, row[j - 1] + 1});
     }
   }
-  return b.find(a) != std::string_view::npos || row[b.size()] <= 2 + a.size() / 6;
+  return has(b, a) || row[b.size()] <= 2 + a.size() / 6;
 }
 
 // ---- URLs (RFC 3986, as far as http needs it)
 struct url {
-  std::string scheme, user, host, port, path;  // path with its query; never a fragment
-  std::string origin() const {
-    return scheme + "://" + lower(host) + ":" +
-        (!port.empty()              ? port
-                : scheme == "https" ? "443"
-                                    : "80");
+  string scheme, user, host, port, path;  // path with its query; never a fragment
+  string origin() const {
+    const string usual = scheme == "https" ? "443" : "80";
+    return scheme + "://" + lower(host) + ":" + (port.empty() ? usual : port);
   }
-  std::string whole() const {
+  string whole() const {
     return scheme + "://" + (user.empty() ? "" : user + "@") + host +
         (port.empty() ? "" : ":" + port) + path;
   }
 };
-
-VQCACHE_LAZY_ bool has_scheme(std::string_view s) {
-  return s.find("://") != std::string_view::npos;
-}
+VQCACHE_LAZY_ bool has_scheme(view s) { return has(s, "://"); }
 VQCACHE_LAZY_ bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
-
-VQCACHE_LAZY_ std::size_t odd_byte(std::string_view s) {  // where a byte that no URL has stands
-  std::size_t i = 0;
-  while (i < s.size() && static_cast<unsigned char>(s[i]) > 0x20 && s[i] != 0x7f && s[i] != '"' &&
-      s[i] != '\\')
-    ++i;
-  return i < s.size() ? i : std::string_view::npos;
+VQCACHE_LAZY_ size_t odd_byte(view s) {  // where a byte that no URL has stands
+  for (size_t i = 0; i < s.size(); ++i)
+    if (is_control(s[i]) || s[i] == ' ' || s[i] == '"' || s[i] == '\\') return i;
+  return npos;
 }
-VQCACHE_LAZY_ bool parse_url(std::string_view s, url& out) {
-  if (odd_byte(s) != std::string_view::npos) return false;
-  const std::size_t colon = s.find("://");
-  if (colon == 0 || colon == std::string_view::npos) return false;
+VQCACHE_LAZY_ bool parse_url(view s, url& out) {
+  const size_t colon = s.find("://");
+  if (colon == 0 || colon == npos || odd_byte(s) != npos) return false;
   url u;
   u.scheme = lower(s.substr(0, colon));
-  if (u.scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+.-") != std::string::npos)
-    return false;
+  if (u.scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+.-") != npos) return false;
   s = s.substr(colon + 3);
   s = s.substr(0, s.find('#'));
-  std::string_view authority = s.substr(0, s.find_first_of("/?"));
+  view authority = s.substr(0, s.find_first_of("/?"));
   u.path = s.substr(authority.size());
   if (u.path.empty() || u.path[0] == '?') u.path.insert(0, "/");
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+  if (const size_t at = authority.rfind('@'); at != npos) {
     u.user = authority.substr(0, at);
     authority.remove_prefix(at + 1);
   }
-  const std::size_t bracket = authority.rfind(']');
-  const std::size_t port = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  const size_t bracket = authority.rfind(']');  // of an IPv6 address
+  const size_t port = authority.find(':', bracket == npos ? 0 : bracket);
   u.host = authority.substr(0, port);
-  if (port != std::string_view::npos) u.port = authority.substr(port + 1);
-  std::uint64_t number = 0;
-  if (!u.port.empty() && (!to_number(u.port, number) || number == 0 || number > 65535))
-    return false;
-  if (u.host.empty() && u.scheme != "file") return false;
+  if (port != npos) u.port = authority.substr(port + 1);
+  uint64_t number = 1;
+  if (!u.port.empty() && !to_number(u.port, number)) return false;
+  if (number == 0 || number > 65535 || (u.host.empty() && u.scheme != "file")) return false;
   out = std::move(u);
   return true;
 }
-
 // the form that people read: user info and query values become ***, the fragment goes
-VQCACHE_LAZY_ std::string redact(std::string_view s) {
-  if (!has_scheme(s)) return std::string(s);
+VQCACHE_LAZY_ string redact(view s) {
+  if (!has_scheme(s)) return string(s);
   url u;
-  if (!parse_url(s, u)) return std::string(s.substr(0, s.find("://"))) + "://*** (malformed)";
+  if (!parse_url(s, u)) return string(s.substr(0, s.find("://"))) + "://*** (malformed)";
   if (!u.user.empty()) u.user = "***";
-  const std::size_t mark = u.path.find('?');
-  if (mark == std::string::npos) return u.whole();
-  std::string_view query = std::string_view(u.path).substr(mark + 1);
-  std::string shown = u.path.substr(0, mark);
+  view query = u.path;
+  string shown(take(query, '?'));
   for (char separator = '?'; !query.empty(); separator = '&') {
-    std::string_view pair = take(query, '&');
-    const std::size_t equals = pair.find('=');
-    shown += separator;
-    if (equals != std::string_view::npos) shown += std::string(pair.substr(0, equals)) + "=";
+    const view pair = take(query, '&');
+    const size_t equals = pair.find('=');
+    shown += separator + string(pair.substr(0, equals == npos ? 0 : equals + 1));
     if (!pair.empty()) shown += "***";
   }
   u.path = shown;
   return u.whole();
 }
-
-// RFC 3986 5.2.4
-VQCACHE_LAZY_ std::string without_dots(std::string_view path) {
-  const std::size_t mark = (std::min)(path.find('?'), path.size());
-  std::string_view rest = path.substr(1, mark - 1);
-  std::string out;
+VQCACHE_LAZY_ string without_dots(view path) {  // RFC 3986 5.2.4
+  const size_t mark = (std::min)(path.find('?'), path.size());
+  view rest = path.substr(1, mark - 1);
+  string out;
   for (bool more = true; more;) {
-    more = rest.find('/') != std::string_view::npos;
-    const std::string_view segment = take(rest, '/');
+    more = has(rest, "/");
+    const view segment = take(rest, '/');
     if (segment == "..") out.erase((std::min)(out.rfind('/'), out.size()));
-    if (segment != "." && segment != "..") out += "/" + std::string(segment);
+    if (segment != "." && segment != "..") out += "/" + string(segment);
     else if (!more) out += "/";
   }
-  return out + std::string(path.substr(mark));
+  return out + string(path.substr(mark));
 }
-
 // Where a Location leads; false: nowhere. Its user info is dropped, that of the same origin kept.
-VQCACHE_LAZY_ bool resolve(const url& base, std::string_view location, url& out) {
+VQCACHE_LAZY_ bool resolve(const url& base, view location, url& out) {
   location = location.substr(0, location.find('#'));
-  const std::size_t colon = location.find(':');
-  const bool absolute = colon != std::string_view::npos && colon < location.find_first_of("/?");
-  std::string target;
-  if (absolute) {
-    target = location;
-  } else if (starts(location, "//")) {
-    target = base.scheme + ":" + std::string(location);
-  } else {
-    std::string path = base.path.substr(0, base.path.find('?'));
+  const size_t colon = location.find(':');
+  string target(location), path = base.path.substr(0, base.path.find('?'));
+  if (starts(location, "//")) {
+    target.insert(0, base.scheme + ":");
+  } else if (colon == npos || colon > location.find_first_of("/?")) {  // relative
     if (location.empty()) path = base.path;
     else if (location[0] == '/') path = location;
     else if (location[0] == '?') path += location;
-    else path = path.substr(0, path.rfind('/') + 1) + std::string(location);
+    else path = path.substr(0, path.rfind('/') + 1) + target;
     target = base.scheme + "://" + base.host + (base.port.empty() ? "" : ":" + base.port) + path;
   }
   url u;
   if (!parse_url(target, u)) return false;
   u.path = without_dots(u.path);
-  u.user = u.origin() == base.origin() ? base.user : std::string();
+  u.user = u.origin() == base.origin() ? base.user : string();
   out = std::move(u);
   return true;
 }
-
-// a local path or file:// URL as a path; empty: it is neither
-VQCACHE_LAZY_ std::string local_path(std::string_view s) {
-  if (!has_scheme(s)) return std::string(s);
-  if (lower(s.substr(0, 7)) != "file://") return {};
-  s.remove_prefix(7);
-  if (lower(s.substr(0, 10)) == "localhost/") s.remove_prefix(9);
-  std::string out;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const auto nibble = [&](std::size_t at) {
-      return at < s.size() ? std::string_view("0123456789abcdef").find(lower(s[at]))
-                           : std::string_view::npos;
-    };
-    if (s[i] == '%' && nibble(i + 1) < 16 && nibble(i + 2) < 16) {
-      out += static_cast<char>(nibble(i + 1) * 16 + nibble(i + 2));
-      i += 2;
-    } else {
-      out += s[i];
-    }
+VQCACHE_LAZY_ string unescaped(view s) {  // %20 and its like
+  string out;
+  for (size_t i = 0; i < s.size(); ++i) {
+    unsigned byte = 0;
+    const std::from_chars_result r =
+        std::from_chars(s.data() + i + 1, s.data() + (std::min)(i + 3, s.size()), byte, 16);
+    const bool escape = s[i] == '%' && i + 2 < s.size() && r.ptr == s.data() + i + 3;
+    out += escape ? static_cast<char>(byte) : s[i];
+    i += escape ? 2 : 0;
   }
+  return out;
+}
+// a local path or file:// URL as a path; empty: it is neither
+VQCACHE_LAZY_ string local_path(view s) {
+  if (!has_scheme(s)) return string(s);
+  if (lower(s.substr(0, 7)) != "file://") return {};
+  s.remove_prefix(lower(s.substr(7, 10)) == "localhost/" ? 16 : 7);
+  const string out = unescaped(s);
   const bool drive = out.size() > 2 && out[0] == '/' && out[2] == ':';  // file:///C:/folder
   return drive ? out.substr(1) : out;
 }
-
 // splits "URL#sha256=HEX"; any other fragment of a URL says nothing to a server and is dropped
-VQCACHE_LAZY_ std::string_view split_pin(std::string_view& address) {
-  const std::size_t hash = address.rfind("#sha256=");
-  std::string_view pin;
-  if (hash != std::string_view::npos) {
-    pin = address.substr(hash + 8);
-    if (pin.empty()) pin = "(nothing)";
-    address = address.substr(0, hash);
-  } else if (has_scheme(address)) {
-    address = address.substr(0, address.find('#'));
-  }
-  return pin;
+VQCACHE_LAZY_ view split_pin(view& address) {
+  const size_t hash = address.rfind("#sha256=");
+  const view pin = hash == npos ? view() : address.substr(hash + 8);
+  address = address.substr(0, hash);
+  if (hash == npos && has_scheme(address)) address = address.substr(0, address.find('#'));
+  return hash != npos && pin.empty() ? "(nothing)" : pin;
 }
-
-// A server may repeat in its words what it was sent: user info, query values and header values
-// become ***.
-VQCACHE_LAZY_ std::string scrub(
-    std::string words, std::string_view address, const std::vector<std::string>& headers) {
-  std::vector<std::string> secrets;
+// A server may repeat in its words what it was sent: user info, query values and header values, as
+// they are, percent-decoded, in Base64, or cut at the end of a quotation, become ***.
+VQCACHE_LAZY_ string scrub(string words, view address, const vector<string>& headers) {
+  vector<string> secrets;
   url u;
-  if (has_scheme(address) && parse_url(address, u)) {
-    std::string_view user = u.user, query = u.path;
+  if (parse_url(address, u)) {
+    view user = u.user, query = u.path;
     secrets.emplace_back(take(user, ':'));
     secrets.emplace_back(user);
     for (take(query, '?'); !query.empty();) {
-      std::string_view value = take(query, '&');
+      view value = take(query, '&');
       take(value, '=');
       secrets.emplace_back(value);
     }
   }
-  for (const std::string& h : headers) {
-    std::string_view value = std::string_view(h).substr((std::min)(h.find(':'), h.size() - 1) + 1);
+  for (view value : headers) {
+    take(value, ':');
     for (value = trim(value); !value.empty();) secrets.emplace_back(take(value, ' '));
   }
-  for (std::size_t at = words.find('@'); at != std::string::npos; at = words.find('@', at + 1)) {
-    const std::size_t from = words.find_last_of(" /'\"(", at) + 1;  // user info, of a proxy perhaps
-    words.replace(from, at - from, "***");
-    at = from + 3;
-  }
-  for (std::size_t i = 0, n = secrets.size(); i < n; ++i)
-    if (secrets[i].find('%') != std::string::npos)
-      secrets.push_back(local_path("file:///" + secrets[i]).substr(1));
-  for (const char* scheme : {"asic ", "earer "})  // an Authorization header in Base64
-    if (const std::size_t at = words.find(scheme); at != std::string::npos) {
-      const std::size_t from = words.find(' ', at) + 1;
-      words.replace(from, (std::min)(words.find_first_of(" \"", from), words.size()) - from, "***");
-    }
-  for (const std::string& secret : secrets) {
-    for (std::size_t at = 0;
-        secret.size() > 3 && (at = words.find(secret, at)) != std::string::npos; at += 3)
-      words.replace(at, secret.size(), "***");
-    for (std::size_t n = secret.size(); n > 4; --n)  // the words may have been cut within it
-      if (const std::size_t at = words.find(secret.substr(0, n - 1) + '"'); at != std::string::npos)
-        words.replace(at, n - 1, "***");
+  const auto hide = [&words](size_t from, size_t to) {
+    words.replace(from, (std::min)(to, words.size()) - from, "***");
+    return from + 3;
+  };
+  for (size_t at = 0; (at = words.find('@', at)) != npos;)  // user info, of a proxy perhaps
+    at = hide(words.find_last_of(" /'\"(", at) + 1, at) + 1;
+  for (const char* scheme : {"asic ", "earer "})
+    if (const size_t at = words.find(scheme); at != npos)
+      hide(words.find(' ', at) + 1, words.find_first_of(" \"", words.find(' ', at) + 1));
+  for (size_t i = 0, n = secrets.size(); i < n; ++i) secrets.push_back(unescaped(secrets[i]));
+  for (const string& secret : secrets) {
+    if (secret.size() < 4) continue;
+    for (size_t at = 0; (at = words.find(secret, at)) != npos;) at = hide(at, at + secret.size());
+    for (size_t n = secret.size() - 1; n > 3; --n)
+      if (const size_t at = words.find(secret.substr(0, n) + '"'); at != npos) hide(at, at + n);
   }
   return words;
 }
 
 // ---- header lines
-VQCACHE_LAZY_ bool folded(std::string_view line) {  // RFC 9112 5.2: obsolete, and a way to smuggle
-  return (starts(line, " ") || starts(line, "\t")) && !trim(line).empty();
-}
 struct header {
-  std::string name, value;  // the name in lower case
+  string name, value;  // the name in lower case
 };
-VQCACHE_LAZY_ bool parse_header(std::string_view line, header& out) {
-  const std::size_t colon = line.find(':');
-  std::string plain(trim(line));
-  std::replace(plain.begin(), plain.end(), '\t', ' ');  // a tab is white space here
-  if (colon == 0 || colon == std::string_view::npos || has_control(plain)) return false;
+VQCACHE_LAZY_ bool parse_header(view line, header& out) {
+  const size_t colon = line.find(':');
+  for (char c : trim(line))
+    if (is_control(c) && c != '\t') return false;
+  if (colon == 0 || colon == npos) return false;
   out.name = lower(line.substr(0, colon));
   out.value = trim(line.substr(colon + 1));
-  return out.name.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") ==
-      std::string::npos;
+  return out.name.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") == npos;
 }
-VQCACHE_LAZY_ const std::string* find(const std::vector<header>& headers, std::string_view name) {
+VQCACHE_LAZY_ const string* find(const vector<header>& headers, view name) {
   for (const header& h : headers)
     if (h.name == name) return &h.value;
   return nullptr;
 }
 // false: two lengths, or one that is no number. without one: known stays false
-VQCACHE_LAZY_ bool content_length(
-    const std::vector<header>& headers, bool& known, std::uint64_t& length) {
+VQCACHE_LAZY_ bool content_length(const vector<header>& headers, bool& known, uint64_t& length) {
   known = false;
   for (const header& h : headers) {
     if (h.name != "content-length") continue;
-    std::uint64_t n = 0;
+    uint64_t n = 0;
     if (!to_number(h.value, n) || (known && n != length)) return false;
     known = true;
     length = n;
   }
-  if (const std::string* coding = find(headers, "transfer-encoding"))
-    if (lower(*coding).find("chunked") != std::string::npos)
-      known = false;  // RFC 9112 6.3: it overrides
+  const string* coding = find(headers, "transfer-encoding");  // RFC 9112 6.3: it overrides
+  known = known && !(coding && has(lower(*coding), "chunked"));
   return true;
 }
 
 // ---- receipts, in the format of sha256sum
 struct entry {
-  std::string file, sha256, origin, etag;
-  std::uint64_t size = 0;
-  bool sized = false, unverified = false;
+  string file{}, sha256{}, origin{}, etag{};
+  uint64_t size = 0;  // 0: not told
+  bool unverified = false;
 };
-using receipt = std::vector<entry>;
+using receipt = vector<entry>;
 
-VQCACHE_LAZY_ const entry* find(const receipt& r, std::string_view file) {
+VQCACHE_LAZY_ const entry* find(const receipt& r, view file) {
   for (const entry& e : r)
     if (e.file == file) return &e;
   return nullptr;
 }
-VQCACHE_LAZY_ std::string printable(std::string_view s) {
-  std::string r(s);
-  for (char& c : r)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return r;
-}
-VQCACHE_LAZY_ std::string write_receipt(const receipt& r, const std::string& date) {
-  std::string s = "# vqcache 0.1.0 " + date + "\n", sums;
+VQCACHE_LAZY_ string write_receipt(const receipt& r, const string& date) {
+  string s = "# vqcache 0.1.0 " + date + "\n", sums;
   for (const entry& e : r) {
-    if (e.sized) s += "# size " + std::to_string(e.size) + " " + e.file + "\n";
+    if (e.size != 0) s += error::join("# size ", e.size, " ", e.file, "\n");
     if (!e.origin.empty()) s += "# origin " + printable(e.origin) + " " + e.file + "\n";
     if (!e.etag.empty()) s += "# etag " + printable(e.etag) + " " + e.file + "\n";
     if (e.unverified) s += "# unverified " + e.file + "\n";
@@ -871,37 +790,33 @@ VQCACHE_LAZY_ std::string write_receipt(const receipt& r, const std::string& dat
   }
   return s + sums;
 }
-VQCACHE_LAZY_ receipt read_receipt(std::string_view s) {
+VQCACHE_LAZY_ receipt read_receipt(view s) {
   receipt r;
-  std::vector<entry> facts;
+  const auto of = [&r](view file) -> entry& {
+    for (entry& e : r)
+      if (e.file == file) return e;
+    r.emplace_back();
+    r.back().file = file;
+    return r.back();
+  };
   while (!s.empty()) {
-    std::string_view line = trim(take(s, '\n'));
-    if (starts(line, "# ")) {
-      const std::size_t space = line.rfind(' ');
-      const std::string_view file = line.substr(space + 1);
-      std::string_view value = line.substr(2, space < 2 ? 0 : space - 2);
-      const std::string_view key = take(value, ' ');
-      auto f =
-          std::find_if(facts.begin(), facts.end(), [&](const entry& e) { return e.file == file; });
-      if (f == facts.end()) f = facts.insert(facts.end(), entry());
-      f->file = file;
-      if (key == "size") f->sized = to_number(value, f->size);
-      if (key == "origin") f->origin = value;
-      if (key == "etag") f->etag = value;
-      if (key == "unverified") f->unverified = true;
+    const view line = trim(take(s, '\n'));
+    const size_t space = line.rfind(' ');
+    if (starts(line, "# ") && space > 1) {
+      entry& e = of(line.substr(space + 1));
+      view value = line.substr(2, space - 2);
+      const view key = take(value, ' ');
+      if (key == "size") to_number(value, e.size);
+      if (key == "origin") e.origin = value;
+      if (key == "etag") e.etag = value;
+      if (key == "unverified") e.unverified = true;
     } else if (line.size() > 66 && is_digest(line.substr(0, 64)) && line[64] == ' ') {
-      entry e;
-      e.sha256 = lower(line.substr(0, 64));
-      e.file = line.substr(66);
-      if (!find(r, e.file)) r.push_back(std::move(e));
+      entry& e = of(line.substr(66));
+      if (e.sha256.empty()) e.sha256 = lower(line.substr(0, 64));
     }
   }
-  for (entry& e : r)
-    if (const entry* f = find(facts, e.file)) {
-      const std::string digest = e.sha256;
-      e = *f;
-      e.sha256 = digest;
-    }
+  const auto bare = [](const entry& e) { return e.sha256.empty(); };
+  r.erase(std::remove_if(r.begin(), r.end(), bare), r.end());
   return r;
 }
 
@@ -909,39 +824,32 @@ VQCACHE_LAZY_ receipt read_receipt(std::string_view s) {
 enum class kind { text, binary };  // a config, a checkpoint
 
 // the words a person would see: tags, scripts and styles removed, white space collapsed
-VQCACHE_LAZY_ std::string first_words(std::string_view page) {
-  std::string out;
-  const std::string lowered = lower(page);
-  for (std::size_t i = 0; i < page.size() && out.size() < 160; ++i) {
-    if (page[i] == '<') {
-      for (const char* hidden : {"script", "style"})
-        if (i < page.size() && starts(std::string_view(lowered).substr(i + 1), hidden))
-          i = (std::min)(lowered.find(std::string("</") + hidden, i), page.size());
-      i = (std::min)(page.find('>', (std::min)(i, page.size())), page.size());
-      if (!out.empty() && out.back() != ' ') out += ' ';
-    } else if (static_cast<unsigned char>(page[i]) <= 0x20) {
-      if (!out.empty() && out.back() != ' ') out += ' ';
-    } else if (page[i] != 0x7f) {
-      out += page[i];
-    }
+VQCACHE_LAZY_ string first_words(view page) {
+  string out;
+  const string lowered = lower(page);
+  for (size_t i = 0; i < page.size() && out.size() < 160; ++i) {
+    const bool tag = page[i] == '<', space = tag || static_cast<unsigned char>(page[i]) <= 0x20;
+    for (const char* hidden : {"script", "style"})
+      if (tag && starts(view(lowered).substr((std::min)(i, page.size() - 1) + 1), hidden))
+        i = lowered.find(string("</") + hidden, i);
+    if (tag) i = page.find('>', i);
+    if (space && !out.empty() && out.back() != ' ') out += ' ';
+    if (!space && page[i] != 0x7f) out += page[i];
+    if (i == npos) break;
   }
-  return "\"" + std::string(trim(out)) + "\"";
+  return "\"" + string(trim(out)) + "\"";
 }
-
 // empty, or what the bytes are instead of the file; head: up to 16 KiB from its start
-VQCACHE_LAZY_ std::string not_the_file(
-    kind want, std::string_view head, std::string_view content_type) {
+VQCACHE_LAZY_ string not_the_file(kind want, view head, view content_type) {
   if (head.empty()) return "an empty file";
-  std::string_view s = starts(head, "\xEF\xBB\xBF") ? head.substr(3) : head;
-  while (!s.empty() && (s.front() == ' ' || (s.front() >= '\t' && s.front() <= '\r')))
-    s.remove_prefix(1);
+  view s = head.substr(starts(head, "\xEF\xBB\xBF") ? 3 : 0);
+  s.remove_prefix((std::min)(s.find_first_not_of(" \t\n\v\f\r"), s.size()));
   if (s.empty()) return "nothing but white space";
-  const std::string lowered = lower(s.substr(0, 1024));
-  const bool html_type = lower(content_type).find("text/html") != std::string::npos;
+  const string low = lower(s.substr(0, 1024));
+  const bool html = has(lower(content_type), "text/html");
   if (s[0] == '<') {
-    const bool page = html_type || starts(lowered, "<!doctype html") ||
-        lowered.find("<html") != std::string::npos || lowered.find("<body") != std::string::npos ||
-        lowered.find("<head") != std::string::npos;
+    const bool page = html || starts(low, "<!doctype html") || has(low, "<html") ||
+        has(low, "<body") || has(low, "<head");
     return (page ? "an HTML page (a login, quota or error page?) that says "
                  : "an XML document that says ") +
         first_words(s);
@@ -951,39 +859,29 @@ VQCACHE_LAZY_ std::string not_the_file(
     return "a git-lfs pointer, not the file it points to (" + first_words(s.substr(0, 60)) +
         "): use the URL of the raw or resolved file";
   if (s[0] == '{') {
-    const std::size_t quote = lowered.find('"'), end = lowered.find('"', quote + 1);
-    const std::string key =
-        end == std::string::npos ? "" : lowered.substr(quote + 1, end - quote - 1);
-    for (const char* word :
-        {"error", "errors", "message", "msg", "detail", "code", "status", "error_code"})
-      if (key == word) return "a JSON answer that says " + first_words(s.substr(0, 400));
+    view rest = low;
+    take(rest, '"');
+    const string key = " " + string(take(rest, '"')) + " ";
+    if (!rest.empty() && has(" error errors message msg detail code status error_code ", key))
+      return "a JSON answer that says " + first_words(s.substr(0, 400));
   }
-  if (html_type && lowered.find("</") != std::string::npos)
-    return "an HTML page that says " + first_words(s);
-  const bool zip = starts(head, "PK\x03\x04"), has_nul = head.find('\0') != std::string_view::npos;
-  const char* swapped = "; are the URLs of config and checkpoint swapped?";
-  if (want == kind::text) {
-    if (zip) return std::string("a zip archive, as checkpoints are") + swapped;
-    if (head[0] == '\x80') return std::string("a pickle, as checkpoints are") + swapped;
-    if (has_nul) return std::string("binary data (it has NUL bytes)") + swapped;
-  } else if (!has_nul &&
-      (starts(lowered, "model:") || lowered.find("\nmodel:") != std::string::npos) &&
-      lowered.find("target:") != std::string::npos) {
-    return "a config (" + first_words(s.substr(0, 60)) + ")" + swapped;
-  }
-  return {};
+  if (html && has(low, "</")) return "an HTML page that says " + first_words(s);
+  const bool nul = head.find('\0') != npos;
+  string what;
+  if (want == kind::text && starts(head, "PK\x03\x04")) what = "a zip archive, as checkpoints are";
+  else if (want == kind::text && head[0] == '\x80') what = "a pickle, as checkpoints are";
+  else if (want == kind::text && nul) what = "binary data (it has NUL bytes)";
+  else if (want == kind::binary && !nul && has("\n" + low, "\nmodel:") && has(low, "target:"))
+    what = "a config (" + first_words(s.substr(0, 60)) + ")";
+  return what.empty() ? what : what + "; are the URLs of config and checkpoint swapped?";
 }
-
 // a zip archive ends in a record that names its own length (APPNOTE 4.3.16); tail: the last 65,557
 // bytes or all
-VQCACHE_LAZY_ bool zip_has_end(std::string_view tail) {
-  for (std::size_t at = tail.rfind("PK\x05\x06"); at != std::string_view::npos;
-      at = at == 0 ? std::string_view::npos : tail.rfind("PK\x05\x06", at - 1)) {
-    if (at + 22 > tail.size()) continue;
-    const auto byte = [&](std::size_t i) {
-      return static_cast<unsigned>(static_cast<unsigned char>(tail[at + i]));
-    };
-    if (at + 22 + (byte(20) | byte(21) << 8) == tail.size()) return true;
+VQCACHE_LAZY_ bool zip_has_end(view tail) {
+  for (size_t at = tail.rfind("PK\x05\x06"); at != npos; at = tail.rfind("PK\x05\x06", at - 1)) {
+    const auto byte = [&](size_t i) { return size_t{static_cast<unsigned char>(tail[at + i])}; };
+    if (at + 22 <= tail.size() && at + 22 + (byte(20) | byte(21) << 8) == tail.size()) return true;
+    if (at == 0) break;
   }
   return false;
 }
@@ -994,8 +892,8 @@ VQCACHE_LAZY_ bool zip_has_end(std::string_view tail) {
 namespace catalog {
 struct file {
   const char *urls,
-      *sha256;         // the origin first, mirrors only where a digest pins them; "": unknown
-  std::uint64_t size;  // 0: unknown
+      *sha256;    // the origin first, mirrors only where a digest pins them; "": unknown
+  uint64_t size;  // 0: unknown
 };
 struct row {
   const char *name, *aliases;  // an alias of two rows is ambiguous and never resolved
@@ -1003,12 +901,7 @@ struct row {
 };
 // Facts that public sources agree on; no URL was tried from where this was made. d: a heiBOX share,
 // s: and x: two rescue mirrors, p: r: e: releases of pixray, mehdidc and Eleiber on GitHub.
-struct rows {
-  const row *first, *last;
-  const row* begin() const { return first; }
-  const row* end() const { return last; }
-};
-VQCACHE_LAZY_ rows models() {
+template <class = void> struct models {
   // clang-format off
   static constexpr row all[] = {
   {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 vqgan16 imagenet",
@@ -1052,47 +945,45 @@ VQCACHE_LAZY_ rows models() {
    {"s:faceshq/faceshq.ckpt",
     "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
   // clang-format on
-  return {all, all + sizeof all / sizeof all[0]};
-}
-VQCACHE_LAZY_ std::string spelled(const std::string& word) {
-  const std::string rest = word.substr(2), git = "https://github.com/",
-                    hub = "https://huggingface.co/";
-  const std::size_t slash = rest.find('/');
-  if (word[1] != ':') return word;
-  if (word[0] == 'd')
-    return "https://heibox.uni-heidelberg.de/d/" + rest.substr(0, slash) + "/files/?p=%2F" +
-        rest.substr(slash + 1) + "&dl=1";
-  if (word[0] == 'x') return hub + "pxlpshr/pytti-models/resolve/main/vqgan/" + rest;
-  if (word[0] == 'p') return git + "pixray/pixray/releases/download/v1.7.1/vqgan_" + rest;
-  if (word[0] == 'e') return git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/" + rest;
-  if (word[0] == 'r')
-    return git + "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384." +
-        rest;
-  return hub + "Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/" +
-      rest;
-}
+};
 VQCACHE_LAZY_ source sources(const file& f) {
+  const string git = "https://github.com/", hub = "https://huggingface.co/";
   source s;
-  for (const std::string& word : text::words(f.urls)) s.urls.push_back(spelled(word));
+  for (string word : text::words(f.urls)) {
+    const char place = word[1] == ':' ? word[0] : ' ';
+    view rest = view(word).substr(place == ' ' ? 0 : 2);
+    string base = place == 's' ? hub +
+            "Somnai/pytti-vqgan-checkpoints/resolve/"
+            "debc22c8f285c7734980c464ff992d335dde6e9a/"
+        : place == 'x' ? hub + "pxlpshr/pytti-models/resolve/main/vqgan/"
+        : place == 'p' ? git + "pixray/pixray/releases/download/v1.7.1/vqgan_"
+        : place == 'e' ? git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/"
+        : place == 'r' ? git +
+            "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/"
+            "vqgan_imagenet_f16_16384."
+                       : "";
+    if (place == 'd')
+      base = error::join(
+          "https://heibox.uni-heidelberg.de/d/", text::take(rest, '/'), "/files/?p=%2F");
+    s.urls.push_back(base + string(rest) + (place == 'd' ? "&dl=1" : ""));
+  }
   s.sha256 = f.sha256;
   s.size = f.size;
   return s;
 }
-// the rows that a name may mean: by its canonical name one, by an alias one or, if ambiguous,
-// several
-VQCACHE_LAZY_ std::vector<const row*> find(const std::string& name) {
-  std::vector<const row*> by_alias;
-  for (const row& r : models()) {
+// the rows a name may mean: one by its canonical name; by an alias one or, if ambiguous, several
+VQCACHE_LAZY_ vector<const row*> find(const string& name) {
+  vector<const row*> by_alias;
+  for (const row& r : models<>::all) {
     if (name == r.name) return {&r};
-    for (const std::string& alias : text::words(r.aliases))
+    for (const string& alias : text::words(r.aliases))
       if (text::lower(alias) == text::lower(name)) by_alias.push_back(&r);
   }
   return by_alias;
 }
-
-VQCACHE_LAZY_ std::vector<known_model> known() {
-  std::vector<known_model> all;
-  for (const row& r : models())
+VQCACHE_LAZY_ vector<known_model> known() {
+  vector<known_model> all;
+  for (const row& r : models<>::all)
     all.push_back({r.name, text::words(r.aliases), sources(r.config), sources(r.checkpoint)});
   return all;
 }
@@ -1114,27 +1005,32 @@ struct HINSTANCE__;
 struct _SECURITY_ATTRIBUTES;
 struct _STARTUPINFOW;
 struct _PROCESS_INFORMATION;
-extern "C" {
-__declspec(dllimport) HINSTANCE__* __stdcall LoadLibraryExW(const wchar_t*, void*, unsigned long);
 #if defined(_WIN64)
-__declspec(dllimport) long long(__stdcall* __stdcall GetProcAddress(HINSTANCE__*, const char*))();
+#define VQCACHE_FARPROC_ \
+  long long(__stdcall * __stdcall GetProcAddress(HINSTANCE__*, const char*))()
 #else
-__declspec(dllimport) int(__stdcall* __stdcall GetProcAddress(HINSTANCE__*, const char*))();
+#define VQCACHE_FARPROC_ int(__stdcall * __stdcall GetProcAddress(HINSTANCE__*, const char*))()
 #endif
-__declspec(dllimport) unsigned long __stdcall GetLastError();
-__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
-__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
-__declspec(dllimport) int __stdcall CloseHandle(void*);
-__declspec(dllimport) int __stdcall SetHandleInformation(void*, unsigned long, unsigned long);
-__declspec(dllimport) int __stdcall PeekNamedPipe(
-    void*, void*, unsigned long, unsigned long*, unsigned long*, unsigned long*);
-__declspec(dllimport) int __stdcall CreateProcessW(const wchar_t*, wchar_t*, _SECURITY_ATTRIBUTES*,
-    _SECURITY_ATTRIBUTES*, int, unsigned long, void*, const wchar_t*, _STARTUPINFOW*,
-    _PROCESS_INFORMATION*);
-__declspec(dllimport) unsigned long __stdcall WaitForSingleObject(void*, unsigned long);
-__declspec(dllimport) int __stdcall GetExitCodeProcess(void*, unsigned long*);
-__declspec(dllimport) int __stdcall TerminateProcess(void*, unsigned int);
+#define VQCACHE_API_(type) __declspec(dllimport) type __stdcall
+extern "C" {
+__declspec(dllimport) VQCACHE_FARPROC_;
+VQCACHE_API_(HINSTANCE__*) LoadLibraryExW(const wchar_t*, void*, unsigned long);
+VQCACHE_API_(unsigned long) GetLastError();
+VQCACHE_API_(unsigned long) GetCurrentProcessId();
+VQCACHE_API_(int) MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
+VQCACHE_API_(int) CloseHandle(void*);
+VQCACHE_API_(int) SetHandleInformation(void*, unsigned long, unsigned long);
+VQCACHE_API_(int)
+PeekNamedPipe(void*, void*, unsigned long, unsigned long*, unsigned long*, unsigned long*);
+VQCACHE_API_(int)
+CreateProcessW(const wchar_t*, wchar_t*, _SECURITY_ATTRIBUTES*, _SECURITY_ATTRIBUTES*, int,
+    unsigned long, void*, const wchar_t*, _STARTUPINFOW*, _PROCESS_INFORMATION*);
+VQCACHE_API_(unsigned long) WaitForSingleObject(void*, unsigned long);
+VQCACHE_API_(int) GetExitCodeProcess(void*, unsigned long*);
+VQCACHE_API_(int) TerminateProcess(void*, unsigned int);
 }
+#undef VQCACHE_API_
+#undef VQCACHE_FARPROC_
 #else
 #include <dlfcn.h>
 #include <poll.h>
@@ -1148,8 +1044,7 @@ __declspec(dllimport) int __stdcall TerminateProcess(void*, unsigned int);
 #endif
 #endif
 #if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 34
-// dlopen is in libdl there: without -ldl it is null, and the program curl and portable digests
-// serve
+// dlopen is in libdl there: without -ldl it is null; the program curl and portable digests serve
 #define VQCACHE_WEAK_DL_ 1
 extern "C" {
 extern __typeof__(dlopen) dlopen __attribute__((weak));
@@ -1160,13 +1055,12 @@ namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 namespace detail {
 namespace os {
-namespace fs = std::filesystem;
 
-VQCACHE_LAZY_ std::string shown(const fs::path& p) {
+VQCACHE_LAZY_ string shown(const fs::path& p) {
   const auto utf8 = p.u8string();
-  return std::string(utf8.begin(), utf8.end());
+  return string(utf8.begin(), utf8.end());
 }
-VQCACHE_LAZY_ std::string env(const char* name) {
+VQCACHE_LAZY_ string env(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
 }
@@ -1201,9 +1095,10 @@ class file {  // a descriptor that closes itself; close() tells what only closin
 // link: follows a symbolic link. create: new, 0666 & ~umask, with the group and the rules of its
 // directory, as the files of every program
 enum class mode { read, link, create, lock };
+enum class fate { alive, gone, unknown };  // of the process that owns an unfinished file
 
 #if defined(_WIN32)
-VQCACHE_LAZY_ fs::path to_path(const std::string& utf8) {
+VQCACHE_LAZY_ fs::path to_path(const string& utf8) {
 #if defined(__cpp_char8_t)
   return fs::path(std::u8string(utf8.begin(), utf8.end()));
 #else
@@ -1220,13 +1115,13 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
   if (e == 0) out.reset(fd);
   return e;
 }
-VQCACHE_LAZY_ long read_once(int fd, char* to, std::size_t n) {
+VQCACHE_LAZY_ long read_once(int fd, char* to, size_t n) {
   return ::_read(fd, to, static_cast<unsigned>(n));
 }
-VQCACHE_LAZY_ long write_once(int fd, const char* from, std::size_t n) {
+VQCACHE_LAZY_ long write_once(int fd, const char* from, size_t n) {
   return ::_write(fd, from, static_cast<unsigned>(n));
 }
-VQCACHE_LAZY_ bool seek_to(int fd, std::uint64_t at) {
+VQCACHE_LAZY_ bool seek_to(int fd, uint64_t at) {
   return ::_lseeki64(fd, static_cast<long long>(at), SEEK_SET) >= 0;
 }
 VQCACHE_LAZY_ int sync(file& f) { return ::_commit(f.fd()) == 0 ? 0 : errno; }
@@ -1248,23 +1143,20 @@ VQCACHE_LAZY_ int try_lock(file& f) {
 VQCACHE_LAZY_ bool read_only(const fs::path& p) {
   return ::_waccess(p.c_str(), 2) != 0 && errno == EACCES;
 }
-VQCACHE_LAZY_ std::uint64_t process_id() { return ::GetCurrentProcessId(); }
-VQCACHE_LAZY_ std::string owner() { return "windows"; }
-enum class fate { alive, gone, unknown };
-VQCACHE_LAZY_ fate owner_fate(const std::string& who) {
+VQCACHE_LAZY_ uint64_t process_id() { return ::GetCurrentProcessId(); }
+VQCACHE_LAZY_ string owner() { return "windows"; }
+VQCACHE_LAZY_ fate owner_fate(const string& who) {  // unlink() fails while it is open
   return who == owner() ? fate::gone : fate::unknown;
-}  // else unlink() fails
+}
 VQCACHE_LAZY_ fs::path home() {
   return ::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L"";
 }
 VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_s(&out, &now) == 0; }
-VQCACHE_LAZY_ std::initializer_list<const char*> libcurl_names() {
-  static constexpr std::initializer_list<const char*> names = {
-      "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
-  return names;
+VQCACHE_LAZY_ vector<const char*> libcurl_names() {
+  return {"libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
 }
-VQCACHE_LAZY_ void* load(
-    const char* name) {  // from the program's, its added and the system's directories
+// from the program's, its added and the system's directories
+VQCACHE_LAZY_ void* load(const char* name) {
   const std::wstring wide(name, name + std::strlen(name));
   return ::LoadLibraryExW(wide.c_str(), nullptr, 0x200 | 0x400 | 0x800);
 }
@@ -1280,16 +1172,10 @@ template <class> class basic_process {  // a program of the system directory, wi
   basic_process(const basic_process&) = delete;
   basic_process& operator=(const basic_process&) = delete;
   ~basic_process() { (void)finish(true); }
-  int start(const std::vector<std::string>& argv, const std::string& input) {
-    int in[2] = {-1, -1}, out[2] = {-1, -1};
-    if (::_pipe(in, static_cast<unsigned>(input.size() + 4096), _O_BINARY | _O_NOINHERIT) != 0)
-      return errno;
+  int start(const vector<string>& argv, const string& input) {
     file theirs_in, theirs_out, ours_in;
-    theirs_in.reset(in[0]);
-    ours_in.reset(in[1]);
-    if (::_pipe(out, 1 << 20, _O_BINARY | _O_NOINHERIT) != 0) return errno;
-    out_.reset(out[0]);
-    theirs_out.reset(out[1]);
+    if (int e = pipe(theirs_in, ours_in, input.size() + 4096)) return e;
+    if (int e = pipe(out_, theirs_out, 1 << 20)) return e;
     startup si{};
     si.cb = sizeof si;
     si.flags = 0x100;  // the three handles count
@@ -1300,7 +1186,7 @@ template <class> class basic_process {  // a program of the system directory, wi
     const std::wstring program = std::wstring(root ? root : L"C:\\Windows") + L"\\System32\\" +
         std::wstring(argv[0].begin(), argv[0].end()) + L".exe";
     std::wstring line;
-    for (const std::string& a : argv)
+    for (const string& a : argv)
       line += (line.empty() ? L"\"" : L" \"") + std::wstring(a.begin(), a.end()) + L"\"";
     created pi{};
     if (!::CreateProcessW(program.c_str(), &line[0], nullptr, nullptr, 1, 0x08000000, nullptr,
@@ -1312,7 +1198,7 @@ template <class> class basic_process {  // a program of the system directory, wi
     (void)write_once(ours_in.fd(), input.data(), input.size());  // the pipe has room for all of it
     return 0;
   }
-  long read(char* to, std::size_t n, int ms) {  // bytes, 0: the end, -1: nothing within ms
+  long read(char* to, size_t n, int ms) {  // bytes, 0: the end, -1: nothing within ms
     for (int waited = 0;; waited += 5) {
       unsigned long ready = 0;
       if (!::PeekNamedPipe(handle(out_), nullptr, 0, nullptr, &ready, nullptr)) return 0;
@@ -1330,7 +1216,7 @@ template <class> class basic_process {  // a program of the system directory, wi
     ::CloseHandle(std::exchange(handle_, nullptr));
     return static_cast<int>(code);
   }
-  std::string errors() const { return {}; }
+  string errors() const { return {}; }
  private:
   struct startup {  // STARTUPINFOW
     unsigned long cb;
@@ -1345,13 +1231,19 @@ template <class> class basic_process {  // a program of the system directory, wi
     unsigned long process_id, thread_id;
   };
   static void* handle(const file& f) { return reinterpret_cast<void*>(::_get_osfhandle(f.fd())); }
+  static int pipe(file& reading, file& writing, size_t room) {
+    int ends[2] = {-1, -1};
+    if (::_pipe(ends, static_cast<unsigned>(room), _O_BINARY | _O_NOINHERIT) != 0) return errno;
+    reading.reset(ends[0]);
+    writing.reset(ends[1]);
+    return 0;
+  }
   file out_;
   void* handle_ = nullptr;
 };
-using process = basic_process<void>;
 
 #else  // POSIX
-VQCACHE_LAZY_ fs::path to_path(const std::string& utf8) { return utf8; }
+VQCACHE_LAZY_ fs::path to_path(const string& utf8) { return utf8; }
 VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
 #if defined(O_LARGEFILE)
   const int always = O_CLOEXEC | O_LARGEFILE;
@@ -1370,19 +1262,16 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
   out.reset(fd);
   return 0;
 }
-VQCACHE_LAZY_ long read_once(int fd, char* to, std::size_t n) { return ::read(fd, to, n); }
-VQCACHE_LAZY_ long write_once(int fd, const char* from, std::size_t n) {
-  return ::write(fd, from, n);
-}
-VQCACHE_LAZY_ bool seek_to(int fd, std::uint64_t at) {
+VQCACHE_LAZY_ long read_once(int fd, char* to, size_t n) { return ::read(fd, to, n); }
+VQCACHE_LAZY_ long write_once(int fd, const char* from, size_t n) { return ::write(fd, from, n); }
+VQCACHE_LAZY_ bool seek_to(int fd, uint64_t at) {
 #if defined(__GLIBC__)
   return ::lseek64(fd, static_cast<off64_t>(at), SEEK_SET) >= 0;
 #else
   return ::lseek(fd, static_cast<off_t>(at), SEEK_SET) >= 0;
 #endif
 }
-// EINTR says that nothing was tried; any other failure is final: the kernel may have dropped the
-// pages
+// EINTR says that nothing was tried; after any other failure the kernel may have dropped the pages
 VQCACHE_LAZY_ int sync(file& f) {
   for (;;) {
 #if defined(F_FULLFSYNC)
@@ -1409,18 +1298,15 @@ VQCACHE_LAZY_ int try_lock(file& f) {
 VQCACHE_LAZY_ bool read_only(const fs::path& p) {
   return ::access(p.c_str(), W_OK) != 0 && (errno == EACCES || errno == EROFS);
 }
-VQCACHE_LAZY_ std::uint64_t process_id() { return static_cast<std::uint64_t>(::getpid()); }
+VQCACHE_LAZY_ uint64_t process_id() { return static_cast<uint64_t>(::getpid()); }
 VQCACHE_LAZY_ fs::path home() { return env("HOME"); }
 VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_r(&now, &out) != nullptr; }
-VQCACHE_LAZY_ std::initializer_list<const char*> libcurl_names() {
+VQCACHE_LAZY_ vector<const char*> libcurl_names() {
 #if defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
-  static constexpr std::initializer_list<const char*> names = {
-      "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
+  return {"/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
 #else
-  static constexpr std::initializer_list<const char*> names = {
-      "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
+  return {"libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
 #endif
-  return names;
 }
 VQCACHE_LAZY_ void* load(const char* name) {
 #if defined(VQCACHE_WEAK_DL_)
@@ -1428,8 +1314,7 @@ VQCACHE_LAZY_ void* load(const char* name) {
 #endif
   return ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
 }
-VQCACHE_LAZY_ void* symbol(
-    void* library, const char* name) {  // null: of what the process has already
+VQCACHE_LAZY_ void* symbol(void* library, const char* name) {  // null: what the process has already
 #if defined(VQCACHE_WEAK_DL_)
   if (!dlsym) return nullptr;
 #endif
@@ -1438,20 +1323,19 @@ VQCACHE_LAZY_ void* symbol(
 
 // Who owns an unfinished file: a host is a name and a process namespace, since containers share
 // disks and process numbers; the start time tells a process from a later one of the same number.
-VQCACHE_LAZY_ std::string first_kilobyte(const std::string& path) {
+VQCACHE_LAZY_ string first_kilobyte(const string& path) {
   file f;
   char text[1024];
   const long n = open(path, mode::link, f) == 0 ? read_once(f.fd(), text, sizeof text) : 0;
-  return n > 0 ? std::string(text, static_cast<std::size_t>(n)) : std::string();
+  return string(text, static_cast<size_t>((std::max)(n, 0L)));
 }
-VQCACHE_LAZY_ std::string started(
-    const std::string& pid) {  // field 22 of proc(5) stat; "" where is none
-  const std::string s = first_kilobyte("/proc/" + pid + "/stat");
-  std::string_view rest = std::string_view(s).substr((std::min)(s.rfind(')'), s.size()));
+VQCACHE_LAZY_ string started(const string& pid) {  // field 22 of proc(5) stat; "" where is none
+  const string s = first_kilobyte("/proc/" + pid + "/stat");
+  view rest = view(s).substr((std::min)(s.rfind(')'), s.size()));
   for (int i = 0; i < 20; ++i) text::take(rest, ' ');
-  return std::string(text::take(rest, ' '));
+  return string(text::take(rest, ' '));
 }
-VQCACHE_LAZY_ std::string owner() {
+VQCACHE_LAZY_ string owner() {
   char host[256] = "";
   std::error_code none;
   (void)::gethostname(host, sizeof host - 1);
@@ -1459,14 +1343,13 @@ VQCACHE_LAZY_ std::string owner() {
       text::trim(first_kilobyte("/proc/sys/kernel/random/boot_id")), " ", process_id(), " ",
       started("self"));
 }
-enum class fate { alive, gone, unknown };
-VQCACHE_LAZY_ fate owner_fate(const std::string& who) {
-  const std::string mine = owner();
-  std::string_view theirs = who, ours = mine;
+VQCACHE_LAZY_ fate owner_fate(const string& who) {
+  const string mine = owner();
+  view theirs = who, ours = mine;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::unknown;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::gone;  // the machine restarted
-  const std::string pid(text::take(theirs, ' '));
-  std::uint64_t number = 0;
+  const string pid(text::take(theirs, ' '));
+  uint64_t number = 0;
   if (!text::to_number(pid, number) || number == 0 || number > 0x7fffffff) return fate::unknown;
   if (::kill(static_cast<pid_t>(number), 0) != 0 && errno == ESRCH) return fate::gone;
   return theirs.empty() || started(pid) == theirs ? fate::alive : fate::gone;
@@ -1505,14 +1388,14 @@ template <class> class basic_process {  // a program found in PATH, without a sh
   basic_process(const basic_process&) = delete;
   basic_process& operator=(const basic_process&) = delete;
   ~basic_process() { (void)finish(true); }
-  int start(const std::vector<std::string>& argv, const std::string& input) {  // ENOENT: not there
+  int start(const vector<string>& argv, const string& input) {  // ENOENT: not there
     file in, out, err;
     int e = 0;
     if ((e = pipe(in, in_)) != 0 || (e = pipe(out_, out)) != 0 || (e = pipe(err_, err)) != 0)
       return e;
     if (::fcntl(in_.fd(), F_SETFL, O_NONBLOCK) != 0) return errno;
-    std::vector<char*> args;
-    for (const std::string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
+    vector<char*> args;
+    for (const string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
     args.push_back(nullptr);
 #if defined(__APPLE__)
     char** environment = *_NSGetEnviron();
@@ -1535,7 +1418,7 @@ template <class> class basic_process {  // a program found in PATH, without a sh
     input_ = input;
     return e;
   }
-  long read(char* to, std::size_t n, int ms) {  // bytes, 0: the end, -1: nothing within ms
+  long read(char* to, size_t n, int ms) {  // bytes, 0: the end, -1: nothing within ms
     for (;;) {
       pollfd fds[3] = {{out_.fd(), POLLIN, 0}, {err_.fd(), POLLIN, 0}, {in_.fd(), POLLOUT, 0}};
       const int ready = ::poll(fds, 3, ms);
@@ -1564,7 +1447,7 @@ template <class> class basic_process {  // a program found in PATH, without a sh
     const bool exited = got == std::exchange(pid_, -1) && WIFEXITED(state);
     return exited ? WEXITSTATUS(state) : -1;
   }
-  const std::string& errors() const { return errors_; }
+  const string& errors() const { return errors_; }
  private:
   static int pipe(file& reading, file& writing) {
     int ends[2] = {-1, -1};
@@ -1588,38 +1471,37 @@ template <class> class basic_process {  // a program found in PATH, without a sh
   }
   void feed() {
     const long n = write_once(in_.fd(), input_.data(), input_.size());
-    if (n > 0) input_.erase(0, static_cast<std::size_t>(n));
+    if (n > 0) input_.erase(0, static_cast<size_t>(n));
     if (input_.empty() || (n < 0 && errno != EAGAIN && errno != EINTR)) in_.close();
   }
   void drain() {
     char text[1024];
     const long n = read_once(err_.fd(), text, sizeof text);
-    if (n > 0 && errors_.size() < 4096) errors_.append(text, static_cast<std::size_t>(n));
+    if (n > 0 && errors_.size() < 4096) errors_.append(text, static_cast<size_t>(n));
     if (n == 0 || (n < 0 && errno != EINTR)) err_.close();
   }
   file in_, out_, err_;
   pid_t pid_ = -1;
-  std::string input_, errors_;
+  string input_, errors_;
 };
-using process = basic_process<void>;
 #endif  // POSIX
 
 // ---- the same on every system
 
+using process = basic_process<void>;
 template <class R, class... A> inline R call(void* f, A... a) {  // a function found at run time
   return reinterpret_cast<R (*)(A...)>(f)(a...);
 }
 struct info {
   bool exists = false, regular = false, directory = false;
-  std::uint64_t size = 0;
+  uint64_t size = 0;
   int problem = 0;  // when it could not even be told whether it exists
 };
-VQCACHE_LAZY_ info look(
-    const fs::path& p, bool follow = true) {  // a regular file costs one system call
+VQCACHE_LAZY_ info look(const fs::path& p, bool follow = true) {  // a regular file costs one call
   std::error_code e;
   info i;
   if (!follow && fs::is_symlink(fs::symlink_status(p, e))) return i;
-  const std::uint64_t size = fs::file_size(p, e);
+  const uint64_t size = fs::file_size(p, e);
   i.exists = i.regular = !e;
   if (i.regular) i.size = size;
   if (i.regular) return i;
@@ -1632,56 +1514,53 @@ VQCACHE_LAZY_ info look(
 VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
   std::error_code e;
   const fs::file_time_type t = fs::last_write_time(p, e);
-  return !e &&
-      (fs::file_time_type::clock::now() - t).count() >
-      fs::file_time_type::duration(std::chrono::hours(24)).count();
+  return !e && fs::file_time_type::clock::now() - t > std::chrono::hours(24);
 }
 VQCACHE_LAZY_ int unlink(const fs::path& p) {  // what is not there is no failure
   std::error_code e;
   fs::remove(p, e);
   return value(e);
 }
-VQCACHE_LAZY_ int read_some(file& f, char* to, std::size_t n, std::size_t& got) {
+VQCACHE_LAZY_ int read_some(file& f, char* to, size_t n, size_t& got) {
   long k = -1;
   do { k = read_once(f.fd(), to, n); } while (k < 0 && errno == EINTR);
-  got = k > 0 ? static_cast<std::size_t>(k) : 0;
+  got = k > 0 ? static_cast<size_t>(k) : 0;
   return k < 0 ? errno : 0;
 }
-VQCACHE_LAZY_ int write_all(file& f, const char* from, std::size_t n) {
+VQCACHE_LAZY_ int write_all(file& f, const char* from, size_t n) {
   while (n > 0) {
     const long k = write_once(f.fd(), from, n);
     if (k < 0 && errno == EINTR) continue;
     if (k <= 0) return k < 0 ? errno : EIO;
     from += k;
-    n -= static_cast<std::size_t>(k);
+    n -= static_cast<size_t>(k);
   }
   return 0;
 }
-VQCACHE_LAZY_ int read_text(const fs::path& p, std::string& out) {  // at most 64 KiB
+VQCACHE_LAZY_ int read_text(const fs::path& p, string& out) {  // at most 64 KiB
   file f;
   char text[4096];
   if (int e = open(p, mode::read, f)) return e;
   out.clear();
-  for (std::size_t got = 1; got > 0 && out.size() < 65536; out.append(text, got))
+  for (size_t got = 1; got > 0 && out.size() < 65536; out.append(text, got))
     if (int e = read_some(f, text, sizeof text, got)) return e;
   return 0;
 }
-VQCACHE_LAZY_ std::string date() {
+VQCACHE_LAZY_ string date() {
   std::tm t{};
   char text[32] = "";
-  return utc(std::time(nullptr), t) && std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t)
-      ? text
-      : "-";
+  const bool good =
+      utc(std::time(nullptr), t) && std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t) > 0;
+  return good ? text : "-";
 }
-VQCACHE_LAZY_ std::string unique() {  // 16 hex digits, different in every process and call
-  static std::atomic<std::uint64_t> count{0};
-  auto n = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+VQCACHE_LAZY_ string unique() {  // 16 hex digits, different in every process and call
+  static std::atomic<uint64_t> count{0};
+  auto n = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   n ^= process_id() << 40 ^ (count.fetch_add(1) + 1) << 20;
   for (int i = 0; i < 3; ++i) n = (n ^ n >> 29) * 0xbf58476d1ce4e5b9U;  // splitmix64
   return text::hex(n ^ n >> 32, 16);
 }
-VQCACHE_LAZY_ int make_directories(
-    const fs::path& p) {  // what is missing, each new level made to last
+VQCACHE_LAZY_ int make_directories(const fs::path& p) {  // what is missing, each level made to last
   const info there = look(p);
   if (there.directory) return 0;
   if (there.exists || there.problem) return there.exists ? ENOTDIR : there.problem;
@@ -1692,18 +1571,17 @@ VQCACHE_LAZY_ int make_directories(
   fs::create_directory(p, e);
   return e && !look(p).directory ? value(e) : sync_directory(parent);
 }
-VQCACHE_LAZY_ std::vector<std::string> list(const fs::path& directory, const std::string& prefix) {
-  std::vector<std::string> names;
+VQCACHE_LAZY_ vector<string> list(const fs::path& directory, const string& prefix) {
+  vector<string> names;
   std::error_code e;
   for (fs::directory_iterator i(directory, e), end; !e && i != end; i.increment(e))
-    if (text::starts(shown(i->path().filename()), prefix))
-      names.push_back(shown(i->path().filename()));
+    if (const string name = shown(i->path().filename()); text::starts(name, prefix))
+      names.push_back(name);
   return names;
 }
-VQCACHE_LAZY_ fs::path resolved(
-    const fs::path& p) {  // absolute, ~ is the home; empty: there is no home
+VQCACHE_LAZY_ fs::path resolved(const fs::path& p) {  // absolute, ~ is home; empty: there is none
   fs::path r = p;
-  const std::string s = shown(p);
+  const string s = shown(p);
   if (s == "~" || text::starts(s, "~/")) {
     r = home();
     if (r.empty()) return {};
@@ -1730,16 +1608,15 @@ VQCACHE_LAZY_ const engine& system_engine() {  // loaded at the first digest, ne
         {"CC_SHA256_Init", "CC_SHA256_Update", "CC_SHA256_Final"},
         {"BCryptOpenAlgorithmProvider", "BCryptCreateHash", "BCryptHashData", "BCryptFinishHash",
             "BCryptDestroyHash"}};
-    // "": in the process; 32-bit Windows calls its libraries otherwise
-    for (const char* library :
-        {"libcrypto.so.3", "libcrypto.so.1.1", "", sizeof(void*) == 8 ? "bcrypt.dll" : nullptr}) {
-      engine e;
-      e.which = !library || !*library ? engine::common_crypto
-          : *library == 'l'           ? engine::libcrypto
-                                      : engine::bcrypt;
-      void* from = library && *library ? os::load(library) : nullptr;
-      bool all = library && (from || !*library);
-      for (std::size_t i = 0; i < 6 && all && names[e.which - 1][i]; ++i) {
+    for (const char* library : {"libcrypto.so.3", "libcrypto.so.1.1", "", "bcrypt.dll"}) {
+      engine e;  // "": in the process
+      e.which = !*library   ? engine::common_crypto
+          : *library == 'l' ? engine::libcrypto
+                            : engine::bcrypt;
+      if (e.which == engine::bcrypt && sizeof(void*) != 8) break;  // 32 bits call otherwise
+      void* from = *library ? os::load(library) : nullptr;
+      bool all = from || !*library;
+      for (size_t i = 0; i < 6 && all && names[e.which - 1][i]; ++i) {
         e.f[i] = os::symbol(from, names[e.which - 1][i]);
         all = e.f[i] != nullptr;
       }
@@ -1753,6 +1630,9 @@ VQCACHE_LAZY_ const engine& system_engine() {  // loaded at the first digest, ne
 template <class> class basic_sha256 {  // FIPS 180-4
  public:
   explicit basic_sha256(bool system = true) : system_(system) {}
+  basic_sha256(const basic_sha256&) = delete;
+  basic_sha256& operator=(const basic_sha256&) = delete;
+  ~basic_sha256() { drop(); }
   void start() {
     drop();
     e_ = system_ ? system_engine() : engine();
@@ -1775,11 +1655,7 @@ template <class> class basic_sha256 {  // FIPS 180-4
     }
     if (!good) drop();
   }
-  basic_sha256(const basic_sha256&) = delete;
-  basic_sha256& operator=(const basic_sha256&) = delete;
-  ~basic_sha256() { drop(); }
-
-  void update(const char* data, std::size_t n) {
+  void update(const char* data, size_t n) {
     const auto n32 = static_cast<unsigned>(n);  // our blocks are small
     if (e_.which == engine::libcrypto) failed_ |= os::call<int>(e_.f[3], context_, data, n) != 1;
     else if (e_.which == engine::bcrypt)
@@ -1787,7 +1663,7 @@ template <class> class basic_sha256 {  // FIPS 180-4
     else if (e_.which == engine::common_crypto) os::call<int>(e_.f[1], &block_[0], data, n32);
     else add(reinterpret_cast<const unsigned char*>(data), n);
   }
-  std::string hex() {  // ends it; empty: the system's library failed
+  string hex() {  // ends it; empty: the system's library failed
     unsigned char out[32] = {};
     void* null = nullptr;
     if (e_.which == engine::libcrypto)
@@ -1796,9 +1672,9 @@ template <class> class basic_sha256 {  // FIPS 180-4
       failed_ |= os::call<long>(e_.f[3], context_, &out[0], 32U, 0U) != 0;
     else if (e_.which == engine::common_crypto) os::call<int>(e_.f[2], &out[0], &block_[0]);
     else finish(out);
-    std::string s;
+    string s;
     for (unsigned char byte : out) s += text::hex(byte, 2);
-    return failed_ ? std::string() : s;
+    return failed_ ? string() : s;
   }
  private:
   void drop() {
@@ -1808,7 +1684,7 @@ template <class> class basic_sha256 {  // FIPS 180-4
     e_ = engine();
   }
   static std::uint32_t turn(std::uint32_t x, int n) { return x >> n | x << (32 - n); }
-  void add(const unsigned char* p, std::size_t n) {
+  void add(const unsigned char* p, size_t n) {
     for (; n > 0; --n) {
       block_[length_++ % 64] = *p++;
       if (length_ % 64 == 0) compress();
@@ -1825,18 +1701,15 @@ template <class> class basic_sha256 {  // FIPS 180-4
         0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3,
         0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
         0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-    std::uint32_t w[64], v[8];
-    for (std::size_t i = 0; i < 16; ++i) {
-      w[i] = 0;
-      for (std::size_t j = 0; j < 4; ++j) w[i] = w[i] << 8 | block_[4 * i + j];
-    }
-    for (std::size_t i = 16; i < 64; ++i) {
+    std::uint32_t w[64] = {}, v[8];
+    for (size_t i = 0; i < 64; ++i) w[i / 4] = w[i / 4] << 8 | block_[i];
+    for (size_t i = 16; i < 64; ++i) {
       const std::uint32_t x = w[i - 15], y = w[i - 2];
       w[i] = w[i - 16] + (turn(x, 7) ^ turn(x, 18) ^ x >> 3) + w[i - 7] +
           (turn(y, 17) ^ turn(y, 19) ^ y >> 10);
     }
     std::memcpy(v, state_, sizeof v);
-    for (std::size_t i = 0; i < 64; ++i) {
+    for (size_t i = 0; i < 64; ++i) {
       const std::uint32_t a = v[0], e = v[4];
       const std::uint32_t t = v[7] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) +
           ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
@@ -1846,24 +1719,22 @@ template <class> class basic_sha256 {  // FIPS 180-4
       v[4] += t;
       v[0] = t + u;
     }
-    for (std::size_t i = 0; i < 8; ++i) state_[i] += v[i];
+    for (size_t i = 0; i < 8; ++i) state_[i] += v[i];
   }
   void finish(unsigned char* out) {
-    const std::uint64_t bits = length_ * 8;
-    const unsigned char one = 0x80, zero = 0;
-    add(&one, 1);
-    while (length_ % 64 != 56) add(&zero, 1);
-    for (int shift = 56; shift >= 0; shift -= 8) {
-      const auto byte = static_cast<unsigned char>(bits >> shift);
-      add(&byte, 1);
-    }
-    for (std::size_t i = 0; i < 32; ++i)
+    const uint64_t bits = length_ * 8;
+    unsigned char end[72] = {0x80};  // one bit, zeros, and the length in bits
+    const size_t zeros = (119 - length_ % 64) % 64;
+    for (size_t i = 0; i < 8; ++i)
+      end[1 + zeros + i] = static_cast<unsigned char>(bits >> (56 - 8 * i));
+    add(end, 9 + zeros);
+    for (size_t i = 0; i < 32; ++i)
       out[i] = static_cast<unsigned char>(state_[i / 4] >> (24 - 8 * (i % 4)));
   }
   engine e_;
   void* context_ = nullptr;
   bool system_, failed_ = false;
-  std::uint64_t length_ = 0;
+  uint64_t length_ = 0;
   std::uint32_t state_[8] = {};
   alignas(8) unsigned char block_[128] = {};  // the block, or CommonCrypto's context of 104 bytes
 };
@@ -1874,22 +1745,21 @@ using sha256 = basic_sha256<void>;
 // Nothing gets its final name but by publish(), and publish() follows only a good seal().
 
 namespace stage {
-enum : std::size_t { block_size = 1 << 20, head_size = 16384, zip_tail = 65557 };
-enum : std::uint64_t { config_limit = 16 << 20 };
+enum : size_t { block_size = 1 << 20, head_size = 16384, zip_tail = 65557 };
+enum : uint64_t { config_limit = 16 << 20 };
 
 struct demand {  // what bytes must be to get a final name
   text::kind kind = text::kind::binary;
-  std::string sha256{};              // empty: not known; then the content is looked at instead
+  string sha256{};                   // empty: not known; then the content is looked at instead
   const char* bound_by = "the pin";  // who says so
-  std::uint64_t size = 0;            // 0: not known
-  std::string type{};                // Content-Type, a hint for the sentinel
+  uint64_t size = 0;                 // 0: not known
+  string type{};                     // Content-Type, a hint for the sentinel
 };
 
-template <class>
-class basic_pace {  // the least progress that is still progress: 64 KiB in a window of time
+template <class> class basic_pace {  // the least progress that is one: 64 KiB in a window of time
  public:
   explicit basic_pace(unsigned seconds) : seconds_(seconds) {}
-  bool stalled(std::uint64_t done) {
+  bool stalled(uint64_t done) {
     const auto now = std::chrono::steady_clock::now();
     if (done >= base_ && done - base_ < 65536) return now - since_ > std::chrono::seconds(seconds_);
     base_ = done;
@@ -1898,7 +1768,7 @@ class basic_pace {  // the least progress that is still progress: 64 KiB in a wi
   }
  private:
   unsigned seconds_;
-  std::uint64_t base_ = 0;
+  uint64_t base_ = 0;
   std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 };
 using pace = basic_pace<void>;
@@ -1910,11 +1780,11 @@ template <class Lazy> class basic_partial {
   basic_partial& operator=(const basic_partial&) = delete;
   ~basic_partial() { drop(); }
 
-  status begin(const os::fs::path& final_path) {  // a private file, after a record of whose it is
+  status begin(const fs::path& final_path) {  // a private file, after a record of whose it is
     drop();
     final_ = final_path;
     base_ = final_.parent_path() / ("." + os::shown(final_.filename()) + "." + os::unique());
-    const std::string who = os::owner() + "\n";
+    const string who = os::owner() + "\n";
     os::file record;
     VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record)));
     recorded_ = true;
@@ -1925,7 +1795,7 @@ template <class Lazy> class basic_partial {
     sha_.start();
     return {};
   }
-  status write(const char* data, std::size_t n, text::kind kind) {
+  status write(const char* data, size_t n, text::kind kind) {
     head_.append(data, (std::min)(n, head_size - head_.size()));
     size_ += n;
     has_nul_ = has_nul_ || (kind == text::kind::text && std::memchr(data, 0, n));
@@ -1956,23 +1826,23 @@ template <class Lazy> class basic_partial {
     if (recorded_) (void)os::unlink(named(".record"));
     begun_ = recorded_ = has_nul_ = false;
     size_ = 0;
-    for (std::string* s : {&buffer_, &head_, &digest_}) s->clear();
+    for (string* s : {&buffer_, &head_, &digest_}) s->clear();
   }
   bool begun() const { return begun_; }
-  const std::string& sha256() const { return digest_; }
-  std::uint64_t size() const { return size_; }
-  const os::fs::path& final_path() const { return final_; }
+  const string& sha256() const { return digest_; }
+  uint64_t size() const { return size_; }
+  const fs::path& final_path() const { return final_; }
  private:
   status inspect(const demand& d) {  // bytes that no digest vouches for
-    const std::string what = text::not_the_file(d.kind, head_, d.type);
+    const string what = text::not_the_file(d.kind, head_, d.type);
     if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
     if (has_nul_) return fail(errc::not_the_file, "it has NUL bytes, which no config has");
     if (d.size != 0 && size_ != d.size)
       return fail(size_ < d.size ? errc::truncated : errc::not_the_file, "it has ", size_,
           " bytes instead of ", d.size);
     if (text::starts(head_, "PK\x03\x04")) {
-      std::string tail((std::min)(size_, std::uint64_t{zip_tail}), '\0');
-      std::size_t have = 0, got = 1;
+      string tail((std::min)(size_, uint64_t{zip_tail}), '\0');
+      size_t have = 0, got = 1;
       int e = os::seek_to(file_.fd(), size_ - tail.size()) ? 0 : errno;
       for (; e == 0 && have < tail.size() && got > 0; have += got)
         e = os::read_some(file_, &tail[have], tail.size() - have, got);
@@ -1991,47 +1861,63 @@ template <class Lazy> class basic_partial {
     buffer_.clear();
     return lost("write", e);
   }
-  os::fs::path named(const char* suffix) const { return os::fs::path(base_) += suffix; }
+  fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
 
-  error::late<Lazy, os::fs::path> final_, base_;
+  error::late<Lazy, fs::path> final_, base_;
   os::file file_;
   error::late<Lazy, hash::sha256> sha_{};
-  std::string buffer_, head_, digest_;
-  std::uint64_t size_ = 0;
+  string buffer_, head_, digest_;
+  uint64_t size_ = 0;
   bool begun_ = false, recorded_ = false, has_nul_ = false;
 };
 using partial = basic_partial<void>;
 
-// fills a partial from a finished file; at_source: the reading failed, not the writing
-VQCACHE_LAZY_ status copy(const os::fs::path& from, os::mode how, partial& to, text::kind kind,
-    caller& who, phase what, bool& at_source) {
+// gives a file to `take`, block by block; at_source: it is the reading that failed
+template <class F> inline status read_file(const fs::path& from, os::mode how, caller& who,
+    phase what, const string& name, bool& at_source, const F& take) {
   os::file in;
-  std::string block(block_size, '\0');
+  string block(block_size, '\0');
   pace speed(who.opts().stall_seconds);
-  const std::string name = os::shown(to.final_path().filename());
   const os::info i = os::look(from, how == os::mode::link);
-  std::uint64_t done = 0;
+  uint64_t done = 0;
   at_source = true;
   if (!i.regular)
     return fail(errc::io, from, i.exists ? " is not a regular file" : " is not there");
   VQCACHE_NEED_(error::system(os::open(from, how, in), "open", from));
-  for (std::size_t got = 1; got > 0; done += got) {
+  for (size_t got = 1; got > 0; done += got) {
     at_source = true;
     if (!who.step(what, name, done, i.size, done == 0 ? caller::at::first : caller::at::middle))
       return who.stop();
     VQCACHE_NEED_(error::system(os::read_some(in, &block[0], block.size(), got), "read", from));
     at_source = false;
-    VQCACHE_NEED_(to.write(block.data(), got, kind));
+    VQCACHE_NEED_(take(block.data(), got));
     if (got > 0 && speed.stalled(done + got))
-      return fail(errc::timed_out, "copying ", from, " gained under 64 KiB in ",
-          who.opts().stall_seconds, " s");
+      return fail(errc::timed_out, "reading ", from,
+          ", or writing its copy, gained under 64 KiB in ", who.opts().stall_seconds, " s");
   }
   return who.step(what, name, done, i.size, caller::at::last) ? status() : who.stop();
 }
-
+VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial& to, text::kind kind,
+    caller& who, phase what, bool& at_source) {
+  return read_file(from, how, who, what, os::shown(to.final_path().filename()), at_source,
+      [&](const char* data, size_t n) { return to.write(data, n, kind); });
+}
+VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller& who, string& out) {
+  hash::sha256 sha;
+  bool at_source = false;
+  sha.start();
+  const auto take = [&sha](const char* data, size_t n) {
+    sha.update(data, n);
+    return status();
+  };
+  const string name = os::shown(p.filename());
+  VQCACHE_NEED_(read_file(p, how, who, phase::verifying, name, at_source, take));
+  out = sha.hex();
+  return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
+}
 // a small file: written, synced and published, or an error
-VQCACHE_LAZY_ status put(const os::fs::path& at, const std::string& content) {
+VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
   partial p;
   VQCACHE_NEED_(p.begin(at));
   VQCACHE_NEED_(p.write(content.data(), content.size(), text::kind::binary));
@@ -2041,30 +1927,29 @@ VQCACHE_LAZY_ status put(const os::fs::path& at, const std::string& content) {
 }
 
 // the temporary names of one final name
-VQCACHE_LAZY_ std::vector<std::string> leftovers(const os::fs::path& at, const std::string& file) {
-  std::vector<std::string> names;
-  for (const std::string& n : os::list(at, "." + file + "."))
+VQCACHE_LAZY_ vector<string> leftovers(const fs::path& at, const string& file) {
+  vector<string> names;
+  for (const string& n : os::list(at, "." + file + "."))
     for (const char* end : {".part", ".record"})
       if (text::is_numbered(n, file.size() + 2, 16, end)) names.push_back(n);
   return names;
 }
 // Removes what a killed process left of one final name. Only what is nobody's goes: its owner is
 // provably gone, or it cannot be told (another host's, a lost record) and a day has passed.
-VQCACHE_LAZY_ void sweep(const os::fs::path& at, const std::string& file, caller& who) {
-  for (const std::string& name : leftovers(at, file)) {
+VQCACHE_LAZY_ void sweep(const fs::path& at, const string& file, caller& who) {
+  for (const string& name : leftovers(at, file)) {
     const bool part = text::ends(name, ".part");
-    const os::fs::path path = at / name, base = at / path.stem();
-    const os::fs::path other = os::fs::path(base) += part ? ".record" : ".part";
-    const std::uint64_t size = os::look(path, false).size;
-    std::string owner;
-    const bool known = os::read_text(os::fs::path(base) += ".record", owner) == 0 && !owner.empty();
-    const os::fate fate =
-        known ? os::owner_fate(std::string(text::trim(owner))) : os::fate::unknown;
+    const fs::path path = at / name, base = at / path.stem();
+    const fs::path record = fs::path(base) += ".record";
+    const uint64_t size = os::look(path, false).size;
+    string owner;
+    const bool known = os::read_text(record, owner) == 0 && !owner.empty();
+    const os::fate fate = known ? os::owner_fate(string(text::trim(owner))) : os::fate::unknown;
     if (fate == os::fate::alive || (fate == os::fate::unknown && !os::older_than_a_day(path)))
       continue;
-    if (!part && os::look(other, false).exists) continue;  // goes with its partial
+    if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // they go together
     if (os::unlink(path) != 0 || !part) continue;
-    (void)os::unlink(other);
+    (void)os::unlink(record);
     if (size > 0)
       who.say(
           "Removed a partial of ", file, " (", size, " bytes) that a process left when it ended.");
@@ -2077,11 +1962,11 @@ VQCACHE_LAZY_ void sweep(const os::fs::path& at, const std::string& file, caller
 
 namespace curl {
 struct exchange {
-  std::string url;
-  std::vector<std::string> headers;
+  string url;
+  vector<string> headers;
   unsigned connect_seconds;
-  std::function<bool(int, const std::vector<text::header>&)> on_head;  // each gives false to stop
-  std::function<bool(const char*, std::size_t)> on_body;
+  std::function<bool(int, const vector<text::header>&)> on_head;  // each gives false to stop
+  std::function<bool(const char*, size_t)> on_body;
   std::function<bool()> on_wait;  // about ten times a second
 };
 
@@ -2089,23 +1974,25 @@ struct exchange {
 // server may send for ever, and curl before 8.4 has no limit (CVE-2023-38039).
 template <class> class basic_head {
  public:
-  bool ended() const { return code_ >= 200 && ended_; }
+  bool ended() const { return ended_; }
   int code() const { return code_; }
-  const std::vector<text::header>& headers() const { return headers_; }
-  bool line(std::string_view s) {  // false: this is no HTTP
+  const vector<text::header>& headers() const { return headers_; }
+  bool line(view s) {  // false: this is no HTTP
     bytes_ += s.size();
-    if (bytes_ > 256 * 1024 || (code_ != 0 && text::folded(s))) return false;
+    const bool blank = text::trim(s).empty();
+    // a line that continues another is obsolete, and a way to smuggle (RFC 9112 5.2)
+    if (bytes_ > 256 * 1024 || (code_ != 0 && !blank && (s[0] == ' ' || s[0] == '\t')))
+      return false;
     s = text::trim(s);
     text::header h;
-    std::uint64_t n = 0;
+    uint64_t n = 0;
     if (code_ == 0) {
-      if (!text::starts(s, "HTTP/")) return false;
-      text::take(s, ' ');
-      if (!text::to_number(s.substr(0, 3), n) || n < 100 || n > 599 ||
-          (s.size() > 3 && s[3] != ' '))
+      const view protocol = text::take(s, ' ');
+      if (!text::starts(protocol, "HTTP/") || !text::to_number(s.substr(0, 3), n) || n < 100 ||
+          n > 599 || (s.size() > 3 && s[3] != ' '))
         return false;
       code_ = static_cast<int>(n);
-    } else if (!s.empty()) {
+    } else if (!blank) {
       if (!text::parse_header(s, h)) return false;
       headers_.push_back(std::move(h));
     } else if (code_ < 200) {
@@ -2117,16 +2004,16 @@ template <class> class basic_head {
     return true;
   }
  private:
-  std::size_t bytes_ = 0;
+  size_t bytes_ = 0;
   int code_ = 0;
   bool ended_ = false;
-  std::vector<text::header> headers_;
+  vector<text::header> headers_;
 };
 using head = basic_head<void>;
 
 // of libcurl and the program alike (libcurl-errors(3)); why: curl's own words
-VQCACHE_LAZY_ status judge(int code, const std::string& why) {
-  const std::string words = why.empty() ? error::join("curl error ", code) : why;
+VQCACHE_LAZY_ status judge(int code, const string& why) {
+  const string words = why.empty() ? error::join("curl error ", code) : why;
   const auto one_of = [code](std::initializer_list<int> list) {
     return std::find(list.begin(), list.end(), code) != list.end();
   };
@@ -2138,8 +2025,7 @@ VQCACHE_LAZY_ status judge(int code, const std::string& why) {
     return fail(errc::http_status, "the answer is not proper HTTP (", words, ")");
   if (one_of({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91}))
     return fail(errc::tls, "no trustworthy TLS connection (", words,
-        "); check the clock, and SSL_CERT_FILE or "
-        "CURL_CA_BUNDLE if a private authority signs");
+        "); check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs");
   return fail(errc::connection, "the connection failed (", words,
       "); check the URL, the network and the proxy variables");
 }
@@ -2148,24 +2034,15 @@ VQCACHE_LAZY_ status not_http() {
 }
 VQCACHE_LAZY_ const char* agent() { return "vqcache/0.1.0"; }
 
-// The functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16.
-enum function {
-  global_init,
-  easy_init,
-  easy_setopt,
-  easy_cleanup,
-  easy_strerror,
-  slist_append,
-  slist_free_all,
-  multi_init,
-  multi_add_handle,
-  multi_remove_handle,
-  multi_perform,
-  multi_wait,
-  multi_info_read,
-  multi_cleanup,
-  functions
-};
+// the functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16
+#define VQCACHE_CURL_(X)                                                           \
+  X(global_init), X(easy_init), X(easy_setopt), X(easy_cleanup), X(easy_strerror), \
+      X(slist_append), X(slist_free_all), X(multi_init), X(multi_add_handle),      \
+      X(multi_remove_handle), X(multi_perform), X(multi_wait), X(multi_info_read), \
+      X(multi_cleanup)
+#define VQCACHE_NAME_(name) name
+enum function { VQCACHE_CURL_(VQCACHE_NAME_), functions };
+#undef VQCACHE_NAME_
 struct library {
   void* f[functions] = {};
   bool usable = false;
@@ -2182,27 +2059,17 @@ VQCACHE_LAZY_ const library& libcurl() {  // loaded when first needed, never unl
   static const library found = [] {
     library l;
 #if VQCACHE_USE_LIBCURL
-#define VQCACHE_CURL_(name) l.f[name] = reinterpret_cast<void*>(&::curl_##name)
-    // clang-format off
-    VQCACHE_CURL_(global_init); VQCACHE_CURL_(easy_init); VQCACHE_CURL_(easy_setopt);
-    VQCACHE_CURL_(easy_cleanup); VQCACHE_CURL_(easy_strerror); VQCACHE_CURL_(slist_append);
-    VQCACHE_CURL_(slist_free_all); VQCACHE_CURL_(multi_init); VQCACHE_CURL_(multi_add_handle);
-    VQCACHE_CURL_(multi_remove_handle); VQCACHE_CURL_(multi_perform); VQCACHE_CURL_(multi_wait);
-    VQCACHE_CURL_(multi_info_read); VQCACHE_CURL_(multi_cleanup);
-    // clang-format on
-#undef VQCACHE_CURL_
+#define VQCACHE_NAME_(name) reinterpret_cast<void*>(&::curl_##name)
+    void* const linked[] = {VQCACHE_CURL_(VQCACHE_NAME_)};
+    std::copy(linked, linked + functions, l.f);
     const bool all = true;
 #else
-    static constexpr const char* names[] = {"global_init", "easy_init", "easy_setopt",
-        "easy_cleanup", "easy_strerror", "slist_append", "slist_free_all", "multi_init",
-        "multi_add_handle", "multi_remove_handle", "multi_perform", "multi_wait", "multi_info_read",
-        "multi_cleanup"};
+#define VQCACHE_NAME_(name) "curl_" #name
+    static constexpr const char* names[] = {VQCACHE_CURL_(VQCACHE_NAME_)};
     const auto bind = [&l](void* from) {
       bool good = true;
-      for (std::size_t i = 0; i < functions && good; ++i) {
-        l.f[i] = os::symbol(from, error::join("curl_", names[i]).c_str());
-        good = l.f[i] != nullptr;
-      }
+      for (size_t i = 0; i < functions && good; ++i)
+        good = (l.f[i] = os::symbol(from, names[i])) != nullptr;
       return good;
     };
     // what the process has comes first: a second copy would be bound to the symbols of the first
@@ -2210,6 +2077,8 @@ VQCACHE_LAZY_ const library& libcurl() {  // loaded when first needed, never unl
     for (const char* name : os::libcurl_names())
       if (void* from = all ? nullptr : os::load(name)) all = bind(from);
 #endif
+#undef VQCACHE_NAME_
+#undef VQCACHE_CURL_
     l.usable = all && os::call<int>(l.f[global_init], 3L) == 0;
     return l;
   }();
@@ -2233,12 +2102,10 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
       stop_ = stop_ || (running && !x_->on_wait());
     }
     if (s.ok() && !good) s = fail(errc::connection, "libcurl's transfer loop failed");
-    if (const message* m =
-            s.ok() && !stop_ ? os::call<message*>(f[multi_info_read], multi, &queued) : nullptr)
-      s = judge(m->data.result,
-          words_[0] || m->data.result == 0
-              ? words_
-              : os::call<const char*>(f[easy_strerror], m->data.result));
+    const message* m =
+        s.ok() && !stop_ ? os::call<message*>(f[multi_info_read], multi, &queued) : nullptr;
+    const int e = m ? m->data.result : 0;
+    if (e) s = judge(e, words_[0] ? words_ : os::call<const char*>(f[easy_strerror], e));
     if (multi && easy_) os::call<int>(f[multi_remove_handle], multi, easy_);
     if (easy_) os::call<void>(f[easy_cleanup], easy_);
     if (multi) os::call<int>(f[multi_cleanup], multi);
@@ -2254,15 +2121,15 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
   }
   status prepare() {
     bool good = true;
-    for (const std::string& h : x_->headers) {
+    for (const string& h : x_->headers) {
       void* longer = os::call<void*>(libcurl().f[slist_append], list_, h.c_str());
       good = good && longer;
       list_ = longer ? longer : list_;
     }
     // the variables that the program curl obeys, and libcurl does not
-    const std::string bundle =
+    const string bundle =
         os::env(os::env("CURL_CA_BUNDLE").empty() ? "SSL_CERT_FILE" : "CURL_CA_BUNDLE");
-    const std::string folder = os::env("SSL_CERT_DIR");
+    const string folder = os::env("SSL_CERT_DIR");
     good = good && set(10002, x_->url.c_str()) && set(181, 3L) /* http and https only */ &&
         set(52, 0L) /* no redirects */ && set(64, 1L) && set(81, 2L) /* verify peer and host */ &&
         set(51, 0L) /* no netrc */ && set(99, 1L) /* no signals */ && set(84, 2L) /* HTTP/1.1 */ &&
@@ -2273,18 +2140,17 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
         (folder.empty() || set(10097, folder.c_str()));
     (void)set(98, 262144L);  // the buffer; libcurl clamps it
     (void)set(265, 1L);      // no headers of the proxy's CONNECT
-    return good ? status()
-                : fail(errc::no_transport,
-                      "this libcurl refuses an option that safety needs; "
-                      "VQCACHE_TRANSPORT=curl uses the program");
+    if (good) return {};
+    return fail(errc::no_transport, "this libcurl refuses an option that safety needs; ",
+        "VQCACHE_TRANSPORT=curl uses the program");
   }
   // no exception may cross libcurl
-  template <class F> std::size_t guarded(std::size_t n, const F& f) {
+  template <class F> size_t guarded(size_t n, const F& f) {
     status s = error::guard("the transfer", f);
     if (!s.ok()) problem_ = s;
     return problem_.ok() && !stop_ ? n : 0;
   }
-  static std::size_t on_line(char* data, std::size_t size, std::size_t n, void* self) {
+  static size_t on_line(char* data, size_t size, size_t n, void* self) {
     auto& me = *static_cast<basic_by_library*>(self);
     if (me.head_.ended()) return size * n;  // trailers after a chunked body
     return me.guarded(size * n, [&] {
@@ -2292,7 +2158,7 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
       else if (me.head_.ended()) me.stop_ = !me.x_->on_head(me.head_.code(), me.head_.headers());
     });
   }
-  static std::size_t on_body(char* data, std::size_t size, std::size_t n, void* self) {
+  static size_t on_body(char* data, size_t size, size_t n, void* self) {
     auto& me = *static_cast<basic_by_library*>(self);
     return me.guarded(size * n, [&] {
       if (!me.head_.ended()) me.problem_ = not_http();
@@ -2312,14 +2178,14 @@ using by_library = basic_by_library<void>;
 // not look; what safety needs stands in its arguments, for curl before 8.7 ignores unknown words of
 // a file.
 VQCACHE_LAZY_ status by_program(const exchange& x) {
-  std::string config = error::join("url = \"", x.url, "\"\nuser-agent = \"", agent(), "\"\n");
-  for (const std::string& h : x.headers) {
+  string config = error::join("url = \"", x.url, "\"\nuser-agent = \"", agent(), "\"\n");
+  for (const string& h : x.headers) {
     config += "header = \"";
-    for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + std::string(1, c);
+    for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + string(1, c);
     config += "\"\n";
   }
   // the last line tells that curl came to its end, and where the body ends and trailers begin
-  const std::string mark = "\nvqcache ";
+  const string mark = "\nvqcache ";
   os::process p;
   const int e =
       p.start({"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https", "--http1.1",
@@ -2331,9 +2197,9 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
         std::generic_category().message(e), "): install curl or libcurl, or set options::fetch");
   const os::quiet_pipes quiet;
   head h;
-  std::string line, held, block(262144, '\0');
-  std::uint64_t given = 0, size = 0;
-  const auto give = [&](std::size_t n) {
+  string line, held, block(262144, '\0');
+  uint64_t given = 0, size = 0;
+  const auto give = [&](size_t n) {
     const bool wanted = n == 0 || x.on_body(held.data(), n);
     held.erase(0, n);
     given += n;
@@ -2342,38 +2208,34 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
   for (long n = -1; n != 0;) {
     n = p.read(&block[0], block.size(), 100);
     if (!x.on_wait()) return {};
-    std::string_view data(block.data(), static_cast<std::size_t>((std::max)(n, 0L)));
+    view data(block.data(), static_cast<size_t>((std::max)(n, 0L)));
     while (!data.empty() && !h.ended()) {
-      const std::size_t end = data.find('\n');
-      line += data.substr(0, end);
-      data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
+      const bool whole = text::has(data, "\n");
+      line += text::take(data, '\n');
       if (text::starts(line, mark.substr(1))) break;
-      if (h.code() == 0 && text::trim(line).empty() && end != std::string_view::npos)
-        continue;  // there was no answer
-      if (end == std::string_view::npos ? line.size() > 256 * 1024 : !h.line(line))
-        return not_http();
-      if (end != std::string_view::npos) line.clear();
+      if (h.code() == 0 && whole && text::trim(line).empty()) continue;  // there was no answer
+      if (whole ? !h.line(line) : line.size() > 256 * 1024) return not_http();
+      if (whole) line.clear();
       if (h.ended() && !x.on_head(h.code(), h.headers())) return {};
     }
     if (h.ended()) held += data;
     if (held.size() > 131072 && !give(held.size() - 65536)) return {};  // the end may be trailers
   }
   int code = p.finish(false);
-  std::string_view errors = p.errors(), first = text::take(errors, '\n');
-  const std::size_t paren = first.find("curl: (");
-  std::uint64_t said = 0;
-  if (code <= 0 && paren != std::string_view::npos &&
+  view errors = p.errors(), first = text::take(errors, '\n');
+  const size_t paren = first.find("curl: (");
+  uint64_t said = 0;
+  if (code <= 0 && paren != npos &&
       text::to_number(first.substr(paren + 7, first.find(')') - paren - 7), said))
-    code = static_cast<int>((std::min)(said, std::uint64_t{255}));  // somebody else waited for it
+    code = static_cast<int>((std::min)(said, uint64_t{255}));  // somebody else waited for it
+  const string words(text::trim(text::printable(first)));
   if (code == 127 && !h.ended())
-    return fail(
-        errc::no_transport, "the program curl cannot be run (", text::printable(first), ")");
-  const std::size_t at = held.rfind(mark);
-  const bool whole = at != std::string::npos &&
-      text::to_number(std::string_view(held).substr(at + mark.size()), size) && size >= given &&
-      size - given <= at;
+    return fail(errc::no_transport, "the program curl cannot be run (", words, ")");
+  const size_t at = held.rfind(mark);
+  const bool whole = at != npos && text::to_number(view(held).substr(at + mark.size()), size) &&
+      size >= given && size - given <= at;
   if (h.ended() && !give(whole ? size - given : 0)) return {};
-  VQCACHE_NEED_(judge((std::max)(code, 0), std::string(text::trim(text::printable(first)))));
+  VQCACHE_NEED_(judge((std::max)(code, 0), words));
   if (!h.ended()) return not_http();
   return whole ? status() : fail(errc::truncated, "the program curl ended before the file did");
 }
@@ -2382,16 +2244,16 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 
 namespace transfer {
-using on_head_type = std::function<bool(int, const std::vector<text::header>&)>;
-using on_body_type = std::function<bool(const char*, std::size_t)>;
+using on_head_type = std::function<bool(int, const vector<text::header>&)>;
+using on_body_type = std::function<bool(const char*, size_t)>;
 
 template <class> struct basic_answer {  // what a user's fetcher has said so far
   const on_head_type* on_head;
   const on_body_type* on_body;
   int code = 0;
-  std::vector<text::header> headers{};
+  vector<text::header> headers{};
   bool head_done = false, stopped = false;
-  std::string failure{}, misuse{};
+  string failure{}, misuse{};
   void end_head() {
     if (!std::exchange(head_done, true)) stopped = !(*on_head)(code ? code : 200, headers);
   }
@@ -2400,102 +2262,91 @@ template <class> struct basic_answer {  // what a user's fetcher has said so far
     if (me.head_done) me.misuse = "status() after write()";
     me.code = code;
   }
-  static void header(void* self, std::string_view name, std::string_view value) {
+  static void header(void* self, view name, view value) {
     auto& me = *static_cast<basic_answer*>(self);
     text::header h;
     if (me.head_done) me.misuse = "header() after write()";
     else if (text::parse_header(error::join(name, ":", value), h)) me.headers.push_back(h);
     else me.misuse = "a header has control characters or no name";
   }
-  static bool write(void* self, const void* data, std::size_t size) {
+  static bool write(void* self, const void* data, size_t size) {
     auto& me = *static_cast<basic_answer*>(self);
     me.end_head();
     if (!me.stopped && size > 0) me.stopped = !(*me.on_body)(static_cast<const char*>(data), size);
     return !me.stopped && me.misuse.empty();
   }
-  static void fail(void* self, std::string why) {
+  static void fail(void* self, string why) {
     static_cast<basic_answer*>(self)->failure = why.empty() ? "nothing" : std::move(why);
   }
 };
 
-struct checked {  // a caller's source of which every word is known to be harmless to a transport
-  std::vector<std::string> urls{};  // without pins
-  std::string pin{};
-  std::vector<std::string> headers{};
-  std::uint64_t size = 0;
-};
-VQCACHE_LAZY_ std::string wanted_transport(const options& o) {
+VQCACHE_LAZY_ string wanted_transport(const options& o) {
   return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
 }
+// out: the source with bare URLs and one pin in lower case, every word harmless to a transport
 VQCACHE_LAZY_ status examine(
-    const source& s, const std::string& role, const options& opts, checked& out) {
+    const source& s, const string& role, const options& opts, source& out) {
   const auto bad = [&role](const auto&... why) {
     return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
   };
-  const std::string by = wanted_transport(opts);
-  std::string pin = text::lower(s.sha256);
+  const string by = wanted_transport(opts);
+  string pin = text::lower(s.sha256);
   if (!pin.empty() && !text::is_digest(pin))
     return bad("sha256 is '", text::printable(s.sha256), "', not 64 hex digits");
   if (s.urls.empty()) return bad("no URL is given");
-  for (const std::string& given : s.urls) {
-    std::string_view url = given;
-    const std::string also = text::lower(text::split_pin(url));
-    const std::string name = "'" + text::redact(text::printable(url)) + "'";
-    const bool local = !text::local_path(url).empty();
+  for (view url : s.urls) {
+    const string also = text::lower(text::split_pin(url)), path = text::local_path(url);
+    const string name = "'" + text::redact(text::printable(url)) + "'";
     text::url u;
     if (!also.empty() && !text::is_digest(also))
       return bad("#sha256= of ", name, " is '", text::printable(also), "', not 64 hex digits");
     if (!also.empty() && !pin.empty() && also != pin)
       return bad("two different SHA-256 are given, ", pin, " and ", also);
     if (!also.empty()) pin = also;
-    if (url.empty() || url.find('\0') != std::string_view::npos)
-      return bad("a URL is empty or has a NUL byte");
-    const std::string kind = text::lower(url.substr(0, 6));
-    const std::size_t odd = text::odd_byte(url);
-    if (!local && odd != std::string_view::npos)
+    if (url.empty() || url.find('\0') != npos) return bad("a URL is empty or has a NUL byte");
+    out.urls.emplace_back(url);
+    if (!path.empty()) {
+      const string kind = text::lower(url.substr(0, 6));
+      const bool relative = text::has_scheme(url) && path[0] != '/' && path.substr(1, 1) != ":";
+      if (relative || path.find('\0') != npos) return bad(name, " names no file of this machine");
+      if (kind == "http:/" || kind == "https:")
+        return bad(name, " would be a path of this machine; did you mean http:// or https://?");
+      continue;
+    }
+    if (const size_t odd = text::odd_byte(url); odd != npos)
       return bad(name, " is no URL: byte ", odd + 1,
           " must be percent-encoded (it is a space, a quote, ...)");
-    if (!local && !text::parse_url(url, u))
-      return bad(name, " is no URL: it has no host, or a wrong port");
-    if (!local && !opts.fetch && !by.empty() && by != "libcurl" && by != "curl")
+    if (!text::parse_url(url, u)) return bad(name, " is no URL: it has no host, or a wrong port");
+    if (opts.fetch) continue;
+    if (!by.empty() && by != "libcurl" && by != "curl")
       return bad(
           "the transport '", text::printable(by), "' is unknown; known are libcurl and curl");
-    const std::string path = text::local_path(url);
-    if (local &&
-        (path.find('\0') != std::string::npos ||
-            (text::has_scheme(url) && path[0] != '/' && path.substr(1, 1) != ":")))
-      return bad(name, " names no file of this machine");
-    if (local && (kind == "http:/" || kind == "https:"))
-      return bad(name, " would be a path of this machine; did you mean http:// or https://?");
-    if (!local && !text::is_http(u) && !opts.fetch)
+    if (!text::is_http(u))
       return bad(
           "the scheme of ", name, " is not http, https or file; options::fetch can serve others");
-    out.urls.emplace_back(url);
   }
   text::header parsed;
-  for (std::size_t i = 0; i < s.headers.size(); ++i)
-    if (s.headers[i].find_first_of("\r\n") != std::string::npos ||
-        !text::parse_header(s.headers[i], parsed))
+  for (size_t i = 0; i < s.headers.size(); ++i)
+    if (s.headers[i].find_first_of("\r\n") != npos || !text::parse_header(s.headers[i], parsed))
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
-  out.pin = pin;
+  out.sha256 = pin;
   out.headers = s.headers;
   out.size = s.size;
   return {};
 }
 
-template <class>
-class basic_download {  // one file from one URL, through its redirects, into a partial
+template <class> class basic_download {  // one file from one URL, through redirects, to a partial
  public:
-  basic_download(const checked& from, stage::demand want, stage::partial& to,
-      const os::fs::path& final_path, caller& who)
+  basic_download(const source& from, stage::demand want, stage::partial& to,
+      const fs::path& final_path, caller& who)
       : from_(&from),
         want_(std::move(want)),
         to_(&to),
         final_(final_path),
         who_(&who),
         file_(os::shown(final_path.filename())) {}
-  std::string etag{};
-  status run(const std::string& url) {
+  string etag{};
+  status run(const string& url) {
     text::url at, home, next;
     bool at_home = true;  // until a redirect leaves it
     (void)text::parse_url(url, at);
@@ -2507,10 +2358,10 @@ class basic_download {  // one file from one URL, through its redirects, into a 
       s.text = text::scrub(s.text, at.whole(), from_->headers);
       if (!s.ok()) return s;
       if (location_.empty()) return ended();
-      const std::string shown = text::has_scheme(location_)
+      const string shown = text::has_scheme(location_)
           ? text::redact(location_)
           : location_.substr(0, location_.find_first_of(":?"));
-      const std::string target = "'" + text::printable(shown) + "'";
+      const string target = "'" + text::printable(shown) + "'";
       if (!text::resolve(at, location_, next) || !text::is_http(next))
         return fail(
             errc::http_status, "it redirects to ", target, ", which is neither http nor https");
@@ -2521,23 +2372,27 @@ class basic_download {  // one file from one URL, through its redirects, into a 
     }
     return fail(errc::http_status, "it redirects more than 20 times");
   }
+  bool may_pass(errc e) const {  // a later try may fare better
+    if (e == errc::http_status) return code_ == 408 || code_ == 429 || code_ >= 500;
+    return !judged_ && (e == errc::connection || e == errc::truncated || e == errc::timed_out);
+  }
  private:
-  status one(const std::string& url, bool at_home) {
+  status one(const string& url, bool at_home) {
     const options& o = who_->opts();
-    std::vector<std::string> headers{"Accept: */*", "Accept-Encoding: identity"};
+    vector<string> headers{"Accept: */*", "Accept-Encoding: identity"};
     if (at_home) headers.insert(headers.end(), from_->headers.begin(), from_->headers.end());
     problem_ = status();
     code_ = 0;
     excerpt_.clear();
     began_ = std::chrono::steady_clock::now();
     speed_ = stage::pace(o.stall_seconds);
-    const on_head_type head = [this](int code, const std::vector<text::header>& h) {
+    const on_head_type head = [this](int code, const vector<text::header>& h) {
       return on_head(code, h);
     };
-    const on_body_type body = [this](const char* data, std::size_t n) { return on_body(data, n); };
+    const on_body_type body = [this](const char* data, size_t n) { return on_body(data, n); };
     if (!who_->step(phase::downloading, file_, 0, from_->size, caller::at::first))
       return who_->stop();
-    const std::string by = wanted_transport(o);
+    const string by = wanted_transport(o);
     if (by == "libcurl" && !o.fetch && !curl::libcurl().usable)
       return fail(errc::no_transport,
           "libcurl is not installed: install it or the program curl, or set options::fetch");
@@ -2550,8 +2405,8 @@ class basic_download {  // one file from one URL, through its redirects, into a 
     if (!problem_.ok()) return problem_;
     return code_ >= 400 && (s.ok() || s.code == errc::truncated) ? refused() : s;
   }
-  status by_user(const std::string& url, const std::vector<std::string>& headers,
-      const on_head_type& head, const on_body_type& body) {
+  status by_user(const string& url, const vector<string>& headers, const on_head_type& head,
+      const on_body_type& body) {
     const request q{url, headers, 0, 0};
     using answer = basic_answer<void>;
     answer r{&head, &body};
@@ -2568,61 +2423,62 @@ class basic_download {  // one file from one URL, through its redirects, into a 
     r.end_head();
     return {};
   }
-  bool refuse(status s) {
+  template <class... A> bool refuse(errc code, const A&... why) {
+    problem_ = fail(code, why...);
+    return false;
+  }
+  bool good(status s) {
     problem_ = std::move(s);
     return problem_.ok();
   }
-  std::uint64_t most() const { return from_->size ? from_->size : who_->opts().max_bytes; }
-  bool on_head(int code, const std::vector<text::header>& headers) {
+  uint64_t most() const { return from_->size ? from_->size : who_->opts().max_bytes; }
+  bool on_head(int code, const vector<text::header>& headers) {
     const auto value = [&headers](const char* name) {
-      const std::string* v = text::find(headers, name);
-      return v ? text::printable(*v) : std::string();
+      const string* v = text::find(headers, name);
+      return v ? text::printable(*v) : string();
     };
     code_ = code;
+    if (code >= 400) return true;  // its words are wanted
     if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
       location_ = value("location");
-      return location_.empty() &&
-          refuse(fail(errc::http_status, "HTTP ", code, " without a Location"));
+      return location_.empty() && refuse(errc::http_status, "HTTP ", code, " without a Location");
     }
-    if (code >= 400) return true;  // its words are wanted
-    if (code != 200) return refuse(fail(errc::http_status, "HTTP ", code, " instead of the file"));
-    const std::string coding = text::lower(value("content-encoding"));
+    if (code != 200) return refuse(errc::http_status, "HTTP ", code, " instead of the file");
+    const string coding = text::lower(value("content-encoding"));
     if (!coding.empty() && coding != "identity")
-      return refuse(fail(errc::http_status, "the server encoded the file (", coding,
-          ") though identity was asked"));
+      return refuse(errc::http_status, "the server encoded the file (", coding,
+          ") though identity was asked");
     if (!text::content_length(headers, sized_, expected_))
-      return refuse(fail(errc::http_status, "its Content-Length is malformed or given twice"));
+      return refuse(errc::http_status, "its Content-Length is malformed or given twice");
     if (sized_ && expected_ > most())
-      return refuse(fail(errc::not_the_file, "it has ", expected_, " bytes, more than the ", most(),
-          " of source::size or options::max_bytes"));
+      return refuse(errc::not_the_file, "it has ", expected_, " bytes, more than the ", most(),
+          " of source::size or options::max_bytes");
     want_.type = value("content-type");
     etag = value("etag");
-    return refuse(to_->begin(final_));
+    return good(to_->begin(final_));
   }
-  bool on_body(const char* data, std::size_t n) {
+  bool on_body(const char* data, size_t n) {
     if (code_ >= 400) excerpt_.append(data, (std::min)(n, stage::head_size - excerpt_.size()));
     if (code_ >= 400) return excerpt_.size() < stage::head_size;
     // what follows the announced length belongs to no file
-    if (sized_) n = static_cast<std::size_t>((std::min)(std::uint64_t{n}, expected_ - to_->size()));
+    if (sized_) n = static_cast<size_t>((std::min)(uint64_t{n}, expected_ - to_->size()));
     if (n > most() - to_->size())
-      return refuse(fail(errc::not_the_file, "it has more than ", most(), " bytes"));
-    return refuse(to_->write(data, n, want_.kind)) && on_wait();
+      return refuse(errc::not_the_file, "it has more than ", most(), " bytes");
+    return good(to_->write(data, n, want_.kind)) && on_wait();
   }
   bool on_wait() {
-    const std::uint64_t done = to_->begun() ? to_->size() : 0;
+    const uint64_t done = to_->begun() ? to_->size() : 0;
+    const uint64_t total = to_->begun() && sized_ ? expected_ : from_->size;
     const unsigned limit = who_->opts().stall_seconds;
-    if (!who_->step(phase::downloading, file_, done,
-            to_->begun() && sized_ ? expected_ : from_->size, caller::at::middle))
-      return false;
     // connecting has its own limit, and a server may think before it answers
-    const bool thinking = !to_->begun() &&
-        std::chrono::steady_clock::now() - began_ <
-            std::chrono::seconds(who_->opts().connect_seconds + 3 * limit);
-    return !speed_.stalled(done) || thinking ||
-        refuse(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
+    const std::chrono::seconds thought(who_->opts().connect_seconds + 3 * limit);
+    if (!who_->step(phase::downloading, file_, done, total, caller::at::middle)) return false;
+    return !speed_.stalled(done) ||
+        (!to_->begun() && std::chrono::steady_clock::now() - began_ < thought) ||
+        refuse(errc::timed_out, "it gained under 64 KiB in ", limit, " s");
   }
   status refused() const {
-    const std::string words = text::first_words(excerpt_);
+    const string words = text::first_words(excerpt_);
     return fail(errc::http_status, "the server answered HTTP ", code_,
         words.size() > 2 ? " " + words : "",
         code_ == 401 || code_ == 403 ? "; it needs credentials (source::headers), or has expired"
@@ -2633,46 +2489,41 @@ class basic_download {  // one file from one URL, through its redirects, into a 
   }
   status ended() {
     if (!to_->begun()) return fail(errc::http_status, "the server sent no file");
+    const uint64_t size = to_->size();
     if (sized_ && to_->size() != expected_)
       return fail(
-          errc::truncated, "the connection ended after ", to_->size(), " of ", expected_, " bytes");
-    who_->step(phase::downloading, file_, to_->size(), to_->size(), caller::at::last);
-    if (who_->stopped()) return who_->stop();
+          errc::truncated, "the connection ended after ", size, " of ", expected_, " bytes");
+    if (!who_->step(phase::downloading, file_, size, size, caller::at::last)) return who_->stop();
     judged_ = true;
     return to_->seal(want_);
   }
 
-  const checked* from_;
+  const source* from_;
   stage::demand want_;
   stage::partial* to_;
-  os::fs::path final_;
+  fs::path final_;
   caller* who_;
-  std::string file_, location_{}, excerpt_{};
+  string file_, location_{}, excerpt_{};
   status problem_{};
   stage::pace speed_{0};
   std::chrono::steady_clock::time_point began_{};
-  std::uint64_t expected_ = 0;
+  uint64_t expected_ = 0;
   bool sized_ = false, judged_ = false;
   int code_ = 0;
- public:
-  bool may_pass(errc e) const {  // a later try may fare better
-    if (e == errc::http_status) return code_ == 408 || code_ == 429 || code_ >= 500;
-    return !judged_ && (e == errc::connection || e == errc::truncated || e == errc::timed_out);
-  }
 };
 using download = basic_download<void>;
 
 // From the first URL that serves right bytes; got: that URL, redacted. What may pass is tried three
 // times, everything else goes to the next URL at once, but for what no URL can mend.
-VQCACHE_LAZY_ status fetch(const checked& from, const stage::demand& want, stage::partial& to,
-    const os::fs::path& final_path, caller& who, std::string& got, std::string& etag) {
+VQCACHE_LAZY_ status fetch(const source& from, const stage::demand& want, stage::partial& to,
+    const fs::path& final_path, caller& who, string& got, string& etag) {
   status last;
-  std::string tried;
-  const std::string file = os::shown(final_path.filename());
-  for (const std::string& url : from.urls) {
+  string tried;
+  const string file = os::shown(final_path.filename());
+  for (const string& url : from.urls) {
     got = text::redact(url);
     for (int round = 0;; ++round) {
-      const std::string path = text::local_path(url);
+      const string path = text::local_path(url);
       bool at_source = false, again = false;
       if (path.empty()) {
         download d(from, want, to, final_path, who);
@@ -2713,75 +2564,46 @@ VQCACHE_LAZY_ status fetch(const checked& from, const stage::demand& want, stage
 // ==== >>tier ==== finds, restores or stores a finished file ====
 
 namespace tier {
-struct held {  // what one tier holds of a model, at one moment
-  std::vector<os::info> files;
-  text::receipt receipt;
-  int problem = 0;  // of reading the receipt: it may be there
-};
-VQCACHE_LAZY_ os::fs::path receipt_path(const os::fs::path& at, const std::string& name) {
+VQCACHE_LAZY_ fs::path receipt_path(const fs::path& at, const string& name) {
   return at / (name + ".sha256");
 }
-VQCACHE_LAZY_ held look(
-    const os::fs::path& at, const std::string& name, const std::vector<std::string>& files) {
-  held h;
-  std::string content;
-  for (const std::string& f : files) h.files.push_back(os::look(at / f));
-  h.problem = os::read_text(receipt_path(at, name), content);
-  if (h.problem == 0) h.receipt = text::read_receipt(content);
-  if (h.problem == ENOENT || h.problem == ENOTDIR) h.problem = 0;
-  return h;
+// problem: it may be there, but cannot be read
+VQCACHE_LAZY_ text::receipt receipt(const fs::path& at, const string& name, int& problem) {
+  string content;
+  problem = os::read_text(receipt_path(at, name), content);
+  if (problem == ENOENT || problem == ENOTDIR) problem = 0;
+  return problem ? text::receipt() : text::read_receipt(content);
 }
-VQCACHE_LAZY_ status digest(const os::fs::path& p, os::mode how, caller& who, std::string& out) {
-  os::file f;
-  hash::sha256 sha;
-  sha.start();
-  std::string block(stage::block_size, '\0');
-  const std::string name = os::shown(p.filename());
-  const std::uint64_t size = os::look(p).size;
-  std::uint64_t done = 0;
-  VQCACHE_NEED_(error::system(os::open(p, how, f), "open", p));
-  for (std::size_t got = 1; got > 0; done += got) {
-    if (!who.step(
-            phase::verifying, name, done, size, done == 0 ? caller::at::first : caller::at::middle))
-      return who.stop();
-    VQCACHE_NEED_(error::system(os::read_some(f, &block[0], block.size(), got), "read", p));
-    sha.update(block.data(), got);
-  }
-  out = sha.hex();
-  if (!who.step(phase::verifying, name, done, size, caller::at::last)) return who.stop();
-  return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
-}
-VQCACHE_LAZY_ std::vector<std::string> asides(const os::fs::path& at, const std::string& file) {
-  std::vector<std::string> names;
-  for (const std::string& n : os::list(at, file + ".corrupt-"))
+VQCACHE_LAZY_ vector<string> asides(const fs::path& at, const string& file) {
+  vector<string> names;
+  for (const string& n : os::list(at, file + ".corrupt-"))
     if (text::is_numbered(n, file.size() + 9, 8, "")) names.push_back(n);
   return names;
 }
 // a damaged file is kept under another name, so that nothing is lost; of several only the newest
-VQCACHE_LAZY_ status put_aside(const os::fs::path& p, const std::string& why, caller& who) {
-  const std::string file = os::shown(p.filename()),
-                    aside = file + ".corrupt-" + os::unique().substr(0, 8);
+VQCACHE_LAZY_ status put_aside(const fs::path& p, const string& why, caller& who) {
+  const string file = os::shown(p.filename()),
+               aside = file + ".corrupt-" + os::unique().substr(0, 8);
   VQCACHE_NEED_(error::system(os::rename(p, p.parent_path() / aside), "put aside the damaged", p));
-  for (const std::string& old : asides(p.parent_path(), file))
+  for (const string& old : asides(p.parent_path(), file))
     if (old != aside) (void)os::unlink(p.parent_path() / old);
   who.say("The file ", p, " is damaged (", why, "); it was put aside as ", aside, ".");
   return {};
 }
-VQCACHE_LAZY_ status keep_receipt(
-    const os::fs::path& at, const std::string& name, const text::receipt& r) {
+VQCACHE_LAZY_ status keep_receipt(const fs::path& at, const string& name, const text::receipt& r) {
   return stage::put(receipt_path(at, name), text::write_receipt(r, os::date()));
 }
 // Publishes sealed files as one: a receipt that would speak of others goes first, the new one comes
 // last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-VQCACHE_LAZY_ status publish(const os::fs::path& at, const std::string& name,
-    std::vector<stage::partial>& files, const text::receipt& before, const text::receipt& now) {
+VQCACHE_LAZY_ status publish(const fs::path& at, const string& name, vector<stage::partial>& files,
+    const text::receipt& before, const text::receipt& now) {
   bool stale = false;
   for (const text::entry& e : before) {
     const text::entry* n = text::find(now, e.file);
     stale = stale || !n || n->sha256 != e.sha256;
   }
   if (stale) {
-    const os::fs::path old = receipt_path(at, name);
+    const fs::path old = receipt_path(at, name);
     VQCACHE_NEED_(error::system(os::unlink(old), "remove", old));
     VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
   }
@@ -2796,13 +2618,17 @@ VQCACHE_LAZY_ status publish(const os::fs::path& at, const std::string& name,
 
 namespace cache {
 struct item {  // one file of the set that a model is
-  std::string file;
+  string file;
   text::kind kind;
-  transfer::checked from{};  // from.pin: what a download is held to
-  std::string pin{};         // the caller's: what stands in a tier is held to it too
+  source from{};             // from.sha256: what a download is held to
+  string pin{};              // the caller's: what stands in a tier is held to it too
+  os::info here{}, there{};  // in the two tiers, as see() found them
+  const text::entry *mine = nullptr, *theirs = nullptr;  // what their receipts say
+  bool bad = false;                                      // in the cache, and found damaged
+  bool just_read = false;                                // from the cache, and found right
 };
 struct bond {  // what binds the bytes of a file
-  std::string sha256;
+  string sha256;
   const char* by;
   bool verified;
 };
@@ -2811,22 +2637,18 @@ template <class Lazy> class basic_story {
  public:
   origin from = origin::local;
   bool cached = false;
-  basic_story(caller& who, std::vector<item> items, os::fs::path local, const os::fs::path& cache)
+  basic_story(caller& who, vector<item> items, fs::path local, const fs::path& cache)
       : who_(&who),
         name_(who.name()),
         items_(std::move(items)),
         local_dir_(std::move(local)),
-        cache_dir_(cache / name_) {
-    for (const item& i : items_) files_.push_back(i.file);
-    just_read_.resize(items_.size());
-    bad_.resize(items_.size());
-  }
+        cache_dir_(cache / name_) {}
 
   status run() {
     see();
-    if (all_good()) {
+    if (all(&basic_story::good)) {
       announce_hit();
-      cached = stored();
+      cached = all(&basic_story::stored);
       if (cached || left_unwritten()) return who_->stop();
     }
     VQCACHE_NEED_(ready());
@@ -2835,15 +2657,15 @@ template <class Lazy> class basic_story {
     for (int round = 0; again && round < 3 && !who_->stopped(); ++round) {
       again = false;
       see();
-      for (const std::string& f : names()) {
+      for (const string& f : names()) {
         stage::sweep(local_dir_, f, *who_);
         stage::sweep(cache_dir_, f, *who_);
       }
-      if (!all_good()) VQCACHE_NEED_(foreign());
+      if (!all(&basic_story::good)) VQCACHE_NEED_(foreign());
       VQCACHE_NEED_(settle());
-      if (all_good()) announce_hit();
+      if (all(&basic_story::good)) announce_hit();
       else VQCACHE_NEED_(bring());
-      cached = stored();
+      cached = all(&basic_story::stored);
       if (cached || !may_store_ || who_->stopped() || left_unwritten()) continue;
       const status s = store(again);
       cached = s.ok();
@@ -2860,14 +2682,13 @@ template <class Lazy> class basic_story {
   // receipts first: a crash leaves a model without a receipt, not a receipt without its model
   status remove() {
     lock();
-    for (const os::fs::path& at : {local_dir_, cache_dir_}) {
-      std::vector<std::string> gone{name_ + ".sha256"};
-      gone.insert(gone.end(), files_.begin(), files_.end());
-      for (const std::string& f : names()) {
-        for (const std::string& n : stage::leftovers(at, f)) gone.push_back(n);
-        for (const std::string& n : tier::asides(at, f)) gone.push_back(n);
+    for (const fs::path& at : {local_dir_, cache_dir_}) {
+      vector<string> gone = names();
+      for (const string& f : names()) {
+        for (const string& n : stage::leftovers(at, f)) gone.push_back(n);
+        for (const string& n : tier::asides(at, f)) gone.push_back(n);
       }
-      for (const std::string& n : gone)
+      for (const string& n : gone)
         VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
       if (os::look(at).directory) VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
     }
@@ -2876,63 +2697,48 @@ template <class Lazy> class basic_story {
     return who_->stop();
   }
  private:
-  enum class state { absent, good, doubtful };
-  std::string lock_name() const { return "." + name_ + ".lock"; }
-  std::vector<std::string> names() const {  // the final names of one tier
-    std::vector<std::string> all = files_;
-    all.push_back(name_ + ".sha256");
-    return all;
+  string lock_name() const { return "." + name_ + ".lock"; }
+  vector<string> names() const {  // the final names of one tier
+    vector<string> r{name_ + ".sha256"};
+    for (const item& i : items_) r.push_back(i.file);
+    return r;
+  }
+  bool all(bool (basic_story::*is)(const item&) const) const {
+    for (const item& i : items_)
+      if (!(this->*is)(i)) return false;
+    return true;
   }
   void see() {
-    local_ = tier::look(local_dir_, name_, files_);
-    cache_ = tier::look(cache_dir_, name_, files_);
-  }
-  const text::entry* local_entry(std::size_t i) const {
-    return text::find(local_.receipt, files_[i]);
-  }
-  const text::entry* cache_entry(std::size_t i) const {
-    return text::find(cache_.receipt, files_[i]);
+    local_ = tier::receipt(local_dir_, name_, local_problem_);
+    cache_ = tier::receipt(cache_dir_, name_, cache_problem_);
+    for (item& i : items_) {
+      i.here = os::look(local_dir_ / i.file);
+      i.there = os::look(cache_dir_ / i.file);
+      i.mine = text::find(local_, i.file);
+      i.theirs = text::find(cache_, i.file);
+    }
   }
   // without a receipt of its own, a local file of the cached size is held to the cache's receipt
-  const text::entry* known_entry(std::size_t i) const {
-    const text::entry *e = local_entry(i), *c = cache_entry(i);
-    return e || !c || c->unverified || !c->sized || c->size != local_.files[i].size ? e : c;
+  static const text::entry* known(const item& i) {
+    const text::entry* c = i.theirs;
+    return i.mine || !c || c->unverified || !c->size || c->size != i.here.size ? i.mine : c;
   }
-  state local_state(std::size_t i) const {
-    const text::entry *e = local_entry(i), *known = known_entry(i);
-    if (!local_.files[i].regular) return state::absent;
-    const bool fits = !e || !e->sized || e->size == local_.files[i].size;
-    const bool pinned = items_[i].pin.empty() || (e && e->sha256 == items_[i].pin);
-    return fits && pinned && (e || !known) ? state::good : state::doubtful;
+  bool good(const item& i) const {  // as far as names, sizes and receipts tell
+    const bool fits = !i.mine || !i.mine->size || i.mine->size == i.here.size;
+    const bool pinned = i.pin.empty() || (i.mine && i.mine->sha256 == i.pin);
+    return i.here.regular && !local_problem_ && fits && pinned && i.mine == known(i);
   }
-  bool all_good() const {
-    bool all = local_.problem == 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) all = all && local_state(i) == state::good;
-    return all;
+  bool stored(const item& i) const {
+    if (!i.there.regular || i.there.size != i.here.size || cache_problem_ || i.bad) return false;
+    if (i.mine) return i.theirs && i.mine->sha256 == i.theirs->sha256;
+    return !i.theirs || !i.theirs->size || i.theirs->size == i.here.size;
   }
-  bool stored(std::size_t i) const {  // as far as names, sizes and receipts tell
-    const os::info &l = local_.files[i], &c = cache_.files[i];
-    const text::entry *mine = local_entry(i), *theirs = cache_entry(i);
-    if (!c.regular || c.size != l.size || cache_.problem || bad_[i]) return false;
-    if (mine) return theirs && mine->sha256 == theirs->sha256;
-    return !theirs || !theirs->sized || theirs->size == l.size;
+  bool stored_but_for_a_receipt(const item& i) const {
+    return stored(i) || (i.there.regular && !i.theirs && i.there.size == i.here.size);
   }
-  bool stored() const {
-    bool all = true;
-    for (std::size_t i = 0; i < items_.size(); ++i) all = all && stored(i);
-    return all;
-  }
-
-  // a read-only cache that lacks nothing but a receipt: there is nothing to do, and nothing to
-  // vouch for it
+  // a read-only cache that lacks nothing but a receipt: there is nothing to do, and no voucher
   bool left_unwritten() {
-    bool all = true;
-    for (std::size_t i = 0; i < items_.size(); ++i)
-      all = all &&
-          (stored(i) ||
-              (cache_.files[i].regular && !cache_entry(i) &&
-                  cache_.files[i].size == local_.files[i].size));
-    if (!all || !os::read_only(cache_dir_)) return false;
+    if (!all(&basic_story::stored_but_for_a_receipt) || !os::read_only(cache_dir_)) return false;
     not_cached(fail(
         errc::permission_denied, "no receipt is there, and ", cache_dir_, " cannot be written"));
     return true;
@@ -2941,33 +2747,28 @@ template <class Lazy> class basic_story {
   void announce_hit() {
     if (std::exchange(announced_, true)) return;
     who_->say("The model (", name_, ") is already available locally.");
-    tell_origin(local_.receipt);
-    for (std::size_t i = 0; i < items_.size(); ++i)
-      if (const text::entry* e = local_entry(i);
-          !e || (e->unverified && e->sha256 != items_[i].pin))
-        tell_unverified(files_[i]);
+    for (const item& i : items_) tell_origin(i, i.mine);
+    for (const item& i : items_)
+      if (!i.mine || (i.mine->unverified && i.mine->sha256 != i.pin)) tell_unverified(i);
   }
-  void tell_unverified(const std::string& file) {
-    who_->say("Nothing vouches for ", file, ": it is served unverified, as it was found.");
+  void tell_unverified(const item& i) {
+    who_->say("Nothing vouches for ", i.file, ": it is served unverified, as it was found.");
   }
   void not_cached(const status& why) {
     who_->say("The model (", name_, ") is complete locally, but not in the cache: ", why.text, ".");
   }
-  void tell_origin(const text::receipt& r) {  // a name asked for with other URLs and no pin
-    for (const item& i : items_) {
-      const text::entry* e = text::find(r, i.file);
-      bool same = !e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty();
-      for (const std::string& url : i.from.urls)
-        same = same || text::printable(text::redact(url)) == e->origin;
-      if (!same)
-        who_->say("The stored ", i.file, " came from ", e->origin, ", not from ",
-            text::redact(i.from.urls[0]), ".");
-    }
+  void tell_origin(const item& i, const text::entry* e) {  // other URLs than stored, and no pin
+    bool same = !e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty();
+    for (const string& url : i.from.urls)
+      same = same || text::printable(text::redact(url)) == e->origin;
+    if (!same)
+      who_->say("The stored ", i.file, " came from ", e->origin, ", not from ",
+          text::redact(i.from.urls[0]), ".");
   }
 
   status ready() {  // the directories
-    const os::fs::path cache = cache_dir_.parent_path();
-    const auto missing = [](const os::fs::path& p) {
+    const fs::path cache = cache_dir_.parent_path();
+    const auto missing = [](const fs::path& p) {
       return fail(errc::directory_missing, "Directory not found: ", p,
           "; create it, or set options::create_dirs");
     };
@@ -2976,17 +2777,17 @@ template <class Lazy> class basic_story {
           os::make_directories(local_dir_), "create the local directory", local_dir_);
     if (!os::look(local_dir_).directory) return missing(local_dir_);
     if (os::look(cache).directory) return {};
-    if (!all_good()) return missing(cache);
+    if (!all(&basic_story::good)) return missing(cache);
     may_store_ = false;
     not_cached(missing(cache));
     return {};
   }
 
-  std::uint64_t in_progress() const {  // bytes that some call has brought so far
-    std::uint64_t n = 0;
-    for (const os::fs::path& at : {local_dir_, cache_dir_})
-      for (const std::string& f : files_)
-        for (const std::string& part : stage::leftovers(at, f))
+  uint64_t in_progress() const {  // bytes that some call has brought so far
+    uint64_t n = 0;
+    for (const fs::path& at : {local_dir_, cache_dir_})
+      for (const item& i : items_)
+        for (const string& part : stage::leftovers(at, i.file))
           n += os::look(at / part, false).size;
     return n;
   }
@@ -2994,164 +2795,150 @@ template <class Lazy> class basic_story {
   void lock() {
     using clock = std::chrono::steady_clock;
     if (os::open(local_dir_ / lock_name(), os::mode::lock, lock_) != 0) return;
-    std::uint64_t seen = 0;
+    uint64_t seen = 0;
     auto since = clock::now();
     for (int waits = 0;; ++waits) {
       const int e = os::try_lock(lock_);
       if (e != EWOULDBLOCK && e != EAGAIN) return;
       if (waits == 0)
         who_->say("Waiting for another call that is bringing the model (", name_, ").");
-      const std::uint64_t now = waits % 10 == 0 ? in_progress() : seen;
+      const uint64_t now = waits % 10 == 0 ? in_progress() : seen;
       if (now != seen) since = clock::now();
       seen = now;
       if (clock::now() - since > std::chrono::seconds(who_->opts().stall_seconds))
         return who_->say("The other call makes no progress; going on without it.");
-      if (!who_->step(phase::waiting, files_.back(), seen, 0,
-              waits ? caller::at::middle : caller::at::first))
-        return;
+      const auto at = waits ? caller::at::middle : caller::at::first;
+      if (!who_->step(phase::waiting, items_.back().file, seen, 0, at)) return;
       os::sleep_ms(20);
     }
   }
 
-  status taken(std::size_t i, const os::fs::path& where) const {
+  status taken(const item& i, const fs::path& where) const {
     return fail(errc::name_taken, "model '", name_,
         "': another model stands under this name: ", where, " fits its receipt, but not the pin ",
-        items_[i].pin, "; use another name, or remove ", local_dir_ / (name_ + ".*"), " and ",
-        cache_dir_, " (vqcache::remove does)");
+        i.pin, "; use another name, or remove ", local_dir_ / (name_ + ".*"), " and ", cache_dir_,
+        " (vqcache::remove does)");
   }
   // files that fit their own receipts, but not the pins: then nothing is touched
   status foreign() {
-    for (std::size_t i = 0; i < items_.size(); ++i)
+    for (const item& i : items_)
       for (const bool in_cache : {false, true}) {
-        const text::entry* e = in_cache ? cache_entry(i) : local_entry(i);
-        const os::info& f = in_cache ? cache_.files[i] : local_.files[i];
-        const os::fs::path p = (in_cache ? cache_dir_ : local_dir_) / files_[i];
-        const bool other =
-            !items_[i].pin.empty() && e && !e->unverified && e->sha256 != items_[i].pin;
-        if (!other || !f.regular || (e->sized && e->size != f.size)) continue;
-        std::string sha;
-        const status s = tier::digest(p, in_cache ? os::mode::read : os::mode::link, *who_, sha);
+        const text::entry* e = in_cache ? i.theirs : i.mine;
+        const os::info& f = in_cache ? i.there : i.here;
+        const fs::path p = (in_cache ? cache_dir_ : local_dir_) / i.file;
+        const bool other = !i.pin.empty() && e && !e->unverified && e->sha256 != i.pin;
+        if (!other || !f.regular || (e->size && e->size != f.size)) continue;
+        string sha;
+        const status s = stage::digest(p, in_cache ? os::mode::read : os::mode::link, *who_, sha);
         if (who_->stopped()) return who_->stop();
         if (s.ok() && sha == e->sha256) return taken(i, p);
       }
     return {};
   }
   status settle() {  // local files of which names and sizes do not tell enough are hashed, once
-    const os::fs::path receipt = tier::receipt_path(local_dir_, name_);
-    VQCACHE_NEED_(error::system(local_.problem, "read", receipt));
+    VQCACHE_NEED_(error::system(local_problem_, "read", tier::receipt_path(local_dir_, name_)));
     text::receipt now;
     bool news = false;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      const os::fs::path p = local_dir_ / files_[i];
-      const text::entry* e = known_entry(i);
-      const std::string &pin = items_[i].pin, &bound = pin.empty() && e ? e->sha256 : pin;
-      std::string sha;
-      VQCACHE_NEED_(error::system(local_.files[i].problem, "look at", p));
-      if (local_.files[i].exists && !local_.files[i].regular)
+    for (item& i : items_) {
+      const fs::path p = local_dir_ / i.file;
+      const text::entry* e = known(i);
+      const string bound = i.pin.empty() && e ? e->sha256 : i.pin;
+      VQCACHE_NEED_(error::system(i.here.problem, "look at", p));
+      if (i.here.exists && !i.here.regular)
         return fail(errc::io, p, " is not a regular file: move it away");
-      if (local_state(i) == state::doubtful) {
-        if (!pin.empty()) who_->say("Checking ", files_[i], " against the pin.");
-        else if (local_entry(i)) who_->say("Checking ", files_[i], " against its receipt.");
-        VQCACHE_NEED_(tier::digest(p, os::mode::link, *who_, sha));
-        if (sha != bound) VQCACHE_NEED_(tier::put_aside(p, "its SHA-256 is " + sha, *who_));
-        if (sha != bound) local_.files[i] = os::info();
-        news = news || sha == bound;
-      }
       text::entry fresh = e ? *e : text::entry();
-      if (sha == bound && !sha.empty()) {
-        fresh.file = files_[i];
-        fresh.sha256 = sha;
-        fresh.size = local_.files[i].size;
-        fresh.sized = true;
-        fresh.unverified = pin.empty() && fresh.unverified;
+      if (i.here.regular && !good(i)) {
+        string sha;
+        if (!i.pin.empty()) who_->say("Checking ", i.file, " against the pin.");
+        else if (i.mine) who_->say("Checking ", i.file, " against its receipt.");
+        VQCACHE_NEED_(stage::digest(p, os::mode::link, *who_, sha));
+        if (sha == bound) {
+          fresh = {i.file, sha, fresh.origin, fresh.etag, i.here.size,
+              i.pin.empty() && fresh.unverified};
+          news = true;
+        } else {
+          VQCACHE_NEED_(tier::put_aside(p, "its SHA-256 is " + sha, *who_));
+          i.here = os::info();
+        }
       }
       if (!fresh.sha256.empty()) now.push_back(fresh);
     }
-    if (news) VQCACHE_NEED_(tier::keep_receipt(local_dir_, name_, now));
-    if (news) local_.receipt = now;
+    if (!news) return {};
+    VQCACHE_NEED_(tier::keep_receipt(local_dir_, name_, now));
+    see();
     return {};
   }
 
   status bring() {  // what is missing, all of it before any of it gets its name
-    const std::size_t n = items_.size();
-    std::vector<stage::partial> parts(n);
+    vector<stage::partial> parts(items_.size());
     text::receipt now;
     bool all_cached = true, theirs = true;
-    for (std::size_t i = 0; i < n; ++i)
-      all_cached = all_cached && (local_state(i) == state::good || cache_.files[i].regular);
-    for (std::size_t i = 0; i < n; ++i)
-      if (local_state(i) != state::good && !cache_.files[i].regular) VQCACHE_NEED_(reachable(i));
+    for (const item& i : items_)
+      if (!good(i) && !i.there.regular) {
+        all_cached = false;
+        VQCACHE_NEED_(reachable(i));
+      }
     who_->say("The model (", name_,
         all_cached ? ") is available in the cache, copying locally."
                    : ") was not found, downloading and caching.");
-    if (all_cached) tell_origin(cache_.receipt);
     from = origin::cache;
-    just_read_.assign(n, false);
-    for (std::size_t i = 0; i < n; ++i) {
-      const text::entry* known = local_entry(i);
+    for (item& i : items_) {
+      stage::partial& part = parts[now.size()];
+      if (all_cached) tell_origin(i, i.theirs);
       text::entry e;
-      if (local_state(i) == state::good) {
-        e.file = files_[i];
-        if (!known) {  // found without a receipt: the new one has to speak of both
-          VQCACHE_NEED_(tier::digest(local_dir_ / files_[i], os::mode::link, *who_, e.sha256));
-          e.size = local_.files[i].size;
-          e.sized = e.unverified = true;
-        }
-        now.push_back(known ? *known : e);
-        continue;
+      i.just_read = false;
+      if (good(i) && i.mine) {
+        e = *i.mine;
+      } else if (good(i)) {  // found without a receipt: the new one has to speak of both
+        VQCACHE_NEED_(stage::digest(local_dir_ / i.file, os::mode::link, *who_, e.sha256));
+        e.size = i.here.size;
+        e.unverified = true;
+      } else {
+        const bond bound = binding(i);
+        if (i.there.exists) VQCACHE_NEED_(restore(i, bound, part, e));
+        if (!i.just_read) VQCACHE_NEED_(fetch(i, bound, part, e));
+        e.sha256 = part.sha256();
+        e.size = part.size();
       }
-      e.file = files_[i];
-      const bond bound = binding(i);
-      if (cache_.files[i].exists) VQCACHE_NEED_(restore(i, bound, parts[i], e));
-      if (!just_read_[i]) VQCACHE_NEED_(fetch(i, bound, parts[i], e));
-      e.sha256 = parts[i].sha256();
-      e.size = parts[i].size();
-      e.sized = true;
+      e.file = i.file;
       now.push_back(e);
     }
     // where the lock lies, another call may have been faster: its pair stands, ours goes
-    const tier::held again = tier::look(local_dir_, name_, files_);
-    for (std::size_t i = 0; i < n; ++i)
-      theirs = theirs && again.files[i].regular && text::find(again.receipt, files_[i]);
-    if (theirs) see();
-    if (theirs && all_good()) return {};
-    VQCACHE_NEED_(tier::publish(local_dir_, name_, parts, again.receipt, now));
+    see();
+    for (const item& i : items_) theirs = theirs && i.here.regular && i.mine;
+    if (theirs && all(&basic_story::good)) return {};
+    VQCACHE_NEED_(tier::publish(local_dir_, name_, parts, local_, now));
     see();
     return {};
   }
   // of a missing file: the pin, else the receipt beside its local fellow, else that of the cache
-  bond binding(std::size_t i) const {
-    const text::entry *mine = local_entry(i), *theirs = cache_entry(i);
+  bond binding(const item& i) const {
     bool fellow = false;
-    for (const os::info& f : local_.files) fellow = fellow || f.regular;
-    if (!items_[i].pin.empty()) return {items_[i].pin, "the pin", true};
-    if (mine && (fellow || !theirs)) return {mine->sha256, "the local receipt", !mine->unverified};
-    if (theirs) return {theirs->sha256, "the receipt in the cache", !theirs->unverified};
-    return {std::string(), "", false};
+    for (const item& other : items_) fellow = fellow || other.here.regular;
+    if (!i.pin.empty()) return {i.pin, "the pin", true};
+    if (i.mine && (fellow || !i.theirs))
+      return {i.mine->sha256, "the local receipt", !i.mine->unverified};
+    if (i.theirs) return {i.theirs->sha256, "the receipt in the cache", !i.theirs->unverified};
+    return {string(), "", false};
   }
-  status restore(std::size_t i, const bond& bound, stage::partial& to, text::entry& e) {
-    const os::fs::path p = cache_dir_ / files_[i];
-    const text::entry* c = cache_entry(i);
-    const std::uint64_t size = cache_.files[i].size;
-    stage::demand want;
-    want.kind = items_[i].kind;
-    want.sha256 = bound.sha256;
-    want.bound_by = bound.by;
+  // from the cache, if what it holds can be used: then i.just_read, else a message says why not
+  status restore(item& i, const bond& bound, stage::partial& to, text::entry& e) {
+    const fs::path p = cache_dir_ / i.file;
+    const text::entry* c = i.theirs;
+    bool at_source = true;
     status s;
-    bool at_source = false;
-    if (cache_.problem) {
-      who_->say("The cache cannot be read: ",
-          error::system(cache_.problem, "read", tier::receipt_path(cache_dir_, name_)).text, ".");
-      return {};
-    }
     if (!os::look(p, false).regular) {
       who_->say("The cached ", p, " is not a regular file; links in the cache are not followed.");
       return {};
     }
-    if (c && c->sized && c->size != size) {
-      s = fail(errc::truncated, "it has ", size, " bytes, its receipt says ", c->size);
+    if (cache_problem_) {
+      s = error::system(cache_problem_, "read", tier::receipt_path(cache_dir_, name_));
+    } else if (c && c->size && c->size != i.there.size) {
+      at_source = false;
+      s = fail(errc::truncated, "it has ", i.there.size, " bytes, its receipt says ", c->size);
     } else {
-      VQCACHE_NEED_(to.begin(local_dir_ / files_[i]));
+      stage::demand want{i.kind, bound.sha256, bound.by};
+      VQCACHE_NEED_(to.begin(local_dir_ / i.file));
       s = stage::copy(p, os::mode::read, to, want.kind, *who_, phase::restoring, at_source);
       if (who_->stopped()) return who_->stop();
       if (s.ok()) s = to.seal(want);
@@ -3159,56 +2946,54 @@ template <class Lazy> class basic_story {
       if (s.cause && !at_source) return s;  // the local disk's failure
     }
     if (s.ok()) {
-      just_read_[i] = true;
+      i.just_read = true;
       e.unverified = !bound.verified;
       if (c) e.origin = c->origin;
       if (c) e.etag = c->etag;
-      if (e.unverified) tell_unverified(files_[i]);
+      if (e.unverified) tell_unverified(i);
       return {};
     }
-    const bool own =
-        c && !c->unverified && to.sha256() == c->sha256;  // not damaged, but another model's
-    if (own && !items_[i].pin.empty()) return taken(i, p);
+    // not damaged, but another model's?
+    const bool own = c && !c->unverified && to.sha256() == c->sha256;
+    if (own && !i.pin.empty()) return taken(i, p);
     to.drop();
-    bad_[i] = !own && !at_source;
+    i.bad = !own && !at_source;
     if (!own) lost_ = error::join("; the copy in ", cache_dir_, " could not be used: ", s.text);
     if (own)
-      who_->say("The cache holds another ", files_[i],
-          " than the local receipt names; it is left alone.");
+      who_->say(
+          "The cache holds another ", i.file, " than the local receipt names; it is left alone.");
     else if (at_source) who_->say("The cache cannot be read: ", s.text, ".");
     else if (status aside = tier::put_aside(p, s.text, *who_); !aside.ok())
       who_->say(
-          "The cached ", files_[i], " is damaged (", s.text, "), and it stays: ", aside.text, ".");
+          "The cached ", i.file, " is damaged (", s.text, "), and it stays: ", aside.text, ".");
     return {};
   }
-  status reachable(std::size_t i) const {  // whether a download may be tried at all
-    const std::vector<std::string>& urls = items_[i].from.urls;
-    const std::string flag = os::env("VQCACHE_OFFLINE");
-    std::string missing;
-    for (std::size_t k = 0; k < items_.size(); ++k)
-      if (k == i || (local_state(k) != state::good && !cache_.files[k].regular))
-        missing += (missing.empty() ? "" : ", ") + files_[k];
-    const std::string nowhere = error::join("model '", name_, "': ", missing, " is neither in ",
+  status reachable(const item& wanted) const {  // whether a download may be tried at all
+    const string flag = os::env("VQCACHE_OFFLINE");
+    string missing;
+    for (const item& i : items_)
+      if (&i == &wanted || (!good(i) && !i.there.regular))
+        missing += (missing.empty() ? "" : ", ") + i.file;
+    const string nowhere = error::join("model '", name_, "': ", missing, " is neither in ",
         local_dir_, " nor usable in ", cache_dir_, lost_);
     bool remote = false;
-    for (const std::string& url : urls) remote = remote || text::local_path(url).empty();
-    if (urls.empty()) return fail(errc::unknown_model, nowhere, ", and no URL for it is known");
+    for (const string& url : wanted.from.urls) remote = remote || text::local_path(url).empty();
+    if (wanted.from.urls.empty())
+      return fail(errc::unknown_model, nowhere, ", and no URL for it is known");
     if (remote && (who_->opts().offline || (!flag.empty() && flag != "0")))
       return fail(errc::offline, nowhere,
           ", and the call is offline; put it there, or call once with a network");
     return {};
   }
-  status fetch(std::size_t i, const bond& bound, stage::partial& to, text::entry& e) {
-    const item& it = items_[i];
+  status fetch(const item& i, const bond& bound, stage::partial& to, text::entry& e) {
     VQCACHE_NEED_(reachable(i));
-    if (!lost_.empty()) who_->say("Downloading ", files_[i], " instead.");
-    stage::demand want;
-    want.kind = it.kind;
-    want.size = it.from.size;
-    want.sha256 = bound.verified ? bound.sha256 : it.from.pin;
-    want.bound_by = bound.verified ? bound.by : want.bound_by;
+    if (!lost_.empty()) who_->say("Downloading ", i.file, " instead.");
+    stage::demand want{i.kind, i.from.sha256};
+    want.size = i.from.size;
+    if (bound.verified) want.sha256 = bound.sha256;
+    if (bound.verified) want.bound_by = bound.by;
     from = origin::network;
-    status s = transfer::fetch(it.from, want, to, local_dir_ / files_[i], *who_, e.origin, e.etag);
+    status s = transfer::fetch(i.from, want, to, local_dir_ / i.file, *who_, e.origin, e.etag);
     if (!s.ok()) s.text += lost_;
     return s;
   }
@@ -3216,102 +3001,89 @@ template <class Lazy> class basic_story {
   // Copies the local pair to the cache; a failure is the caller's to tell. local_damaged: the local
   // file was not what its receipt says, and was put aside.
   status store(bool& local_damaged) {
-    const std::size_t n = items_.size();
-    std::vector<stage::partial> parts(n);
-    text::receipt now, mine;
-    std::uint64_t bytes = 0;
-    VQCACHE_NEED_(error::system(local_.problem, "read", tier::receipt_path(local_dir_, name_)));
-    VQCACHE_NEED_(error::system(cache_.problem, "read", tier::receipt_path(cache_dir_, name_)));
-    for (std::size_t i = 0; i < n; ++i) {
-      const text::entry *l = local_entry(i), *c = cache_entry(i);
-      const os::info &here = local_.files[i], &there = cache_.files[i];
-      const bool differs = c && (l ? l->sha256 != c->sha256 : c->sized && c->size != here.size);
-      if (there.regular && differs && !c->unverified && (!c->sized || c->size == there.size))
+    vector<stage::partial> parts(items_.size());
+    text::receipt now;
+    uint64_t bytes = 0;
+    VQCACHE_NEED_(error::system(local_problem_, "read", tier::receipt_path(local_dir_, name_)));
+    VQCACHE_NEED_(error::system(cache_problem_, "read", tier::receipt_path(cache_dir_, name_)));
+    for (const item& i : items_) {
+      const text::entry *l = i.mine, *c = i.theirs;
+      const bool differs = c && (l ? l->sha256 != c->sha256 : c->size && c->size != i.here.size);
+      if (i.there.regular && differs && !c->unverified && (!c->size || c->size == i.there.size))
         return fail(errc::name_taken, "another model stands there under this name (",
-            cache_dir_ / files_[i], "); it is left alone");
-      bytes += stored(i) ? 0 : here.size;
+            cache_dir_ / i.file, "); it is left alone");
+      bytes += stored(i) ? 0 : i.here.size;
     }
-    if (bytes >= std::uint64_t{64} << 20)
+    if (bytes >= uint64_t{64} << 20)
       who_->say("The model (", name_, ") is ready locally; storing it in the cache.");
     VQCACHE_NEED_(error::system(os::make_directories(cache_dir_), "create", cache_dir_));
-    for (std::size_t i = 0; i < n; ++i) {
-      const os::fs::path p = cache_dir_ / files_[i];
-      const text::entry *l = local_entry(i), *c = cache_entry(i);
-      text::entry e = l ? *l : text::entry();
-      e.file = files_[i];
+    for (const item& i : items_) {
+      const fs::path p = cache_dir_ / i.file, ours = local_dir_ / i.file;
+      stage::partial& part = parts[now.size()];
+      text::entry e = i.mine ? *i.mine : text::entry();
+      e.file = i.file;
       // what stands there stays if it is the same: by its receipt, as read a moment ago, or hashed
-      // now
-      const bool same_size =
-          cache_.files[i].regular && cache_.files[i].size == local_.files[i].size;
-      if (same_size && !l) {  // a receipt speaks of all files, or it is none
-        VQCACHE_NEED_(tier::digest(local_dir_ / files_[i], os::mode::link, *who_, e.sha256));
-        e.size = local_.files[i].size;
-        e.sized = e.unverified = true;
+      const bool same_size = i.there.regular && i.there.size == i.here.size;
+      if (same_size && !i.mine) {  // a receipt speaks of all files, or it is none
+        VQCACHE_NEED_(stage::digest(ours, os::mode::link, *who_, e.sha256));
+        e.size = i.here.size;
+        e.unverified = true;
       }
-      bool keep = same_size && !bad_[i] && (just_read_[i] || (c && c->sha256 == e.sha256));
-      std::string sha;
-      if (same_size && !keep && !bad_[i]) {
-        VQCACHE_NEED_(tier::digest(p, os::mode::read, *who_, sha));
+      bool keep =
+          same_size && !i.bad && (i.just_read || (i.theirs && i.theirs->sha256 == e.sha256));
+      if (same_size && !keep && !i.bad) {
+        string sha;
+        VQCACHE_NEED_(stage::digest(p, os::mode::read, *who_, sha));
         keep = sha == e.sha256;
       }
       if (!keep) {
-        stage::demand want;
-        want.kind = items_[i].kind;
-        want.sha256 = l ? l->sha256 : std::string();
-        want.bound_by = "the local receipt";
+        const stage::demand want{i.kind, i.mine ? i.mine->sha256 : "", "the local receipt"};
         bool at_source = false;
-        if (cache_.files[i].exists)
+        if (i.there.exists)
           VQCACHE_NEED_(tier::put_aside(p, "it differs from the local file", *who_));
-        VQCACHE_NEED_(parts[i].begin(p));
-        VQCACHE_NEED_(stage::copy(local_dir_ / files_[i], os::mode::link, parts[i], want.kind,
-            *who_, phase::storing, at_source));
-        const status s = parts[i].seal(want);
-        if (!s.ok() && l && !s.cause) {
-          VQCACHE_NEED_(tier::put_aside(local_dir_ / files_[i], s.text, *who_));
+        VQCACHE_NEED_(part.begin(p));
+        VQCACHE_NEED_(
+            stage::copy(ours, os::mode::link, part, want.kind, *who_, phase::storing, at_source));
+        const status s = part.seal(want);
+        if (!s.ok() && i.mine && !s.cause) {
+          VQCACHE_NEED_(tier::put_aside(ours, s.text, *who_));
           local_damaged = true;
         }
         if (!s.ok()) return s;
-        e.unverified = e.unverified || !l;
-        e.sha256 = parts[i].sha256();
-        e.size = parts[i].size();
-        e.sized = true;
+        e.unverified = e.unverified || !i.mine;
+        e.sha256 = part.sha256();
+        e.size = part.size();
       }
-      if (!e.sha256.empty()) mine.push_back(e);
-      if (!e.sha256.empty() || c) now.push_back(e.sha256.empty() ? *c : e);
+      now.push_back(e);
     }
-    VQCACHE_NEED_(tier::publish(cache_dir_, name_, parts, cache_.receipt, now));
+    VQCACHE_NEED_(tier::publish(cache_dir_, name_, parts, cache_, now));
     // a notebook's pair gets its receipt when it is hashed anyway
-    return mine.size() > local_.receipt.size() ? tier::keep_receipt(local_dir_, name_, mine)
-                                               : status();
+    return now.size() > local_.size() ? tier::keep_receipt(local_dir_, name_, now) : status();
   }
 
   error::late<Lazy, caller*> who_;
-  std::string name_;
-  error::late<Lazy, std::vector<item>> items_;
-  error::late<Lazy, std::vector<std::string>> files_{};
-  error::late<Lazy, os::fs::path> local_dir_, cache_dir_;
+  string name_;
+  error::late<Lazy, vector<item>> items_;
+  error::late<Lazy, fs::path> local_dir_, cache_dir_;
   os::file lock_{};
-  error::late<Lazy, tier::held> local_{}, cache_{};
-  std::string lost_{};       // what an error says of a copy in the cache that could not be used
-  std::vector<bool> bad_{};  // in the cache, and found damaged
-  std::vector<bool> just_read_{};  // from the cache, and found right
+  error::late<Lazy, text::receipt> local_{}, cache_{};
+  int local_problem_ = 0, cache_problem_ = 0;  // of reading them
+  string lost_{};  // what an error says of a copy in the cache that could not be used
   bool announced_ = false, may_store_ = true;
 };
 using story = basic_story<void>;
 
 struct request {  // a call, checked
-  std::string name{};
-  os::fs::path local{}, cache{};
-  std::vector<item> items{};
+  string name{};
+  fs::path local{}, cache{};
+  vector<item> items{};
 };
-VQCACHE_LAZY_ status prepare(const std::string& name, const options& opts, request& out) {
-  const auto choose = [](const os::fs::path& given, const char* variable, const char* seed) {
-    const std::string value = os::env(variable);
-    return os::resolved(!given.empty() ? given
-            : !value.empty()           ? os::to_path(value)
-                                       : os::fs::path(seed));
+VQCACHE_LAZY_ status prepare(const string& name, const options& opts, request& out) {
+  const auto choose = [](const fs::path& given, const char* variable, const char* seed) {
+    const string value = os::env(variable);
+    return os::resolved(!given.empty() ? given : os::to_path(value.empty() ? seed : value));
   };
-  const std::string why = text::name_problem(name);
+  const string why = text::name_problem(name);
   if (!why.empty())
     return fail(errc::invalid_argument, "the model name '", text::printable(name.substr(0, 120)),
         "' cannot be used: ", why);
@@ -3319,51 +3091,55 @@ VQCACHE_LAZY_ status prepare(const std::string& name, const options& opts, reque
   out.local = choose(opts.local_dir, "VQCACHE_LOCAL_DIR", "content/models");
   out.cache = choose(opts.cache_dir, "VQCACHE_CACHE_DIR", "content/cache/models");
   out.items = {{name + ".yaml", text::kind::text}, {name + ".ckpt", text::kind::binary}};
-  return out.local.empty() || out.cache.empty()
-      ? fail(errc::invalid_argument, "a directory begins with ~, but there is no home directory")
-      : status();
+  if (!out.local.empty() && !out.cache.empty()) return {};
+  return fail(errc::invalid_argument, "a directory begins with ~, but there is no home directory");
+}
+VQCACHE_LAZY_ bool is_held(const request& r) {  // by one tier or the other, under this very name
+  for (const item& i : r.items)
+    if (!os::look(r.local / i.file).regular && !os::look(r.cache / r.name / i.file).regular)
+      return false;
+  return true;
 }
 // without sources: what a tier holds under this very name, else what the catalogue knows it as
 VQCACHE_LAZY_ status find_sources(const options& opts, request& r) {
-  bool held = true;
-  for (const item& i : r.items)
-    held =
-        held && (os::look(r.local / i.file).regular || os::look(r.cache / r.name / i.file).regular);
-  const std::vector<const catalog::row*> rows = catalog::find(r.name);
-  if (!held && rows.size() != 1) {
-    std::string all, close_ones, several;
-    for (const catalog::row* row : rows)
-      several += (several.empty() ? "" : " or ") + std::string(row->name);
-    for (const catalog::row& known : catalog::models()) {
+  const bool held = is_held(r);
+  const vector<const catalog::row*> rows = catalog::find(r.name);
+  if (rows.size() != 1 && !held) {
+    string all, near_ones, several;
+    const auto add = [](string& list, const char* name, const char* between) {
+      list += (list.empty() ? "" : between) + string(name);
+    };
+    for (const catalog::row* row : rows) add(several, row->name, " or ");
+    for (const catalog::row& row : catalog::models<>::all) {
       bool close = false;
-      for (const std::string& word : text::words(error::join(known.name, " ", known.aliases)))
+      for (const string& word : text::words(error::join(row.name, " ", row.aliases)))
         close = close || text::alike(text::lower(r.name), text::lower(word));
-      if (close) close_ones += (close_ones.empty() ? "" : ", ") + std::string(known.name);
-      all += (all.empty() ? "" : ", ") + std::string(known.name);
+      if (close) add(near_ones, row.name, ", ");
+      add(all, row.name, ", ");
     }
     return fail(errc::unknown_model, "model '", r.name, "': it is neither in ", r.local, " nor in ",
         r.cache,
-        !rows.empty() ? ", and the name is ambiguous: say " + several
-                      : ", and the catalogue does not list it; " +
-                (close_ones.empty() ? "known are " + all : "did you mean " + close_ones + "?") +
-                "; or give its URLs");
+        !several.empty() ? ", and the name is ambiguous: say " + several
+                         : ", and the catalogue does not list it; " +
+                (near_ones.empty() ? "known are " + all : "did you mean " + near_ones + "?"),
+        "; or give its URLs");
   }
-  if (rows.size() == 1 && !held) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
-  const catalog::file* facts[] = {rows.size() == 1 ? &rows[0]->config : nullptr,
-      rows.size() == 1 ? &rows[0]->checkpoint : nullptr};
-  for (std::size_t i = 0; i < r.items.size() && facts[i]; ++i)
+  if (rows.size() != 1) return {};
+  if (!held) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
+  const catalog::file* facts[] = {&rows[0]->config, &rows[0]->checkpoint};
+  for (size_t k = 0; k < r.items.size(); ++k)
     VQCACHE_NEED_(
-        transfer::examine(catalog::sources(*facts[i]), r.items[i].file, opts, r.items[i].from));
+        transfer::examine(catalog::sources(*facts[k]), r.items[k].file, opts, r.items[k].from));
   return {};
 }
-VQCACHE_LAZY_ status call(const std::string& name, const source* config, const source* checkpoint,
+VQCACHE_LAZY_ status call(const string& name, const source* config, const source* checkpoint,
     const options& opts, model& out) {
   request r;
   VQCACHE_NEED_(prepare(name, opts, r));
   if (config) {
     VQCACHE_NEED_(transfer::examine(*config, "config", opts, r.items[0].from));
     VQCACHE_NEED_(transfer::examine(*checkpoint, "checkpoint", opts, r.items[1].from));
-    for (item& i : r.items) i.pin = i.from.pin;
+    for (item& i : r.items) i.pin = i.from.sha256;
   } else {
     VQCACHE_NEED_(find_sources(opts, r));
   }
@@ -3373,46 +3149,44 @@ VQCACHE_LAZY_ status call(const std::string& name, const source* config, const s
   out = model{r.name, r.local / r.items[0].file, r.local / r.items[1].file, tale.from, tale.cached};
   return {};
 }
-VQCACHE_LAZY_ status remove(const std::string& name, const options& opts) {
+VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
   request r;
   bool held = false;
   VQCACHE_NEED_(prepare(name, opts, r));
   for (const item& i : r.items)
     held = held || os::look(r.local / i.file).exists || os::look(r.cache / r.name / i.file).exists;
-  const std::vector<const catalog::row*> rows = catalog::find(name);
+  const vector<const catalog::row*> rows = catalog::find(name);
   if (!held && rows.size() == 1) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
   caller who(opts, r.name);
   return story(who, r.items, r.local, r.cache).remove();
 }
 
 // every error says which model it is about
-VQCACHE_LAZY_ status named(status s, const std::string& name) {
-  const std::string shown = text::printable(name.substr(0, 120));
-  if (!s.ok() && s.text.find("'" + shown + "'") == std::string::npos)
-    s.text = error::join("model '", shown, "': ", s.text);
+VQCACHE_LAZY_ status named(status s, const string& name) {
+  const string shown = "'" + text::printable(name.substr(0, 120)) + "'";
+  if (!s.ok() && !text::has(s.text, shown)) s.text = error::join("model ", shown, ": ", s.text);
   return s;
 }
 // what an allocation or a file system throws is an error like others
-template <class F> inline vqcache::error contained(const F& f) {
+template <class F> inline vqcache::error contained(const string& name, const F& f) {
   status inner, s = error::guard("the call", [&] { inner = f(); });
   if (!s.ok()) s.code = errc::io;
-  return error::to_error(s.ok() ? inner : s);
+  return error::to_error(named(s.ok() ? inner : s, name));
 }
 VQCACHE_LAZY_ result contained_call(
-    const std::string& name, const source* config, const source* checkpoint, const options& opts) {
+    const string& name, const source* config, const source* checkpoint, const options& opts) {
   result r;
-  r.error =
-      contained([&] { return named(cache::call(name, config, checkpoint, opts, r.model), name); });
+  r.error = contained(name, [&] { return call(name, config, checkpoint, opts, r.model); });
   return r;
 }
-VQCACHE_LAZY_ vqcache::error contained_remove(const std::string& name, const options& opts) {
-  return contained([&] { return named(cache::remove(name, opts), name); });
+VQCACHE_LAZY_ vqcache::error contained_remove(const string& name, const options& opts) {
+  return contained(name, [&] { return cache::remove(name, opts); });
 }
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_LAZY_ model throwing_call(
-    const std::string& name, const source* config, const source* checkpoint, const options& opts) {
+    const string& name, const source* config, const source* checkpoint, const options& opts) {
   model m;
-  error::raise(named(cache::call(name, config, checkpoint, opts, m), name));
+  error::raise(named(call(name, config, checkpoint, opts, m), name));
   return m;
 }
 #endif
