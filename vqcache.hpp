@@ -397,7 +397,8 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 
 // The caller, as the rooms below see it: everything that is said or asked goes through here, on the
 // calling thread. The first callback that throws or cancels ends the call: stop() tells that.
-template <class> class basic_caller {
+template <class Lazy> class basic_caller {
+  using clock = late<Lazy, std::chrono::steady_clock>;
  public:
   enum class at { first, middle, last };  // of the steps of one transfer or wait
   basic_caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
@@ -416,7 +417,7 @@ template <class> class basic_caller {
       stop_with(guard("on_message", [&] { opts_->on_message(join(line...)); }));
   }
   bool step(phase what, const string& file, uint64_t done, uint64_t total, at where) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock::now();
     if (stopped() || !opts_->on_progress) return !stopped();
     if (where == at::first) began_ = now;
     if (where == at::first) base_ = done;
@@ -437,7 +438,7 @@ template <class> class basic_caller {
   const options* opts_;
   string name_;
   status stop_{};
-  std::chrono::steady_clock::time_point began_{}, told_{};
+  typename clock::time_point began_{}, told_{};
   uint64_t base_ = 0;
 };
 using caller = basic_caller<void>;
@@ -565,7 +566,7 @@ VQCACHE_LAZY_ bool alike(view a, view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
       diagonal = row[j];
-      row[j] = (std::min)({replaced, row[j] + 1, row[j - 1] + 1});
+      row[j] = (std::min)(replaced, (std::min)(row[j], row[j - 1]) + 1);
     }
   }
   return has(b, a) || row[b.size()] <= 2 + a.size() / 6;
@@ -815,9 +816,10 @@ VQCACHE_LAZY_ receipt read_receipt(view s) {
       if (e.sha256.empty()) e.sha256 = lower(line.substr(0, 64));
     }
   }
-  const auto bare = [](const entry& e) { return e.sha256.empty(); };
-  r.erase(std::remove_if(r.begin(), r.end(), bare), r.end());
-  return r;
+  receipt whole;
+  for (entry& e : r)
+    if (!e.sha256.empty()) whole.push_back(std::move(e));
+  return whole;
 }
 
 // ---- the content sentinel: what was served in place of the file is told from its first bytes
@@ -1152,8 +1154,10 @@ VQCACHE_LAZY_ fs::path home() {
   return ::_wgetenv(L"USERPROFILE") ? ::_wgetenv(L"USERPROFILE") : L"";
 }
 VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_s(&out, &now) == 0; }
-VQCACHE_LAZY_ vector<const char*> libcurl_names() {
-  return {"libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
+VQCACHE_LAZY_ const char* const* libcurl_names() {
+  static constexpr const char* names[] = {
+      "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll", nullptr};
+  return names;
 }
 // from the program's, its added and the system's directories
 VQCACHE_LAZY_ void* load(const char* name) {
@@ -1301,12 +1305,15 @@ VQCACHE_LAZY_ bool read_only(const fs::path& p) {
 VQCACHE_LAZY_ uint64_t process_id() { return static_cast<uint64_t>(::getpid()); }
 VQCACHE_LAZY_ fs::path home() { return env("HOME"); }
 VQCACHE_LAZY_ bool utc(std::time_t now, std::tm& out) { return ::gmtime_r(&now, &out) != nullptr; }
-VQCACHE_LAZY_ vector<const char*> libcurl_names() {
+VQCACHE_LAZY_ const char* const* libcurl_names() {
 #if defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
-  return {"/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
+  static constexpr const char* names[] = {
+      "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib", nullptr};
 #else
-  return {"libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
+  static constexpr const char* names[] = {
+      "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4", nullptr};
 #endif
+  return names;
 }
 VQCACHE_LAZY_ void* load(const char* name) {
 #if defined(VQCACHE_WEAK_DL_)
@@ -1514,7 +1521,9 @@ VQCACHE_LAZY_ info look(const fs::path& p, bool follow = true) {  // a regular f
 VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
   std::error_code e;
   const fs::file_time_type t = fs::last_write_time(p, e);
-  return !e && fs::file_time_type::clock::now() - t > std::chrono::hours(24);
+  const auto age =
+      fs::file_time_type::clock::now().time_since_epoch().count() - t.time_since_epoch().count();
+  return !e && age / fs::file_time_type::period::den * fs::file_time_type::period::num > 86400;
 }
 VQCACHE_LAZY_ int unlink(const fs::path& p) {  // what is not there is no failure
   std::error_code e;
@@ -1756,20 +1765,24 @@ struct demand {  // what bytes must be to get a final name
   string type{};                     // Content-Type, a hint for the sentinel
 };
 
-template <class> class basic_pace {  // the least progress that is one: 64 KiB in a window of time
+template <class Lazy> class basic_pace {  // the least progress that is one: 64 KiB in some seconds
+  using clock = error::late<Lazy, std::chrono::steady_clock>;
  public:
-  explicit basic_pace(unsigned seconds) : seconds_(seconds) {}
+  explicit basic_pace(unsigned seconds, unsigned bytes = 65536)
+      : seconds_(seconds), bytes_(bytes) {}
   bool stalled(uint64_t done) {
-    const auto now = std::chrono::steady_clock::now();
-    if (done >= base_ && done - base_ < 65536) return now - since_ > std::chrono::seconds(seconds_);
+    if (done >= base_ && done - base_ < bytes_) return seconds() > seconds_;
     base_ = done;
-    since_ = now;
+    since_ = clock::now();
     return false;
   }
+  double seconds() const {  // since the last progress
+    return std::chrono::duration<double>(clock::now() - since_).count();
+  }
  private:
-  unsigned seconds_;
+  unsigned seconds_, bytes_;
   uint64_t base_ = 0;
-  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+  typename clock::time_point since_ = clock::now();
 };
 using pace = basic_pace<void>;
 
@@ -2074,8 +2087,8 @@ VQCACHE_LAZY_ const library& libcurl() {  // loaded when first needed, never unl
     };
     // what the process has comes first: a second copy would be bound to the symbols of the first
     bool all = bind(nullptr);
-    for (const char* name : os::libcurl_names())
-      if (void* from = all ? nullptr : os::load(name)) all = bind(from);
+    for (const char* const* name = os::libcurl_names(); *name && !all; ++name)
+      if (void* from = os::load(*name)) all = bind(from);
 #endif
 #undef VQCACHE_NAME_
 #undef VQCACHE_CURL_
@@ -2384,7 +2397,6 @@ template <class> class basic_download {  // one file from one URL, through redir
     problem_ = status();
     code_ = 0;
     excerpt_.clear();
-    began_ = std::chrono::steady_clock::now();
     speed_ = stage::pace(o.stall_seconds);
     const on_head_type head = [this](int code, const vector<text::header>& h) {
       return on_head(code, h);
@@ -2471,10 +2483,9 @@ template <class> class basic_download {  // one file from one URL, through redir
     const uint64_t total = to_->begun() && sized_ ? expected_ : from_->size;
     const unsigned limit = who_->opts().stall_seconds;
     // connecting has its own limit, and a server may think before it answers
-    const std::chrono::seconds thought(who_->opts().connect_seconds + 3 * limit);
+    const unsigned thought = to_->begun() ? 0 : who_->opts().connect_seconds + 3 * limit;
     if (!who_->step(phase::downloading, file_, done, total, caller::at::middle)) return false;
-    return !speed_.stalled(done) ||
-        (!to_->begun() && std::chrono::steady_clock::now() - began_ < thought) ||
+    return !speed_.stalled(done) || speed_.seconds() < thought ||
         refuse(errc::timed_out, "it gained under 64 KiB in ", limit, " s");
   }
   status refused() const {
@@ -2506,7 +2517,6 @@ template <class> class basic_download {  // one file from one URL, through redir
   string file_, location_{}, excerpt_{};
   status problem_{};
   stage::pace speed_{0};
-  std::chrono::steady_clock::time_point began_{};
   uint64_t expected_ = 0;
   bool sized_ = false, judged_ = false;
   int code_ = 0;
@@ -2793,19 +2803,16 @@ template <class Lazy> class basic_story {
   }
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
   void lock() {
-    using clock = std::chrono::steady_clock;
     if (os::open(local_dir_ / lock_name(), os::mode::lock, lock_) != 0) return;
     uint64_t seen = 0;
-    auto since = clock::now();
+    stage::pace growth(who_->opts().stall_seconds, 1);
     for (int waits = 0;; ++waits) {
       const int e = os::try_lock(lock_);
       if (e != EWOULDBLOCK && e != EAGAIN) return;
       if (waits == 0)
         who_->say("Waiting for another call that is bringing the model (", name_, ").");
-      const uint64_t now = waits % 10 == 0 ? in_progress() : seen;
-      if (now != seen) since = clock::now();
-      seen = now;
-      if (clock::now() - since > std::chrono::seconds(who_->opts().stall_seconds))
+      if (waits % 10 == 0) seen = in_progress();
+      if (growth.stalled(seen))
         return who_->say("The other call makes no progress; going on without it.");
       const auto at = waits ? caller::at::middle : caller::at::first;
       if (!who_->step(phase::waiting, items_.back().file, seen, 0, at)) return;

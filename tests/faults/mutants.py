@@ -32,7 +32,7 @@ class Mutant:
 
 MUTANTS = [
     Mutant('final_name', 'the bytes are written under the final name',
-           [(r'(os::fs::path named\(const char\* suffix\) const \{)',
+           [(r'(fs::path named\(const char\* suffix\) const \{)',
              r'\1 if (MUT("final_name") && suffix[2] == 0x61) return final_;')],  # ".part"
            'cold', 'kill', 'I1 T5', calls='write rename'),
     Mutant('rename_first', 'a file gets its name before it is verified and synced',
