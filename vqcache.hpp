@@ -767,6 +767,42 @@ VQCACHE_LAZY_ bool content_length(const vector<header>& headers, bool& known, ui
   return true;
 }
 
+// "bytes FIRST-LAST/TOTAL"; of "bytes */TOTAL" first and last are TOTAL
+VQCACHE_LAZY_ bool content_range(view s, uint64_t& first, uint64_t& last, uint64_t& total) {
+  const bool bytes = lower(take(s, ' ')) == "bytes";
+  view span = take(s, '/');
+  if (!bytes || !to_number(s, total)) return false;
+  first = last = total;
+  const view from = take(span, '-');
+  return from == "*" ||
+      (to_number(from, first) && to_number(span, last) && first <= last && last < total);
+}
+// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) as seconds since 1970
+VQCACHE_LAZY_ bool http_date(view s, uint64_t& out) {
+  take(s, ' ');
+  uint64_t day = 0, year = 0, h = 0, m = 0, sec = 0;
+  const bool has_day = to_number(take(s, ' '), day);
+  const size_t month = string("JanFebMarAprMayJunJulAugSepOctNovDec").find(take(s, ' ')) / 3 + 1;
+  if (!has_day || month > 12 || !to_number(take(s, ' '), year) || !to_number(take(s, ':'), h) ||
+      !to_number(take(s, ':'), m) || !to_number(take(s, ' '), sec) || s != "GMT" || year < 1970)
+    return false;
+  const uint64_t y = month < 3 ? year - 1 : year, months = (month + 9) % 12;  // since March
+  out = (y * 365 + y / 4 - y / 100 + y / 400 + (months * 153 + 2) / 5 + day - 719469) * 86400 +
+      h * 3600 + m * 60 + sec;
+  return true;
+}
+// What tells that a file is still the same: its ETag, unless weak; else its date, if a minute older
+// than the answer (RFC 9110 8.8.2.2). Seafile sends ETags without quotes, and dates of now.
+VQCACHE_LAZY_ string validator(const vector<header>& headers) {
+  const string *tag = find(headers, "etag"), *date = find(headers, "last-modified"),
+               *now = find(headers, "date");
+  uint64_t then = 0, sent = 0;
+  if (tag && !tag->empty() && !starts(*tag, "W/")) return printable(*tag);
+  const bool old =
+      date && now && http_date(*date, then) && http_date(*now, sent) && sent >= then + 60;
+  return old ? *date : string();
+}
+
 // ---- receipts, in the format of sha256sum
 struct entry {
   string file{}, sha256{}, origin{}, etag{};
@@ -892,85 +928,84 @@ VQCACHE_LAZY_ bool zip_has_end(view tail) {
 // ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 
 namespace catalog {
-struct file {
-  const char *urls,
-      *sha256;    // the origin first, mirrors only where a digest pins them; "": unknown
-  uint64_t size;  // 0: unknown
-};
 struct row {
   const char *name, *aliases;  // an alias of two rows is ambiguous and never resolved
-  file config, checkpoint;
+  const char* places;          // the origin first, mirrors only where a digest pins them
+  const char* config_sha256;   // "": unknown, as is a size of 0
+  uint64_t config_size;
+  const char* checkpoint_sha256;
+  uint64_t checkpoint_size;
 };
-// Facts that public sources agree on; no URL was tried from where this was made. d: a heiBOX share,
-// s: and x: two rescue mirrors, p: r: e: releases of pixray, mehdidc and Eleiber on GitHub.
+// Facts that public sources agree on; no URL was tried from where this was made. A place stands for
+// two URLs: | for configs%2Fmodel.yaml or ckpts%2Flast.ckpt, * for yaml or ckpt, and before the colon
+// d for a heiBOX share, s and x for rescue mirrors, p, r, e for releases of pixray, mehdidc, Eleiber.
 template <class = void> struct models {
   // clang-format off
   static constexpr row all[] = {
   {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 vqgan16 imagenet",
-   {"d:a7530b09fed84f80a887/configs%2Fmodel.yaml s:imagenet/imagenet.yaml x:imagenet.yaml r:yaml",
-    "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692},
-   {"d:a7530b09fed84f80a887/ckpts%2Flast.ckpt s:imagenet/imagenet.ckpt x:imagenet.ckpt r:ckpt",
-    "845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980092370}},
+   "d:a7530b09fed84f80a887/| s:imagenet/imagenet.* x:imagenet.* r:*",
+   "00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692,
+   "845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980092370},
   {"vqgan_imagenet_f16_1024", "imagenet_f16_1024 imagenet_1024 imagenet_vqgan imagenet",
-   {"d:8088892a516d4e3baf92/configs%2Fmodel.yaml",
-    "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645},
-   {"d:8088892a516d4e3baf92/ckpts%2Flast.ckpt", "", 957954257}},
+   "d:8088892a516d4e3baf92/|",
+   "cbd6fa371d07bf5bb960e32186e6e81356accbefdcc722bf94583b6a98bda00c", 645, "", 957954257},
   {"vqgan_gumbel_f8_8192", "gumbel_f8_8192 gumbel_8192 openimages openimages_f16_8192",
-   {"d:2e5662443a6b4307b470/configs%2Fmodel.yaml s:openimages/openimages.yaml x:openimages.yaml",
-    "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745},
-   {"d:2e5662443a6b4307b470/ckpts%2Flast.ckpt s:openimages/openimages.ckpt x:openimages.ckpt",
-    "5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376581823}},
+   "d:2e5662443a6b4307b470/| s:openimages/openimages.* x:openimages.*",
+   "91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745,
+   "5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376581823},
   {"wikiart_16384", "vqgan_wikiart_16384 wikiart_f16_16384_8145600 wikiart_16384m wikiart",
-   {"p:wikiart_16384.yaml s:wikiart/wikiart.yaml x:wikiart.yaml e:wikiart_16384.yaml",
-    "6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920},
-   {"p:wikiart_16384.ckpt s:wikiart/wikiart.ckpt x:wikiart.ckpt e:wikiart_16384.ckpt",
-    "bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1005327541}},
+   "p:wikiart_16384.* s:wikiart/wikiart.* x:wikiart.* e:wikiart_16384.*",
+   "6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920,
+   "bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1005327541},
   {"wikiart_1024", "vqgan_wikiart_1024 vqgan_wikiart_f16_1024 wikiart_1024m wikiart",
-   {"p:wikiart_1024.yaml", "", 0}, {"p:wikiart_1024.ckpt", "", 0}},
+   "p:wikiart_1024.*", "", 0, "", 0},
   {"sflckr", "sflickr s-flckr 2020-11-09T13-31-51_sflckr",
-   {"d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml "
-    "s:sflickr/sflickr.yaml x:sflckr.yaml",
-    "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603},
-   {"d:73487ab6e5314cb5adba/checkpoints%2Flast.ckpt s:sflickr/sflickr.ckpt x:sflckr.ckpt",
-    "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412}},
+   "d:73487ab6e5314cb5adba/configs%2F2020-11-09T13-31-51-project.yaml;checkpoints%2Flast.ckpt "
+   "s:sflickr/sflickr.* x:sflckr.*",
+   "c27f012996f3f1f02580f063be47fd60bdd8528efb04d7318b2cbe8a86505b1b", 1603,
+   "8a8adea3da8dab412675772831370dd948e0aa97bb11a9488a2f328b58dbc929", 4263525412},
   {"coco_first_stage", "coco_1stage coco_vqgan lstage coco",
-   {"https://batbot.ai/models/VQGAN/coco_first_stage.yaml s:coco/coco.yaml x:coco_first_stage.yaml",
-    "17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458},
-   {"https://batbot.ai/models/VQGAN/coco_first_stage.ckpt s:coco/coco.ckpt x:coco_first_stage.ckpt",
-    "106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296030214}},
-  {"coco_transformer", "vqgan_coco_f16_8192 coco",
-   {"https://dl.nmkd.de/ai/clip/coco/coco.yaml", "", 0},
-   {"https://dl.nmkd.de/ai/clip/coco/coco.ckpt", "", 0}},
-  {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024",
-   {"s:faceshq/faceshq.yaml",
-    "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2", 0},
-   {"s:faceshq/faceshq.ckpt",
-    "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}}};
+   "https://batbot.ai/models/VQGAN/coco_first_stage.* s:coco/coco.* x:coco_first_stage.*",
+   "17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458,
+   "106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296030214},
+  {"coco_transformer", "vqgan_coco_f16_8192 coco", "https://dl.nmkd.de/ai/clip/coco/coco.*",
+   "", 0, "", 0},
+  {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024", "s:faceshq/faceshq.*",
+   "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2", 0,
+   "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1", 0}};
   // clang-format on
 };
-VQCACHE_LAZY_ source sources(const file& f) {
+VQCACHE_LAZY_ string url(view place, bool config) {
   const string git = "https://github.com/", hub = "https://huggingface.co/";
-  source s;
-  for (string word : text::words(f.urls)) {
-    const char place = word[1] == ':' ? word[0] : ' ';
-    view rest = view(word).substr(place == ' ' ? 0 : 2);
-    string base = place == 's' ? hub +
-            "Somnai/pytti-vqgan-checkpoints/resolve/"
-            "debc22c8f285c7734980c464ff992d335dde6e9a/"
-        : place == 'x' ? hub + "pxlpshr/pytti-models/resolve/main/vqgan/"
-        : place == 'p' ? git + "pixray/pixray/releases/download/v1.7.1/vqgan_"
-        : place == 'e' ? git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/"
-        : place == 'r' ? git +
-            "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/"
-            "vqgan_imagenet_f16_16384."
-                       : "";
-    if (place == 'd')
-      base = error::join(
-          "https://heibox.uni-heidelberg.de/d/", text::take(rest, '/'), "/files/?p=%2F");
-    s.urls.push_back(base + string(rest) + (place == 'd' ? "&dl=1" : ""));
+  const char key = text::starts(place, "http") ? ' ' : place[0];
+  string s(place.substr(key == ' ' ? 0 : 2)), share;
+  const auto replace = [&s](view what, view with) {
+    if (const size_t at = s.find(what); at != npos) s.replace(at, what.size(), with);
+  };
+  replace("*", config ? "yaml" : "ckpt");
+  replace("|", config ? "configs%2Fmodel.yaml" : "ckpts%2Flast.ckpt");
+  if (const size_t slash = s.find('/'), other = s.find(';'); other != npos)
+    s = config ? s.substr(0, other) : s.substr(0, slash + 1) + s.substr(other + 1);
+  replace("/", key == 'd' ? "/files/?p=%2F" : "/");
+  switch (key) {
+    case 'd': return "https://heibox.uni-heidelberg.de/d/" + s + "&dl=1";
+    case 'p': return git + "pixray/pixray/releases/download/v1.7.1/vqgan_" + s;
+    case 'e': return git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/" + s;
+    case 'r':
+      return git +
+          "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384." + s;
+    case 'x': return hub + "pxlpshr/pytti-models/resolve/main/vqgan/" + s;
+    case 's':
+      return hub +
+          "Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/" + s;
+    default: return s;
   }
-  s.sha256 = f.sha256;
-  s.size = f.size;
+}
+VQCACHE_LAZY_ source sources(const row& r, bool config) {
+  source s;
+  for (const string& place : text::words(r.places)) s.urls.push_back(url(place, config));
+  s.sha256 = config ? r.config_sha256 : r.checkpoint_sha256;
+  s.size = config ? r.config_size : r.checkpoint_size;
   return s;
 }
 // the rows a name may mean: one by its canonical name; by an alias one or, if ambiguous, several
@@ -986,7 +1021,7 @@ VQCACHE_LAZY_ vector<const row*> find(const string& name) {
 VQCACHE_LAZY_ vector<known_model> known() {
   vector<known_model> all;
   for (const row& r : models<>::all)
-    all.push_back({r.name, text::words(r.aliases), sources(r.config), sources(r.checkpoint)});
+    all.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
   return all;
 }
 }  // namespace catalog
@@ -1096,8 +1131,9 @@ class file {  // a descriptor that closes itself; close() tells what only closin
 };
 // link: follows a symbolic link. create: new, 0666 & ~umask, with the group and the rules of its
 // directory, as the files of every program
-enum class mode { read, link, create, lock };
-enum class fate { alive, gone, unknown };  // of the process that owns an unfinished file
+enum class mode { read, link, create, lock, update };
+// of the process that owns an unfinished file; restarted: it went with the machine
+enum class fate { alive, gone, restarted, unknown };
 
 #if defined(_WIN32)
 VQCACHE_LAZY_ fs::path to_path(const string& utf8) {
@@ -1110,6 +1146,7 @@ VQCACHE_LAZY_ fs::path to_path(const string& utf8) {
 VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
   const int flags = how == mode::create ? _O_RDWR | _O_CREAT | _O_EXCL
       : how == mode::lock               ? _O_RDWR | _O_CREAT
+      : how == mode::update             ? _O_RDWR
                                         : _O_RDONLY;
   int fd = -1;
   const int e = ::_wsopen_s(
@@ -1256,6 +1293,7 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
 #endif
   const int flags = how == mode::create ? O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
       : how == mode::lock               ? O_RDWR | O_CREAT | O_NOFOLLOW
+      : how == mode::update             ? O_RDWR | O_NOFOLLOW
       : how == mode::link               ? O_RDONLY | O_NONBLOCK
                                         : O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
   int fd = -1;
@@ -1354,7 +1392,7 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {
   const string mine = owner();
   view theirs = who, ours = mine;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::unknown;
-  if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::gone;  // the machine restarted
+  if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::restarted;
   const string pid(text::take(theirs, ' '));
   uint64_t number = 0;
   if (!text::to_number(pid, number) || number == 0 || number > 0x7fffffff) return fate::unknown;
@@ -1748,6 +1786,12 @@ template <class> class basic_sha256 {  // FIPS 180-4
   alignas(8) unsigned char block_[128] = {};  // the block, or CommonCrypto's context of 104 bytes
 };
 using sha256 = basic_sha256<void>;
+VQCACHE_LAZY_ string of(view s) {
+  sha256 sha;
+  sha.start();
+  sha.update(s.data(), s.size());
+  return sha.hex();
+}
 }  // namespace hash
 
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
@@ -1755,7 +1799,7 @@ using sha256 = basic_sha256<void>;
 
 namespace stage {
 enum : size_t { block_size = 1 << 20, head_size = 16384, zip_tail = 65557 };
-enum : uint64_t { config_limit = 16 << 20 };
+enum : uint64_t { config_limit = 16 << 20, sync_every = 64 << 20 };
 
 struct demand {  // what bytes must be to get a final name
   text::kind kind = text::kind::binary;
@@ -1768,10 +1812,10 @@ struct demand {  // what bytes must be to get a final name
 template <class Lazy> class basic_pace {  // the least progress that is one: 64 KiB in some seconds
   using clock = error::late<Lazy, std::chrono::steady_clock>;
  public:
-  explicit basic_pace(unsigned seconds, unsigned bytes = 65536)
-      : seconds_(seconds), bytes_(bytes) {}
+  explicit basic_pace(unsigned seconds, uint64_t base = 0, unsigned least = 65536)
+      : seconds_(seconds), least_(least), base_(base) {}
   bool stalled(uint64_t done) {
-    if (done >= base_ && done - base_ < bytes_) return seconds() > seconds_;
+    if (done >= base_ && done - base_ < least_) return seconds() > seconds_;
     base_ = done;
     since_ = clock::now();
     return false;
@@ -1780,111 +1824,21 @@ template <class Lazy> class basic_pace {  // the least progress that is one: 64 
     return std::chrono::duration<double>(clock::now() - since_).count();
   }
  private:
-  unsigned seconds_, bytes_;
-  uint64_t base_ = 0;
+  unsigned seconds_, least_;
+  uint64_t base_;
   typename clock::time_point since_ = clock::now();
 };
 using pace = basic_pace<void>;
 
-template <class Lazy> class basic_partial {
- public:
-  basic_partial() = default;
-  basic_partial(const basic_partial&) = delete;
-  basic_partial& operator=(const basic_partial&) = delete;
-  ~basic_partial() { drop(); }
-
-  status begin(const fs::path& final_path) {  // a private file, after a record of whose it is
-    drop();
-    final_ = final_path;
-    base_ = final_.parent_path() / ("." + os::shown(final_.filename()) + "." + os::unique());
-    const string who = os::owner() + "\n";
-    os::file record;
-    VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record)));
-    recorded_ = true;
-    VQCACHE_NEED_(lost("write", os::write_all(record, who.data(), who.size())));
-    VQCACHE_NEED_(lost("write", record.close()));
-    VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file_)));
-    begun_ = true;
-    sha_.start();
-    return {};
-  }
-  status write(const char* data, size_t n, text::kind kind) {
-    head_.append(data, (std::min)(n, head_size - head_.size()));
-    size_ += n;
-    has_nul_ = has_nul_ || (kind == text::kind::text && std::memchr(data, 0, n));
-    if (kind == text::kind::text && size_ > config_limit)
-      return fail(
-          errc::not_the_file, "it has over 16 MiB, which no config has; are the URLs swapped?");
-    buffer_.append(data, n);
-    return buffer_.size() < block_size ? status() : flush();
-  }
-  // all that can be known about the bytes is checked here; then they are forced to the disk
-  status seal(const demand& d) {
-    VQCACHE_NEED_(flush());
-    digest_ = sha_.hex();
-    if (digest_.empty()) return fail(errc::io, "the system's SHA-256 failed");
-    if (d.sha256 != digest_) VQCACHE_NEED_(inspect(d));
-    VQCACHE_NEED_(lost("sync", os::sync(file_)));
-    return lost("close", file_.close());
-  }
-  status publish() {  // the final name, at one moment; the directory is synced by the caller
-    VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
-    begun_ = false;
-    drop();
-    return {};
-  }
-  void drop() {
-    (void)file_.close();
-    if (begun_) (void)os::unlink(named(".part"));
-    if (recorded_) (void)os::unlink(named(".record"));
-    begun_ = recorded_ = has_nul_ = false;
-    size_ = 0;
-    for (string* s : {&buffer_, &head_, &digest_}) s->clear();
-  }
-  bool begun() const { return begun_; }
-  const string& sha256() const { return digest_; }
-  uint64_t size() const { return size_; }
-  const fs::path& final_path() const { return final_; }
- private:
-  status inspect(const demand& d) {  // bytes that no digest vouches for
-    const string what = text::not_the_file(d.kind, head_, d.type);
-    if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
-    if (has_nul_) return fail(errc::not_the_file, "it has NUL bytes, which no config has");
-    if (d.size != 0 && size_ != d.size)
-      return fail(size_ < d.size ? errc::truncated : errc::not_the_file, "it has ", size_,
-          " bytes instead of ", d.size);
-    if (text::starts(head_, "PK\x03\x04")) {
-      string tail((std::min)(size_, uint64_t{zip_tail}), '\0');
-      size_t have = 0, got = 1;
-      int e = os::seek_to(file_.fd(), size_ - tail.size()) ? 0 : errno;
-      for (; e == 0 && have < tail.size() && got > 0; have += got)
-        e = os::read_some(file_, &tail[have], tail.size() - have, got);
-      VQCACHE_NEED_(lost("read", e));
-      if (have < tail.size() || !text::zip_has_end(tail))
-        return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
-    }
-    if (d.sha256.empty()) return {};
-    return fail(errc::hash_mismatch, "its SHA-256 is ", digest_, ", but ", d.bound_by, " says ",
-        d.sha256,
-        "; if the new bytes are wanted, change the pin or remove the model (vqcache::remove)");
-  }
-  status flush() {
-    sha_.update(buffer_.data(), buffer_.size());
-    const int e = os::write_all(file_, buffer_.data(), buffer_.size());
-    buffer_.clear();
-    return lost("write", e);
-  }
-  fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
-  status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
-
-  error::late<Lazy, fs::path> final_, base_;
-  os::file file_;
-  error::late<Lazy, hash::sha256> sha_{};
-  string buffer_, head_, digest_;
-  uint64_t size_ = 0;
-  bool begun_ = false, recorded_ = false, has_nul_ = false;
+// Which file an unfinished one is to become. Without a digest or a validator none is continued: two
+// versions of one length could not be told apart.
+struct identity {
+  string pin{};        // the digest of the whole file
+  string url{};        // the SHA-256 of its URL, which may itself hold secrets
+  string validator{};  // of the server's file
+  uint64_t total = 0;  // bytes, 0: not known
+  bool usable() const { return !pin.empty() || !validator.empty(); }
 };
-using partial = basic_partial<void>;
 
 // gives a file to `take`, block by block; at_source: it is the reading that failed
 template <class F> inline status read_file(const fs::path& from, os::mode how, caller& who,
@@ -1911,6 +1865,217 @@ template <class F> inline status read_file(const fs::path& from, os::mode how, c
   }
   return who.step(what, name, done, i.size, caller::at::last) ? status() : who.stop();
 }
+
+// the temporary names of one final name
+VQCACHE_LAZY_ vector<string> leftovers(const fs::path& at, const string& file) {
+  vector<string> names;
+  for (const string& n : os::list(at, "." + file + "."))
+    for (const char* end : {".part", ".record"})
+      if (text::is_numbered(n, file.size() + 2, 16, end)) names.push_back(n);
+  return names;
+}
+struct record {  // what stands in the record beside an unfinished file
+  identity id{};
+  uint64_t synced = 0;  // bytes that a power cut cannot take
+  os::fate fate = os::fate::unknown;
+  bool known = false, released = false;  // released: by a call that ended without the whole file
+};
+VQCACHE_LAZY_ record read_record(const fs::path& p) {
+  record r;
+  string content, owner;
+  r.known = os::read_text(p, content) == 0 && !content.empty();
+  view rest = content;
+  owner = text::trim(text::take(rest, '\n'));
+  while (text::has(rest, "\n")) {
+    view line = text::take(rest, '\n');
+    const view key = text::take(line, ' ');
+    if (key == "pin") r.id.pin = line;
+    if (key == "url") r.id.url = line;
+    if (key == "validator") r.id.validator = line;
+    if (key == "total") text::to_number(line, r.id.total);
+    if (key == "synced") text::to_number(line, r.synced);
+    if (key == "released") r.released = true;
+  }
+  if (r.known) r.fate = os::owner_fate(owner);
+  return r;
+}
+
+template <class Lazy> class basic_partial {
+ public:
+  basic_partial() = default;
+  basic_partial(const basic_partial&) = delete;
+  basic_partial& operator=(const basic_partial&) = delete;
+  ~basic_partial() { release(); }
+
+  status begin(const fs::path& final_path) {  // a private file, after a record of whose it is
+    VQCACHE_NEED_(own(final_path));
+    VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file_)));
+    begun_ = true;
+    sha_.start();
+    return {};
+  }
+  void keep_as(const identity& id) {  // from now on a later call may continue it
+    id_ = id;
+    if (!id.usable()) return;
+    note(error::join("url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
+        id.validator.empty() ? "" : "\nvalidator ", id.validator, "\ntotal ", id.total));
+  }
+  // Continues what an earlier call left of the same file; begun() tells whether there was such. Its
+  // bytes are hashed again; what was not synced when the machine went down counts only with a pin.
+  status resume(const fs::path& final_path, const identity& want, text::kind kind, caller& who) {
+    const fs::path at = final_path.parent_path();
+    const string file = os::shown(final_path.filename());
+    for (const string& name : leftovers(at, file)) {
+      const fs::path old = at / name, old_part = at / (name.substr(0, name.size() - 6) + "part");
+      if (!text::ends(name, ".record")) continue;
+      const record r = read_record(old);
+      const bool same = want.pin.empty() ? r.id.url == want.url && !r.id.validator.empty()
+                                         : r.id.url == want.url || r.id.pin == want.pin;
+      const bool lost = r.fate == os::fate::restarted || r.fate == os::fate::unknown;
+      const bool free = r.released || r.fate == os::fate::gone || r.fate == os::fate::restarted;
+      const uint64_t size = os::look(old_part, false).size;
+      const uint64_t sound = lost && want.pin.empty() ? (std::min)(size, r.synced) : size;
+      if (!same || !free || sound == 0) continue;
+      VQCACHE_NEED_(own(final_path));
+      if (os::rename(old_part, named(".part")) != 0) continue;  // another call was faster
+      begun_ = true;
+      (void)os::unlink(old);
+      keep_as({want.pin, r.id.url, r.id.validator, r.id.total});
+      if (reread(sound, kind, who).ok()) return {};
+      if (who.stopped()) return who.stop();
+      drop();
+    }
+    drop();
+    return {};
+  }
+  status write(const char* data, size_t n, text::kind kind) {
+    VQCACHE_NEED_(see(data, n, kind));
+    buffer_.append(data, n);
+    return buffer_.size() < block_size ? status() : flush();
+  }
+  // all that can be known about the bytes is checked here; then they are forced to the disk
+  status seal(const demand& d) {
+    VQCACHE_NEED_(flush());
+    digest_ = sha_.hex();
+    if (digest_.empty()) return fail(errc::io, "the system's SHA-256 failed");
+    if (d.sha256 != digest_) VQCACHE_NEED_(inspect(d));
+    VQCACHE_NEED_(lost("sync", os::sync(file_)));
+    return lost("close", file_.close());
+  }
+  status publish() {  // the final name, at one moment; the directory is synced by the caller
+    VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
+    begun_ = false;
+    drop();
+    return {};
+  }
+  void drop() {
+    (void)file_.close();
+    (void)record_.close();
+    if (begun_) (void)os::unlink(named(".part"));
+    if (recorded_) (void)os::unlink(named(".record"));
+    begun_ = recorded_ = has_nul_ = false;
+    size_ = synced_ = 0;
+    id_ = identity();
+    for (string* s : {&buffer_, &head_, &digest_}) s->clear();
+  }
+  // left for a later call, if one can continue it; else it goes. How many bytes are left.
+  uint64_t release() {
+    const bool keeps = begun_ && id_.usable() && size_ > 0;
+    if (keeps && flush().ok() && note("released")) begun_ = recorded_ = false;
+    const uint64_t left = keeps && !begun_ ? size_ : 0;
+    drop();
+    return left;
+  }
+  bool begun() const { return begun_; }
+  const string& sha256() const { return digest_; }
+  uint64_t size() const { return size_; }
+  const identity& id() const { return id_; }
+  const fs::path& final_path() const { return final_; }
+ private:
+  status own(const fs::path& final_path) {  // a name nobody else has, and a record of its owner
+    drop();
+    final_ = final_path;
+    base_ = final_.parent_path() / ("." + os::shown(final_.filename()) + "." + os::unique());
+    const string who = os::owner() + "\n";
+    VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record_)));
+    recorded_ = true;
+    return lost("write", os::write_all(record_, who.data(), who.size()));
+  }
+  bool note(const string& line) {
+    return os::write_all(record_, (line + "\n").data(), line.size() + 1) == 0;
+  }
+  status see(const char* data, size_t n, text::kind kind) {
+    head_.append(data, (std::min)(n, head_size - head_.size()));
+    size_ += n;
+    has_nul_ = has_nul_ || (kind == text::kind::text && std::memchr(data, 0, n));
+    if (kind != text::kind::text || size_ <= config_limit) return {};
+    return fail(
+        errc::not_the_file, "it has over 16 MiB, which no config has; are the URLs swapped?");
+  }
+  status reread(uint64_t size, text::kind kind, caller& who) {
+    const fs::path p = named(".part");
+    std::error_code e;
+    bool at_source = false;
+    fs::resize_file(p, size, e);
+    VQCACHE_NEED_(lost("shorten", os::value(e)));
+    sha_.start();
+    const auto take = [&](const char* data, size_t n) {
+      sha_.update(data, n);
+      return see(data, n, kind);
+    };
+    VQCACHE_NEED_(read_file(
+        p, os::mode::read, who, phase::verifying, os::shown(final_.filename()), at_source, take));
+    VQCACHE_NEED_(lost("open", os::open(p, os::mode::update, file_)));
+    return lost("read", os::seek_to(file_.fd(), size_) ? 0 : errno);
+  }
+  status inspect(const demand& d) {  // bytes that no digest vouches for
+    const string what = text::not_the_file(d.kind, head_, d.type);
+    if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
+    if (has_nul_) return fail(errc::not_the_file, "it has NUL bytes, which no config has");
+    if (d.size != 0 && size_ != d.size)
+      return fail(size_ < d.size ? errc::truncated : errc::not_the_file, "it has ", size_,
+          " bytes instead of ", d.size);
+    if (text::starts(head_, "PK\x03\x04")) {
+      string tail((std::min)(size_, uint64_t{zip_tail}), '\0');
+      size_t have = 0, got = 1;
+      int e = os::seek_to(file_.fd(), size_ - tail.size()) ? 0 : errno;
+      for (; e == 0 && have < tail.size() && got > 0; have += got)
+        e = os::read_some(file_, &tail[have], tail.size() - have, got);
+      VQCACHE_NEED_(lost("read", e));
+      if (have < tail.size() || !text::zip_has_end(tail))
+        return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
+    }
+    if (d.sha256.empty()) return {};
+    return fail(errc::hash_mismatch, "its SHA-256 is ", digest_, ", but ", d.bound_by, " says ",
+        d.sha256,
+        "; if the new bytes are wanted, change the pin or remove the model (vqcache::remove)");
+  }
+  status flush() {
+    if (buffer_.empty()) return {};
+    sha_.update(buffer_.data(), buffer_.size());
+    const int e = os::write_all(file_, buffer_.data(), buffer_.size());
+    buffer_.clear();
+    VQCACHE_NEED_(lost("write", e));
+    if (!id_.usable() || size_ - synced_ < sync_every) return {};
+    VQCACHE_NEED_(lost("sync", os::sync(file_)));
+    if (synced_ == 0) (void)os::sync_directory(final_.parent_path());
+    synced_ = size_;
+    if (note(error::join("synced ", synced_))) (void)os::sync(record_);
+    return {};
+  }
+  fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
+  status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
+
+  error::late<Lazy, fs::path> final_, base_;
+  os::file file_, record_;
+  error::late<Lazy, hash::sha256> sha_{};
+  error::late<Lazy, identity> id_;
+  string buffer_, head_, digest_;
+  uint64_t size_ = 0, synced_ = 0;
+  bool begun_ = false, recorded_ = false, has_nul_ = false;
+};
+using partial = basic_partial<void>;
+
 VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial& to, text::kind kind,
     caller& who, phase what, bool& at_source) {
   return read_file(from, how, who, what, os::shown(to.final_path().filename()), at_source,
@@ -1939,33 +2104,23 @@ VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
   return error::system(os::sync_directory(at.parent_path()), "sync", at.parent_path());
 }
 
-// the temporary names of one final name
-VQCACHE_LAZY_ vector<string> leftovers(const fs::path& at, const string& file) {
-  vector<string> names;
-  for (const string& n : os::list(at, "." + file + "."))
-    for (const char* end : {".part", ".record"})
-      if (text::is_numbered(n, file.size() + 2, 16, end)) names.push_back(n);
-  return names;
-}
-// Removes what a killed process left of one final name. Only what is nobody's goes: its owner is
-// provably gone, or it cannot be told (another host's, a lost record) and a day has passed.
-VQCACHE_LAZY_ void sweep(const fs::path& at, const string& file, caller& who) {
+// Removes what a killed process left of one final name; what a later call may continue only if `all`.
+// Only what is nobody's goes: its owner is provably gone, or cannot be told and a day has passed.
+VQCACHE_LAZY_ void sweep(const fs::path& at, const string& file, caller& who, bool all) {
   for (const string& name : leftovers(at, file)) {
     const bool part = text::ends(name, ".part");
     const fs::path path = at / name, base = at / path.stem();
-    const fs::path record = fs::path(base) += ".record";
+    const fs::path record_path = fs::path(base) += ".record";
     const uint64_t size = os::look(path, false).size;
-    string owner;
-    const bool known = os::read_text(record, owner) == 0 && !owner.empty();
-    const os::fate fate = known ? os::owner_fate(string(text::trim(owner))) : os::fate::unknown;
-    if (fate == os::fate::alive || (fate == os::fate::unknown && !os::older_than_a_day(path)))
-      continue;
+    const record r = read_record(record_path);
+    const bool old = r.fate == os::fate::unknown && os::older_than_a_day(path);
+    const bool gone = r.fate == os::fate::gone || r.fate == os::fate::restarted;
+    if (!old && !(r.released ? all : gone && (all || !r.id.usable()))) continue;
     if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // they go together
     if (os::unlink(path) != 0 || !part) continue;
-    (void)os::unlink(record);
+    (void)os::unlink(record_path);
     if (size > 0)
-      who.say(
-          "Removed a partial of ", file, " (", size, " bytes) that a process left when it ended.");
+      who.say("Removed a partial of ", file, " (", size, " bytes) that an earlier call left.");
   }
 }
 }  // namespace stage
@@ -1978,10 +2133,9 @@ struct exchange {
   string url;
   vector<string> headers;
   unsigned connect_seconds;
-  std::function<bool(int, const vector<text::header>&)> on_head;  // each gives false to stop
-  std::function<bool(const char*, size_t)> on_body;
-  std::function<bool()> on_wait;  // about ten times a second
 };
+// Who gets the answer has on_head(code, headers), on_body(data, size), and on_wait(), called about ten
+// times a second. Each gives false to stop.
 
 // Header lines as they arrive. Interim answers (1xx) are skipped, and all is bounded to 256 KiB: a
 // server may send for ever, and curl before 8.4 has no limit (CVE-2023-38039).
@@ -2098,9 +2252,9 @@ VQCACHE_LAZY_ const library& libcurl() {  // loaded when first needed, never unl
   return found;
 }
 
-template <class Lazy> class basic_by_library {  // one exchange over libcurl
+template <class Receiver> class by_library {  // one exchange over libcurl
  public:
-  explicit basic_by_library(const exchange& x) : x_(&x) {}
+  by_library(const exchange& x, Receiver& to) : x_(&x), to_(&to) {}
   status run() {
     const os::quiet_pipes quiet;
     void* const* f = libcurl().f;
@@ -2112,7 +2266,7 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
     while (good && running && !stop_) {
       good = os::call<int>(f[multi_perform], multi, &running) == 0 &&
           (!running || os::call<int>(f[multi_wait], multi, null, 0U, 100, null) == 0);
-      stop_ = stop_ || (running && !x_->on_wait());
+      stop_ = stop_ || (running && !to_->on_wait());
     }
     if (s.ok() && !good) s = fail(errc::connection, "libcurl's transfer loop failed");
     const message* m =
@@ -2164,33 +2318,33 @@ template <class Lazy> class basic_by_library {  // one exchange over libcurl
     return problem_.ok() && !stop_ ? n : 0;
   }
   static size_t on_line(char* data, size_t size, size_t n, void* self) {
-    auto& me = *static_cast<basic_by_library*>(self);
+    auto& me = *static_cast<by_library*>(self);
     if (me.head_.ended()) return size * n;  // trailers after a chunked body
     return me.guarded(size * n, [&] {
       if (!me.head_.line({data, size * n})) me.problem_ = not_http();
-      else if (me.head_.ended()) me.stop_ = !me.x_->on_head(me.head_.code(), me.head_.headers());
+      else if (me.head_.ended()) me.stop_ = !me.to_->on_head(me.head_.code(), me.head_.headers());
     });
   }
   static size_t on_body(char* data, size_t size, size_t n, void* self) {
-    auto& me = *static_cast<basic_by_library*>(self);
+    auto& me = *static_cast<by_library*>(self);
     return me.guarded(size * n, [&] {
       if (!me.head_.ended()) me.problem_ = not_http();
-      else me.stop_ = !me.x_->on_body(data, size * n);
+      else me.stop_ = !me.to_->on_body(data, size * n);
     });
   }
-  error::late<Lazy, const exchange*> x_;
+  const exchange* x_;
+  Receiver* to_;
   void *easy_ = nullptr, *list_ = nullptr;
-  error::late<Lazy, head> head_;
-  error::late<Lazy, status> problem_;
+  error::late<Receiver, head> head_;
+  error::late<Receiver, status> problem_;
   bool stop_ = false;
   char words_[256] = "";
 };
-using by_library = basic_by_library<void>;
 
 // One exchange over the program. The URL and every secret go to its standard input, where ps does
 // not look; what safety needs stands in its arguments, for curl before 8.7 ignores unknown words of
 // a file.
-VQCACHE_LAZY_ status by_program(const exchange& x) {
+template <class Receiver> inline status by_program(const exchange& x, Receiver& to) {
   string config = error::join("url = \"", x.url, "\"\nuser-agent = \"", agent(), "\"\n");
   for (const string& h : x.headers) {
     config += "header = \"";
@@ -2213,14 +2367,14 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
   string line, held, block(262144, '\0');
   uint64_t given = 0, size = 0;
   const auto give = [&](size_t n) {
-    const bool wanted = n == 0 || x.on_body(held.data(), n);
+    const bool wanted = n == 0 || to.on_body(held.data(), n);
     held.erase(0, n);
     given += n;
     return wanted;
   };
   for (long n = -1; n != 0;) {
     n = p.read(&block[0], block.size(), 100);
-    if (!x.on_wait()) return {};
+    if (!to.on_wait()) return {};
     view data(block.data(), static_cast<size_t>((std::max)(n, 0L)));
     while (!data.empty() && !h.ended()) {
       const bool whole = text::has(data, "\n");
@@ -2229,7 +2383,7 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
       if (h.code() == 0 && whole && text::trim(line).empty()) continue;  // there was no answer
       if (whole ? !h.line(line) : line.size() > 256 * 1024) return not_http();
       if (whole) line.clear();
-      if (h.ended() && !x.on_head(h.code(), h.headers())) return {};
+      if (h.ended() && !to.on_head(h.code(), h.headers())) return {};
     }
     if (h.ended()) held += data;
     if (held.size() > 131072 && !give(held.size() - 65536)) return {};  // the end may be trailers
@@ -2257,39 +2411,35 @@ VQCACHE_LAZY_ status by_program(const exchange& x) {
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 
 namespace transfer {
-using on_head_type = std::function<bool(int, const vector<text::header>&)>;
-using on_body_type = std::function<bool(const char*, size_t)>;
-
-template <class> struct basic_answer {  // what a user's fetcher has said so far
-  const on_head_type* on_head;
-  const on_body_type* on_body;
+template <class Receiver> struct answer {  // what a user's fetcher has said so far
+  Receiver* to;
   int code = 0;
   vector<text::header> headers{};
   bool head_done = false, stopped = false;
   string failure{}, misuse{};
   void end_head() {
-    if (!std::exchange(head_done, true)) stopped = !(*on_head)(code ? code : 200, headers);
+    if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
   }
   static void status(void* self, int code) {
-    auto& me = *static_cast<basic_answer*>(self);
+    auto& me = *static_cast<answer*>(self);
     if (me.head_done) me.misuse = "status() after write()";
     me.code = code;
   }
   static void header(void* self, view name, view value) {
-    auto& me = *static_cast<basic_answer*>(self);
+    auto& me = *static_cast<answer*>(self);
     text::header h;
     if (me.head_done) me.misuse = "header() after write()";
     else if (text::parse_header(error::join(name, ":", value), h)) me.headers.push_back(h);
     else me.misuse = "a header has control characters or no name";
   }
   static bool write(void* self, const void* data, size_t size) {
-    auto& me = *static_cast<basic_answer*>(self);
+    auto& me = *static_cast<answer*>(self);
     me.end_head();
-    if (!me.stopped && size > 0) me.stopped = !(*me.on_body)(static_cast<const char*>(data), size);
+    if (!me.stopped && size > 0) me.stopped = !me.to->on_body(static_cast<const char*>(data), size);
     return !me.stopped && me.misuse.empty();
   }
   static void fail(void* self, string why) {
-    static_cast<basic_answer*>(self)->failure = why.empty() ? "nothing" : std::move(why);
+    static_cast<answer*>(self)->failure = why.empty() ? "nothing" : std::move(why);
   }
 };
 
@@ -2350,25 +2500,40 @@ VQCACHE_LAZY_ status examine(
 
 template <class> class basic_download {  // one file from one URL, through redirects, to a partial
  public:
-  basic_download(const source& from, stage::demand want, stage::partial& to,
+  string etag{};
+  unsigned wait = 0;  // seconds the server asks for before the next try
+  basic_download(const source& from, const string& url, stage::demand want, stage::partial& to,
       const fs::path& final_path, caller& who)
       : from_(&from),
+        url_(url),
         want_(std::move(want)),
         to_(&to),
         final_(final_path),
         who_(&who),
-        file_(os::shown(final_path.filename())) {}
-  string etag{};
-  status run(const string& url) {
+        file_(os::shown(final_path.filename())),
+        id_{want_.sha256, hash::of(url)} {}
+  // one try: continues the partial, or what an earlier call left, if the server lets it
+  status run() {
     text::url at, home, next;
     bool at_home = true;  // until a redirect leaves it
-    (void)text::parse_url(url, at);
+    wait = 0;
+    if (!to_->begun() && !who_->opts().fetch)
+      VQCACHE_NEED_(to_->resume(final_, id_, want_.kind, *who_));
+    // a user's transport is asked for ranges only when it tells statuses
+    if (to_->begun() && (!to_->id().usable() || (who_->opts().fetch && !told_status_)))
+      discard("it cannot be continued");
+    offset_ = plain_ ? 0 : to_->size();
+    resumed_ = resumed_ || offset_ > 0;
+    whole_ = judged_ = false;
+    if (offset_ > 0 && offset_ == to_->id().total) return ended();
+    (void)text::parse_url(url_, at);
     (void)text::parse_url(from_->urls[0], home);
     for (int hop = 0; hop <= 20; ++hop) {
       location_.clear();
       at_home = at_home && at.origin() == home.origin();
-      status s = one(hop == 0 ? url : at.whole(), at_home);
+      status s = one(hop == 0 ? url_ : at.whole(), at_home);
       s.text = text::scrub(s.text, at.whole(), from_->headers);
+      if (whole_) return ended();
       if (!s.ok()) return s;
       if (location_.empty()) return ended();
       const string shown = text::has_scheme(location_)
@@ -2385,47 +2550,134 @@ template <class> class basic_download {  // one file from one URL, through redir
     }
     return fail(errc::http_status, "it redirects more than 20 times");
   }
-  bool may_pass(errc e) const {  // a later try may fare better
-    if (e == errc::http_status) return code_ == 408 || code_ == 429 || code_ >= 500;
-    return !judged_ && (e == errc::connection || e == errc::truncated || e == errc::timed_out);
+  // whether a later try may fare better; a partial that cannot be right is discarded
+  bool may_pass(const status& s) {
+    const bool net =
+        s.code == errc::connection || s.code == errc::truncated || s.code == errc::timed_out;
+    const bool busy = code_ == 202 || code_ == 408 || code_ == 429 || code_ >= 500;
+    const bool gone = code_ == 401 || code_ == 404 || code_ == 410;
+    const bool spoilt = judged_ && std::exchange(resumed_, false);  // by what was there before
+    // a request for the rest that gained nothing: the next one asks for the whole file
+    plain_ = offset_ > 0 && to_->size() < offset_ + least_gain(s) && !judged_ && !busy && !gone &&
+        (code_ != 0 || s.code == errc::timed_out);
+    if (s.code == errc::not_the_file) to_->drop();
+    else if (judged_ || (s.cause && s.code != errc::no_space)) discard(s.text);
+    return spoilt || plain_ || (!judged_ && (net || (busy && s.code == errc::http_status)));
+  }
+
+  static uint64_t least_gain(const status& s) {  // of a try that was worth it
+    return s.code == errc::timed_out ? 65536 : 1;
+  }
+
+  // ---- what the transports call
+  bool on_head(int code, const vector<text::header>& headers) {
+    const auto value = [&headers](const char* name) {
+      const string* v = text::find(headers, name);
+      return v ? text::printable(*v) : string();
+    };
+    uint64_t first = 0, last = 0, total = 0, now = 0;
+    const string mark = text::validator(headers), after = value("retry-after");
+    const bool ranged = text::content_range(value("content-range"), first, last, total);
+    code_ = code;
+    if (text::to_number(after, now))
+      wait = static_cast<unsigned>((std::min)(now, uint64_t{1} << 30));
+    else if (text::http_date(after, total) && text::http_date(value("date"), now) && total > now)
+      wait = static_cast<unsigned>((std::min)(total - now, uint64_t{1} << 30));
+    whole_ = code == 416 && ranged && offset_ > 0 && total == offset_;
+    if (code >= 400) return !whole_;  // its words are wanted
+    if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
+      location_ = value("location");
+      return location_.empty() && refuse(errc::http_status, "HTTP ", code, " without a Location");
+    }
+    if (code != 200 && (code != 206 || offset_ == 0))
+      return refuse(errc::http_status, "HTTP ", code, " instead of the file");
+    const string coding = text::lower(value("content-encoding"));
+    if (!coding.empty() && coding != "identity")
+      return refuse(errc::http_status, "the server encoded the file (", coding,
+          ") though identity was asked");
+    if (!text::content_length(headers, sized_, expected_))
+      return refuse(errc::http_status, "its Content-Length is malformed or given twice");
+    if (code == 206) {
+      const stage::identity& id = to_->id();
+      const bool same = mark.empty() || validator().empty() || mark == validator();
+      if (!ranged || first != offset_ || !same || (id.total && id.total != total) ||
+          (sized_ && expected_ != last + 1 - first))
+        return refuse(errc::http_status, "the server does not continue the file where it ended");
+      sized_ = true;
+      expected_ = total;
+      upto_ = last + 1;
+    } else {
+      upto_ = sized_ ? expected_ : 0;
+    }
+    if (sized_ && expected_ > most())
+      return refuse(errc::not_the_file, "it has ", expected_, " bytes, more than the ", most(),
+          " of source::size or options::max_bytes");
+    want_.type = value("content-type");
+    etag = value("etag");
+    if (code == 206) return true;
+    if (to_->begun()) discard("the server sends the file from its start");
+    resumed_ = false;
+    if (!good(to_->begin(final_))) return false;
+    to_->keep_as({id_.pin, id_.url, mark, upto_});
+    return true;
+  }
+  bool on_body(const char* data, size_t n) {
+    if (code_ >= 400) excerpt_.append(data, (std::min)(n, stage::head_size - excerpt_.size()));
+    if (code_ >= 400) return excerpt_.size() < stage::head_size;
+    // what follows the announced length belongs to no file
+    if (sized_) n = static_cast<size_t>((std::min)(uint64_t{n}, upto_ - to_->size()));
+    if (n > most() - to_->size())
+      return refuse(errc::not_the_file, "it has more than ", most(), " bytes");
+    return good(to_->write(data, n, want_.kind)) && on_wait();
+  }
+  bool on_wait() {
+    const uint64_t done = to_->begun() ? to_->size() : 0;
+    const uint64_t total = to_->begun() && sized_ ? expected_ : from_->size;
+    const unsigned limit = who_->opts().stall_seconds;
+    // connecting has its own limit, and a server may think before it answers
+    const unsigned thought = code_ ? 0 : who_->opts().connect_seconds + 3 * limit;
+    if (!who_->step(phase::downloading, file_, done, total, caller::at::middle)) return false;
+    return !speed_.stalled(done) || speed_.seconds() < thought ||
+        refuse(errc::timed_out, "it gained under 64 KiB in ", limit, " s");
   }
  private:
   status one(const string& url, bool at_home) {
     const options& o = who_->opts();
     vector<string> headers{"Accept: */*", "Accept-Encoding: identity"};
     if (at_home) headers.insert(headers.end(), from_->headers.begin(), from_->headers.end());
+    const string mark = validator(), by = wanted_transport(o);
+    if (offset_ > 0 && !o.fetch) {
+      headers.push_back(error::join("Range: bytes=", offset_, "-"));
+      if (text::starts(mark, "\"") || text::ends(mark, " GMT"))
+        headers.push_back("If-Range: " + mark);
+    }
     problem_ = status();
     code_ = 0;
     excerpt_.clear();
-    speed_ = stage::pace(o.stall_seconds);
-    const on_head_type head = [this](int code, const vector<text::header>& h) {
-      return on_head(code, h);
-    };
-    const on_body_type body = [this](const char* data, size_t n) { return on_body(data, n); };
-    if (!who_->step(phase::downloading, file_, 0, from_->size, caller::at::first))
+    speed_ = stage::pace(o.stall_seconds, offset_);
+    if (!who_->step(phase::downloading, file_, offset_, from_->size, caller::at::first))
       return who_->stop();
-    const string by = wanted_transport(o);
     if (by == "libcurl" && !o.fetch && !curl::libcurl().usable)
       return fail(errc::no_transport,
           "libcurl is not installed: install it or the program curl, or set options::fetch");
-    const curl::exchange x{
-        url, headers, o.connect_seconds, head, body, [this] { return on_wait(); }};
-    status s = o.fetch                            ? by_user(url, headers, head, body)
-        : by == "curl" || !curl::libcurl().usable ? curl::by_program(x)
-                                                  : curl::by_library(x).run();
+    const curl::exchange x{url, headers, o.connect_seconds};
+    status s = o.fetch ? by_user(x)
+        : by == "curl" || !curl::libcurl().usable
+        ? curl::by_program(x, *this)
+        : curl::by_library<basic_download>(x, *this).run();
     if (who_->stopped()) return who_->stop();
     if (!problem_.ok()) return problem_;
-    return code_ >= 400 && (s.ok() || s.code == errc::truncated) ? refused() : s;
+    return code_ >= 400 && !whole_ && (s.ok() || s.code == errc::truncated) ? refused() : s;
   }
-  status by_user(const string& url, const vector<string>& headers, const on_head_type& head,
-      const on_body_type& body) {
-    const request q{url, headers, 0, 0};
-    using answer = basic_answer<void>;
-    answer r{&head, &body};
+  status by_user(const curl::exchange& x) {
+    const request q{x.url, x.headers, offset_, 0};
+    using answer = transfer::answer<basic_download>;
+    answer r{this};
     const reply to{&r, &answer::status, &answer::header, &answer::write, &answer::fail};
     response given(to);
     who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, given); }));
     if (who_->stopped()) return who_->stop();
+    told_status_ = told_status_ || r.code != 0;
     if (r.failure.empty() && !r.head_done && r.code == 0)
       r.misuse += "it returned without status, write or fail";
     if (!r.misuse.empty())
@@ -2434,6 +2686,14 @@ template <class> class basic_download {  // one file from one URL, through redir
       return fail(errc::connection, "options::fetch says: ", text::printable(r.failure));
     r.end_head();
     return {};
+  }
+  void discard(const string& why) {
+    const uint64_t size = to_->size();
+    to_->drop();
+    if (size > 0) who_->say("Discarded ", size, " bytes of ", file_, ": ", why, ".");
+  }
+  string validator() const {  // of this server; another's says nothing
+    return to_->id().url == id_.url ? to_->id().validator : string();
   }
   template <class... A> bool refuse(errc code, const A&... why) {
     problem_ = fail(code, why...);
@@ -2444,50 +2704,6 @@ template <class> class basic_download {  // one file from one URL, through redir
     return problem_.ok();
   }
   uint64_t most() const { return from_->size ? from_->size : who_->opts().max_bytes; }
-  bool on_head(int code, const vector<text::header>& headers) {
-    const auto value = [&headers](const char* name) {
-      const string* v = text::find(headers, name);
-      return v ? text::printable(*v) : string();
-    };
-    code_ = code;
-    if (code >= 400) return true;  // its words are wanted
-    if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
-      location_ = value("location");
-      return location_.empty() && refuse(errc::http_status, "HTTP ", code, " without a Location");
-    }
-    if (code != 200) return refuse(errc::http_status, "HTTP ", code, " instead of the file");
-    const string coding = text::lower(value("content-encoding"));
-    if (!coding.empty() && coding != "identity")
-      return refuse(errc::http_status, "the server encoded the file (", coding,
-          ") though identity was asked");
-    if (!text::content_length(headers, sized_, expected_))
-      return refuse(errc::http_status, "its Content-Length is malformed or given twice");
-    if (sized_ && expected_ > most())
-      return refuse(errc::not_the_file, "it has ", expected_, " bytes, more than the ", most(),
-          " of source::size or options::max_bytes");
-    want_.type = value("content-type");
-    etag = value("etag");
-    return good(to_->begin(final_));
-  }
-  bool on_body(const char* data, size_t n) {
-    if (code_ >= 400) excerpt_.append(data, (std::min)(n, stage::head_size - excerpt_.size()));
-    if (code_ >= 400) return excerpt_.size() < stage::head_size;
-    // what follows the announced length belongs to no file
-    if (sized_) n = static_cast<size_t>((std::min)(uint64_t{n}, expected_ - to_->size()));
-    if (n > most() - to_->size())
-      return refuse(errc::not_the_file, "it has more than ", most(), " bytes");
-    return good(to_->write(data, n, want_.kind)) && on_wait();
-  }
-  bool on_wait() {
-    const uint64_t done = to_->begun() ? to_->size() : 0;
-    const uint64_t total = to_->begun() && sized_ ? expected_ : from_->size;
-    const unsigned limit = who_->opts().stall_seconds;
-    // connecting has its own limit, and a server may think before it answers
-    const unsigned thought = to_->begun() ? 0 : who_->opts().connect_seconds + 3 * limit;
-    if (!who_->step(phase::downloading, file_, done, total, caller::at::middle)) return false;
-    return !speed_.stalled(done) || speed_.seconds() < thought ||
-        refuse(errc::timed_out, "it gained under 64 KiB in ", limit, " s");
-  }
   status refused() const {
     const string words = text::first_words(excerpt_);
     return fail(errc::http_status, "the server answered HTTP ", code_,
@@ -2501,7 +2717,7 @@ template <class> class basic_download {  // one file from one URL, through redir
   status ended() {
     if (!to_->begun()) return fail(errc::http_status, "the server sent no file");
     const uint64_t size = to_->size();
-    if (sized_ && to_->size() != expected_)
+    if (!whole_ && sized_ && size != expected_)
       return fail(
           errc::truncated, "the connection ended after ", size, " of ", expected_, " bytes");
     if (!who_->step(phase::downloading, file_, size, size, caller::at::last)) return who_->stop();
@@ -2510,36 +2726,48 @@ template <class> class basic_download {  // one file from one URL, through redir
   }
 
   const source* from_;
+  string url_;
   stage::demand want_;
   stage::partial* to_;
   fs::path final_;
   caller* who_;
   string file_, location_{}, excerpt_{};
+  stage::identity id_;
   status problem_{};
   stage::pace speed_{0};
-  uint64_t expected_ = 0;
-  bool sized_ = false, judged_ = false;
+  uint64_t offset_ = 0, expected_ = 0, upto_ = 0;  // upto_: where this answer ends
+  bool sized_ = false, judged_ = false, told_status_ = false, resumed_ = false;
+  bool whole_ = false, plain_ = false;  // the server says that there is no more; no range is asked
   int code_ = 0;
 };
 using download = basic_download<void>;
 
-// From the first URL that serves right bytes; got: that URL, redacted. What may pass is tried three
-// times, everything else goes to the next URL at once, but for what no URL can mend.
+// what a failed try leaves to a later call
+VQCACHE_LAZY_ status kept(status s, stage::partial& to, const string& file) {
+  const uint64_t size = to.release();
+  if (size > 0)
+    s.text += error::join("; ", size, " bytes of ", file, " are kept for the next call");
+  return s;
+}
+// From the first URL that serves right bytes; got: that URL, redacted. Only tries that gained nothing
+// count, three a URL; what cannot pass goes to the next URL at once, but for what no URL can mend.
 VQCACHE_LAZY_ status fetch(const source& from, const stage::demand& want, stage::partial& to,
     const fs::path& final_path, caller& who, string& got, string& etag) {
   status last;
   string tried;
   const string file = os::shown(final_path.filename());
   for (const string& url : from.urls) {
+    const string path = text::local_path(url);
+    download d(from, url, want, to, final_path, who);
+    uint64_t best = 0;
+    int tries = 0;
     got = text::redact(url);
-    for (int round = 0;; ++round) {
-      const string path = text::local_path(url);
+    for (int idle = 0; tries < 1000;) {
       bool at_source = false, again = false;
+      ++tries;
       if (path.empty()) {
-        download d(from, want, to, final_path, who);
-        last = d.run(url);
+        last = d.run();
         etag = d.etag;
-        again = d.may_pass(last.code);
       } else {
         last = to.begin(final_path);
         if (last.ok())
@@ -2548,26 +2776,40 @@ VQCACHE_LAZY_ status fetch(const source& from, const stage::demand& want, stage:
         if (last.ok()) last = to.seal(want);
       }
       if (last.ok()) return last;
-      to.drop();
-      if (who.stopped()) return who.stop();
+      if (who.stopped()) return kept(who.stop(), to, file);
+      again = d.may_pass(last) && path.empty();
       const bool here = last.cause && !at_source;  // the local disk's failure
       if (here || last.code == errc::invalid_argument || last.code == errc::no_transport ||
           last.code == errc::callback) {
         last.text = error::join("model '", who.name(), "', ", file, ": ", last.text);
-        return last;
+        return kept(last, to, file);
       }
-      if (!again || round == 2) break;
-      for (int ms = 0; ms < 500 << round; ms += 100) {
-        os::sleep_ms(100);
-        if (!who.step(phase::downloading, file, 0, want.size, caller::at::middle))
-          return who.stop();
+      if (!again || d.wait > 120) break;
+      if (to.size() >= best + download::least_gain(last)) {
+        best = to.size();
+        idle = 0;
+        continue;
+      }
+      if (++idle == 3) break;
+      if (d.wait > 1)
+        who.say("The server of ", file, " asks to wait ", d.wait, " s before the next try.");
+      // with jitter, so that many callers do not come back at once
+      const size_t chance = std::hash<string>()(os::unique()) % 50;
+      for (size_t ms = 0; ms < (std::max)(size_t{d.wait} * 1000, (50 + chance) * 5 << idle);
+          ms += 50) {
+        os::sleep_ms(50);
+        if (!who.step(phase::downloading, file, to.size(), want.size, caller::at::middle))
+          return kept(who.stop(), to, file);
       }
     }
-    tried += error::join(
-        tried.empty() ? "'" : "; then '", got, "': ", text::scrub(last.text, url, from.headers));
+    if (want.sha256.empty()) last = kept(last, to, file);
+    tried += error::join(tried.empty() ? "'" : "; then '", got,
+        "': ", text::scrub(last.text, url, from.headers),
+        tries > 1 ? error::join(" (", tries, " tries)") : "",
+        d.wait > 120 ? error::join("; it asks to come back in ", d.wait, " s") : "");
   }
   last.text = error::join("model '", who.name(), "': cannot bring ", file, " from ", tried);
-  return last;
+  return kept(last, to, file);
 }
 }  // namespace transfer
 
@@ -2668,13 +2910,14 @@ template <class Lazy> class basic_story {
       again = false;
       see();
       for (const string& f : names()) {
-        stage::sweep(local_dir_, f, *who_);
-        stage::sweep(cache_dir_, f, *who_);
+        stage::sweep(local_dir_, f, *who_, false);
+        stage::sweep(cache_dir_, f, *who_, true);
       }
       if (!all(&basic_story::good)) VQCACHE_NEED_(foreign());
       VQCACHE_NEED_(settle());
       if (all(&basic_story::good)) announce_hit();
       else VQCACHE_NEED_(bring());
+      for (const string& f : names()) stage::sweep(local_dir_, f, *who_, true);
       cached = all(&basic_story::stored);
       if (cached || !may_store_ || who_->stopped() || left_unwritten()) continue;
       const status s = store(again);
@@ -2805,7 +3048,7 @@ template <class Lazy> class basic_story {
   void lock() {
     if (os::open(local_dir_ / lock_name(), os::mode::lock, lock_) != 0) return;
     uint64_t seen = 0;
-    stage::pace growth(who_->opts().stall_seconds, 1);
+    stage::pace growth(who_->opts().stall_seconds, 0, 1);
     for (int waits = 0;; ++waits) {
       const int e = os::try_lock(lock_);
       if (e != EWOULDBLOCK && e != EAGAIN) return;
@@ -3133,10 +3376,10 @@ VQCACHE_LAZY_ status find_sources(const options& opts, request& r) {
   }
   if (rows.size() != 1) return {};
   if (!held) VQCACHE_NEED_(prepare(rows[0]->name, opts, r));
-  const catalog::file* facts[] = {&rows[0]->config, &rows[0]->checkpoint};
-  for (size_t k = 0; k < r.items.size(); ++k)
-    VQCACHE_NEED_(
-        transfer::examine(catalog::sources(*facts[k]), r.items[k].file, opts, r.items[k].from));
+  for (item& i : r.items) {
+    const source known = catalog::sources(*rows[0], i.kind == text::kind::text);
+    VQCACHE_NEED_(transfer::examine(known, i.file, opts, i.from));
+  }
   return {};
 }
 VQCACHE_LAZY_ status call(const string& name, const source* config, const source* checkpoint,
