@@ -57,8 +57,7 @@
 #define VQCACHE_VERSION_MINOR 1
 #define VQCACHE_VERSION_PATCH 0
 
-// 1: compile against <curl/curl.h> and link libcurl yourself (static builds, notarised
-// applications).
+// 1: compile against <curl/curl.h> and link libcurl yourself (static or notarised programs).
 #ifndef VQCACHE_USE_LIBCURL
 #define VQCACHE_USE_LIBCURL 0
 #endif
@@ -82,16 +81,14 @@
 #define VQCACHE_CATCH_(what) else
 #endif
 
-// Below the border every function is a template: an including unit pays for reading it, and for
-// what it uses only when it is called.
+// Below the border every function is a template: an including unit only pays for reading it.
 #define VQCACHE_LAZY_ template <class = void> inline
 
 // for a step that gives a status: its failure is this function's
 #define VQCACHE_NEED_(step) \
   if (vqcache::detail::error::status need_ = (step); !need_.ok()) return need_
 
-// The version and every switch that changes code are part of all names, so that a mismatch fails to
-// link.
+// The version and every switch that changes code are part of all names: a mismatch does not link.
 #if VQCACHE_EXCEPTIONS_ && !VQCACHE_USE_LIBCURL
 #define VQCACHE_ABI_ v0_1_0
 #elif VQCACHE_EXCEPTIONS_
@@ -140,8 +137,7 @@ inline namespace VQCACHE_ABI_ {
 enum class origin { local, cache, network };  // where this call found the files
 
 // Where one file comes from. An URL is http://, https://, file://, a path of this machine, or, with
-// options::fetch, any scheme. A pin that is not 64 hex digits, or two different pins, is an error
-// of the call.
+// options::fetch, any scheme. A malformed pin, or two different ones, is an error of the call.
 struct source {
   std::vector<std::string> urls;  // tried in order; the first is the origin, the others are mirrors
   std::string sha256;             // 64 hex digits, or empty: trust on first use
@@ -173,9 +169,8 @@ struct progress {
   double bytes_per_second = 0, seconds_left = -1;  // -1: not known
 };
 
-// A user's transport. It is called on the calling thread, one request at a time, and fills the
-// response: status and headers first (without status() the body is taken as whole, as with 200),
-// then the bytes.
+// A user's transport, called on the calling thread, one request at a time. It fills the response:
+// status and headers first (without status() the body is whole, as with 200), then the bytes.
 struct request {
   std::string url;
   std::vector<std::string> headers;      // "Name: value"
@@ -210,8 +205,7 @@ struct options {
   unsigned connections = 4;      // at most, per file, 1 to 16; one is used so far
   bool create_dirs = true;       // false: a missing directory is an error
   bool offline = false;          // only the two tiers and local sources; also VQCACHE_OFFLINE=1
-  // empty: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, else content/models, content/cache/models; ~ is
-  // home
+  // empty: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, else content/models, content/cache/models; ~: home
   std::filesystem::path local_dir{}, cache_dir{};
   fetcher fetch{};               // empty: libcurl, else the program curl
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
@@ -277,8 +271,7 @@ struct result {
 };
 
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
-// The second form looks in the two tiers first, then in the catalogue of published models. The try_
-// forms never throw.
+// Without sources: the two tiers, then the catalogue. The try_ forms never throw.
 inline result try_download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
 inline result try_download_vqgan_model(const std::string& name, const options& opts = {});
@@ -443,11 +436,7 @@ template <class Lazy> class basic_caller {
 };
 using caller = basic_caller<void>;
 
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wweak-vtables"
-#endif
-class category final : public std::error_category {
+template <class> class basic_category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
   string message(int code) const override { return row(code).text; }
@@ -476,9 +465,6 @@ class category final : public std::error_category {
     return rows[code > 0 && code < 20 ? code : 0];
   }
 };
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#endif
 }  // namespace error
 using error::caller;
 using error::fail;
@@ -913,8 +899,7 @@ VQCACHE_LAZY_ string not_the_file(kind want, view head, view content_type) {
     what = "a config (" + first_words(s.substr(0, 60)) + ")";
   return what.empty() ? what : what + "; are the URLs of config and checkpoint swapped?";
 }
-// a zip archive ends in a record that names its own length (APPNOTE 4.3.16); tail: the last 65,557
-// bytes or all
+// a zip archive ends in a record that names its own length (APPNOTE 4.3.16); tail: 65,557 bytes
 VQCACHE_LAZY_ bool zip_has_end(view tail) {
   for (size_t at = tail.rfind("PK\x05\x06"); at != npos; at = tail.rfind("PK\x05\x06", at - 1)) {
     const auto byte = [&](size_t i) { return size_t{static_cast<unsigned char>(tail[at + i])}; };
@@ -937,8 +922,8 @@ struct row {
   uint64_t checkpoint_size;
 };
 // Facts that public sources agree on; no URL was tried from where this was made. A place stands for
-// two URLs: | for configs%2Fmodel.yaml or ckpts%2Flast.ckpt, * for yaml or ckpt, and before the colon
-// d for a heiBOX share, s and x for rescue mirrors, p, r, e for releases of pixray, mehdidc, Eleiber.
+// two URLs: | is configs%2Fmodel.yaml or ckpts%2Flast.ckpt, * is yaml or ckpt; d: a heiBOX share,
+// s: and x: rescue mirrors, p: r: e: releases of pixray, mehdidc and Eleiber on GitHub.
 template <class = void> struct models {
   // clang-format off
   static constexpr row all[] = {
@@ -987,19 +972,18 @@ VQCACHE_LAZY_ string url(view place, bool config) {
   if (const size_t slash = s.find('/'), other = s.find(';'); other != npos)
     s = config ? s.substr(0, other) : s.substr(0, slash + 1) + s.substr(other + 1);
   replace("/", key == 'd' ? "/files/?p=%2F" : "/");
-  switch (key) {
-    case 'd': return "https://heibox.uni-heidelberg.de/d/" + s + "&dl=1";
-    case 'p': return git + "pixray/pixray/releases/download/v1.7.1/vqgan_" + s;
-    case 'e': return git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/" + s;
-    case 'r':
-      return git +
-          "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384." + s;
-    case 'x': return hub + "pxlpshr/pytti-models/resolve/main/vqgan/" + s;
-    case 's':
-      return hub +
-          "Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/" + s;
-    default: return s;
-  }
+  const string from[][2] = {{"d", "https://heibox.uni-heidelberg.de/d/"},
+      {"p", git + "pixray/pixray/releases/download/v1.7.1/vqgan_"},
+      {"e", git + "Eleiber/VQGAN-Mirrors/releases/download/0.0.1/"},
+      {"r",
+          git + "mehdidc/feed_forward_vqgan_clip/releases/download/0.1/vqgan_imagenet_f16_16384."},
+      {"x", hub + "pxlpshr/pytti-models/resolve/main/vqgan/"},
+      {"s",
+          hub +
+              "Somnai/pytti-vqgan-checkpoints/resolve/debc22c8f285c7734980c464ff992d335dde6e9a/"}};
+  for (const string(&base)[2] : from)
+    if (key == base[0][0]) s.insert(0, base[1]);
+  return key == 'd' ? s + "&dl=1" : s;
 }
 VQCACHE_LAZY_ source sources(const row& r, bool config) {
   source s;
@@ -1401,8 +1385,7 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {
 }
 
 // A peer that is gone must be an error of write(), not the death of the program: our pipe to curl,
-// and libcurl with an older OpenSSL, raise SIGPIPE. Blocked in this thread; one raised meanwhile is
-// eaten.
+// and libcurl with an older OpenSSL, raise SIGPIPE. Blocked here; one raised meanwhile is eaten.
 class quiet_pipes {
  public:
   quiet_pipes() : was_pending_(pending()) {
@@ -1866,12 +1849,18 @@ template <class F> inline status read_file(const fs::path& from, os::mode how, c
   return who.step(what, name, done, i.size, caller::at::last) ? status() : who.stop();
 }
 
+// the names in a directory that are `before`, `digits` hex digits, and `after`
+VQCACHE_LAZY_ vector<string> numbered(
+    const fs::path& at, const string& before, size_t digits, const char* after) {
+  vector<string> names;
+  for (const string& n : os::list(at, before))
+    if (text::is_numbered(n, before.size(), digits, after)) names.push_back(n);
+  return names;
+}
 // the temporary names of one final name
 VQCACHE_LAZY_ vector<string> leftovers(const fs::path& at, const string& file) {
-  vector<string> names;
-  for (const string& n : os::list(at, "." + file + "."))
-    for (const char* end : {".part", ".record"})
-      if (text::is_numbered(n, file.size() + 2, 16, end)) names.push_back(n);
+  vector<string> names = numbered(at, "." + file + ".", 16, ".part");
+  for (const string& n : numbered(at, "." + file + ".", 16, ".record")) names.push_back(n);
   return names;
 }
 struct record {  // what stands in the record beside an unfinished file
@@ -1925,9 +1914,8 @@ template <class Lazy> class basic_partial {
   status resume(const fs::path& final_path, const identity& want, text::kind kind, caller& who) {
     const fs::path at = final_path.parent_path();
     const string file = os::shown(final_path.filename());
-    for (const string& name : leftovers(at, file)) {
+    for (const string& name : numbered(at, "." + file + ".", 16, ".record")) {
       const fs::path old = at / name, old_part = at / (name.substr(0, name.size() - 6) + "part");
-      if (!text::ends(name, ".record")) continue;
       const record r = read_record(old);
       const bool same = want.pin.empty() ? r.id.url == want.url && !r.id.validator.empty()
                                          : r.id.url == want.url || r.id.pin == want.pin;
@@ -2104,8 +2092,8 @@ VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
   return error::system(os::sync_directory(at.parent_path()), "sync", at.parent_path());
 }
 
-// Removes what a killed process left of one final name; what a later call may continue only if `all`.
-// Only what is nobody's goes: its owner is provably gone, or cannot be told and a day has passed.
+// Removes what a killed process left of one final name; what can be continued only if `all`. Only
+// what is nobody's goes: its owner is provably gone, or cannot be told and a day has passed.
 VQCACHE_LAZY_ void sweep(const fs::path& at, const string& file, caller& who, bool all) {
   for (const string& name : leftovers(at, file)) {
     const bool part = text::ends(name, ".part");
@@ -2134,8 +2122,8 @@ struct exchange {
   vector<string> headers;
   unsigned connect_seconds;
 };
-// Who gets the answer has on_head(code, headers), on_body(data, size), and on_wait(), called about ten
-// times a second. Each gives false to stop.
+// Who gets the answer has on_head(code, headers), on_body(data, size) and on_wait(), called about
+// ten times a second; each gives false to stop.
 
 // Header lines as they arrive. Interim answers (1xx) are skipped, and all is bounded to 256 KiB: a
 // server may send for ever, and curl before 8.4 has no limit (CVE-2023-38039).
@@ -2342,8 +2330,7 @@ template <class Receiver> class by_library {  // one exchange over libcurl
 };
 
 // One exchange over the program. The URL and every secret go to its standard input, where ps does
-// not look; what safety needs stands in its arguments, for curl before 8.7 ignores unknown words of
-// a file.
+// not look; what safety needs is in its arguments: curl before 8.7 ignores unknown words of a file.
 template <class Receiver> inline status by_program(const exchange& x, Receiver& to) {
   string config = error::join("url = \"", x.url, "\"\nuser-agent = \"", agent(), "\"\n");
   for (const string& h : x.headers) {
@@ -2504,14 +2491,8 @@ template <class> class basic_download {  // one file from one URL, through redir
   unsigned wait = 0;  // seconds the server asks for before the next try
   basic_download(const source& from, const string& url, stage::demand want, stage::partial& to,
       const fs::path& final_path, caller& who)
-      : from_(&from),
-        url_(url),
-        want_(std::move(want)),
-        to_(&to),
-        final_(final_path),
-        who_(&who),
-        file_(os::shown(final_path.filename())),
-        id_{want_.sha256, hash::of(url)} {}
+      : from_(&from), url_(url), want_(std::move(want)), to_(&to), final_(final_path), who_(&who),
+        file_(os::shown(final_path.filename())), id_{want_.sha256, hash::of(url)} {}
   // one try: continues the partial, or what an earlier call left, if the server lets it
   status run() {
     text::url at, home, next;
@@ -2749,7 +2730,7 @@ VQCACHE_LAZY_ status kept(status s, stage::partial& to, const string& file) {
     s.text += error::join("; ", size, " bytes of ", file, " are kept for the next call");
   return s;
 }
-// From the first URL that serves right bytes; got: that URL, redacted. Only tries that gained nothing
+// From the first URL that serves right bytes; got: that URL, redacted. Tries that gained nothing
 // count, three a URL; what cannot pass goes to the next URL at once, but for what no URL can mend.
 VQCACHE_LAZY_ status fetch(const source& from, const stage::demand& want, stage::partial& to,
     const fs::path& final_path, caller& who, string& got, string& etag) {
@@ -2827,10 +2808,7 @@ VQCACHE_LAZY_ text::receipt receipt(const fs::path& at, const string& name, int&
   return problem ? text::receipt() : text::read_receipt(content);
 }
 VQCACHE_LAZY_ vector<string> asides(const fs::path& at, const string& file) {
-  vector<string> names;
-  for (const string& n : os::list(at, file + ".corrupt-"))
-    if (text::is_numbered(n, file.size() + 9, 8, "")) names.push_back(n);
-  return names;
+  return stage::numbered(at, file + ".corrupt-", 8, "");
 }
 // a damaged file is kept under another name, so that nothing is lost; of several only the newest
 VQCACHE_LAZY_ status put_aside(const fs::path& p, const string& why, caller& who) {
@@ -2890,10 +2868,7 @@ template <class Lazy> class basic_story {
   origin from = origin::local;
   bool cached = false;
   basic_story(caller& who, vector<item> items, fs::path local, const fs::path& cache)
-      : who_(&who),
-        name_(who.name()),
-        items_(std::move(items)),
-        local_dir_(std::move(local)),
+      : who_(&who), name_(who.name()), items_(std::move(items)), local_dir_(std::move(local)),
         cache_dir_(cache / name_) {}
 
   status run() {
@@ -3448,7 +3423,8 @@ VQCACHE_LAZY_ model throwing_call(
 // ==== >>public ==== thin bodies of the public functions ====
 
 inline const std::error_category& error_category() noexcept {
-  static const detail::error::category& only = *new detail::error::category;  // never destroyed
+  using category = detail::error::basic_category<void>;
+  static const category& only = *new category;  // never destroyed
   return only;
 }
 
@@ -3461,8 +3437,7 @@ inline void print_message(const std::string& line) {
 #endif
 }
 
-// Friends of a template, since the bodies of such are instantiated only where they are called,
-// though they are plain functions.
+// Friends of a template: plain functions whose bodies are instantiated only where they are called.
 template <class> struct bodies {
   friend inline result try_download_vqgan_model(const std::string& name, const source& config,
       const source& checkpoint, const options& opts) {
