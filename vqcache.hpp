@@ -1924,12 +1924,16 @@ template <class Lazy> class basic_partial {
       const uint64_t size = os::look(old_part, false).size;
       const uint64_t sound = lost && want.pin.empty() ? (std::min)(size, r.synced) : size;
       if (!same || !free || sound == 0) continue;
+      // shortened while its record still tells how far it can be believed
+      std::error_code e;
+      if (sound < size) fs::resize_file(old_part, sound, e);
+      if (e) continue;
       VQCACHE_NEED_(own(final_path));
+      keep_as({want.pin, r.id.url, r.id.validator, r.id.total});
       if (os::rename(old_part, named(".part")) != 0) continue;  // another call was faster
       begun_ = true;
       (void)os::unlink(old);
-      keep_as({want.pin, r.id.url, r.id.validator, r.id.total});
-      if (reread(sound, kind, who).ok()) return {};
+      if (reread(kind, who).ok()) return {};
       if (who.stopped()) return who.stop();
       drop();
     }
@@ -2000,12 +2004,9 @@ template <class Lazy> class basic_partial {
     return fail(
         errc::not_the_file, "it has over 16 MiB, which no config has; are the URLs swapped?");
   }
-  status reread(uint64_t size, text::kind kind, caller& who) {
+  status reread(text::kind kind, caller& who) {
     const fs::path p = named(".part");
-    std::error_code e;
     bool at_source = false;
-    fs::resize_file(p, size, e);
-    VQCACHE_NEED_(lost("shorten", os::value(e)));
     sha_.start();
     const auto take = [&](const char* data, size_t n) {
       sha_.update(data, n);

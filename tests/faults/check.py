@@ -2,7 +2,8 @@
 
 I1 every final name is absent or has the right bytes; a receipt, the right hashes
 I2 exit 0 says the truth: the local pair and its receipt are there; cached=1: theirs too
-I3 exit 1 has a message that names something; nothing temporary of its own stays behind
+I3 exit 1 has a message that names something; nothing temporary of its own stays behind but a partial
+   that the next call can continue: right as far as it goes, with a record of what it is
 I4 after any fault a plain re-run ends right: both pairs, both receipts, no temporaries left
 I5 an error of write, fsync, close or rename is never swallowed: local: no exit 0; cache: cached=0
 I6 the cache's faults never fail a call; the lock's neither; what was not kept is said
@@ -140,6 +141,18 @@ def leftovers(snap):
     return sorted(label for label in snap if PRIVATE.search(label))
 
 
+def continuable(snap, right):
+    """partials whose record says of which URL they are, right as far as they go"""
+    good = set()
+    for label, data in snap.items():
+        file = re.match(r'L/\.%s(\.\w+)\.[0-9a-f]{16}\.part$' % NAME, label)
+        record = snap.get(label[:-4] + 'record', b'')
+        if file and data and right.get(file[1], b"").startswith(data) and re.search(
+                rb'(?m)^url [0-9a-f]{64}$', record):
+            good |= {label, label[:-4] + 'record'}
+    return good
+
+
 def may_stay(case, run, snap):
     """Some litter outlives a re-run, and a third run has to show that it goes (see sweep.py):
     a record whose owner died before it wrote its name there (a day old, it goes), and what could
@@ -228,8 +241,10 @@ def judge(case, phase, run, snap, planted, right, hits, noticed=True):
 
     if phase == 'fault' and not killed and not case.mode.startswith('powercut'):
         unremovable = case.mode == 'dead' or any(h.name in UNLINKS for h in hits)
-        if leftovers(snap) and not unremovable:
-            bad.append('I3: exit %d leaves %s' % (run.rc, leftovers(snap)[0]))
+        left = [x for x in leftovers(snap) if x not in planted and
+                (run.rc == 0 or x not in continuable(snap, right))]
+        if left and not unremovable:
+            bad.append('I3: exit %d leaves %s' % (run.rc, left[0]))
         want = expectations(case, hits)
         said = not receipts and own_words  # for a notebook's pair the receipt is a gift
         if 'fail' in want and run.rc == 0 and not said:

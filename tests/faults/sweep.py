@@ -122,6 +122,9 @@ SCENARIOS = {s.name: s for s in [
              quick=['error'], power=True),
     scenario('damaged-short', network=True, modes=FEW),
     scenario('damaged-local', modes=FEW),
+    # what an earlier call left of the checkpoint is continued
+    scenario('resume', 'libcurl', True, ['error', 'dead', 'full', 'short', 'eof', 'kill', 'kill-after'],
+             quick=['error', 'kill'], power=True),
     scenario('file', modes=['error', 'short', 'eof', 'kill', 'dead']),
     scenario('hit', quick=['error']),
 ]}
@@ -467,7 +470,13 @@ def templates(bench):
         return {x: changed.get(x[0] + x[-1], base[x]) for x in labels}
     good = bench.right['.ckpt']
     flipped = good[:100000] + bytes([good[100000] ^ 255]) + good[100001:]
+    part = '%s/.%s.ckpt.%016x.' % (check.L, NAME, 7)
+    url = ('http://127.0.0.1:%d/m.ckpt' % bench.port).encode()
+    record = 'elsewhere/- - 1 1\nurl %s\nvalidator "%s"\ntotal %d\nsynced 120000\nreleased\n' % (
+        hashlib.sha256(url).hexdigest(), hashlib.sha256(good).hexdigest()[:16], len(good))
     t = {
+        # what stands behind the synced bytes is not to be believed
+        'resume': {part + 'part': good[:120000] + bytes(5000), part + 'record': record.encode()},
         'restore': only(cy, cc, cr), 'restore-seed': only(cy, cc), 'store': only(ly, lc, lr),
         'store-seed': only(ly, lc), 'half': only(ly, lr, cy, cc, cr), 'half-cold': only(ly, lr),
         'half-store': only(ly, lc, lr, cy, cr), 'no-receipt': only(ly, lc, lr, cy, cc), 'hit': base,
@@ -694,7 +703,7 @@ def sweep(o, origin, power):
             calls, wrong = clean_run(bench, files, s)
             bad += [((name, 'clean'), 'clean', x) for x in wrong]
             calls = [c for c in calls if s.network or c.tier not in ('net', 'process')]
-            if s.transport != 'fetch':  # the disks' part is that of the cold call
+            if s.transport != 'fetch' and name != 'resume':  # the disks' part is that of the cold call
                 calls = [c for c in calls if c.tier in ('net', 'process')]
             calls_of[name] = len(calls)
             cases += list_cases(s, calls, modes)
