@@ -39,8 +39,10 @@
 // Environment: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, VQCACHE_OFFLINE=1,
 // VQCACHE_TRANSPORT=libcurl|curl.
 // Threads: any function from any thread at once; callbacks and output on the calling thread only.
-// Limits: a cache whose system calls never return blocks the call; partial downloads are not yet
-// continued; links in the cache are not followed, for another user could aim them at a secret.
+// A download that was cut, cancelled or killed is continued by the next try or call, if the server
+// has a validator (ETag, Last-Modified) or a digest is known; else the bytes go, and that is said.
+// Limits: a cache whose system calls never return blocks the call; links in the cache are not
+// followed, for another user could aim them at a secret.
 //
 // Rooms, in the order of the file, each using only those above it: config, api, error, text,
 // catalog, os, hash, stage, curl, transfer, tier, cache, notebook, public, undef. The line that
@@ -513,11 +515,6 @@ VQCACHE_LAZY_ string hex(uint64_t n, size_t digits) {
   string s(digits, '0');
   for (size_t i = digits; i-- > 0; n >>= 4) s[i] = "0123456789abcdef"[n & 15];
   return s;
-}
-// whether s is `digits` hex digits from `at` on, and then the end
-VQCACHE_LAZY_ bool is_numbered(view s, size_t at, size_t digits, view end) {
-  return s.size() == at + digits + end.size() && ends(s, end) &&
-      s.substr(at, digits).find_first_not_of("0123456789abcdef") == npos;
 }
 VQCACHE_LAZY_ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 VQCACHE_LAZY_ string printable(view s) {
@@ -1546,6 +1543,11 @@ VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
       fs::file_time_type::clock::now().time_since_epoch().count() - t.time_since_epoch().count();
   return !e && age / fs::file_time_type::period::den * fs::file_time_type::period::num > 86400;
 }
+VQCACHE_LAZY_ uint64_t room(
+    const fs::path& p) {  // bytes that this user may still write; all ones: unknown
+  std::error_code e;
+  return fs::space(p, e).available;
+}
 VQCACHE_LAZY_ int unlink(const fs::path& p) {  // what is not there is no failure
   std::error_code e;
   fs::remove(p, e);
@@ -1781,13 +1783,14 @@ VQCACHE_LAZY_ string of(view s) {
 // Nothing gets its final name but by publish(), and publish() follows only a good seal().
 
 namespace stage {
-enum : size_t { block_size = 1 << 20, head_size = 16384, zip_tail = 65557 };
+enum : size_t { block_size = 1 << 18, head_size = 16384, zip_tail = 65557 };
 enum : uint64_t { config_limit = 16 << 20, sync_every = 64 << 20 };
 
 struct demand {  // what bytes must be to get a final name
   text::kind kind = text::kind::binary;
   string sha256{};                   // empty: not known; then the content is looked at instead
   const char* bound_by = "the pin";  // who says so
+  bool verified = false;             // and may be believed of a download, too
   uint64_t size = 0;                 // 0: not known
   string type{};                     // Content-Type, a hint for the sentinel
 };
@@ -1853,8 +1856,12 @@ template <class F> inline status read_file(const fs::path& from, os::mode how, c
 VQCACHE_LAZY_ vector<string> numbered(
     const fs::path& at, const string& before, size_t digits, const char* after) {
   vector<string> names;
-  for (const string& n : os::list(at, before))
-    if (text::is_numbered(n, before.size(), digits, after)) names.push_back(n);
+  for (const string& n : os::list(at, before)) {
+    const size_t end = n.find_first_not_of("0123456789abcdef", before.size());
+    if ((std::min)(end, n.size()) == before.size() + digits && text::ends(n, after) &&
+        n.size() == before.size() + digits + std::strlen(after))
+      names.push_back(n);
+  }
   return names;
 }
 // the temporary names of one final name
@@ -2596,8 +2603,12 @@ template <class> class basic_download {  // one file from one URL, through redir
           " of source::size or options::max_bytes");
     want_.type = value("content-type");
     etag = value("etag");
+    if (code == 200 && to_->begun()) discard("the server sends the file from its start");
+    const uint64_t room = os::room(final_.parent_path()), need = expected_ - to_->size();
+    if (sized_ && need > room)
+      return refuse(errc::no_space, "it needs ", need, " bytes more, but ", final_.parent_path(),
+          " has room for ", room, "; free some space there, or choose another directory");
     if (code == 206) return true;
-    if (to_->begun()) discard("the server sends the file from its start");
     resumed_ = false;
     if (!good(to_->begin(final_))) return false;
     to_->keep_as({id_.pin, id_.url, mark, upto_});
@@ -2760,7 +2771,7 @@ VQCACHE_LAZY_ status fetch(const source& from, const stage::demand& want, stage:
       if (last.ok()) return last;
       if (who.stopped()) return kept(who.stop(), to, file);
       again = d.may_pass(last) && path.empty();
-      const bool here = last.cause && !at_source;  // the local disk's failure
+      const bool here = (last.cause || last.code == errc::no_space) && !at_source;  // the disk's
       if (here || last.code == errc::invalid_argument || last.code == errc::no_transport ||
           last.code == errc::callback) {
         last.text = error::join("model '", who.name(), "', ", file, ": ", last.text);
@@ -2808,15 +2819,12 @@ VQCACHE_LAZY_ text::receipt receipt(const fs::path& at, const string& name, int&
   if (problem == ENOENT || problem == ENOTDIR) problem = 0;
   return problem ? text::receipt() : text::read_receipt(content);
 }
-VQCACHE_LAZY_ vector<string> asides(const fs::path& at, const string& file) {
-  return stage::numbered(at, file + ".corrupt-", 8, "");
-}
 // a damaged file is kept under another name, so that nothing is lost; of several only the newest
 VQCACHE_LAZY_ status put_aside(const fs::path& p, const string& why, caller& who) {
   const string file = os::shown(p.filename()),
                aside = file + ".corrupt-" + os::unique().substr(0, 8);
   VQCACHE_NEED_(error::system(os::rename(p, p.parent_path() / aside), "put aside the damaged", p));
-  for (const string& old : asides(p.parent_path(), file))
+  for (const string& old : stage::numbered(p.parent_path(), file + ".corrupt-", 8, ""))
     if (old != aside) (void)os::unlink(p.parent_path() / old);
   who.say("The file ", p, " is damaged (", why, "); it was put aside as ", aside, ".");
   return {};
@@ -2858,12 +2866,6 @@ struct item {  // one file of the set that a model is
   bool bad = false;                                      // in the cache, and found damaged
   bool just_read = false;                                // from the cache, and found right
 };
-struct bond {  // what binds the bytes of a file
-  string sha256;
-  const char* by;
-  bool verified;
-};
-
 template <class Lazy> class basic_story {
  public:
   origin from = origin::local;
@@ -2915,7 +2917,7 @@ template <class Lazy> class basic_story {
       vector<string> gone = names();
       for (const string& f : names()) {
         for (const string& n : stage::leftovers(at, f)) gone.push_back(n);
-        for (const string& n : tier::asides(at, f)) gone.push_back(n);
+        for (const string& n : stage::numbered(at, f + ".corrupt-", 8, "")) gone.push_back(n);
       }
       for (const string& n : gone)
         VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
@@ -3120,9 +3122,8 @@ template <class Lazy> class basic_story {
         e.size = i.here.size;
         e.unverified = true;
       } else {
-        const bond bound = binding(i);
-        if (i.there.exists) VQCACHE_NEED_(restore(i, bound, part, e));
-        if (!i.just_read) VQCACHE_NEED_(fetch(i, bound, part, e));
+        if (i.there.exists) VQCACHE_NEED_(restore(i, part, e));
+        if (!i.just_read) VQCACHE_NEED_(fetch(i, part, e));
         e.sha256 = part.sha256();
         e.size = part.size();
       }
@@ -3138,19 +3139,20 @@ template <class Lazy> class basic_story {
     return {};
   }
   // of a missing file: the pin, else the receipt beside its local fellow, else that of the cache
-  bond binding(const item& i) const {
+  stage::demand binding(const item& i) const {
     bool fellow = false;
     for (const item& other : items_) fellow = fellow || other.here.regular;
-    if (!i.pin.empty()) return {i.pin, "the pin", true};
+    if (!i.pin.empty()) return {i.kind, i.pin, "the pin", true};
     if (i.mine && (fellow || !i.theirs))
-      return {i.mine->sha256, "the local receipt", !i.mine->unverified};
-    if (i.theirs) return {i.theirs->sha256, "the receipt in the cache", !i.theirs->unverified};
-    return {string(), "", false};
+      return {i.kind, i.mine->sha256, "the local receipt", !i.mine->unverified};
+    if (!i.theirs) return {i.kind};
+    return {i.kind, i.theirs->sha256, "the receipt in the cache", !i.theirs->unverified};
   }
   // from the cache, if what it holds can be used: then i.just_read, else a message says why not
-  status restore(item& i, const bond& bound, stage::partial& to, text::entry& e) {
+  status restore(item& i, stage::partial& to, text::entry& e) {
     const fs::path p = cache_dir_ / i.file;
     const text::entry* c = i.theirs;
+    const stage::demand want = binding(i);
     bool at_source = true;
     status s;
     if (!os::look(p, false).regular) {
@@ -3163,7 +3165,6 @@ template <class Lazy> class basic_story {
       at_source = false;
       s = fail(errc::truncated, "it has ", i.there.size, " bytes, its receipt says ", c->size);
     } else {
-      stage::demand want{i.kind, bound.sha256, bound.by};
       VQCACHE_NEED_(to.begin(local_dir_ / i.file));
       s = stage::copy(p, os::mode::read, to, want.kind, *who_, phase::restoring, at_source);
       if (who_->stopped()) return who_->stop();
@@ -3173,7 +3174,7 @@ template <class Lazy> class basic_story {
     }
     if (s.ok()) {
       i.just_read = true;
-      e.unverified = !bound.verified;
+      e.unverified = !want.verified;
       if (c) e.origin = c->origin;
       if (c) e.etag = c->etag;
       if (e.unverified) tell_unverified(i);
@@ -3211,13 +3212,12 @@ template <class Lazy> class basic_story {
           ", and the call is offline; put it there, or call once with a network");
     return {};
   }
-  status fetch(const item& i, const bond& bound, stage::partial& to, text::entry& e) {
+  status fetch(const item& i, stage::partial& to, text::entry& e) {
     VQCACHE_NEED_(reachable(i));
     if (!lost_.empty()) who_->say("Downloading ", i.file, " instead.");
-    stage::demand want{i.kind, i.from.sha256};
+    stage::demand want = binding(i);
+    if (!want.verified) want = {i.kind, i.from.sha256};
     want.size = i.from.size;
-    if (bound.verified) want.sha256 = bound.sha256;
-    if (bound.verified) want.bound_by = bound.by;
     from = origin::network;
     status s = transfer::fetch(i.from, want, to, local_dir_ / i.file, *who_, e.origin, e.etag);
     if (!s.ok()) s.text += lost_;

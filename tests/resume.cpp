@@ -1,6 +1,7 @@
 // Bytes already fetched are not lost: a cut, a kill or a cancel leaves a partial that the next try or
 // call continues, if it is provably of the same file; else it goes, and that is said.
 #include "children.hpp"
+#include "world.hpp"
 
 #include <unistd.h>
 
@@ -23,7 +24,7 @@ struct home {  // one model's two directories, and calls for it
   plan call() {
     plan p = call_of(
         at.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), checkpoint);
-    p.opts.local_dir = local(), p.opts.cache_dir = at / "cache";
+    p.opts.local_dir = local(), p.opts.cache_dir = at / "cache", p.opts.max_bytes = 64 << 20;
     return p;
   }
   fs::path local() const { return at / "local"; }
@@ -268,6 +269,47 @@ TEST_CASE("a Retry-After is obeyed and announced; one beyond two minutes ends th
   CHECK_FALSE(refused.ok());
   CHECK_MESSAGE(has(refused.what, "it asks to come back in 86400 s"), refused.what);
   CHECK(late.requests().size() == 2);
+}
+
+TEST_CASE("a disk without room is told before the first byte: need, have and where") {
+  for (const std::string& by : transports()) {
+    CAPTURE(by);
+    home h(by, "good");
+    const world::tmpfs small(h.local(), "256k");
+    if (!small.mounted()) return support::skipped("a small disk needs the right to mount a tmpfs");
+    const outcome o = children::call(h.call());
+    CHECK(o.code == static_cast<int>(errc::no_space));
+    CHECK_MESSAGE(has(o.what, "it needs 300000 bytes more, but "), o.what);
+    CHECK_MESSAGE(has(o.what, h.local().string() + "' has room for "), o.what);
+    CHECK(h.requests().size() == 1);
+    CHECK_FALSE(fs::exists(h.local() / "m.ckpt"));
+  }
+}
+
+TEST_CASE("downloads that are killed once, at any moment, cost the server little more than the file") {
+  const std::uint64_t size = 12 << 20;
+  const std::string right_bytes = get("/good/reference/last.ckpt?size=" + std::to_string(size));
+  std::uint64_t sent = 0, worst = 0;
+  const int rounds = 8;
+  for (int round = 0; round < rounds; ++round) {
+    const std::string by = transports()[static_cast<std::size_t>(round) % transports().size()];
+    home h(by, "good", "?size=" + std::to_string(size) + "&rate=20000000");
+    child c(h.call());
+    (void)wait_until([&] { return h.size() > 0; });
+    sleep_ms(round * 70);
+    c.end();
+    const outcome o = children::call(h.call());
+    CHECK_MESSAGE(o.ok(), describe(o));
+    h.is_right(right_bytes);
+    std::uint64_t bytes = 0;
+    for (const auto& s : h.requests()) bytes += s.body;
+    worst = (std::max)(worst, bytes);
+    sent += bytes;
+  }
+  const auto times = [size](std::uint64_t n) { return double(n) / double(size); };
+  std::printf("killed once: the server sent %.3f times the file on average, %.3f at worst\n",
+      times(sent) / rounds, times(worst));
+  CHECK(times(sent) / rounds < 1.3);  // what is on its way in buffers is a fixed amount, some MB
 }
 
 TEST_CASE("a user's transport is asked for a range once it has told a status") {
