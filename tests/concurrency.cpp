@@ -275,7 +275,9 @@ TEST_CASE("a waiter goes on waiting while the holder's partial grows") {
   // three seconds; it reaches the disk in blocks of a MiB, twice a second
   const std::string slow = "/good/grows/last.ckpt?size=6000000";
   s.files.ckpt = get(slow);
-  child holder(s.caller("/good/grows/model.yaml", slow + "&rate=2000000"));
+  plan first = s.caller("/good/grows/model.yaml", slow + "&rate=2000000");
+  first.opts.connections = 1;
+  child holder(first);
   REQUIRE(wait_until([&] { return !s.partial().empty(); }));
   plan p = s.caller("/good/grows/model.yaml", "/good/grows/other.ckpt?size=6000000");
   p.opts.stall_seconds = 1;

@@ -25,7 +25,7 @@ std::string pattern(std::size_t n) {
   return s;
 }
 bool have_system() {
-  return vqcache::detail::hash::system_engine().which != vqcache::detail::hash::engine::none;
+  return vqcache::detail::hash::system_engine().f[0] != nullptr;
 }
 
 }  // namespace

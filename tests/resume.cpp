@@ -25,6 +25,7 @@ struct home {  // one model's two directories, and calls for it
     plan p = call_of(
         at.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), checkpoint);
     p.opts.local_dir = local(), p.opts.cache_dir = at / "cache", p.opts.max_bytes = 64 << 20;
+    p.opts.connections = 1;
     return p;
   }
   fs::path local() const { return at / "local"; }
@@ -165,14 +166,14 @@ TEST_CASE("with a pin a partial is continued from another mirror") {
     CHECK_MESSAGE(o.ok(), describe(o));
     const auto asked = hostile().log(mirror);
     REQUIRE(asked.size() == 1);
-    CHECK(range_of(asked[0]) == "bytes=150000-");
+    CHECK(range_of(asked[0]) == "bytes=145904-");  // 4 KiB are compared with what is here
     CHECK_FALSE(asked[0].has("if-range"));  // the validator is another server's
     h.is_right(v1().ckpt);
   }
 }
 
 TEST_CASE("of a machine that went down only synced bytes are believed") {
-  for (const std::string synced : {"", "synced 100000\n", "synced 999999999\n"}) {
+  for (const std::string synced : {"", "safe 100000-300000\n", "safe \n"}) {
     CAPTURE(synced);
     home h("libcurl", "resume_503", half_then_503);
     h.half_a_call();

@@ -495,7 +495,7 @@ TEST_SUITE("story") {
     CHECK_FALSE(r.model.cached);
     CHECK(w.local_is("m"));
     CHECK(w.said.at(0) == download_line("m"));
-    CHECK(w.heard("No space left"));
+    CHECK(w.heard("has room for"));
     CHECK(w.litter().empty());
     INFO("a later call tries again, and says so again");
     const auto again = w.call("m");

@@ -24,6 +24,7 @@
 #include <iterator>
 #include <map>
 #include <sstream>
+#include <thread>
 
 namespace world {
 
