@@ -1,0 +1,66 @@
+#!/bin/sh
+# sh tests/fuzz/run.sh [SECONDS_PER_TARGET [TARGET...]]: libFuzzer, with AddressSanitizer and UBSan, on
+# every parser of foreign bytes; 20 s each. It ends with one line of counts.
+#   CXX              a clang++ with libFuzzer (default: the newest that is found)
+#   VQCACHE_INCLUDE  where vqcache.hpp is (default: the repository)
+#   VQCACHE_FUZZ_CORPUS=DIR  keeps what the fuzzer finds interesting there, for a later run
+# What is asked of the parsers: targets.hpp. An input that breaks it is printed as a line of corpus.txt;
+# put it there, mend the parser, and tests/fuzz.cpp looks at it in every run.
+set -u
+LC_ALL=C
+export LC_ALL
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
+include=${VQCACHE_INCLUDE:-$here/../..}
+seconds=${1:-20}
+[ $# -gt 0 ] && shift
+case $seconds in '' | *[!0-9]* | 0) echo "usage: run.sh [SECONDS_PER_TARGET [TARGET...]]"; exit 2 ;; esac
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/vqcache-fuzz.XXXXXX") || exit 1
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+TMPDIR=$scratch
+export TMPDIR
+
+flags='-std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread'
+echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' >"$scratch/try.cpp"
+works() {
+  # shellcheck disable=SC2086
+  command -v "$1" >/dev/null && "$1" $flags "$scratch/try.cpp" -o "$scratch/try" 2>/dev/null
+}
+cxx=''
+for c in ${CXX:-clang++-20 clang++-19 clang++-18 clang++-17 clang++-16 clang++-15 clang++ clang++-14}; do
+  works "$c" && { cxx=$c; break; }
+done
+if [ -z "$cxx" ]; then
+  echo "skipped: no clang++ with libFuzzer (Debian: clang-19 libclang-rt-19-dev)"
+  [ "${VQCACHE_NO_SKIP:-0}" = 1 ] && { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+  echo "0 passed, 0 failed, 1 skipped"
+  exit 0
+fi
+# shellcheck disable=SC2086
+"$cxx" $flags -Wall -Wextra -I"$include" "-DVQCACHE_FUZZ_CORPUS=\"$here/corpus.txt\"" \
+  "$here/fuzz.cpp" -o "$scratch/fuzz" -ldl || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+passed=0 failed=0
+for target in ${*:-$("$scratch/fuzz" list)}; do
+  seeds=$scratch/$target.seeds found=$scratch/$target.found
+  [ -z "${VQCACHE_FUZZ_CORPUS:-}" ] || found=$VQCACHE_FUZZ_CORPUS/$target
+  mkdir -p "$seeds" "$found"
+  log=$scratch/$target.log
+  if "$scratch/fuzz" seeds "$target" "$seeds" &&
+    VQCACHE_FUZZ=$target "$scratch/fuzz" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
+      -rss_limit_mb=2048 -use_value_profile=1 -print_final_stats=1 -artifact_prefix="$scratch/" \
+      "$found" "$seeds" >"$log" 2>&1; then
+    passed=$((passed + 1))
+    printf '%-10s %10s executions, %4d inputs of interest\n' "$target" \
+      "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
+      "$(find "$found" -type f | wc -l)"
+  else
+    failed=$((failed + 1))
+    echo "failed: $target"
+    grep -v '^#' "$log" | grep -v '^INFO:' | head -n 60
+  fi
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ] && [ $passed -gt 0 ]

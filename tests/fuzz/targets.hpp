@@ -1,0 +1,571 @@
+// targets.hpp: every parser of foreign bytes, and what must hold of it whatever the bytes are.
+//
+// A target is a function of bytes that throws `broken` where a property does not hold. libFuzzer
+// feeds them (fuzz.cpp, run.sh), and so does the ordinary test run (../fuzz.cpp), with the inputs
+// of corpus.txt and mutations of them. What the properties ask is told by code of their own here,
+// not by the parser under test. A new parser needs a function, a row of the table and a few inputs.
+#ifndef VQCACHE_TESTS_FUZZ_TARGETS_HPP
+#define VQCACHE_TESTS_FUZZ_TARGETS_HPP
+
+#include "vqcache.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fuzz {
+
+namespace t = vqcache::detail::text;
+using std::string;
+using std::string_view;
+
+struct broken {
+  string what;
+};
+inline void need(bool holds, const char* what, string_view also = {}) {
+  if (!holds) throw broken{string(what) + (also.empty() ? "" : ": " + string(also))};
+}
+
+// ---- what the properties are told with
+
+inline bool has(string_view s, string_view part) { return s.find(part) != string::npos; }
+inline bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+inline bool no_control(string_view s) { return std::none_of(s.begin(), s.end(), control); }
+inline bool all_of(string_view s, string_view letters) {
+  return s.find_first_not_of(letters) == string::npos;
+}
+inline const string_view digits = "0123456789";
+inline std::vector<string> split(string_view s, char at) {  // "" is one empty piece
+  std::vector<string> r(1);
+  for (char c : s)
+    if (c == at) r.emplace_back();
+    else r.back() += c;
+  return r;
+}
+// the number that these digits are, up to 2^64 - 1
+inline bool number(string_view s, std::uint64_t& n) {
+  n = 0;
+  for (char c : s) {
+    if (c < '0' || c > '9') return false;
+    const auto d = static_cast<std::uint64_t>(c - '0');
+    if (n > (UINT64_MAX - d) / 10) return false;
+    n = n * 10 + d;
+  }
+  return !s.empty();
+}
+inline string lower(string_view s) {
+  string r(s);
+  for (char& c : r) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return r;
+}
+inline string decoded(string_view s) {  // of percent-encoding
+  const auto digit = [](char c) {
+    return static_cast<int>(string_view("0123456789abcdef").find(c));
+  };
+  string r;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const string two = lower(s.substr(i, 3));
+    if (s[i] == '%' && two.size() == 3 && all_of(two.substr(1), "0123456789abcdef"))
+      r += static_cast<char>(digit(two[1]) * 16 + digit(two[2])), i += 2;
+    else r += s[i];
+  }
+  return r;
+}
+inline std::vector<t::header> headers_of(string_view bytes) {  // as a transport hands them over
+  std::vector<t::header> all;
+  for (const string& line : split(bytes, '\n')) {
+    t::header h;
+    if (t::parse_header(line, h)) all.push_back(h);
+  }
+  return all;
+}
+
+// ---- header lines
+
+inline void header_line(string_view line) {
+  const string_view tokens = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
+  t::header h, again;
+  if (!t::parse_header(line, h)) return;
+  need(!h.name.empty() && all_of(h.name, tokens), "a name is a token in lower case", h.name);
+  need(h.name == lower(line.substr(0, line.find(':'))), "the name is what stands before the colon");
+  need(has(line.substr(line.find(':') + 1), h.value), "the value stands in the line");
+  for (char c : h.value)
+    need(!control(c) || c == '\t', "a value has no control characters", h.value);
+  need(h.value.empty() ||
+          (!all_of(h.value.substr(0, 1), " \t") &&
+              !all_of(h.value.substr(h.value.size() - 1), " \t\r\n")),
+      "a value is trimmed", h.value);
+  need(t::parse_header(h.name + ": " + h.value + "\r\n", again) && again.name == h.name &&
+          again.value == h.value,
+      "a line made of what was read is read the same");
+}
+
+inline void length(string_view bytes) {
+  const std::vector<t::header> headers = headers_of(bytes);
+  bool known = true, told = false, good = true, chunked = false;
+  std::uint64_t n = 77, expected = 0;
+  for (const t::header& h : headers) {
+    std::uint64_t one = 0;
+    if (h.name == "content-length") {
+      good = good && number(h.value, one) && (!told || one == expected);
+      told = true, expected = one;
+    }
+    chunked = chunked || (h.name == "transfer-encoding" && has(lower(h.value), "chunked"));
+  }
+  const bool accepted = t::content_length(headers, known, n);
+  need(accepted == good, "a length is refused exactly if it is no number, or two");
+  if (accepted) need(known == (told && !chunked), "chunked overrides a length");
+  if (accepted && known) need(n == expected, "the length is the number");
+}
+
+inline void range(string_view s) {
+  std::uint64_t a = 1, z = 1, all = 1, x = 0, y = 0, n = 0;
+  const std::size_t slash = s.find('/', 6), dash = s.find('-', 6);
+  const bool bytes = lower(s.substr(0, 6)) == "bytes " && slash < s.size();
+  const string_view span = bytes ? s.substr(6, slash - 6) : string_view();
+  const bool sized = bytes && number(s.substr(slash + 1), n);
+  const bool none = sized && span == "*";
+  const bool some = sized && dash < slash && number(s.substr(6, dash - 6), x) &&
+      number(s.substr(dash + 1, slash - dash - 1), y) && x <= y && y < n;
+  need(t::content_range(s, a, z, all) == (none || some), "a range is FIRST-LAST/TOTAL or */TOTAL");
+  if (none) need(a == n && z == n && all == n, "of */TOTAL all three are TOTAL");
+  if (some) need(a == x && z == y && all == n, "the three numbers are those of the text");
+}
+
+// ---- dates
+
+inline string http_text(std::uint64_t when) {  // by counting days, as nobody would in earnest
+  const auto leap = [](std::uint64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; };
+  const std::uint64_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  static const char* const names[] = {
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::uint64_t day = when / 86400 % 146097, year = 1970 + when / 86400 / 146097 * 400, month = 0;
+  for (; day >= (leap(year) ? 366U : 365U); ++year) day -= leap(year) ? 366 : 365;
+  const auto days = [&] { return lengths[month] + (month == 1 && leap(year) ? 1 : 0); };
+  for (; day >= days(); ++month) day -= days();
+  const auto two = [](std::uint64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+  return two(day + 1) + " " + names[month] + " " + std::to_string(year) + " " +
+      two(when / 3600 % 24) + ":" + two(when / 60 % 60) + ":" + two(when % 60) + " GMT";
+}
+
+inline void date(string_view s) {
+  std::uint64_t when = 0, again = 0, n = 0;
+  std::uint64_t seed = 0;  // some moment up to the year 9999, made of the bytes
+  for (char c : s) seed = seed * 1099511628211U + static_cast<unsigned char>(c);
+  seed %= 253402300800U;
+  need(t::http_date("Sun, " + http_text(seed), when) && when == seed, "a date is read as it is");
+  need(t::to_number(s, n) == number(s, again), "a number of seconds is digits that fit");
+  if (number(s, again)) need(n == again, "and is their value");
+  if (!t::http_date(s, when)) return;
+  need(when < 253402300800U + 86400 * 3, "no date lies behind the year 9999", std::to_string(when));
+  // as it would be written; days that a month has not, and leap seconds, flow over
+  const std::vector<string> in = split(s.substr(s.find(' ') + 1), ' ');
+  const std::vector<string> out = split(http_text(when), ' ');
+  need(in.size() == 5 && in[4] == "GMT", "a date has these words", s);
+  need(has(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ", " " + in[1] + " ") &&
+          in[1].size() == 3,
+      "a month is called so", in[1]);
+  std::uint64_t day = 0, year = 0, was = 0;
+  need(number(in[0], day) && day >= 1 && day <= 31, "a day is 1 to 31", in[0]);
+  need(number(in[2], year) && year >= 1970 && year <= 9999, "a year has four digits", in[2]);
+  const std::vector<string> clock = split(in[3], ':');
+  need(clock.size() == 3 && number(clock[0], was) && was < 24 && number(clock[1], was) &&
+          was < 60 && number(clock[2], was) && was <= 60,
+      "a time is hours, minutes and seconds", in[3]);
+  if (day <= 28 && was < 60) {
+    std::uint64_t got = 0;
+    need(number(out[0], got) && got == day, "the day is that of the text");
+    need(number(out[2], got) && got == year && out[1] == in[1], "so are month and year");
+  }
+}
+
+inline void same_file(string_view bytes) {  // validator()
+  const std::vector<t::header> headers = headers_of(bytes);
+  const auto first = [&](string_view name) {
+    for (const t::header& h : headers)
+      if (h.name == name) return h.value;
+    return string();
+  };
+  const string mark = t::validator(headers), tag = first("etag"), at = first("last-modified");
+  need(!has(mark, "\n") && !has(mark, "\r"), "a validator is one line");
+  need(mark.compare(0, 2, "W/") != 0, "a weak tag tells nothing");
+  if (!tag.empty() && tag.compare(0, 2, "W/") != 0) {
+    need(mark.size() == tag.size() && no_control(mark), "a strong tag is the validator");
+  } else if (!mark.empty()) {
+    std::uint64_t then = 0, now = 0;
+    need(mark == at, "else the date is");
+    need(t::http_date(at, then) && t::http_date(first("date"), now) && now >= then &&
+            now - then >= 60,
+        "if it is a minute older than the answer");
+  }
+}
+
+// ---- URLs
+
+inline void same(const t::url& a, const t::url& b, const char* what) {
+  need(a.scheme == b.scheme && a.user == b.user && a.host == b.host && a.port == b.port &&
+          a.path == b.path,
+      what, a.whole());
+}
+inline void sound(const t::url& u) {  // what the transports rely on
+  const string whole = u.whole();
+  t::url again;
+  need(no_control(whole) && !has(whole, " ") && !has(whole, "\"") && !has(whole, "\\"),
+      "nothing in a URL ends a line or a quotation");
+  need(!u.path.empty() && u.path[0] == '/' && !has(u.path, "#"),
+      "a path begins with /, no fragment");
+  need(!u.host.empty() || u.scheme == "file", "there is a host");
+  need(!has(u.host, "/") && !has(u.host, "@") && !has(u.host, "?"), "a host is no more than that");
+  need(u.port.empty() || (all_of(u.port, digits) && std::strtoull(u.port.c_str(), nullptr, 10) > 0),
+      "a port is a number", u.port);
+  need(all_of(u.scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-") && !u.scheme.empty(),
+      "a scheme is letters", u.scheme);
+  need(t::parse_url(whole, again), "a URL that was put together is one", whole);
+  same(again, u, "and has the same parts");
+}
+
+inline void url(string_view s) {
+  t::url u, r;
+  const string shown = t::redact(s);
+  if (!has(s, "://")) {
+    need(shown == s, "what is no URL is shown as it is");
+    need(!t::parse_url(s, u), "a URL has ://");
+    return;
+  }
+  if (!t::parse_url(s, u)) {  // where the secrets stand cannot be told
+    need(shown == "***://*** (malformed)", "a malformed URL is not shown", shown);
+    return;
+  }
+  sound(u);
+  need(t::parse_url(shown, r), "a redacted URL is one", shown);
+  need(r.user == (u.user.empty() ? "" : "***"), "no user info is shown", shown);
+  need(r.scheme == u.scheme && r.host == u.host && r.port == u.port, "the host is shown", shown);
+  need(!has(shown, "#"), "no fragment is shown", shown);
+  const string path = u.path.substr(0, u.path.find('?'));
+  need(r.path.substr(0, r.path.find('?')) == path, "the path is shown", shown);
+  std::vector<string> keys, pairs;
+  if (has(u.path, "?")) keys = split(string_view(u.path).substr(u.path.find('?') + 1), '&');
+  if (has(r.path, "?")) pairs = split(string_view(r.path).substr(r.path.find('?') + 1), '&');
+  while (!keys.empty() && keys.back().empty()) keys.pop_back();
+  while (!pairs.empty() && pairs.back().empty()) pairs.pop_back();
+  need(keys.size() == pairs.size(), "every pair of the query is shown", shown);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const string key = has(keys[i], "=") ? keys[i].substr(0, keys[i].find('=') + 1) : "";
+    need(pairs[i] == (keys[i].empty() ? "" : key + "***"), "no value of a query is shown", shown);
+  }
+}
+
+inline void redirect(string_view bytes) {  // the base, a line end, the Location
+  const std::size_t end = (std::min)(bytes.find('\n'), bytes.size());
+  const string_view location = bytes.substr((std::min)(end + 1, bytes.size()));
+  t::url base, u, again;
+  if (!t::parse_url(bytes.substr(0, end), base)) return;
+  const string dotless = t::without_dots(base.path);
+  for (const string& path : {dotless, t::resolve(base, location, u) ? u.path : "/"}) {
+    need(!path.empty() && path[0] == '/', "a path stays absolute", path);
+    for (const string& segment : split(path.substr(0, path.find('?')), '/'))
+      need(segment != "." && segment != "..", "no dot segment is left", path);
+  }
+  need(t::without_dots(dotless) == dotless, "without_dots leaves nothing to do");
+  need(dotless.substr((std::min)(dotless.find('?'), dotless.size())) ==
+          base.path.substr((std::min)(base.path.find('?'), base.path.size())),
+      "a query stays as it is");
+  if (!t::resolve(base, location, u)) return;
+  sound(u);
+  need(u.user.empty() || (u.user == base.user && u.origin() == base.origin()),
+      "user info stays in its origin, and none comes from a redirect", u.whole());
+  need(t::resolve(u, u.whole(), again), "a target leads to itself");
+  same(again, u, "as it is");
+}
+
+inline void address(string_view s) {  // local_path, split_pin
+  string_view rest = s;
+  const string pin(t::split_pin(rest));
+  need(s.substr(0, rest.size()) == rest, "an address is the front of what was given");
+  if (!has(s, "#sha256=")) need(pin.empty(), "no pin comes from nothing");
+  else need(!pin.empty(), "an empty pin is not no pin");
+  need(!has(pin, "#sha256="), "the last pin counts");
+  if (has(s, "#sha256=") && pin != "(nothing)")
+    need(s == string(rest) + "#sha256=" + pin, "a pin is split off and nothing is lost");
+  const string path = t::local_path(rest);
+  if (!has(rest, "://")) need(path == rest, "a path is a path");
+  else if (lower(rest.substr(0, 7)) != "file://") need(path.empty(), "another scheme is no path");
+  else need(path.size() <= rest.size() - 7, "a file URL is longer than its path");
+  need(t::unescaped(s) == decoded(s), "percent-encoding is decoded, once");
+}
+
+// ---- secrets
+
+inline void secrets(string_view bytes) {  // the URL, headers, an empty line, the words
+  const std::size_t blank = (std::min)(bytes.find("\n\n"), bytes.size());
+  std::vector<string> head = split(bytes.substr(0, blank), '\n');
+  const string words(bytes.substr((std::min)(blank + 2, bytes.size()))), from = head[0];
+  head.erase(head.begin());
+  std::vector<string> known;
+  t::url u;
+  if (t::parse_url(from, u)) {
+    const std::size_t colon = (std::min)(u.user.find(':'), u.user.size());
+    known.push_back(u.user.substr(0, colon));
+    known.push_back(u.user.substr((std::min)(colon + 1, u.user.size())));
+    const std::size_t mark = (std::min)(u.path.find('?'), u.path.size() - 1);
+    for (const string& pair : split(u.path.substr(mark + 1), '&'))
+      if (u.path[mark] == '?')
+        known.push_back(pair.substr(has(pair, "=") ? pair.find('=') + 1 : 0));
+  }
+  for (const string& line : head)
+    for (const string& word :
+        split(has(line, ":") ? line.substr(line.find(':') + 1) : string(), ' '))
+      known.push_back(word.substr(0, word.find_last_not_of("\t\r") + 1));
+  for (std::size_t i = 0, n = known.size(); i < n; ++i) known.push_back(decoded(known[i]));
+  const string shown = t::scrub(words, from, head);
+  for (const string& secret : known) {
+    // stars are what secrets become, and a header's white space belongs to nobody
+    if (secret.size() < 4 || has(secret, "*") || has(secret, "\t") || has(secret, "\r")) continue;
+    need(!has(shown, secret), "a secret is shown", shown);
+    for (std::size_t n = secret.size() - 1; n > 3; --n)
+      need(!has(shown, secret.substr(0, n) + "\""), "a secret that was cut is shown", shown);
+    const string alone = t::scrub("it says " + secret, from, head);
+    for (std::size_t at = 0; secret.size() > 7 && at + 8 <= secret.size(); ++at)
+      need(!has(alone, secret.substr(at, 8)) || has("it says", secret.substr(at, 8)),
+          "a part of a secret is shown", alone);
+  }
+}
+
+// ---- receipts
+
+inline void receipt(string_view s) {
+  // any bytes
+  const t::receipt any = t::read_receipt(s);
+  for (std::size_t i = 0; i < any.size(); ++i) {
+    need(any[i].sha256.size() == 64 && all_of(any[i].sha256, "0123456789abcdef"),
+        "every file of a receipt has a digest", any[i].sha256);
+    need(has(lower(s), any[i].sha256 + " "), "which stands there");
+    need(t::find(any, any[i].file) == &any[i], "a file stands in it once", any[i].file);
+  }
+  // whole lines alone count: what a cut leaves is not another digest
+  for (const t::entry& e : t::read_receipt(s.substr(0, s.rfind('\n') + 1)))
+    need(t::find(any, e.file) && t::find(any, e.file)->sha256 == e.sha256,
+        "a line more changes no digest", e.file);
+  // what can be written is read back: three files made of the bytes
+  t::receipt r(3);
+  std::size_t at = 0;
+  const auto next = [&](std::size_t most) {
+    const string_view part = s.substr((std::min)(at, s.size()), most);
+    at += most;
+    return t::printable(part);
+  };
+  for (std::size_t i = 0; i < 3; ++i) {
+    r[i].origin = next(12), r[i].etag = next(9);
+    for (char c : next(20)) r[i].size = r[i].size * 31 + static_cast<unsigned char>(c);
+    r[i].unverified = r[i].size % 2 == 1;
+    r[i].file = "m" + std::to_string(i) + (i == 0 ? ".yaml" : ".ckpt");
+    for (std::size_t k = 0; k < 64; ++k)
+      r[i].sha256 += "0123456789abcdef"[(r[i].size >> k / 2) & 15];
+    if (i == 1) r[i].origin.clear(), r[i].etag.clear(), r[i].size = 0, r[i].unverified = false;
+  }
+  const string written = t::write_receipt(r, "2026-11-23T19:00:00Z");
+  const t::receipt back = t::read_receipt(written);
+  need(back.size() == 3, "three files stay three", written);
+  for (const t::entry& e : r) {
+    const t::entry* b = t::find(back, e.file);
+    need(b && b->sha256 == e.sha256 && b->size == e.size && b->origin == e.origin &&
+            b->etag == e.etag && b->unverified == e.unverified,
+        "a receipt is read as it was written", written);
+  }
+  // one entry's words cannot change another's
+  r[0].origin = string(s.substr(0, 400)), r[0].etag = string(s.substr(0, 40));
+  const t::receipt foreign = t::read_receipt(t::write_receipt(r, ""));
+  need(foreign.size() == 3, "no word makes a file", s);
+  for (const t::entry& e : foreign) {
+    const t::entry* mine = t::find(r, e.file);
+    need(mine && mine->sha256 == e.sha256 && mine->size == e.size &&
+            mine->unverified == e.unverified,
+        "no word changes a digest", s);
+  }
+}
+
+// The reader's place and format are not this file's: only this adaptor knows them.
+// ---- the record beside an unfinished file
+
+inline string line_of(const std::vector<t::range>& ranges) { return t::write_ranges(ranges); }
+inline string write_record(const t::record& r) {  // as stage::partial does, in its order
+  return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin) +
+      (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal " +
+      std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n") +
+      "safe " + line_of(r.safe) + "\n" + (r.released ? "released\n" : "");
+}
+inline bool equal(const t::record& a, const t::record& b) {
+  return a.owner == b.owner && a.id.pin == b.id.pin && a.id.url == b.id.url &&
+      a.id.validator == b.id.validator && a.id.total == b.id.total &&
+      line_of(a.todo) == line_of(b.todo) && line_of(a.safe) == line_of(b.safe) &&
+      a.released == b.released;
+}
+inline void in_order(const std::vector<t::range>& ranges, std::uint64_t total) {
+  std::uint64_t end = 0;
+  for (const t::range& r : ranges) {
+    need(r.at <= r.end && r.at >= end, "ranges stand in order and apart", line_of(ranges));
+    need(total == 0 || r.end <= total, "none reaches beyond the file", line_of(ranges));
+    end = r.end;
+  }
+}
+inline void record(string_view s) {
+  const t::record any = t::read_record(s);
+  for (const string* one : {&any.id.pin, &any.id.url, &any.id.validator})
+    need(!has(*one, "\n") && has(s, *one), "a word of a record stands in it", *one);
+  if (any.id.total) need(has(s, std::to_string(any.id.total)), "so does its total");
+  in_order(any.todo, any.id.total);
+  in_order(any.safe, any.id.total);
+  need(!any.safe.empty() || has(s, "safe "), "what no line calls safe may be lost");
+  // a line that was not finished, as after a power cut, tells nothing
+  const std::size_t last = s.rfind('\n');
+  if (last != string::npos && last + 1 < s.size())
+    need(equal(t::read_record(s.substr(0, last + 1)), any), "half a line counts");
+  if (last == string::npos)
+    need(any.id.url.empty() && any.id.pin.empty() && !any.released, "an owner alone names no file");
+  // what is written is read back
+  t::record r;
+  r.owner = "host/ns boot 17 42";
+  const char digit = s.empty() ? 'a' : "0123456789abcdef"[static_cast<unsigned char>(s[0]) & 15];
+  r.id.url = string(64, digit);
+  r.id.pin = s.size() % 2 ? string(64, digit) : "";
+  r.id.validator = t::printable(s.substr(0, 20));
+  r.id.total = 1;
+  for (char c : s.substr(0, 40)) {
+    const std::uint64_t from = r.id.total + static_cast<unsigned char>(c) % 7 + 1;
+    r.id.total = from + static_cast<unsigned char>(c);
+    if (r.todo.size() < 16) r.todo.push_back({from, r.id.total});
+  }
+  r.safe = {{r.id.total / 2, r.id.total}};
+  r.released = s.size() % 3 == 0;
+  need(equal(t::read_record(write_record(r)), r), "a record is read as it was written");
+  // the gaps of a file: nothing behind its end can be there, and no byte counts twice
+  const std::uint64_t size = any.id.total ? s.size() % (any.id.total + 1) : s.size();
+  const std::vector<t::range> gaps = t::within(any.todo, size, any.id.total);
+  in_order(gaps, any.id.total);
+  if (any.id.total > size)
+    need(!gaps.empty() && gaps.back().at <= size && gaps.back().end == any.id.total,
+        "what lies behind the end is to come", line_of(gaps));
+}
+
+// ---- what was served instead of the file
+
+inline void page(string_view s) {
+  const string words = t::first_words(s);
+  need(words.size() >= 2 && words.size() <= 163, "first words are few", words);
+  need(words[0] == '"' && words.back() == '"', "they are quoted", words);
+  need(no_control(words), "they have no control characters", words);
+  need(!has(words, "  "), "white space is one space", words);
+  const string_view type = s.substr(0, s.find('\n'));
+  const string_view head = s.substr((std::min)(type.size() + 1, s.size()));
+  for (const auto want : {t::kind::text, t::kind::binary}) {
+    const string what = t::not_the_file(want, head, type);
+    need(what.size() < 400, "the reason is short", what);
+    need(no_control(what), "it has no control characters", what);
+    need(!head.empty() || !what.empty(), "nothing is no file");
+    const bool nul = has(head, string_view("\0", 1));
+    if (want == t::kind::binary && nul &&
+        (head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 1) == "\x80"))
+      need(what.empty(), "archives and pickles are checkpoints", what);
+    if (want == t::kind::text && nul) need(!what.empty(), "a config has no NUL bytes");
+    if (lower(head.substr(0, 9)) == "<!doctype" || lower(head.substr(0, 5)) == "<html")
+      need(!what.empty(), "a page is no file");
+  }
+}
+
+inline void zip_end(string_view s) {
+  const auto ends = [](string_view tail) {  // by looking everywhere
+    for (std::size_t at = 0; at + 22 <= tail.size(); ++at) {
+      const auto low = static_cast<unsigned char>(tail[at + 20]);
+      const auto high = static_cast<unsigned char>(tail[at + 21]);
+      if (tail.substr(at, 4) == "PK\x05\x06" && at + 22 + low + high * 256U == tail.size())
+        return true;
+    }
+    return false;
+  };
+  need(t::zip_has_end(s) == ends(s), "an archive ends in a record that fits");
+  // an end that fits these bytes as its comment
+  const string comment(s.substr(0, 65535)),
+      end = string("PK\x05\x06") + string(16, '\0') + static_cast<char>(comment.size() & 255) +
+      static_cast<char>(comment.size() >> 8);
+  need(t::zip_has_end("x" + end + comment), "a comment does not hide the end");
+}
+
+// ---- names
+
+inline void name(string_view s) {
+  string stem = lower(s.substr(0, s.find('.')));
+  bool bad = s.empty() || s.size() > 100 || s[0] == '.' || s[0] == '-' || s.back() == '.';
+  for (char c : s)
+    bad = bad ||
+        !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+            c == '_' || c == '-');
+  if (stem.size() == 4 && stem[3] >= '0' && stem[3] <= '9') stem.resize(3);
+  else if (stem == "com" || stem == "lpt") stem += "?";  // without a number they are no devices
+  for (const char* device : {"con", "prn", "aux", "nul"})
+    bad = bad || lower(s.substr(0, s.find('.'))) == device;
+  bad = bad || stem == "com" || stem == "lpt";
+  need(t::name_problem(s).empty() == !bad, "a name is 1 to 100 of an allow-list", s);
+  need(no_control(t::name_problem(s)), "what is wrong with it can be shown");
+}
+
+struct target {
+  const char* name;
+  void (*run)(string_view);
+};
+inline const std::vector<target>& targets() {
+  static const std::vector<target> all = {{"header", header_line}, {"length", length},
+      {"range", range}, {"date", date}, {"validator", same_file}, {"url", url},
+      {"redirect", redirect}, {"address", address}, {"scrub", secrets}, {"receipt", receipt},
+      {"record", record}, {"page", page}, {"zip", zip_end}, {"name", name}};
+  return all;
+}
+
+// ---- corpus.txt: "[target]", then an input a line, with the escapes \n \r \t \\ \xHH
+
+inline string from_line(string_view line) {
+  string r;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i], next = i + 1 < line.size() ? line[i + 1] : '\0';
+    if (c != '\\') r += c;
+    else if (next == 'x')
+      r += static_cast<char>(std::stoi(string(line.substr(i + 2, 2)), nullptr, 16)), i += 3;
+    else r += next == 'n' ? '\n' : next == 'r' ? '\r' : next == 't' ? '\t' : next, ++i;
+  }
+  return r;
+}
+inline string to_line(string_view bytes) {
+  string r;
+  for (char c : bytes) {
+    const auto n = static_cast<unsigned char>(c);
+    if (c == '\\') r += "\\\\";
+    else if (c == '\n') r += "\\n";
+    else if (n >= 0x20 && n < 0x7f) r += c;
+    else r += string("\\x") + "0123456789abcdef"[n >> 4] + "0123456789abcdef"[n & 15];
+  }
+  return r;
+}
+inline std::vector<string> corpus(const std::filesystem::path& file, const string& of) {
+  std::vector<string> inputs = {""};
+  std::ifstream in(file);
+  bool here = false;
+  for (string line; std::getline(in, line);) {
+    if (line.empty() || line[0] == ';') continue;
+    if (line[0] == '[' && line.back() == ']') here = line == "[" + of + "]";
+    else if (here) inputs.push_back(from_line(line));
+  }
+  return inputs;
+}
+
+}  // namespace fuzz
+
+#endif
