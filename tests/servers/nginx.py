@@ -4,7 +4,8 @@
 With certificates (made by make-certs.sh, or for this run with `auto`) over https too.  Prints one
 line and runs until its stdin closes:
     http=PORT https=PORT ca=FILE log=FILE
-/rate/N/FILE is DIR/FILE at N bytes a second for each connection.  The log has a line a request:
+/rate/N/FILE is DIR/FILE at N bytes a second for each connection, /paced/N/FILE the same evenly:
+nginx gives the first second's bytes at once, but no more than 2 MB, and here 256 KiB.  The log has a line a request:
     METHOD TARGET STATUS BODY_BYTES RANGE        (RANGE is - without one)
 Ends with status 77 and a reason on stderr where there is no nginx."""
 import ctypes
@@ -44,6 +45,11 @@ http {
     location ~ ^/rate/(?<speed>[0-9]+)/(?<file>.*)$ {
       alias "%(dir)s/$file";
       limit_rate $speed;
+    }
+    location ~ ^/paced/(?<speed>[0-9]+)/(?<file>.*)$ {
+      alias "%(dir)s/$file";
+      limit_rate $speed;
+      sendfile_max_chunk 256k;
     }
     location / { root "%(dir)s"; }
   }
