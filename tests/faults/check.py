@@ -147,8 +147,15 @@ def continuable(snap, right):
     for label, data in snap.items():
         file = re.match(r'L/\.%s(\.\w+)\.[0-9a-f]{16}\.part$' % NAME, label)
         record = snap.get(label[:-4] + 'record', b'')
-        if file and data and right.get(file[1], b"").startswith(data) and re.search(
-                rb'(?m)^url [0-9a-f]{64}$', record):
+        want = right.get(file[1], b'') if file else b''
+        data, want = bytearray(data), bytearray(want[:len(data)])
+        todo = re.search(rb'(?m)^todo ([-0-9 ]*)$', record)
+        for gap in todo[1].split() if todo else []:  # what the record says has not come
+            a, _, z = gap.partition(b'-')
+            z = min(int(z or len(data)), len(data))
+            if int(a) < z:
+                data[int(a):z] = want[int(a):z] = bytes(z - int(a))
+        if data and data == want and re.search(rb'(?m)^url [0-9a-f]{64}$', record):
             good |= {label, label[:-4] + 'record'}
     return good
 

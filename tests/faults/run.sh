@@ -21,6 +21,15 @@ $cxx -std=c++17 -O2 "$here/faultrun.cpp" -o "$scratch/faultrun"
 "$scratch/faultrun" -- true || skip "ptrace or seccomp is not to be had here"
 if [ "$1" != --mutants ]; then
   $cxx -std=c++17 -O1 -I"$include" "$here/subject.cpp" -o "$scratch/subject" -pthread
+  # the same with small blocks and thresholds, for the scenario "parts"
+  mkdir "$scratch/include"
+  sed -e 's/block_size = 1 << 18/block_size = 1 << 12/' -e 's/slice = 8 << 20/slice = 1 << 14/' \
+    -e 's/sync_every = 64 << 20/sync_every = 1 << 16/' -e 's/thread_from = 1 << 20/thread_from = 1 << 13/' \
+    -e 's/seconds < 0\.1)/seconds < 0.002)/' -e 's/left > 1 /left > 0.002 /' \
+    -e 's/left > 0\.3 /left > 0.001 /' "$include/vqcache.hpp" > "$scratch/include/vqcache.hpp"
+  [ "$(diff "$include/vqcache.hpp" "$scratch/include/vqcache.hpp" | grep -c '^>')" = 7 ] ||
+    { echo "faults: 0 cases, 1 violations: run.sh has to follow the constants of the header"; exit 1; }
+  $cxx -std=c++17 -O1 -I"$scratch/include" "$here/subject.cpp" -o "$scratch/small" -pthread
 fi
 # not exec: the trap has to remove what was built
 PYTHONDONTWRITEBYTECODE=1 python3 "$here/sweep.py" --bin "$scratch" --cxx "$cxx" \

@@ -125,6 +125,10 @@ SCENARIOS = {s.name: s for s in [
     # what an earlier call left of the checkpoint is continued
     scenario('resume', 'libcurl', True, ['error', 'dead', 'full', 'short', 'eof', 'kill', 'kill-after'],
              quick=['error', 'kill'], power=True),
+    # by a subject whose blocks and thresholds are small: threads, several connections, a copy that
+    # is made meanwhile, notes of what is synced, and after a kill all of that continued
+    scenario('parts', 'libcurl', True, ['error', 'dead', 'full', 'short', 'kill', 'kill-after'],
+             quick=['kill']),
     scenario('file', modes=['error', 'short', 'eof', 'kill', 'dead']),
     scenario('hit', quick=['error']),
 ]}
@@ -149,7 +153,8 @@ def make_model():
 def serve(right, to):
     """the origin: HTTP/1.1, ETag, single ranges, one request a connection"""
     files = {b'/m.yaml': right['.yaml'], b'/m.ckpt': right['.ckpt'],
-             b'/close.yaml': right['.yaml'], b'/close.ckpt': right['.ckpt']}
+             b'/close.yaml': right['.yaml'], b'/close.ckpt': right['.ckpt'],
+             b'/slow.yaml': right['.yaml'], b'/slow.ckpt': right['.ckpt']}
 
     def answer(c):
         with c:
@@ -187,7 +192,11 @@ def serve(right, to):
                     extra = b'Content-Range: bytes */%d\r\n' % len(data)
             c.sendall(b'HTTP/1.1 %s\r\nETag: %s\r\nAccept-Ranges: bytes\r\n%sContent-Length: %d\r\n'
                       b'Content-Type: application/octet-stream\r\nConnection: close\r\n\r\n'
-                      % (status, tag, extra, len(body)) + body)
+                      % (status, tag, extra, len(body)) +
+                      (b'' if b'/slow.' in lines[0] else body))
+            for i in range(0, len(body) if b'/slow.' in lines[0] else 0, 8192):
+                c.sendall(body[i:i + 8192])
+                time.sleep(.002)
 
     def guarded(c):
         try:
@@ -302,6 +311,7 @@ class Bench:
                 f.write(right[s])
         self.faultrun = os.path.join(bin_dir, 'faultrun')
         self.subject = os.path.join(bin_dir, 'subject')
+        self.small = os.path.join(bin_dir, 'small')
         self.port, self.right, self.disk, self.layout = port, right, None, None
         self.texts = [open(self.root + '/text%d' % i, 'w+b') for i in (1, 2)]
         self.trace, self.report = self.root + '/trace', self.root + '/report'
@@ -383,7 +393,9 @@ class Bench:
             base = base[:-1] + 'close'
         if s.name == 'file':
             base = 'file://' + self.out + '/source/m'
-        return [self.subject, s.transport, self.fast + '/models', self.slow + '/models',
+        if s.name == 'parts':
+            base = base[:-1] + 'slow'
+        return [self.small if s.name == 'parts' else self.subject, s.transport, self.fast + '/models', self.slow + '/models',
                 base + '.yaml', base + '.ckpt']
 
     def start(self, command):
@@ -472,8 +484,8 @@ def templates(bench):
     flipped = good[:100000] + bytes([good[100000] ^ 255]) + good[100001:]
     part = '%s/.%s.ckpt.%016x.' % (check.L, NAME, 7)
     url = ('http://127.0.0.1:%d/m.ckpt' % bench.port).encode()
-    record = 'elsewhere/- - 1 1\nurl %s\nvalidator "%s"\ntotal %d\nsynced 120000\nreleased\n' % (
-        hashlib.sha256(url).hexdigest(), hashlib.sha256(good).hexdigest()[:16], len(good))
+    record = 'elsewhere/- - 1 1\nurl %s\nvalidator "%s"\ntotal %d\nsafe 120000-%d\nreleased\n' % (
+        hashlib.sha256(url).hexdigest(), hashlib.sha256(good).hexdigest()[:16], len(good), len(good))
     t = {
         # what stands behind the synced bytes is not to be believed
         'resume': {part + 'part': good[:120000] + bytes(5000), part + 'record': record.encode()},
@@ -703,7 +715,7 @@ def sweep(o, origin, power):
             calls, wrong = clean_run(bench, files, s)
             bad += [((name, 'clean'), 'clean', x) for x in wrong]
             calls = [c for c in calls if s.network or c.tier not in ('net', 'process')]
-            if s.transport != 'fetch' and name != 'resume':  # the disks' part is that of the cold call
+            if s.transport != 'fetch' and name not in ('resume', 'parts'):  # the disks' part is that of the cold call
                 calls = [c for c in calls if c.tier in ('net', 'process')]
             calls_of[name] = len(calls)
             cases += list_cases(s, calls, modes)
