@@ -1849,10 +1849,11 @@ template <class Lazy> class basic_partial : os::pinned {
     final_ = final_path;
     kind_ = kind;
     base_ = final_.parent_path() / join(".", os::shown(final_.filename()), ".", os::unique());
+    const string who = os::owner();  // before: a record is to be empty for no longer than it must
     VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record_)));
     recorded_ = true;
     sha_.start();
-    return lost("write", note(os::owner()));
+    return lost("write", note(who));
   }
   // a line of the record: at its end, or over the one of the same kind (at: where that is)
   int note(const string& line, uint64_t* at = nullptr) {

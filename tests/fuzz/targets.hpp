@@ -425,7 +425,7 @@ inline void record(string_view s) {
   if (any.id.total) need(has(s, std::to_string(any.id.total)), "so does its total");
   in_order(any.todo, any.id.total);
   in_order(any.safe, any.id.total);
-  need(!any.safe.empty() || has(s, "safe "), "what no line calls safe may be lost");
+  need(!any.safe.empty() || has(s, "safe"), "what no line calls safe may be lost");
   // a line that was not finished, as after a power cut, tells nothing
   const std::size_t last = s.rfind('\n');
   if (last != string::npos && last + 1 < s.size())

@@ -140,7 +140,9 @@ pid_t start(const call& c) {
   o.transport = c.transport, o.connections = c.connections;
   o.on_message = nullptr;
   o.on_progress = [](const vqcache::progress& p) {
-    shared()->checkpoint = ends(p.file, ".ckpt");
+    const bool checkpoint = ends(p.file, ".ckpt");
+    if (shared()->checkpoint && !checkpoint) return true;  // they come at the same time
+    shared()->checkpoint = checkpoint;
     shared()->whole = p.total > 0 && p.done == p.total;
     shared()->phase = static_cast<int>(p.phase);
     return true;
