@@ -1036,7 +1036,10 @@ VQCACHE_LAZY_ int read_text(const fs::path& p, string& out) {  // at most 64 KiB
   out.resize(got);
   return e;
 }
-VQCACHE_LAZY_ void sleep_ms(int ms) { VQCACHE_OS_(win<void>("Sleep", ms), ::poll(nullptr, 0, ms)); }
+VQCACHE_LAZY_ void sleep_ms(int ms) {
+  [[maybe_unused]] const ::timespec time{ms / 1000, ms % 1000 * 1000000L};
+  VQCACHE_OS_(win<void>("Sleep", ms), ::nanosleep(&time, nullptr));
+}
 VQCACHE_LAZY_ int try_lock(file& f) {  // EWOULDBLOCK or EAGAIN: another has it; 2: _LK_NBLCK
   return VQCACHE_OS_(::_locking(f.fd(), 2, 1) == 0 ? 0 : EWOULDBLOCK,
       again([&] { return ::flock(f.fd(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno);
@@ -1342,9 +1345,14 @@ template <class> class basic_process {  // of a program in PATH (Windows: of the
     if (pipe(ends[0], in) != 0 || pipe(out_, ends[1]) != 0 || pipe(err_, ends[2]) != 0 ||
         VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK)) < 0)
       return errno;
-    const auto size = static_cast<unsigned>(input.size());
-    const auto went = VQCACHE_OS_(::_write, ::write)(in.fd(), input.data(), size);
-    return went == static_cast<long>(size) ? spawn(argv, ends, child_) : E2BIG;
+    for (size_t done = 0; done < input.size();) {
+      const auto left = static_cast<unsigned>(input.size() - done);
+      const long n =
+          again([&] { return VQCACHE_OS_(::_write, ::write)(in.fd(), &input[done], left); });
+      if (n <= 0) return E2BIG;
+      done += static_cast<size_t>(n);
+    }
+    return spawn(argv, ends, child_);
   }
   static void wait(const vector<basic_process*>& several, int ms) {  // or until one has news
     vector<watch> w;
@@ -1912,7 +1920,7 @@ template <class Lazy> class basic_partial : os::pinned {
       VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
     }
     VQCACHE_NEED_(lost("sync", os::sync(file)));
-    if (synced_ == 0) (void)os::sync_directory(final_.parent_path());
+    if (synced_ == 0) VQCACHE_NEED_(lost("sync", os::sync_directory(final_.parent_path())));
     synced_ = done;
     if (note("safe " + gaps, &safe_at_) == 0) (void)os::sync(record_);
     return {};
@@ -2027,10 +2035,12 @@ VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
 }
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
 template <class Lazy> class basic_copying {
+  fs::path final_, from_{};
+  text::kind kind_;
  public:
   partial to{};
-  string sha256{};  // of what was copied, once that is known
-  error::late<Lazy, follower> behind{};
+  string sha256{};                       // of what was copied, once that is known
+  error::late<Lazy, follower> behind{};  // its thread uses the others: the first member to go
   basic_copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
@@ -2068,8 +2078,6 @@ template <class Lazy> class basic_copying {
     return error::system(  // no long sync at the end
         os::sync_slice(to.file, before * slice, slice, true), "sync", final_);
   }
-  fs::path final_, from_{};
-  text::kind kind_;
 };
 using copying = basic_copying<void>;
 // Removes what a killed process left of one final name; what can be continued only if `all`. Only
@@ -2734,7 +2742,7 @@ template <class Lazy> class basic_job : os::pinned {
       else if (l.upto == 0) to.end_here();
     }
     s.text = text::scrub(s.text, l.at.whole(), t_.from->headers);
-    if (to.begun) to.runs[l.run].taken = false;
+    if (to.begun && l.run < to.runs.size()) to.runs[l.run].taken = false;
     if (l.changed && to.begun) {
       hang_up();
       discard("it has changed at the server");
