@@ -1787,7 +1787,7 @@ template <class Lazy> class basic_partial : os::pinned {
   }
   // all that can be known about the bytes is checked here; then they are forced to the disk
   status seal(const demand& d, caller* who = nullptr) {
-    for (run& r : runs) VQCACHE_NEED_(flush(r));
+    for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
     std::error_code e;
     size_ = front();
     if (split_ && os::look(named(".part")).size > size_) fs::resize_file(named(".part"), size_, e);
@@ -1825,6 +1825,7 @@ template <class Lazy> class basic_partial : os::pinned {
     hashes_ = true;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
+    broken_ = status();
     runs.clear(), sha256.clear();
   }
   // left for a later call, if one can continue it; else it goes. How many bytes are left.
@@ -1882,8 +1883,10 @@ template <class Lazy> class basic_partial : os::pinned {
     const std::lock_guard<std::mutex> one(lock_);
     gaps_ = std::move(line);
   }
-  status put_down(run& r) {
-    VQCACHE_NEED_(lost("write", os::write_at(file, r.at, r.held.data(), r.held.size())));
+  status put_down(run& r) {  // after a failure nothing is tried again
+    if (broken_.ok())
+      broken_ = lost("write", os::write_at(file, r.at, r.held.data(), r.held.size()));
+    VQCACHE_NEED_(broken_);
     r.at += r.held.size();
     r.held.clear();
     return {};
@@ -1950,6 +1953,7 @@ template <class Lazy> class basic_partial : os::pinned {
   os::file record_;
   error::late<Lazy, hash::sha256> sha_{};
   error::late<Lazy, std::mutex> lock_;  // of the record and gaps_
+  error::late<Lazy, status> broken_{};
   string gaps_;
   uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
   bool recorded_ = false, has_nul_ = false, split_ = false, hashes_ = true;
@@ -2452,7 +2456,6 @@ VQCACHE_LAZY_ status examine(
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
   return {};
 }
-// what is under way for one file: what it must be, where it goes, who it is for
 struct target {
   const source* from;
   stage::demand want;
@@ -2753,7 +2756,6 @@ template <class Lazy> class basic_job : os::pinned {
     if (s.cause || s.code == errc::no_space) hang_up();
     if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ > 999))
       return failed(s.ok() ? fail(errc::truncated, "nothing came") : s, l);
-    // what this one has left comes to the others, or to the next try
     if (l.gained < (s.code == errc::timed_out ? 65536U : 1U))
       limit_ = wide_ = l.code >= 429 ? 1 : static_cast<unsigned>(lanes_.size());
   }
@@ -2791,7 +2793,6 @@ template <class Lazy> class basic_job : os::pinned {
     over = s.ok();
     if (!over) failed(s);
   }
-  // A try has ended without the file: another one, another URL, or the end.
   void failed(status s, const outcome& o = outcome()) {
     if (who_->stopped()) return;
     const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
@@ -2819,7 +2820,6 @@ template <class Lazy> class basic_job : os::pinned {
       best_ = gained ? size : best_;
       if (idle_ > 0 && idle_ < 3 && o.wait > 1)
         who_->say("The server of ", file_, " asks to wait ", o.wait, " s before the next try.");
-      // with jitter, so that many callers do not come back at once
       const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << idle_;
       const std::chrono::milliseconds pause((std::max)(o.wait * uint64_t{1000}, ms));
       if (!gained) not_before_ = clock::now() + pause;
