@@ -47,7 +47,7 @@
 #define VQCACHE_TAG_OF_(exceptions, linked) VQCACHE_TAG_(exceptions, linked)
 #define VQCACHE_ABI_ VQCACHE_TAG_OF_(VQCACHE_EXCEPTIONS_, VQCACHE_USE_LIBCURL)
 // Below the border every function is a template: an including unit only pays for reading it.
-#define VQCACHE_LAZY_ template <class = void> inline
+#define VQCACHE_LAZY_ template <class Lazy = void> inline
 #define VQCACHE_NEED_(step) /* that gives a status: its failure is this function's */ \
   if (vqcache::detail::error::status need_ = (step); !need_.ok()) return need_
 // ==== >>api ==== names a user may type ====
@@ -172,7 +172,7 @@ enum class errc {        // stable names; last the std::errc that each equals
   io                     // any other failure of a file operation: io_error
 };
 inline const std::error_category& error_category() noexcept;
-inline std::error_code make_error_code(errc e) noexcept { return {int(e), error_category()}; }
+inline std::error_code make_error_code(errc e) noexcept;
 template <class> class basic_error : public std::system_error {
  public:
   basic_error() : std::system_error(std::error_code()), text_("no error") {}
@@ -327,7 +327,7 @@ template <class Lazy> class basic_caller {  // the first callback that throws or
   late<Lazy, std::function<bool()>> interrupted_{};
 };
 using caller = basic_caller<void>;
-template <class> class basic_category final : public std::error_category {
+template <class Lazy> class basic_category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
   string message(int code) const override { return row(code).first; }
@@ -335,10 +335,10 @@ template <class> class basic_category final : public std::error_category {
     return std::make_error_condition(row(code).second);
   }
  private:
-  static std::pair<const char*, std::errc> row(int code) noexcept {  // in the order of errc
-    using is = std::errc;
-    static constexpr std::pair<const char*, is> rows[] = {{"no error", is{}},
-        {"invalid argument", is::invalid_argument},
+  using is = std::errc;
+  using named = late<Lazy, std::pair<const char*, is>>;
+  static named row(int code) noexcept {  // in the order of errc
+    static constexpr named rows[] = {{"no error", is{}}, {"invalid argument", is::invalid_argument},
         {"unknown model", is::no_such_file_or_directory},
         {"another model has this name", is::file_exists},
         {"directory not found", is::no_such_file_or_directory},
@@ -412,12 +412,13 @@ VQCACHE_LAZY_ string name_problem(view name) {  // or empty; everywhere, for a c
       : device                              ? "Windows keeps this name for a device"
                                             : "";
 }
-VQCACHE_LAZY_ bool alike(view a, view b) {  // b has all of a, or they differ in one short stretch
+// b has all of a, or they differ in one short stretch
+VQCACHE_LAZY_ bool alike(error::late<Lazy, view> a, error::late<Lazy, view> b) {
   const auto front = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
   const auto back = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin();
   return has(b, a) || size_t(front + back) + 2 + a.size() / 6 >= (std::max)(a.size(), b.size());
 }
-struct url {                              // RFC 3986, as far as http needs it
+template <class> struct basic_url {       // RFC 3986, as far as http needs it
   string scheme, user, host, port, path;  // path with its query; never a fragment
   string origin() const {
     const char* usual = scheme == "https" ? "443" : "80";
@@ -428,6 +429,7 @@ struct url {                              // RFC 3986, as far as http needs it
     return join(scheme, "://", user, at, host, colon, port, path);
   }
 };
+using url = basic_url<void>;
 VQCACHE_LAZY_ bool has_scheme(view s) { return has(s, "://"); }
 VQCACHE_LAZY_ bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
 VQCACHE_LAZY_ size_t odd_byte(view s) {  // where a byte that no URL has stands
@@ -583,13 +585,12 @@ VQCACHE_LAZY_ bool content_range(view s, uint64_t& first, uint64_t& last, uint64
       (to_number(take(span, '-'), first) && to_number(span, last) && first <= last && last < total);
 }
 VQCACHE_LAZY_ bool http_date(view s, uint64_t& out) {  // RFC 9110 5.6.7, as seconds since 1970
-  bool good = true;
+  bool good = has(" Mon, Tue, Wed, Thu, Fri, Sat, Sun, ", join(" ", take(s, ' '), " "));
   const auto number = [&](char end, uint64_t least, uint64_t most) {
     uint64_t n = 0;
     good = to_number(take(s, end), n) && n >= least && n <= most && good;
     return n;
   };
-  take(s, ' ');
   const uint64_t day = number(' ', 1, 31);
   const string name = join(" ", take(s, ' '), " ");
   const size_t month = view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(name) / 4 + 1;
@@ -672,9 +673,9 @@ struct identity {
 struct record {  // beside an unfinished file: whose it is, of what, and what of that is to come
   string owner{};
   identity id{};
-  vector<range> todo{};         // what has not come; empty: what the file's size lacks
-  vector<range> safe{range()};  // what a power cut may have taken, or has not come
-  bool released = false;        // by a call that ended without the whole file
+  vector<range> todo{};   // what has not come; empty: what the file's size lacks
+  vector<range> safe{};   // what a power cut may have taken, or has not come
+  bool released = false;  // by a call that ended without the whole file
 };
 VQCACHE_LAZY_ string write_ranges(const vector<range>& all) {  // "10-20 50-", padded
   string s;
@@ -710,6 +711,7 @@ VQCACHE_LAZY_ vector<range> within(const vector<range>& gaps, uint64_t size, uin
 }
 VQCACHE_LAZY_ record read_record(view s) {
   record r;
+  r.safe.emplace_back();
   r.owner = trim(take(s, '\n'));
   while (has(s, "\n")) {  // a line without its end is not whole
     view line = take(s, '\n');
@@ -842,8 +844,8 @@ VQCACHE_LAZY_ source sources(const row& r, bool config) {
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
   return s;
 }
-VQCACHE_LAZY_ vector<const row*> find(const string& name) {  // several: an ambiguous alias
-  vector<const row*> by_alias;
+VQCACHE_LAZY_ error::late<Lazy, vector<const row*>> find(const string& name) {
+  error::late<Lazy, vector<const row*>> by_alias;  // several: an ambiguous one
   for (const row& r : all) {
     if (name == r.name) return {&r};
     if (text::has(text::lower(join(" ", r.aliases, " ")), join(" ", text::lower(name), " ")))
@@ -1151,7 +1153,7 @@ VQCACHE_LAZY_ char** environment() { return ::environ; }
 #endif
 using watch = pollfd;
 VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
-  vector<char*> args;
+  error::late<Lazy, vector<char*>> args;
   for (const string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
   args.push_back(nullptr);
   posix_spawn_file_actions_t to;
@@ -1209,8 +1211,8 @@ VQCACHE_LAZY_ info look(const fs::path& p, bool follow = true) {  // a regular f
 }
 VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
   std::error_code e;
-  const auto then = fs::last_write_time(p, e);
-  return !e && fs::file_time_type::clock::now() - then > std::chrono::hours(24);
+  const error::late<Lazy, fs::file_time_type> then = fs::last_write_time(p, e);
+  return !e && decltype(then)::clock::now() - then > std::chrono::hours(24);
 }
 VQCACHE_LAZY_ bool read_only(const fs::path& p) {
   return VQCACHE_OS_(::_waccess, ::access)(p.c_str(), 2) && (errno == EACCES || errno == EROFS);
@@ -1269,21 +1271,20 @@ VQCACHE_LAZY_ string date() {
   VQCACHE_OS_(::gmtime_s(&t, &now), ::gmtime_r(&now, &t));
   return string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t));
 }
-VQCACHE_LAZY_ string unique() {  // 16 hex digits, different in every process and call
+VQCACHE_LAZY_ string unique() {  // 16 hex digits: the process, and what no other call there has
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
-  const string all = error::join(now, " ", VQCACHE_OS_(::_getpid, ::getpid)(), " ", ++count);
-  return text::hex(std::hash<string>()(all), 16);
+  const auto pid = static_cast<unsigned>(VQCACHE_OS_(::_getpid, ::getpid)());
+  return text::hex(pid, 8) + text::hex(std::hash<string>()(error::join(now, " ", ++count)), 8);
 }
 class thread : pinned {  // joined by its owner; that it cannot start is a value
  public:
   ~thread() { join(); }
   bool running() const { return running_; }  // started, and not joined yet
-  int start(void (*run)(void*), void* with) {
-    task_ = {run, with};
-    const quiet_signals all(true);  // signals are for the threads of the program
-    running_ = VQCACHE_OS_((id_ = ::_beginthreadex(nullptr, 0, &enter, this, 0, nullptr)) != 0,
-        (errno = ::pthread_create(&id_, nullptr, &enter, this)) == 0);
+  template <class T> int start(T* with) {    // whose loop() it calls
+    const quiet_signals all(true);           // signals are for the threads of the program
+    running_ = VQCACHE_OS_((id_ = ::_beginthreadex(nullptr, 0, &enter<T>, with, 0, nullptr)) != 0,
+        (errno = ::pthread_create(&id_, nullptr, &enter<T>, with)) == 0);
     return running_ ? 0 : errno;
   }
   void join() {
@@ -1291,14 +1292,12 @@ class thread : pinned {  // joined by its owner; that it cannot start is a value
     VQCACHE_OS_(reap(reinterpret_cast<child>(id_)), ::pthread_join(id_, nullptr));
   }
  private:
-  static VQCACHE_OS_(unsigned __stdcall, void*) enter(void* self) {
-    const auto& [run, with] = static_cast<thread*>(self)->task_;
-    run(with);
+  template <class T> static VQCACHE_OS_(unsigned __stdcall, void*) enter(void* with) {
+    static_cast<T*>(with)->loop();
     return VQCACHE_OS_(0U, nullptr);
   }
   VQCACHE_OS_(std::uintptr_t, pthread_t) id_ {};
   bool running_ = false;
-  std::pair<void (*)(void*), void*> task_{};
 };
 class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends nothing
   static auto& all() {
@@ -1336,7 +1335,7 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
   }
   int wanted_, before_;
 };
-template <class> class basic_process {  // of a program in PATH (Windows: of the system), no shell
+template <class Lazy> class basic_process {  // a program of PATH (Windows: of the system), no shell
  public:
   ~basic_process() { (void)finish(true); }
   // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
@@ -1355,7 +1354,7 @@ template <class> class basic_process {  // of a program in PATH (Windows: of the
     return spawn(argv, ends, child_);
   }
   static void wait(const vector<basic_process*>& several, int ms) {  // or until one has news
-    vector<watch> w;
+    error::late<Lazy, vector<watch>> w;
     for (const basic_process* p : several)
       for (const file* f : {&p->out_, &p->err_}) w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
     const bool broken = poll(w.data(), w.size(), ms) < 0 && errno != EINTR;
@@ -1584,7 +1583,7 @@ template <class Lazy> class basic_follower : os::pinned {
     file = std::move(from);
     path_ = path;
     take_ = std::move(take);
-    (void)thread_.start(&basic_follower::loop, this);
+    (void)thread_.start(this);
   }
   bool wait(uint64_t size) {  // no more will come than that; false: it is through, or has failed
     limit = size;
@@ -1593,6 +1592,15 @@ template <class Lazy> class basic_follower : os::pinned {
     if (thread_.running()) os::sleep_ms(2);
     else over_ = !work();
     return !over_;
+  }
+  void loop() {  // of its thread
+    for (int idle = 0; !stopping;) {
+      const bool ended = ended_;
+      if (work()) idle = 0;
+      else if (ended || !problem_.ok()) break;
+      else os::sleep_ms(++idle < 50 ? 1 : 10);
+    }
+    over_ = true;
   }
   status stop() {
     stopping = true;
@@ -1617,16 +1625,6 @@ template <class Lazy> class basic_follower : os::pinned {
     done = from + got;
     return got > 0 && problem_.ok();
   }
-  static void loop(void* self) {
-    auto& me = *static_cast<basic_follower*>(self);
-    for (int idle = 0; !me.stopping;) {
-      const bool ended = me.ended_;
-      if (me.work()) idle = 0;
-      else if (ended || !me.problem_.ok()) break;
-      else os::sleep_ms(++idle < 50 ? 1 : 10);
-    }
-    me.over_ = true;
-  }
   os::thread thread_;
   fs::path path_{};
   error::late<Lazy, taker> take_{};
@@ -1635,20 +1633,15 @@ template <class Lazy> class basic_follower : os::pinned {
   std::atomic<bool> ended_{false}, over_{false};
 };
 using follower = basic_follower<void>;
-// the names in a directory that are `before`, `digits` hex digits, and `after`
+// the names in a directory that are `before`, `digits` hex digits, and one of `after`
 VQCACHE_LAZY_ vector<string> numbered(
-    const fs::path& at, const string& before, size_t digits, const string& after) {
+    const fs::path& at, const string& before, size_t digits, const vector<string>& after) {
   vector<string> names;
-  for (const string& n : os::list(at, before))
-    if (n.size() == before.size() + digits + after.size() && text::ends(n, after) &&
-        n.find_first_not_of("0123456789abcdef", before.size()) >= before.size() + digits)
-      names.push_back(n);
-  return names;
-}
-// the temporary names of one final name
-VQCACHE_LAZY_ vector<string> leftovers(const fs::path& at, const string& file) {
-  vector<string> names = numbered(at, "." + file + ".", 16, ".part");
-  for (const string& n : numbered(at, "." + file + ".", 16, ".record")) names.push_back(n);
+  for (const string& end : after)
+    for (const string& n : os::list(at, before))
+      if (n.size() == before.size() + digits + end.size() && text::ends(n, end) &&
+          n.find_first_not_of("0123456789abcdef", before.size()) >= before.size() + digits)
+        names.push_back(n);
   return names;
 }
 struct found {  // an unfinished file of some call, by its name without .part and .record
@@ -1658,10 +1651,16 @@ struct found {  // an unfinished file of some call, by its name without .part an
 };
 VQCACHE_LAZY_ found find(const fs::path& base) {
   found f;
-  string content;
-  f.size = f.bytes = os::look(fs::path(base) += ".part", false).size;
-  if (os::read_text(fs::path(base) += ".record", content) != 0 || content.empty()) return f;
+  uint64_t pid = 0;
+  string content, name = os::shown(base.filename());
+  const os::info part = os::look(fs::path(base) += ".part", false);
+  f.size = f.bytes = part.size;
+  if (os::read_text(fs::path(base) += ".record", content) != 0) return f;
+  if (content.empty() && part.exists) return f;
   f.record = text::read_record(content);
+  // its process was killed before it could say more than the name does
+  if (content.empty() && text::to_number(name.substr(name.rfind('.') + 1, 8), pid, 16))
+    f.record.owner = os::owner(join(pid));
   f.fate = os::owner_fate(f.record.owner);
   if (!f.record.todo.empty()) f.bytes = f.record.id.total - text::sum(f.record.todo);
   return f;
@@ -1702,7 +1701,7 @@ template <class Lazy> class basic_partial : os::pinned {
   status resume(const fs::path& final_path, const text::identity& want, text::kind kind) {
     const fs::path at = final_path.parent_path();
     const string before = "." + os::shown(final_path.filename()) + ".";
-    for (const string& name : numbered(at, before, 16, ".record")) {
+    for (const string& name : numbered(at, before, 16, {".record"})) {
       const fs::path old = at / name.substr(0, name.size() - 7);
       const found f = find(old);
       const text::record& r = f.record;
@@ -1971,14 +1970,14 @@ VQCACHE_LAZY_ status open(const fs::path& from, os::mode how, os::file& in, uint
 VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have) {
   const uint64_t need = total - (std::min)(have, total);
   const os::disk disk = os::disk_of(at);
-  if (total <= disk.largest && need <= disk.available) return {};
-  status s = total > disk.largest
-      ? fail(errc::no_space, "it has ", total, " bytes, but a file in ", at, " can have at most ",
-            disk.largest, "; choose another directory")
-      : fail(errc::no_space, "it needs ", need, " bytes more, but ", at, " has room for ",
-            disk.available, "; free some space there, or choose another directory");
-  s.cause = std::make_error_code(std::errc::no_space_on_device);
-  return s;
+  const bool fits = total <= disk.largest;
+  if (fits && need <= disk.available) return {};
+  const string why = fits
+      ? join("it needs ", need, " bytes more, but ", at, " has room for ", disk.available,
+            "; free some space there")
+      : join("it has ", total, " bytes, but a file in ", at, " can have at most ", disk.largest);
+  return {errc::no_space, why + ", or choose another directory",
+      std::make_error_code(std::errc::no_space_on_device), {}};
 }
 // A whole file into a partial that has begun: by the system where it can, and then the source is
 // what is hashed, for it is in memory, and a copy that shares its blocks is not. at_source: it is
@@ -2087,7 +2086,7 @@ using copying = basic_copying<void>;
 // Removes what a killed process left of one final name; what can be continued only if `all`. Only
 // what is nobody's goes: its owner is provably gone, or cannot be told and a day has passed.
 VQCACHE_LAZY_ void sweep(const fs::path& at, const string& file, caller& who, bool all) {
-  for (const string& name : leftovers(at, file)) {
+  for (const string& name : numbered(at, "." + file + ".", 16, {".part", ".record"})) {
     const bool part = text::ends(name, ".part");
     const fs::path path = at / name, base = at / path.stem();
     const found f = find(base);
@@ -2330,7 +2329,6 @@ template <class Lazy> class basic_link : os::pinned {
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
 };
-using link = basic_link<void>;
 template <class Lazy> class basic_pump : os::pinned {  // several at once, on the calling thread
  public:
   explicit basic_pump(bool program) : multi_(program ? nullptr : call<void*>(multi_init)) {}
@@ -2339,7 +2337,7 @@ template <class Lazy> class basic_pump : os::pinned {  // several at once, on th
     if (multi_) call<int>(multi_cleanup, multi_);
   }
   void start(const exchange& x, receiver& to) {
-    auto one = std::make_unique<link>(to);
+    auto one = std::make_unique<basic_link<Lazy>>(to);
     const status s = multi_ ? one->start(x, multi_) : one->start(x);
     if (s.ok()) links_.push_back(std::move(one));
     else to.on_end(s);
@@ -2358,9 +2356,9 @@ template <class Lazy> class basic_pump : os::pinned {  // several at once, on th
           if (one->easy == m->easy) one->ended(m->result);
       if (call<int>(multi_wait, multi_, nullptr, 0U, ms, nullptr) != 0) os::sleep_ms(ms);
     } else {
-      vector<os::process*> all;
+      vector<os::basic_process<Lazy>*> all;
       for (const auto& one : links_) all.push_back(&one->process);
-      os::process::wait(all, ms);
+      os::basic_process<Lazy>::wait(all, ms);
       for (const auto& one : links_) one->pull();
     }
     drop([](const auto& one) { return one->over; });
@@ -2370,7 +2368,7 @@ template <class Lazy> class basic_pump : os::pinned {  // several at once, on th
     links_.erase(std::remove_if(links_.begin(), links_.end(), is), links_.end());
   }
   void* multi_;  // of libcurl; null: over the program
-  error::late<Lazy, vector<std::unique_ptr<link>>> links_{};
+  vector<std::unique_ptr<basic_link<Lazy>>> links_{};
 };
 using pump = basic_pump<void>;
 }  // namespace curl
@@ -2884,7 +2882,6 @@ template <class Lazy> class basic_job : os::pinned {
   bool built_ = false;  // of bytes that an earlier try, or several connections, brought
   bool plain_ = false;  // no range is asked for
 };
-using job = basic_job<void>;
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 VQCACHE_LAZY_ status fetch(vector<target>& targets, caller& who) {
   const options& o = who.opts();
@@ -2898,8 +2895,8 @@ VQCACHE_LAZY_ status fetch(vector<target>& targets, caller& who) {
         "libcurl is not installed: install it or the program curl, or set options::fetch");
   curl::pump pump(!remote || by == "curl" || !curl::libcurl());
   vector<string> dead;
-  vector<std::unique_ptr<job>> jobs;
-  for (target& t : targets) jobs.push_back(std::make_unique<job>(t, who, pump, dead));
+  vector<std::unique_ptr<basic_job<Lazy>>> jobs;
+  for (target& t : targets) jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump, dead));
   status s;
   for (bool more = true; more && s.ok();) {
     int ms = 50;
@@ -2919,7 +2916,7 @@ VQCACHE_LAZY_ status fetch(vector<target>& targets, caller& who) {
 }  // namespace transfer
 // ==== >>tier ==== finds, restores or stores a finished file ====
 namespace tier {
-struct copy : os::info {  // of one file in one tier: what it is, and what the receipt there says
+template <class> struct basic_copy : os::info {  // of one file in one tier, and what is said of it
   fs::path path{};
   os::mode how{};  // link: links are followed
   const text::entry* said = nullptr;
@@ -2931,14 +2928,15 @@ struct copy : os::info {  // of one file in one tier: what it is, and what the r
   status put_aside(const string& why, caller& who) const {
     const fs::path at = path.parent_path();
     const string old = os::shown(path.filename()) + ".corrupt-",
-                 aside = old + os::unique().substr(0, 8);
+                 aside = old + os::unique().substr(8);
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
-    for (const string& n : stage::numbered(at, old, 8, ""))
+    for (const string& n : stage::numbered(at, old, 8, {""}))
       if (n != aside) (void)os::unlink(at / n);
     who.say("The file ", path, " is damaged (", why, "); it was put aside as ", aside, ".");
     return {};
   }
 };
+using copy = basic_copy<void>;
 template <class Lazy> struct basic_shelf {  // one model in one tier
   error::late<Lazy, fs::path> at;
   os::mode how;
@@ -2960,7 +2958,8 @@ template <class Lazy> struct basic_shelf {  // one model in one tier
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
     for (const string& f : names)
-      for (auto& some : {stage::leftovers(at, f), stage::numbered(at, f + ".corrupt-", 8, "")})
+      for (auto& some : {stage::numbered(at, "." + f + ".", 16, {".part", ".record"}),
+               stage::numbered(at, f + ".corrupt-", 8, {""})})
         r.insert(r.end(), some.begin(), some.end());
     return r;
   }
@@ -2990,7 +2989,7 @@ using shelf = basic_shelf<void>;
 }  // namespace tier
 // ==== >>cache ==== the story itself, in plain steps ====
 namespace cache {
-struct item {  // one file of the set that a model is
+template <class> struct basic_item {  // one file of the set that a model is
   string file;
   text::kind kind;
   source from{};  // from.sha256: what a download is held to
@@ -3002,13 +3001,14 @@ struct item {  // one file of the set that a model is
   std::shared_ptr<stage::copying> copy{};  // for the cache, made while the file arrives, or null
 };
 template <class Lazy> class basic_story {  // of one call
+  using item = basic_item<Lazy>;
  public:
   explicit basic_story(const options& opts) : who_(opts, string()) {}
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(
       const string& called, const source* config, const source* checkpoint, model& out) {
     VQCACHE_NEED_(open(called));
-    const vector<const catalog::row*> rows = catalog::find(called);
+    const auto rows = catalog::find<Lazy>(called);
     const bool listed = !config && rows.size() == 1;
     if (!config && held() < items.size()) {
       if (!listed) return unknown(rows);
@@ -3029,7 +3029,7 @@ template <class Lazy> class basic_story {  // of one call
   // receipts first: a crash leaves a model without a receipt, not a receipt without its model
   status remove(const string& called) {
     VQCACHE_NEED_(open(called));
-    const vector<const catalog::row*> rows = catalog::find(called);
+    const auto rows = catalog::find<Lazy>(called);
     if (rows.size() == 1 && held() == 0) VQCACHE_NEED_(open(rows[0]->name));
     lock();
     for (const tier::shelf* t : {&local, &cache})
@@ -3061,22 +3061,20 @@ template <class Lazy> class basic_story {  // of one call
     items = {{names[1], text::kind::text}, {names[2], text::kind::binary}};
     return {};
   }
-  static void add(string& list, const char* separator, const string& one) {
-    list += (list.empty() ? "" : separator) + one;
-  }
   size_t held() const {  // how many files, in either tier
     size_t n = 0;
     for (const item& i : items) n += local.look(i.file).regular || cache.look(i.file).regular;
     return n;
   }
-  status unknown(const vector<const catalog::row*>& meant) const {
+  status unknown(const error::late<Lazy, vector<const catalog::row*>>& meant) const {
     string all, alike, hint = ", and the catalogue does not list it; ", candidates;
     for (const catalog::row& row : catalog::all) {
       const auto names = text::words(text::lower(join(row.name, " ", row.aliases)));
       const auto is = [this](auto& one) { return text::alike(text::lower(name), one); };
-      add(std::any_of(names.begin(), names.end(), is) ? alike : all, ", ", row.name);
+      string& near = std::any_of(names.begin(), names.end(), is) ? alike : all;
+      near += join(near.empty() ? "" : ", ", row.name);
     }
-    for (const catalog::row* row : meant) add(candidates, " or ", row->name);
+    for (const auto* row : meant) candidates += join(candidates.empty() ? "" : " or ", row->name);
     hint = !meant.empty() ? ", and the name is ambiguous: say " + candidates
         : alike.empty()   ? hint + "known are " + all
                           : hint + "did you mean " + alike + "?";
@@ -3322,7 +3320,7 @@ template <class Lazy> class basic_story {  // of one call
     string missing;
     for (const item& i : items) {
       if (i.found) continue;
-      add(missing, ", ", i.file);
+      missing += join(missing.empty() ? "" : ", ", i.file);
       known = known && !i.from.urls.empty();
       for (const string& u : i.from.urls) may = may && !(offline && text::local_path(u).empty());
     }
@@ -3415,10 +3413,6 @@ VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
 // ==== >>notebook ==== knows a notebook platform; empty until it does ====
 }  // namespace detail
 // ==== >>public ==== thin bodies of the public functions ====
-inline const std::error_category& error_category() noexcept {
-  static const auto& only = *new detail::error::basic_category<void>;  // never destroyed
-  return only;
-}
 namespace detail {
 inline void print(const std::string& text) {
 #if VQCACHE_INTERPRETED
@@ -3447,7 +3441,12 @@ template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
   return true;
 }
 // Friends of a template: plain functions whose bodies are instantiated only where they are called.
-template <class> struct bodies {
+template <class Lazy> struct bodies {
+  friend inline const std::error_category& error_category() noexcept {
+    static const std::error_category& only = *new detail::error::basic_category<Lazy>;
+    return only;  // never destroyed
+  }
+  friend std::error_code make_error_code(errc e) noexcept { return {int(e), error_category()}; }
   friend inline result try_download_vqgan_model(const std::string& name, const source& config,
       const source& checkpoint, const options& opts) {
     return detail::cache::download<result>(name, &config, &checkpoint, opts);

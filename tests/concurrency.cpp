@@ -419,6 +419,29 @@ TEST_CASE("only what is provably nobody's is removed: two hosts may share a cach
   s.check();
 }
 
+TEST_CASE("a record that is empty, since its process was killed at once, is no litter for a day") {
+  shared s;
+  char mine[9];
+  std::snprintf(mine, sizeof mine, "%08x", static_cast<unsigned>(::getpid()));
+  const std::string gone = ".m.ckpt.7fffffff00000001",
+                    live = ".m.ckpt." + std::string(mine) + "00000001",
+                    other = ".m.yaml.7ffffffe00000002";
+  for (const fs::path& at : {s.local, s.cache / "m"}) {
+    for (const std::string& name : {gone, live, other}) write_file(at / (name + ".record"), "");
+    write_file(at / (other + ".part"), "");  // maybe another host's, whose record is on its way
+  }
+  const outcome o = call(s.caller("/good/empty/model.yaml", "/good/empty/last.ckpt"));
+  CHECK_MESSAGE(o.ok(), describe(o));
+  for (const fs::path& at : {s.local, s.cache / "m"}) {
+    INFO(at.string());
+    CHECK_FALSE(fs::exists(at / (gone + ".record")));
+    CHECK(fs::exists(at / (live + ".record")));
+    CHECK(fs::exists(at / (other + ".record")));
+    CHECK(fs::exists(at / (other + ".part")));
+  }
+  s.check();
+}
+
 TEST_CASE("two machines that share the persistent disk and not the local one end right") {
   // no lock is common to them: each has its own local directory
   shared s;

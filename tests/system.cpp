@@ -26,6 +26,11 @@ int in_child(const std::function<int()>& act) {
 #define HOLDS(condition) \
   if (!(condition)) return __LINE__ % 251 + 1
 
+struct task {  // of a thread
+  std::function<void()> act{};
+  void loop() { act(); }
+};
+
 os::file opened(const fs::path& p, os::mode how) {
   os::file f;
   REQUIRE(os::open(p, how, f) == 0);
@@ -91,32 +96,25 @@ TEST_SUITE("system") {
 
   TEST_CASE("threads that share a descriptor do not meet") {
     const scratch top;
-    struct part {
-      os::file* f;
-      unsigned number;
-      int wrong;
-    };
     os::file f = opened(top / "f", os::mode::create);
-    std::array<part, 4> parts{};
+    std::array<int, 4> wrong{};
+    std::array<task, 4> tasks;
     std::array<os::thread, 4> threads;
     for (unsigned i = 0; i < 4; ++i) {
-      parts[i] = {&f, i, 0};
-      REQUIRE(threads[i].start(
-                  [](void* with) {
-                    part& p = *static_cast<part*>(with);
-                    for (std::uint64_t k = p.number; k < 400; k += 4) {
-                      const std::string block(10000, static_cast<char>(k % 251));
-                      std::string back(block.size(), '\0');
-                      std::size_t got = 0;
-                      p.wrong += os::write_at(*p.f, k * 10000, block.data(), block.size()) != 0;
-                      p.wrong += os::read_at(*p.f, k * 10000, &back[0], back.size(), got) != 0;
-                      p.wrong += back != block;
-                    }
-                  },
-                  &parts[i]) == 0);
+      tasks[i].act = [&f, &bad = wrong[i], i] {
+        for (std::uint64_t k = i; k < 400; k += 4) {
+          const std::string block(10000, static_cast<char>(k % 251));
+          std::string back(block.size(), '\0');
+          std::size_t got = 0;
+          bad += os::write_at(f, k * 10000, block.data(), block.size()) != 0;
+          bad += os::read_at(f, k * 10000, &back[0], back.size(), got) != 0;
+          bad += back != block;
+        }
+      };
+      REQUIRE(threads[i].start(&tasks[i]) == 0);
     }
     for (os::thread& t : threads) t.join();
-    for (const part& p : parts) CHECK(p.wrong == 0);
+    for (int bad : wrong) CHECK(bad == 0);
     std::string wanted;
     for (unsigned k = 0; k < 400; ++k) wanted += std::string(10000, static_cast<char>(k % 251));
     CHECK(slurp(top / "f") == wanted);
@@ -140,16 +138,14 @@ TEST_SUITE("system") {
   TEST_CASE(
       "a thread has every signal blocked, so that handlers run where the program wants them") {
     std::atomic<int> wrong{-1};
+    task one{[&wrong] {
+      int n = 0;
+      for (int s : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGCHLD, SIGALRM, SIGUSR1}) n += !blocked(s);
+      wrong = n;
+    }};
     os::thread t;
     CHECK(!t.running());
-    REQUIRE(t.start(
-                [](void* with) {
-                  int n = 0;
-                  for (int s : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGCHLD, SIGALRM, SIGUSR1})
-                    n += !blocked(s);
-                  *static_cast<std::atomic<int>*>(with) = n;
-                },
-                &wrong) == 0);
+    REQUIRE(t.start(&one) == 0);
     CHECK(t.running());
     t.join();
     CHECK(!t.running());
@@ -157,21 +153,21 @@ TEST_SUITE("system") {
     CHECK(!blocked(SIGINT));
     CHECK(!blocked(SIGPIPE));
     t.join();  // once more is harmless
-    REQUIRE(t.start([](void* with) { *static_cast<std::atomic<int>*>(with) = 7; }, &wrong) == 0);
+    one.act = [&wrong] { wrong = 7; };
+    REQUIRE(t.start(&one) == 0);
     t.join();  // and it can be started again
     CHECK(wrong == 7);
   }
 
   TEST_CASE("a thread is joined by its destructor") {
     std::atomic<bool> done{false};
+    task one{[&done] {
+      os::sleep_ms(50);
+      done = true;
+    }};
     {
       os::thread t;
-      REQUIRE(t.start(
-                  [](void* with) {
-                    os::sleep_ms(50);
-                    *static_cast<std::atomic<bool>*>(with) = true;
-                  },
-                  &done) == 0);
+      REQUIRE(t.start(&one) == 0);
     }
     CHECK(done);
   }
@@ -182,8 +178,9 @@ TEST_SUITE("system") {
       const rlimit none{0, 0};
       HOLDS(::setrlimit(RLIMIT_NPROC, &none) == 0);
       HOLDS(::setgid(65534) == 0 && ::setuid(65534) == 0);  // root has no such limit
+      task idle{[] {}};
       os::thread t;
-      HOLDS(t.start([](void*) {}, nullptr) == EAGAIN);
+      HOLDS(t.start(&idle) == EAGAIN);
       HOLDS(!t.running() && !blocked(SIGINT));
       return 0;
     }) == 0);
@@ -358,18 +355,15 @@ TEST_SUITE("system") {
         std::atomic<bool> raised{false};
       } all;
       {
+        task one{[&all] {
+          for (int i = 0; i < 200; ++i) const os::interrupt_guard brief(true);
+          const os::interrupt_guard guard(true);
+          ++all.ready;
+          while (!all.raised) os::sleep_ms(1);
+          all.hits += guard.hit();
+        }};
         std::array<os::thread, 4> threads;
-        for (os::thread& t : threads)
-          HOLDS(t.start(
-                    [](void* with) {
-                      state& s = *static_cast<state*>(with);
-                      for (int i = 0; i < 200; ++i) const os::interrupt_guard brief(true);
-                      const os::interrupt_guard guard(true);
-                      ++s.ready;
-                      while (!s.raised) os::sleep_ms(1);
-                      s.hits += guard.hit();
-                    },
-                    &all) == 0);
+        for (os::thread& t : threads) HOLDS(t.start(&one) == 0);
         while (all.ready < 4) os::sleep_ms(1);
         ::raise(SIGINT);
         all.raised = true;

@@ -799,7 +799,7 @@ int call_in_role() {
 }
 const role fresh_call("fresh call", call_in_role);
 
-outcome fresh(const fs::path& where, environment more) {
+[[maybe_unused]] outcome fresh(const fs::path& where, environment more) {
   more = clean(more);
   more["VQCACHE_TEST_ROLE"] = "fresh call";
   more["VQT_WHERE"] = where.string();
