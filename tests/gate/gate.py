@@ -25,7 +25,7 @@ REPO = HERE.parent.parent
 ROOMS = ("manual config api error text catalog os hash stage curl transfer tier cache notebook "
          "public undef").split()
 LINES_NOW, LINES_EVER, COLUMNS = 2300, 3500, 100
-COST_AIM, COST_BAR, CODE_BAR = 1.15, 1.35, 16  # the aim is missed so far, see the note
+COST_AIM, COST_BAR, CODE_BAR = 1.15, 1.25, 16  # the bar leaves room for noise
 MACROS_LEFT = re.compile(
     r"VQCACHE_(HPP_?|VERSION_(MAJOR|MINOR|PATCH)|USE_LIBCURL|INTERPRETED)$")
 
