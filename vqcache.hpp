@@ -126,11 +126,13 @@ template <class> class basic_response {
 using response = basic_response<void>;
 using fetcher = std::function<void(const request&, response&)>;
 inline void print_message(const std::string& line);  // the line to standard output, at once
-// A ready on_progress, on standard output: one line over itself; in a log, one line per 10 %.
+// A ready on_progress. On a terminal one line over itself, else one per 10 % of what has over 1 MB.
 template <class> class basic_progress_line {
  public:
+  explicit basic_progress_line(std::FILE* to = stdout) : to_(to) {}
   bool operator()(const progress& p);
  private:
+  std::FILE* to_;
   std::string last_{};
 };
 using progress_line = basic_progress_line<void>;
@@ -710,9 +712,7 @@ VQCACHE_LAZY_ vector<range> within(const vector<range>& gaps, uint64_t size, uin
   return r;
 }
 VQCACHE_LAZY_ record read_record(view s) {
-  record r;
-  r.safe.emplace_back();
-  r.owner = trim(take(s, '\n'));
+  record r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
   while (has(s, "\n")) {  // a line without its end is not whole
     view line = take(s, '\n');
     const view key = take(line, ' ');
@@ -917,7 +917,9 @@ VQCACHE_LAZY_ string env(const char* name) {
   return value ? value : "";
 }
 VQCACHE_LAZY_ int value(const std::error_code& e) { return e.default_error_condition().value(); }
-VQCACHE_LAZY_ bool is_terminal() { return VQCACHE_OS_(::_isatty, ::isatty)(1) != 0; }  // stdout
+VQCACHE_LAZY_ bool is_terminal(std::FILE* f) {
+  return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
+}
 inline constexpr const char* libcurl_names[] = {
 #if defined(_WIN32)
     "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
@@ -1652,14 +1654,13 @@ struct found {  // an unfinished file of some call, by its name without .part an
 VQCACHE_LAZY_ found find(const fs::path& base) {
   found f;
   uint64_t pid = 0;
-  string content, name = os::shown(base.filename());
+  string content, name = os::shown(base.filename()), digits = name.substr(name.rfind('.') + 1, 8);
   const os::info part = os::look(fs::path(base) += ".part", false);
   f.size = f.bytes = part.size;
   if (os::read_text(fs::path(base) += ".record", content) != 0) return f;
-  if (content.empty() && part.exists) return f;
   f.record = text::read_record(content);
-  // its process was killed before it could say more than the name does
-  if (content.empty() && text::to_number(name.substr(name.rfind('.') + 1, 8), pid, 16))
+  // empty: its process was killed before it could say more than the name does
+  if (content.empty() && !part.exists && text::to_number(digits, pid, 16))
     f.record.owner = os::owner(join(pid));
   f.fate = os::owner_fate(f.record.owner);
   if (!f.record.todo.empty()) f.bytes = f.record.id.total - text::sum(f.record.todo);
@@ -1770,8 +1771,7 @@ template <class Lazy> class basic_partial : os::pinned {
   }
   bool whole() const { return begun && size() == end(); }
   void end_here() { runs[0].end = runs[0].next(); }  // of a file whose length nobody told
-  // in another way than by write()
-  void arrived(uint64_t upto) { runs[0].at = behind_.limit = upto; }
+  void arrived(uint64_t upto) { runs[0].at = behind_.limit = upto; }  // not by write()
   // Hashes what has come, on another thread; from: this file, or the one that it is a copy of.
   os::file& follow(os::file from, const fs::path& path) {
     behind_.limit = front();
@@ -1979,9 +1979,8 @@ VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have)
   return {errc::no_space, why + ", or choose another directory",
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
-// A whole file into a partial that has begun: by the system where it can, and then the source is
-// what is hashed, for it is in memory, and a copy that shares its blocks is not. at_source: it is
-// the reading that failed.
+// A whole file into a partial that has begun. Where the system copies, the source is hashed: a copy
+// that shares its blocks is not in memory. at_source: it is the reading that failed.
 VQCACHE_LAZY_ status copy(
     const fs::path& from, os::mode how, partial& to, caller& who, phase what, bool& at_source) {
   os::file own;
@@ -2065,7 +2064,8 @@ template <class Lazy> class basic_copying {
     watch seen{who, phase::storing, final_, os::shown(final_.filename())};
     while (behind.wait(size)) VQCACHE_NEED_(seen.step(behind.done, size));
     VQCACHE_NEED_(behind.stop());
-    return to.seal({kind_, sha256});
+    VQCACHE_NEED_(to.seal({kind_, sha256}));
+    return seen.step(size, size);
   }
  private:
   status take(const char* data, size_t n) {
@@ -2342,8 +2342,7 @@ template <class Lazy> class basic_pump : os::pinned {  // several at once, on th
     if (s.ok()) links_.push_back(std::move(one));
     else to.on_end(s);
   }
-  // it is told nothing more
-  void stop(receiver& to) {
+  void stop(receiver& to) {  // it is told nothing more
     drop([&](auto& one) { return one->to == &to; });
   }
   void run(int ms) {  // brings what has come, or comes within so many milliseconds
@@ -2467,9 +2466,8 @@ struct outcome {  // of one request
   uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
   unsigned wait = 0;               // seconds the server asks for before the next try
 };
-// One file from the first of its URLs that serves it right: tries, redirects, mirrors, and as many
-// connections as pay. work() is called again and again; it waits only for a user's transport, a
-// local source and the last sync.
+// One file, from the first URL that serves it right, over as many connections as pay. work() is
+// called again and again; it waits only for a user's transport, a local source and the last sync.
 template <class Lazy> class basic_job : os::pinned {
  public:
   basic_job(target& t, caller& who, curl::pump& pump, vector<string>& dead)
@@ -2490,8 +2488,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (over || who_->stopped()) return;
     if (!lanes_.empty()) widen();
     else if (clock::now() >= not_before_) begin_try();
-    const uint64_t total = t_.to->id.total ? t_.to->id.total : t_.from->size;
-    (void)who_->step(phase::downloading, file_, t_.to->size(), total);
+    (void)tell();
   }
   int idle_ms() const {  // for so long nothing can be done but wait for bytes
     bool busy = lanes_.empty() && clock::now() >= not_before_;
@@ -2621,7 +2618,7 @@ template <class Lazy> class basic_job : os::pinned {
         n -= k;
         done = next >= last && (next < upto || n > 0);
       }
-      return !done;
+      return !done && (!of->who_->opts().fetch || of->tell());
     }
     void on_end(const status& s) override {
       if (result.ok() && !done) result = s;
@@ -2673,8 +2670,7 @@ template <class Lazy> class basic_job : os::pinned {
     built_ = built_ || to.size() > 0;
     if (to.whole()) return finish();
     wide_ = 1;
-    if (who_->step(phase::downloading, file_, to.size(), t_.from->size))
-      add_lane(to.begun ? to.spare_run() : 0);
+    if (tell()) add_lane(to.begun ? to.spare_run() : 0);
   }
   void add_lane(size_t run) {
     lanes_.push_back(std::make_unique<lane>(this, run));
@@ -2862,6 +2858,10 @@ template <class Lazy> class basic_job : os::pinned {
   }
   string validator() const {  // of this server; another's says nothing
     return t_.to->id.url == id_.url ? t_.to->id.validator : string();
+  }
+  bool tell() {
+    const uint64_t total = t_.to->id.total ? t_.to->id.total : t_.from->size;
+    return who_->step(phase::downloading, file_, t_.to->size(), total);
   }
   uint64_t most() const { return t_.from->size ? t_.from->size : who_->opts().max_bytes; }
   target& t_;
@@ -3414,30 +3414,31 @@ VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
 }  // namespace detail
 // ==== >>public ==== thin bodies of the public functions ====
 namespace detail {
-inline void print(const std::string& text) {
+inline void print(const std::string& text, std::FILE* to = stdout) {
 #if VQCACHE_INTERPRETED
-  std::cout << text << std::flush;
-#else
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  if (to == stdout) return (void)(std::cout << text << std::flush);
 #endif
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fflush(to);
 }
 }  // namespace detail
 inline void print_message(const std::string& line) { detail::print(line + "\n"); }
 template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
-  constexpr const char* doing[] = {
-      "waiting for", "downloading", "restoring", "storing", "checking"};
-  const bool live = VQCACHE_INTERPRETED || detail::os::is_terminal();
-  const double percent = p.total > 0 ? 100.0 * double(p.done) / double(p.total) : 0;
-  const std::string what = std::string(doing[static_cast<int>(p.phase)]) + " " + p.file;
-  const std::string now = what + std::to_string(static_cast<int>(live ? percent : percent / 10));
-  if (!live && now == last_) return true;
+  constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
+  const auto mb = [](double n) {
+    return detail::join(long(n / 1e6), ".", long(n / 1e5) % 10, " MB");
+  };
+  const bool live = detail::os::is_terminal(to_) || (VQCACHE_INTERPRETED && to_ == stdout);
+  const auto percent = p.total > 0 ? int(100.0 * double(p.done) / double(p.total)) : 0;
+  std::string line = detail::join(doing[int(p.phase)], " ", p.file, " ");
+  const std::string now = detail::join(line, percent / 10);
+  if (!live && (p.total < 1000000 || now == last_)) return true;
   last_ = now;
-  char text[200];
-  std::snprintf(text, sizeof text, "%s%.90s %.0f%% of %.1f MB, %.1f MB/s, %.0f s left   ",
-      live ? "\r" : "", what.c_str(), percent, double(p.total) / 1e6, p.bytes_per_second / 1e6,
-      (std::max)(0.0, p.seconds_left));
-  detail::print(text + std::string(live && (p.total == 0 || p.done < p.total) ? "" : "\n"));
+  line += p.total > 0 ? detail::join(percent, "% of ", mb(double(p.total))) : mb(double(p.done));
+  if (p.seconds_left >= 0)
+    line += detail::join(", ", mb(p.bytes_per_second), "/s, ", long(p.seconds_left), " s left");
+  if (live) line.insert(0, "\r").resize((std::max)(line.size(), std::size_t{79}), ' ');
+  detail::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to_);
   return true;
 }
 // Friends of a template: plain functions whose bodies are instantiated only where they are called.

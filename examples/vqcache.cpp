@@ -3,6 +3,7 @@
 #include "vqcache.hpp"
 
 #include <cctype>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -50,12 +51,6 @@ int wrong(const std::string& why) {
   return misuse;
 }
 
-int report(const vqcache::error& e) {
-  if (!e.code()) return success;
-  std::fprintf(stderr, "vqcache: %s\n", e.what());
-  return e.code() == vqcache::errc::invalid_argument ? misuse : failure;
-}
-
 bool terminal() {
 #ifdef _WIN32
   return _isatty(_fileno(stderr)) != 0;
@@ -71,31 +66,20 @@ std::string sized(std::uint64_t bytes) {
   return text;
 }
 
-// One line on the terminal that is written over itself, and wiped before anything else is said.
-struct progress_line {
-  std::size_t width = 0;
-  void clear() {
-    if (width > 0) std::fprintf(stderr, "\r%*s\r", static_cast<int>(width), "");
-    width = 0;
+void tell(std::string line) {  // on a terminal over the progress that may stand there
+  if (terminal() && line.size() < 79) line.resize(79, ' ');
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+int report(const vqcache::error& e) {
+  if (!e.code()) return success;
+  tell(std::string("vqcache: ") + e.what());
+  if (e.code() == vqcache::errc::interrupted) {  // whoever started us is to see what ended us
+    std::signal(SIGINT, SIG_DFL);
+    std::raise(SIGINT);
   }
-  void show(const vqcache::progress& p) {
-    const char* const doing[] = {"waiting for", "downloading", "restoring", "storing", "verifying"};
-    std::string line = std::string(doing[static_cast<int>(p.phase)]) + " " + p.file;
-    if (p.total > 0)
-      line += " " +
-          std::to_string(static_cast<int>(
-              100 * static_cast<double>(p.done) / static_cast<double>(p.total))) +
-          "%, " + sized(p.done) + " of " + sized(p.total);
-    else line += " " + sized(p.done);
-    if (p.bytes_per_second > 0)
-      line += ", " + sized(static_cast<std::uint64_t>(p.bytes_per_second)) + "/s";
-    if (p.seconds_left >= 1 && p.seconds_left < 360000)
-      line += ", " + std::to_string(static_cast<int>(p.seconds_left)) + " s left";
-    std::fprintf(stderr, "\r%-*s", static_cast<int>(width), line.c_str());
-    std::fflush(stderr);
-    width = line.size();
-  }
-};
+  return e.code() == vqcache::errc::invalid_argument ? misuse : failure;
+}
 
 bool is_url(const std::string& s) { return s.find("://") != std::string::npos; }
 
@@ -141,7 +125,10 @@ int list() {
     const bool config = !m.config.sha256.empty(), checkpoint = !m.checkpoint.sha256.empty();
     std::printf("%-26s %9s  %-9s %s\n", m.name.c_str(),
         m.checkpoint.size ? sized(m.checkpoint.size).c_str() : "?",
-        config && checkpoint ? "yes" : config ? "config" : checkpoint ? "ckpt" : "no",
+        config && checkpoint ? "yes"
+            : config         ? "config"
+            : checkpoint     ? "ckpt"
+                             : "no",
         aliases.c_str());
   }
   return success;
@@ -189,14 +176,9 @@ int run(const std::vector<std::string>& arguments) {
       else if (!read_headers(value, headers)) return wrong("cannot read " + value.substr(1));
     }
   }
-  progress_line line;
+  opts.catch_interrupt = true;
   opts.on_message = nullptr;
-  if (!quiet)
-    opts.on_message = [&](const std::string& text) {
-      line.clear();
-      std::fprintf(stderr, "%s\n", text.c_str());
-    };
-  if (!quiet && terminal()) opts.on_progress = [&](const auto& p) { return line.show(p), true; };
+  if (!quiet) opts.on_message = tell, opts.on_progress = vqcache::progress_line(stderr);
 
   if (removing) {
     if (!words.empty()) return wrong("--remove takes one name and nothing else");
@@ -225,7 +207,6 @@ int run(const std::vector<std::string>& arguments) {
     got = vqcache::try_download_vqgan_model(words.size() == 3 ? words[0] : chosen,
         vqcache::source({config}, {}, headers), vqcache::source({checkpoint}, {}, headers), opts);
   }
-  line.clear();
   if (!got) return report(got.error);
   std::printf("%s\n%s\n", got.model.config.string().c_str(), got.model.checkpoint.string().c_str());
   if (std::fflush(stdout) != 0) return std::fputs("vqcache: cannot write\n", stderr), failure;

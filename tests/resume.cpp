@@ -307,7 +307,7 @@ TEST_CASE("downloads that are killed once, at any moment, cost the server little
     worst = (std::max)(worst, bytes);
     sent += bytes;
   }
-  const auto times = [size](std::uint64_t n) { return double(n) / double(size); };
+  const auto times = [](std::uint64_t n) { return double(n) / double(size); };
   std::printf("killed once: the server sent %.3f times the file on average, %.3f at worst\n",
       times(sent) / rounds, times(worst));
   CHECK(times(sent) / rounds < 1.3);  // what is on its way in buffers is a fixed amount, some MB
