@@ -127,13 +127,10 @@ using response = basic_response<void>;
 using fetcher = std::function<void(const request&, response&)>;
 inline void print_message(const std::string& line);  // the line to standard output, at once
 // A ready on_progress. On a terminal one line over itself, else one per 10 % of what has over 1 MB.
-template <class> class basic_progress_line {
- public:
-  explicit basic_progress_line(std::FILE* to = stdout) : to_(to) {}
+template <class> struct basic_progress_line {
+  std::FILE* to = stdout;
+  std::string last{};  // what it has told
   bool operator()(const progress& p);
- private:
-  std::FILE* to_;
-  std::string last_{};
 };
 using progress_line = basic_progress_line<void>;
 struct options {
@@ -881,6 +878,11 @@ __declspec(dllimport) unsigned long __stdcall GetLastError();
 #define VQCACHE_OS_(windows, others) windows
 #else
 #include <dlfcn.h>
+#if defined(__CLING__) && !defined(__fortified_attr_access)
+#define __fortified_attr_access(access, to, size)  // ROOT's own glibc may be older than poll.h
+#include <poll.h>
+#undef __fortified_attr_access
+#endif
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -3052,8 +3054,7 @@ template <class Lazy> class basic_story {  // of one call
     const fs::path fast = choose(o.local_dir, "VQCACHE_LOCAL_DIR", "content/models"),
                    slow = choose(o.cache_dir, "VQCACHE_CACHE_DIR", "content/cache/models");
     if (fast.empty() || slow.empty())
-      return fail(
-          errc::invalid_argument, "a directory begins with ~, but there is no home directory");
+      return fail(errc::invalid_argument, "~ is used, but there is no home directory");
     const vector<string> names{as + ".sha256", as + ".yaml", as + ".ckpt"};
     who_ = caller(o, name = as);
     local = {fast, os::mode::link, names};
@@ -3425,20 +3426,19 @@ inline void print(const std::string& text, std::FILE* to = stdout) {
 inline void print_message(const std::string& line) { detail::print(line + "\n"); }
 template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
   constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
-  const auto mb = [](double n) {
-    return detail::join(long(n / 1e6), ".", long(n / 1e5) % 10, " MB");
-  };
-  const bool live = detail::os::is_terminal(to_) || (VQCACHE_INTERPRETED && to_ == stdout);
+  const auto mb = [](std::uint64_t n) { return detail::join(n / 10, ".", n % 10, " MB"); };
+  const bool live = detail::os::is_terminal(to) || (VQCACHE_INTERPRETED && to == stdout);
   const auto percent = p.total > 0 ? int(100.0 * double(p.done) / double(p.total)) : 0;
   std::string line = detail::join(doing[int(p.phase)], " ", p.file, " ");
   const std::string now = detail::join(line, percent / 10);
-  if (!live && (p.total < 1000000 || now == last_)) return true;
-  last_ = now;
-  line += p.total > 0 ? detail::join(percent, "% of ", mb(double(p.total))) : mb(double(p.done));
+  if (!live && (p.total < 1000000 || now == last)) return true;
+  last = now;
+  line += p.total > 0 ? detail::join(percent, "% of ", mb(p.total / 100000)) : mb(p.done / 100000);
   if (p.seconds_left >= 0)
-    line += detail::join(", ", mb(p.bytes_per_second), "/s, ", long(p.seconds_left), " s left");
+    line += detail::join(", ", mb(std::uint64_t(p.bytes_per_second / 1e5)), "/s, ",
+        std::uint64_t(p.seconds_left), " s left");
   if (live) line.insert(0, "\r").resize((std::max)(line.size(), std::size_t{79}), ' ');
-  detail::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to_);
+  detail::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to);
   return true;
 }
 // Friends of a template: plain functions whose bodies are instantiated only where they are called.

@@ -178,7 +178,7 @@ int run(const std::vector<std::string>& arguments) {
   }
   opts.catch_interrupt = true;
   opts.on_message = nullptr;
-  if (!quiet) opts.on_message = tell, opts.on_progress = vqcache::progress_line(stderr);
+  if (!quiet) opts.on_message = tell, opts.on_progress = vqcache::progress_line{stderr};
 
   if (removing) {
     if (!words.empty()) return wrong("--remove takes one name and nothing else");

@@ -24,7 +24,7 @@ vqcache::progress at(std::uint64_t done, std::uint64_t total, double rate = 0, d
 std::string in_a_log(const std::vector<vqcache::progress>& all) {
   std::FILE* f = std::tmpfile();
   REQUIRE(f);
-  vqcache::progress_line line(f);
+  vqcache::progress_line line{f};
   for (const auto& p : all) CHECK(line(p));
   std::rewind(f);
   std::string text(65536, '\0');
@@ -41,7 +41,7 @@ std::string on_a_terminal(const std::vector<vqcache::progress>& all) {
   REQUIRE(::unlockpt(master) == 0);
   std::FILE* f = ::fdopen(::open(::ptsname(master), O_RDWR | O_NOCTTY), "w");
   REQUIRE(f);
-  vqcache::progress_line line(f);
+  vqcache::progress_line line{f};
   for (const auto& p : all) CHECK(line(p));
   std::string text;
   char block[4096];
@@ -97,7 +97,7 @@ TEST_SUITE("progress") {
   TEST_CASE("a size that nobody knows is no percentage, and a long name does no harm") {
     CHECK(on_a_terminal({at(12345678, 0)}).find("\rdownloading m.ckpt 12.3 MB ") == 0);
     const std::string name(300, 'n');
-    const std::string text = on_a_terminal({at(5, 10, 1e300, 1e15, name.c_str())});
+    const std::string text = on_a_terminal({at(5, 10, 1e15, 1e15, name.c_str())});
     CHECK(text.find(name) != std::string::npos);
     CHECK(in_a_log({at(12345678, 0)}).empty());
   }
@@ -107,7 +107,7 @@ TEST_SUITE("progress") {
     std::FILE* f = std::tmpfile();
     REQUIRE(f);
     auto o = w.options();
-    o.on_progress = vqcache::progress_line(f);
+    o.on_progress = vqcache::progress_line{f};
     const std::string big(3000000, 'x');
     w.pages[checkpoint_url].body = big;
     w.pages[checkpoint_url].headers = {{"Content-Length", std::to_string(big.size())}};

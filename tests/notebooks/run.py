@@ -1,0 +1,407 @@
+#!/usr/bin/env python3
+"""run.py [NAME...]: the suite and the notebooks in real C++ interpreters, against a server of its own.
+
+  clang-repl-14 -16 -19 -22  suite.hpp; interrupt in those that live through one   (Debian: clang-tools-N)
+  root                       suite.hpp as a macro                                  (pip: root)
+  root-kernel                ROOT's Jupyter kernel: examples/root.ipynb, interrupt (pip: jupyter packages)
+  cppyy17 cppyy20            suite.hpp and examples/cppyy_demo.py                  (pip: cppyy)
+  notebook                   examples/vqcache.ipynb, cell by cell, in the newest clang-repl
+
+Without names: all. What is not installed is skipped; with VQCACHE_NO_SKIP=1 that is a failure.
+VQCACHE_NOTEBOOK_VENVS: where the Python packages are (made by run.sh). Last line: the counts."""
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+VENVS = pathlib.Path(os.environ.get("VQCACHE_NOTEBOOK_VENVS", "/nonexistent"))
+sys.path.insert(0, str(HERE.parent / "servers"))
+import common  # noqa: E402
+
+SIZE = 4 << 20
+passed, failed, skipped = [], [], []
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """the pair below any path but /nothing-here; /slow/ at 2 MB a second; ranges and an ETag"""
+    protocol_version = "HTTP/1.1"
+    log = []
+
+    def do_GET(self):
+        name = {"yaml": "model.yaml", "ckpt": "last.ckpt"}.get(self.path.rsplit(".", 1)[-1])
+        if not name or "nothing-here" in self.path:
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        body = (self.server.site / name).read_bytes()
+        asked = re.match(r"bytes=(\d+)-(\d*)$", self.headers.get("Range", ""))
+        first = int(asked[1]) if asked else 0
+        last = int(asked[2]) if asked and asked[2] else len(body) - 1
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (first, last, len(body)))
+        self.send_header("ETag", '"%s-v1"' % name)
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.end_headers()
+        Site.log.append((self.path, first, last))
+        try:
+            for at in range(first, last + 1, 1 << 16):
+                self.wfile.write(body[at:min(at + (1 << 16), last + 1)])
+                if "/slow/" in self.path:
+                    time.sleep(1 / 32)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+class Failed(Exception):
+    pass
+
+
+class Missing(Exception):
+    pass
+
+
+def need(good, what, seen=""):
+    if not good:
+        raise Failed(what + (":\n" + str(seen)[-3000:] if seen else ""))
+
+
+def place(scratch, name):
+    """a directory with what the suite expects in it"""
+    at = scratch / name
+    (at / "copy").mkdir(parents=True)
+    shutil.copy(ROOT / "vqcache.hpp", at / "copy")
+    (at / "site").symlink_to(scratch / "site")
+    return at
+
+
+def environment(**more):
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith("VQCACHE_") and k.lower() not in ("http_proxy", "all_proxy")}
+    env.update(more)
+    return env
+
+
+def run(argv, at, given="", limit=240, env=None):
+    done = subprocess.run([str(a) for a in argv], cwd=at, input=given.encode(), timeout=limit,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env or environment())
+    return done.returncode, done.stdout.decode(errors="replace")  # \r stays what it is
+
+
+def judge(out, status=0, rate=True):
+    """the suite's own verdict, and its output whole"""
+    found = re.search(r"(?m)^(\d+) passed, (\d+) failed$", out)
+    need(found, "the suite did not come to its end", out)
+    need(found[2] == "0" and int(found[1]) >= 20, "the suite fails", out)
+    need(status == 0, "exit status %d" % status, out)
+    at = 0
+    for i in range(300):  # nothing lost, nothing torn, in order
+        line = "line %d %s\n" % (i, "." * 60)
+        at = out.find(line, at)
+        need(at >= 0, "the output is not whole: '%s' is missing" % line.strip(), out[-4000:])
+    need("\rdownloading m.ckpt 0% of 1000.0 MB" in out, "the progress line is missing", out)
+    print("   ", re.search(r"note: 64 MiB.*", out)[0][6:])
+
+
+# ---- clang-repl ----------------------------------------------------------------------------------
+
+def repl(version):
+    found = shutil.which("clang-repl-%d" % version)
+    if not found:
+        raise Missing("clang-repl-%d (clang-tools-%d)" % (version, version))
+    flags = ["-std=c++17", "-I.", "-I" + str(ROOT), "-I" + str(HERE)]
+    if version < 19:  # older ones do not tell that they are interpreters
+        flags.append("-DVQCACHE_INTERPRETED=1")
+    if version < 16:  # a handler in a large module is not found there
+        flags.append("-DVQCACHE_SUITE_CATCHES_NOTHING")
+    return [found] + ["-Xcc=" + f for f in flags]
+
+
+def clang_repl(version, scratch, url):
+    at = place(scratch, "repl-%d" % version)
+    if version < 16:  # declarations only, and nothing of an earlier input is found
+        (at / "all.hpp").write_text('#include "suite.hpp"\nint vq_rc = suite::run("%s");\n' % url)
+        given = '#include "all.hpp"\n'
+        print("    statements and exceptions are beyond this one: one include, no handlers")
+    else:
+        given = ('#include "suite.hpp"\nauto vq_rc = suite::run("%s");\n'
+                 "auto vq_end = (std::cout.flush(), std::_Exit(vq_rc != 0), 1);\n" % url)
+    status, out = run(repl(version), at, given)
+    judge(out, status)
+    if version >= 16:
+        statements(version, place(scratch, "statements-%d" % version), url)
+    if version >= 19:
+        interrupted_repl(version, place(scratch, "interrupt-%d" % version), url)
+
+
+def statements(version, at, url):
+    """what a person types: the bare statement, twice, and once more when the file is wiped"""
+    (at / "call.hpp").write_text("#include <iostream>\n")
+    call = ('vqcache::download_vqgan_model("m", "%s/model.yaml", "%s/last.ckpt", opts);' % (url, url))
+    given = "\n".join([
+        '#include "vqcache.hpp"', "#include <iostream>", "vqcache::options opts;",
+        'opts.local_dir = "local"; opts.cache_dir = "cache";',
+        "auto on_progress = [](const vqcache::progress& p) { return p.done <= p.total; };",
+        "opts.on_progress = on_progress;", call, call,
+        'auto r = vqcache::try_download_vqgan_model("m", opts);',
+        'std::cout << "model " << r.model << " cached " << r.model.cached << std::endl;',
+        'auto end = (std::cout.flush(), std::_Exit(0), 1);']) + "\n"
+    status, out = run(repl(version), at, given)
+    need(status == 0 and "error:" not in out, "cells of statements fail", out)
+    need("was not found, downloading" in out and out.count("already available locally") == 2 and
+         "model m cached 1" in out, "the statements do not tell the story", out)
+
+
+def interrupted_repl(version, at, url):
+    """SIGINT in the middle: an error that says what is kept, variables live, it goes on from there"""
+    Site.log.clear()
+    call = ('vqcache::try_download_vqgan_model("m", "%s/slow/model.yaml", "%s/slow/last.ckpt", opts);'
+            % (url, url))
+    p = subprocess.Popen(repl(version), cwd=at, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, env=environment())
+    try:
+        p.stdin.write("\n".join([
+            '#include "vqcache.hpp"', "#include <iostream>", "vqcache::options opts;",
+            'opts.local_dir = "local"; opts.cache_dir = "cache"; opts.connections = 1;',
+            "int mine = 4711;", "auto a = " + call,
+            'std::cout << "mine " << mine << " first " << a.error.what() << std::endl;']) + "\n")
+        p.stdin.flush()
+        wait_for_partial(at)
+        p.send_signal(signal.SIGINT)
+        p.stdin.write("\n".join([
+            "auto b = " + call,
+            'std::cout << "second " << b.ok() << " mine " << mine << std::endl;',
+            "auto end = (std::cout.flush(), std::_Exit(0), 1);"]) + "\n")
+        out, _ = p.communicate(timeout=60)
+    finally:
+        p.kill()
+    need("mine 4711 first model 'm': interrupted at" in out and
+         re.search(r"\d+ bytes of m.ckpt are kept", out), "an interrupt is no clear error", out)
+    need("second 1 mine 4711" in out, "the next call does not end right", out)
+    went_on(at)
+
+
+def wait_for_partial(at):
+    until = time.time() + 60
+    while time.time() < until:
+        for p in (at / "local").glob(".m.ckpt.*.part"):
+            if p.stat().st_size > 1 << 20:
+                return
+        time.sleep(0.02)
+    raise Failed("no partial appears in " + str(at / "local"))
+
+
+def went_on(at):
+    asked = [x for x in Site.log if x[0].endswith(".ckpt")]
+    need(len(asked) == 2 and asked[1][1] >= 1 << 20, "it does not go on where it was", asked)
+    need((at / "local" / "m.ckpt").read_bytes() == (at / "site" / "last.ckpt").read_bytes(),
+         "the file is wrong")
+
+
+# ---- ROOT ----------------------------------------------------------------------------------------
+
+def python_of(venv):
+    python = VENVS / venv / "bin" / "python3"
+    if not python.exists():
+        raise Missing("the Python packages of '%s' (run.sh makes them)" % venv)
+    return python
+
+
+def root_batch(scratch, url):
+    at = place(scratch, "root")
+    python = python_of("root")
+    (at / "smoke.C").write_text('#include "suite.hpp"\nint smoke() {\n  const int n = suite::run("%s");\n'
+                                "  gSystem->Exit(n != 0);\n  return n;\n}\n" % url)
+    status, out = run([python.parent / "root", "-l", "-b", "-q", "-x", "smoke.C"], at,
+                      env=environment(ROOT_INCLUDE_PATH=".:%s:%s" % (ROOT, HERE)))
+    judge(out, status)
+
+
+def kernel(at):
+    """ROOT's C++ kernel, live"""
+    spec = at / "jupyter" / "kernels" / "root"
+    spec.mkdir(parents=True)
+    python = python_of("root")
+    (spec / "kernel.json").write_text(json.dumps({
+        "language": "c++", "display_name": "ROOT C++",
+        "argv": [str(python), "-m", "ROOT._jupyroot.kernel.rootkernel", "-f", "{connection_file}"]}))
+    return python, environment(
+        JUPYTER_PATH=str(at / "jupyter"), ROOT_INCLUDE_PATH=".:%s:%s" % (ROOT, HERE),
+        PATH="%s:%s" % (python.parent, os.environ["PATH"]))
+
+
+def root_kernel(scratch, url):
+    at = place(scratch, "root-kernel")
+    python, env = kernel(at)
+    Site.log.clear()
+    call = ('auto %s = vqcache::try_download_vqgan_model("m", "{0}/slow/model.yaml", '
+            '"{0}/slow/last.ckpt", opts);'.format(url))
+    cells = [
+        '#include "vqcache.hpp"\n#include <iostream>', "vqcache::options opts;",
+        'opts.local_dir = "local"; opts.cache_dir = "cache"; opts.connections = 1; int mine = 4711;',
+        "//interrupt\n" + call % "a",
+        'std::cout << "mine " << mine << " first " << a.error.what() << std::endl;',
+        call % "b",
+        'std::cout << "second " << b.ok() << " mine " << mine << std::endl;']
+    status, out = run([python, HERE / "cells.py", "root", at / "local"], at, json.dumps(cells), env=env)
+    need(status == 0, "the kernel does not come to the end of the cells", out)
+    need("mine 4711 first model 'm': interrupted at" in out and
+         re.search(r"\d+ bytes of m.ckpt are kept", out), "an interrupt is no clear error", out)
+    need("second 1 mine 4711" in out, "the next call does not end right", out)
+    went_on(at)
+    execute_root_notebook(scratch, url)
+
+
+def execute_root_notebook(scratch, url):
+    notebook = ROOT / "examples" / "root.ipynb"
+    if not notebook.exists():
+        return
+    at = place(scratch, "root-notebook")
+    python, env = kernel(at)
+    (at / "in.ipynb").write_text(at_home(notebook.read_text(), url))
+    shutil.copy(ROOT / "vqcache.hpp", at)
+    status, out = run([python, "-m", "nbconvert", "--to", "notebook", "--execute",
+                       "--ExecutePreprocessor.timeout=300", "--ExecutePreprocessor.kernel_name=root",
+                       "--output", "out.ipynb", "in.ipynb"], at, env=env)
+    need(status == 0, "nbconvert fails", out)
+    # this kernel reports success for cells that fail: only the text tells
+    text = ""
+    for cell in json.loads((at / "out.ipynb").read_text())["cells"]:
+        for o in cell.get("outputs", []):
+            text += "".join(o.get("text", [])) + "".join(o.get("traceback", []))
+    told(text)
+
+
+def at_home(text, url):
+    """an example with its addresses replaced by the local origin's"""
+    share = r"https://heibox[^\"]*"
+    text = re.sub(share + r"model\.yaml&dl=1", url + "/model.yaml", text)
+    text = re.sub(share + r"last\.ckpt&dl=1", url + "/last.ckpt", text)
+    need("heibox" not in text, "an address is not replaced")
+    return text.replace("https://example.com", url)
+
+
+def told(text):
+    """what every example notebook tells, in this order"""
+    need("error:" not in text, "a cell does not compile", text)
+    at = 0
+    for line in ["was not found, downloading and caching.", "already available locally.",
+                 "is available in the cache, copying locally.", "came from the cache",
+                 "404"]:
+        at = text.find(line, at)
+        need(at >= 0, "the notebook does not tell '%s' in its place" % line, text)
+
+
+# ---- cppyy ---------------------------------------------------------------------------------------
+
+def cppyy(standard, scratch, url):
+    at = place(scratch, "cppyy%d" % standard)
+    python = python_of("cppyy")
+    (at / "smoke.py").write_text(
+        "import cppyy, sys\n"
+        "for p in ('.', %r, %r): cppyy.add_include_path(p)\n"
+        "cppyy.include('suite.hpp')\n"
+        "n = cppyy.gbl.suite.run('%s')\n"
+        "v = cppyy.gbl.vqcache\no = v.options()\no.local_dir, o.cache_dir = 'py/local', 'py/cache'\n"
+        "try:\n    v.download_vqgan_model('m', '%s/nothing-here/model.yaml', 'x.ckpt', o)\n"
+        "    print('no exception')\n"
+        "except Exception as e:\n    print('python sees:', str(e))\n"
+        "m = v.download_vqgan_model('m', '%s/model.yaml', '%s/last.ckpt', o)\n"
+        "print('python has:', m.name, m.cached)\n"
+        "sys.stdout.flush()\nsys.exit(n != 0)\n" % (str(ROOT), str(HERE), url, url, url, url))
+    env = environment(STDCXX=str(standard), EXTRA_CLING_ARGS="-std=c++%d" % standard)
+    status, out = run([python, "smoke.py"], at, env=env)
+    judge(out, status)
+    need("python has: m True" in out, "Python does not get the model", out)
+    need(re.search(r"python sees: .*model 'm'", out, re.S), "Python does not see the text", out)
+    demo = ROOT / "examples" / "cppyy_demo.py"
+    if demo.exists():
+        at = place(scratch, "cppyy-demo%d" % standard)
+        status, out = run([python, demo, url], at, env=env)
+        need(status == 0, "examples/cppyy_demo.py fails", out)
+        told(out)
+
+
+# ---- the notebook for xeus-cling and xeus-cpp, in clang-repl -----------------------------------------
+
+def notebook(scratch, url):
+    version = max([v for v in (19, 20, 21, 22) if shutil.which("clang-repl-%d" % v)] or [0])
+    if not version:
+        raise Missing("clang-repl 19 or later")
+    at = place(scratch, "notebook")
+    shutil.copy(ROOT / "vqcache.hpp", at)
+    given = ""
+    for cell in json.loads((ROOT / "examples" / "vqcache.ipynb").read_text())["cells"]:
+        if cell["cell_type"] == "code" and "skip-in-repl" not in cell["metadata"].get("tags", []):
+            given += "".join(cell["source"]) + "\n"
+    # the kernel takes a cell at a time, clang-repl a line: continuation is a backslash there
+    given = at_home(given, url)
+    lines, open_braces = [], 0
+    for line in given.split("\n"):
+        if not line.strip() or line.strip().startswith("//"):
+            continue
+        open_braces += line.count("{") + line.count("(") - line.count("}") - line.count(")")
+        lines.append(line + ("\\" if open_braces > 0 else ""))
+    lines.append("auto the_end = (std::cout.flush(), std::_Exit(0), 1);")
+    status, out = run(repl(version), at, "\n".join(lines) + "\n")
+    need(status == 0, "exit status %d" % status, out)
+    told(out)
+
+
+# ---- all of them ---------------------------------------------------------------------------------
+
+def main():
+    checks = {"clang-repl-%d" % v: (lambda s, u, v=v: clang_repl(v, s, u)) for v in (14, 16, 19, 22)}
+    checks["root"] = root_batch
+    checks["root-kernel"] = root_kernel
+    checks["cppyy17"] = lambda s, u: cppyy(17, s, u)
+    checks["cppyy20"] = lambda s, u: cppyy(20, s, u)
+    if (ROOT / "examples" / "vqcache.ipynb").exists():
+        checks["notebook"] = notebook
+    names = sys.argv[1:] or list(checks)
+    strict = os.environ.get("VQCACHE_NO_SKIP") == "1"
+    with tempfile.TemporaryDirectory(prefix="vqcache-notebooks.") as top:
+        scratch = pathlib.Path(top)
+        (scratch / "site").mkdir()
+        subprocess.run([sys.executable, str(HERE.parent / "servers" / "common.py"),
+                        str(scratch / "site"), str(SIZE)], check=True, stdout=subprocess.DEVNULL)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+        server.daemon_threads = True
+        server.site = scratch / "site"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = "http://127.0.0.1:%d" % server.server_port
+        for name in names:
+            print("%s" % name, flush=True)
+            began = time.time()
+            try:
+                checks[name](scratch, url)
+                passed.append(name)
+                print("    ok, %.1f s" % (time.time() - began), flush=True)
+            except Missing as e:
+                (failed if strict and name != "clang-repl-22" else skipped).append(name)
+                print("    skipped: %s is not here" % e, flush=True)
+            except (Failed, subprocess.TimeoutExpired) as e:
+                failed.append(name)
+                print("    failed: %s" % str(e).replace("\n", "\n    | "), flush=True)
+        server.shutdown()
+    print("%d passed, %d failed, %d skipped" % (len(passed), len(failed), len(skipped)))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
