@@ -174,8 +174,8 @@ TEST_SUITE("display") {
 
   TEST_CASE("numbers out of all proportion do no harm") {
     const auto shown = reported({at("m.ckpt", UINT64_MAX, 1, 1e300, 1e300)}).back();
-    CHECK(plain(shown).find("downloading m.ckpt 100% of 0.0 MB, ") == 0);
-    CHECK(plain(shown).size() < 100);
+    CHECK(plain(shown) ==
+        "downloading m.ckpt 100% of 0.0 MB, 100000000000000000.0 MB/s, 1000000000000000000 s left");
   }
 
   TEST_CASE("a bar shows a call from its beginning to its end") {
