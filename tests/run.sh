@@ -36,13 +36,15 @@ need() {  # what must be there, and what only some tests want
   have openssl || wanted="$wanted openssl"
   have_nginx || wanted="$wanted nginx"
   have_header curl/curl.h || wanted="$wanted libcurl"
+  have_header nlohmann/json.hpp || wanted="$wanted nlohmann-json"
   [ "$(uname)" != Linux ] || have strace || wanted="$wanted strace"
 }
 name_for() {  # the package that brings it, under this package manager
   case $1:$2 in
     apt:compiler) echo g++ ;; apt:doctest) echo doctest-dev ;; apt:nginx) echo nginx-light ;;
-    apt:libcurl) echo libcurl4-openssl-dev ;;
+    apt:libcurl) echo libcurl4-openssl-dev ;; apt:nlohmann-json) echo nlohmann-json3-dev ;;
     dnf:compiler) echo gcc-c++ ;; dnf:doctest) echo doctest-devel ;; dnf:libcurl) echo libcurl-devel ;;
+    dnf:nlohmann-json) echo json-devel ;;
     apk:compiler) echo g++ ;; apk:libcurl) echo curl-dev ;;
     brew:compiler) echo gcc ;; brew:libcurl) echo curl ;;
     *) echo "$2" ;;
