@@ -3,8 +3,10 @@
 #   sh tests/faults/run.sh [--quick] [--only SCENARIO,..] [--modes MODE,..] [--no-power]
 #   sh tests/faults/run.sh --case SPEC             one case again, as a violation prints it
 #   sh tests/faults/run.sh --mutants [NAME..]      only the test of the sweep: broken variants
-# The plain run ends with the mutants too. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may be set.
-# What is swept and what is asked: sweep.py, check.py; the injector: faultrun.cpp.
+#   sh tests/faults/run.sh --cuts [--quick]        only the power cuts of a cold download
+# The plain run ends with the mutants and the cuts. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may
+# be set.
+# What is swept and what is asked: sweep.py, cuts.py, check.py; the injector: faultrun.cpp.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 include=${VQCACHE_INCLUDE:-$here/../..}
@@ -21,7 +23,7 @@ $cxx -std=c++17 -O2 "$here/faultrun.cpp" -o "$scratch/faultrun"
 "$scratch/faultrun" -- true || skip "ptrace or seccomp is not to be had here"
 if [ "$1" != --mutants ]; then
   $cxx -std=c++17 -O1 -I"$include" "$here/subject.cpp" -o "$scratch/subject" -pthread
-  # the same with small blocks and thresholds, for the scenario "parts"
+  # the same with small blocks and thresholds, for the scenario "parts" and the cuts
   mkdir "$scratch/include"
   sed -e 's/block_size = 1 << 18/block_size = 1 << 12/' -e 's/slice = 8 << 20/slice = 1 << 14/' \
     -e 's/sync_every = 64 << 20/sync_every = 1 << 16/' -e 's/thread_from = 1 << 20/thread_from = 1 << 13/' \

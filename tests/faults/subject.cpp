@@ -1,8 +1,9 @@
 // subject: what the fault sweep runs. It makes ONE call of the library and says how that went.
 //
-//   subject TRANSPORT LOCAL CACHE CONFIG_URL CHECKPOINT_URL
+//   subject TRANSPORT LOCAL CACHE CONFIG_URL CHECKPOINT_URL [CONNECTIONS [PIN PIN]]
 //
-// TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl.
+// TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl. The pins are
+// the SHA-256 of the config and the checkpoint.
 // Standard output: "message: ..." for each message, then "from=local|cache|network cached=0|1".
 // Standard error: "error: ..." and "code: N no_space=0|1". Exit 0: the call returned; 1: it threw a
 // vqcache::error; 3: it threw anything else, which no fault may cause.
@@ -123,13 +124,16 @@ const char* word(vqcache::origin from) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return 2;
+  if (argc != 6 && argc != 7 && argc != 9) return 2;
   const std::string transport = argv[1];
   vqcache::options with;
   with.local_dir = argv[2];
   with.cache_dir = argv[3];
   if (transport == "fetch") with.fetch = fetch;
   else with.transport = transport;
+  vqcache::source config = argv[4], checkpoint = argv[5];
+  if (argc > 6) with.connections = static_cast<unsigned>(std::atoi(argv[6]));
+  if (argc > 8) config.sha256 = argv[7], checkpoint.sha256 = argv[8];
   with.connect_seconds = 5;
   with.stall_seconds = 5;
   with.on_message = [](const std::string& text) {
@@ -137,7 +141,7 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   };
   try {
-    const vqcache::model m = vqcache::download_vqgan_model("sweep_model", argv[4], argv[5], with);
+    const vqcache::model m = vqcache::download_vqgan_model("sweep_model", config, checkpoint, with);
     std::printf("from=%s cached=%d\n", word(m.from), m.cached ? 1 : 0);
     return 0;
   } catch (const vqcache::error& e) {

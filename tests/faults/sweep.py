@@ -2,7 +2,7 @@
 """sweep.py: one call of the library per case, with one fault each, for ALL its system calls.
 
   sweep.py --bin DIR [--quick] [--only SCENARIO,..] [--modes MODE,..] [--case SPEC] [--jobs N]
-           [--no-power] [--json OUT]
+           [--no-power] [--cuts] [--json OUT]
 
 DIR holds the programs faultrun and subject (run.sh builds them). A scenario is what stands on the
 two disks before the call. For each, a clean run is traced; every call on the two directories and,
@@ -22,7 +22,9 @@ After each the invariants of check.py are judged, then the call is made again wi
 they are judged again. The re-run is skipped where its outcome is known: no temporary is left and an
 earlier case of the same scenario left exactly the same files. A violation prints the --case that
 repeats it. A case is (call name, path, k-th): received chunks vary from run to run, so some cases
-are not reached; they are counted."""
+are not reached; they are counted.
+
+The power cuts in a cold download over libcurl, and what the next boot makes of it: cuts.py."""
 import argparse
 import collections
 import ctypes
@@ -135,12 +137,12 @@ SCENARIOS = {s.name: s for s in [
 
 # ---- the model and its origin --------------------------------------------------------------------
 
-def make_model():
+def make_model(blocks=6200):
     """a real YAML of some 700 bytes and a checkpoint in PyTorch's zip layout of some 200 kB"""
     config = 'model:\n  base_learning_rate: 4.5e-06\n  target: taming.models.vqgan.VQModel\n' \
              '  params:\n    embed_dim: 256\n    n_embed: 1024\n    ddconfig:\n'
     config += ''.join('      option_%02d: %d\n' % (i, i * i) for i in range(28))
-    noise = b''.join(hashlib.sha256(b'%d' % i).digest() for i in range(6200))
+    noise = b''.join(hashlib.sha256(b'%d' % i).digest() for i in range(blocks))
     out = io.BytesIO()
     with zipfile.ZipFile(out, 'w', zipfile.ZIP_STORED) as z:
         for name, data in (('archive/data.pkl', b'\x80\x02}q\x00.'), ('archive/version', b'3\n'),
@@ -802,6 +804,7 @@ def options():
     a.add_argument('--json')
     a.add_argument('--cxx', default='g++')
     a.add_argument('--include', default=os.path.join(HERE, '..', '..'))
+    a.add_argument('--cuts', action='store_true', help='only the cuts of cuts.py')
     a.add_argument('--mutants', nargs='*', metavar='NAME', help='only the test of the sweep')
     return a.parse_args()
 
@@ -817,8 +820,12 @@ def main():
     with Origin() as origin:
         power = 'asked to leave them out' if o.no_power else power_unavailable()
         only_mutants, part = o.mutants is not None, o.case or o.only or o.modes
-        n, bad = (0, 0) if only_mutants else sweep(o, origin, power)
-        some, missed = (0, 0) if part else mutants.hunt(o, origin, power, o.mutants)
+        only_cuts = o.cuts or cuts.is_case(o.case)
+        n, bad = (0, 0) if only_mutants or only_cuts else sweep(o, origin, power)
+        some, missed = (0, 0) if part or only_cuts else mutants.hunt(o, origin, power, o.mutants)
+        if only_cuts or not (only_mutants or part):
+            n, bad, some, missed = (x + y for x, y in zip(
+                (n, bad, some, missed), cuts.run(o, power)))
     print('faults: %d cases, %d violations, %d of %d mutants caught, %.0f s'
           % (n, bad, some - missed, some, time.time() - started))
     return 1 if bad or missed else 0
@@ -826,5 +833,6 @@ def main():
 
 if __name__ == '__main__':
     sys.modules['sweep'] = sys.modules['__main__']  # mutants.py uses this module
+    import cuts
     import mutants
     sys.exit(main())
