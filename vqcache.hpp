@@ -3072,8 +3072,8 @@ template <class Lazy> class basic_story {  // of one call
     for (const catalog::row& row : catalog::all) {
       const auto names = text::words(text::lower(join(row.name, " ", row.aliases)));
       const auto is = [this](auto& one) { return text::alike(text::lower(name), one); };
-      string& near = std::any_of(names.begin(), names.end(), is) ? alike : all;
-      near += join(near.empty() ? "" : ", ", row.name);
+      string& list = std::any_of(names.begin(), names.end(), is) ? alike : all;
+      list += join(list.empty() ? "" : ", ", row.name);
     }
     for (const auto* row : meant) candidates += join(candidates.empty() ? "" : " or ", row->name);
     hint = !meant.empty() ? ", and the name is ambiguous: say " + candidates
