@@ -377,13 +377,13 @@ TEST_SUITE("system") {
   TEST_CASE("whether standard output is a terminal") {
     CHECK(in_child([] {
       redirect(1, "/dev/null");
-      return os::is_terminal() ? 1 : 0;
+      return os::is_terminal(stdout) ? 1 : 0;
     }) == 0);
     CHECK(in_child([] {
       const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
       HOLDS(master >= 0 && ::grantpt(master) == 0 && ::unlockpt(master) == 0);
       redirect(1, ::ptsname(master));
-      return os::is_terminal() ? 0 : 1;
+      return os::is_terminal(stdout) ? 0 : 1;
     }) == 0);
   }
 
