@@ -1036,9 +1036,11 @@ VQCACHE_LAZY_ int sync_directory(const fs::path& p) {
 VQCACHE_LAZY_ int read_text(const fs::path& p, string& out) {  // at most 64 KiB
   file f;
   size_t got = 0;
-  out.assign(65536, 0);
   int e = open(p, mode::read, f);
-  if (e == 0) e = read_at(f, 0, &out[0], out.size(), got);
+  for (out.clear(); e == 0 && got == out.size() && got < 65536;) {  // mostly it is little
+    out.resize(out.empty() ? 4096 : 65536);
+    e = read_at(f, 0, &out[0], out.size(), got);
+  }
   out.resize(got);
   return e;
 }
@@ -1908,8 +1910,7 @@ template <class Lazy> class basic_partial : os::pinned {
     os::file from;
     if (behind_.started()) return {};
     VQCACHE_NEED_(lost("open", os::open(named(".part"), os::mode::read, from)));
-    follow(std::move(from), final_);
-    return {};
+    return (void)follow(std::move(from), final_), status();
   }
   void absorb(const char* data, size_t n) {
     sha_.update(data, n);
@@ -2775,7 +2776,6 @@ template <class Lazy> class basic_job : os::pinned {
     const char* hint = "";
     if (c == 401 || c == 403) hint = "; it needs credentials (source::headers), or has expired";
     if (c == 404 || c == 410) hint = "; the file is not there any more, or the URL is mistyped";
-    if (c == 429) hint = "; the server asks to come back later";
     return fail(errc::http_status, "the server answered HTTP ", c,
         words.size() > 2 ? " " + words : "", hint);
   }
@@ -3010,8 +3010,8 @@ template <class Lazy> class basic_story {  // of one call
   status download(
       const string& called, const source* config, const source* checkpoint, model& out) {
     VQCACHE_NEED_(open(called));
-    const auto rows = catalog::find<Lazy>(called);
-    const bool listed = !config && rows.size() == 1;
+    const auto rows = catalog::find<Lazy>(config ? string() : called);
+    const bool listed = rows.size() == 1;
     if (!config && held() < items.size()) {
       if (!listed) return unknown(rows);
       VQCACHE_NEED_(open(rows[0]->name));

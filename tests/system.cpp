@@ -120,6 +120,20 @@ TEST_SUITE("system") {
     CHECK(slurp(top / "f") == wanted);
   }
 
+  TEST_CASE("a small text is read whole, whatever its size, and of a large one the first 64 KiB") {
+    const scratch top;
+    std::string content, got = "of before";
+    for (int i = 0; content.size() < 70000; ++i) content += std::to_string(i);
+    for (const std::size_t n : {0, 1, 4095, 4096, 4097, 65535, 65536, 65537, 70000}) {
+      CAPTURE(n);
+      support::write_file(top / "f", content.substr(0, n));
+      CHECK(os::read_text(top / "f", got) == 0);
+      CHECK(got == content.substr(0, (std::min)(n, std::size_t{65536})));
+    }
+    CHECK(os::read_text(top / "absent", got) == ENOENT);
+    CHECK(got.empty());
+  }
+
   TEST_CASE("a slice can be written back early, and where it cannot that is no error") {
     const scratch top;
     os::file f = opened(top / "f", os::mode::create);
