@@ -13,6 +13,7 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <chrono>
@@ -375,8 +376,13 @@ struct posture {
       const fs::path to = fs::read_symlink("/proc/self/fd/" + n, e);
       if (!e) descriptors.push_back(n + " " + to.string());
     }
-    // ThreadSanitizer's runtime starts a thread of its own beside the first of ours
-    if (sanitized) std::thread([] {}).join();
+    // ThreadSanitizer's runtime starts a thread of its own beside the first of ours; a thread that
+    // was joined may be listed for a moment more
+    if (sanitized) {
+      pid_t id = 0;
+      std::thread([&id] { id = static_cast<pid_t>(::syscall(SYS_gettid)); }).join();
+      (void)wait_until([id] { return !fs::exists("/proc/self/task/" + std::to_string(id)); }, 2);
+    }
     threads = names_in("/proc/self/task").size();
     ::sigaction(SIGPIPE, nullptr, &on_pipe);
     sigemptyset(&blocked);
@@ -385,8 +391,10 @@ struct posture {
 };
 
 inline std::string disorder(const posture& before) {
-  const posture after;
+  posture after;
   std::string found;
+  (void)wait_until(
+      [&] { return (after.threads = names_in("/proc/self/task").size()) <= before.threads; }, 2);
   if (before.descriptors != after.descriptors)
     found +=
         "descriptors were\n" + joined(before.descriptors) + "and are\n" + joined(after.descriptors);
