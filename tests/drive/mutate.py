@@ -1,0 +1,34 @@
+"""mutate.py HEADER: vqcache.hpp with deliberate bugs, on standard output. Each is there only when the
+environment says VQ_MUTANT=NAME; run.sh says which case has to notice it.
+
+Most come from the table of tests/faults/mutants.py. A pattern that matches nothing is an error: the
+tables have to follow the header."""
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'faults'))
+import mutants  # noqa: E402
+
+SHARED = ('ignore_write ignore_fsync ignore_close receipt_first no_sweep no_hash cached_lies '
+          'cache_fails_call').split()
+OWN = [
+    ('trust_names', r'c\.regular && c\.size == l\.size', r'c.regular && (MUT("trust_names") || c.size == l.size)'),
+    ('sync_directories', r'return e == EINVAL \|\|', r'return (e == EINVAL && !MUT("sync_directories")) ||'),
+    ('pile_up', r'if \(n != aside\) \(void\)os::unlink', r'if (n != aside && !MUT("pile_up")) (void)os::unlink'),
+]
+
+
+def main():
+    with open(sys.argv[1]) as f:
+        text = f.read()
+    table = [sub for m in mutants.MUTANTS if m.name in SHARED for sub in m.subs]
+    for pattern, new in table + [sub[1:] for sub in OWN]:
+        text, n = re.subn(pattern, new, text, count=1)
+        if not n:
+            raise SystemExit('%r is not in vqcache.hpp: bring the mutants up to date' % pattern)
+    sys.stdout.write(mutants.PRELUDE + text)
+
+
+main()
