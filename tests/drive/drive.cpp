@@ -56,6 +56,7 @@ const std::vector<behaviour> behaviours = {
     {"fsync-fails", "fsync=EIO", "-++++"},
     {"no-quota-left", "quota=0", "-++++"},
     {"over-quota-on-the-way", "quota=700000", "-++++"},
+    {"write-fails-once", "bad=700000", "-++++"},
     {"no-space", "space=none", "-++++"},
     {"files-stay", "unlink=EPERM", "++++-"},
     {"rename-fails", "rename=EIO", "-++++"},
@@ -225,6 +226,7 @@ class trial {
     {
       const session odd = m_.mount(e_.drive.rules);
       judge(m_.call(s_ == removal));
+      if (s_ == restore) again();
     }
     heal();
     return wrong_;
@@ -242,6 +244,13 @@ class trial {
       expect(m_.cloud() == "++", "a receipt stands only where its files do", o);
     if (s_ == removal && o.ok) expect(m_.is_removed(), "nothing is left of it", o);
     if (s_ != removal) always(o);
+  }
+  void again() {
+    m_.wipe();
+    when_ = "the session, once more";
+    const outcome o = m_.call();
+    expect(o.ok, "it succeeds", o);
+    always(o);
   }
   void heal() {
     if (e_.wiped) {

@@ -6,6 +6,7 @@
 //   close=ERROR     so does closing what was written to, of which only the first half arrives
 //   fsync=ERROR     the same of fsync
 //   quota=BYTES     writing fails with EDQUOT after so many bytes
+//   bad=OFFSET      writing there fails with EIO
 //   space=none      nothing is free
 //   unlink=ERROR    a file stays
 //   rename=ERROR    a file keeps its name, or with EEXIST does so where the new name is taken
@@ -146,11 +147,12 @@ int do_read(const char*, char* to, std::size_t size, off_t at, fuse_file_info* i
 }
 int do_write(const char*, const char* from, std::size_t size, off_t at, fuse_file_info* info) {
   opened(info).written = true;
-  const long bytes = static_cast<long>(size), quota = number("quota", -1);
+  const long bytes = static_cast<long>(size), quota = number("quota", -1), bad = number("bad", -1);
   if ((written += bytes) > quota && quota >= 0) return -EDQUOT;
+  if (bad >= at && bad < at + bytes) return -EIO;
   return answer(pwrite(opened(info).fd, from, size, at));
 }
-int upload(const char* rule, fuse_file_info* info) {  // or not, and then half of it is there
+int upload(const char* rule, fuse_file_info* info) {  // if the rule says so, it fails half-way
   const int e = error_of(rule);
   open_file& file = opened(info);
   struct stat s;

@@ -14,9 +14,9 @@ import mutants  # noqa: E402
 SHARED = ('ignore_write ignore_fsync ignore_close receipt_first no_sweep no_hash cached_lies '
           'cache_fails_call').split()
 OWN = [
-    ('trust_names', r'c\.regular && c\.size == l\.size', r'c.regular && (MUT("trust_names") || c.size == l.size)'),
-    ('sync_directories', r'return e == EINVAL \|\|', r'return (e == EINVAL && !MUT("sync_directories")) ||'),
-    ('pile_up', r'if \(n != aside\) \(void\)os::unlink', r'if (n != aside && !MUT("pile_up")) (void)os::unlink'),
+    (r'c\.regular && c\.size == l\.size', r'c.regular && (c.size == l.size || MUT("trust_names"))'),
+    (r'return e == EINVAL \|\|', r'return (e == EINVAL && !MUT("need_dirsync")) ||'),
+    (r'if \(n != aside\) (\(void\)os::unlink)', r'if (n != aside && !MUT("pile_up")) \1'),
 ]
 
 
@@ -24,11 +24,11 @@ def main():
     with open(sys.argv[1]) as f:
         text = f.read()
     table = [sub for m in mutants.MUTANTS if m.name in SHARED for sub in m.subs]
-    for pattern, new in table + [sub[1:] for sub in OWN]:
+    for pattern, new in table + OWN:
         text, n = re.subn(pattern, new, text, count=1)
         if not n:
             raise SystemExit('%r is not in vqcache.hpp: bring the mutants up to date' % pattern)
-    sys.stdout.write(mutants.PRELUDE + text)
+    sys.stdout.write('#pragma once\n' + mutants.PRELUDE + text)
 
 
 main()
