@@ -7,10 +7,10 @@
 // that does nothing but what all of them do. What must hold:
 //   - a call succeeds when the origin lives, or when a tier can serve it; within a minute;
 //   - under a final name of the local tier stand the origin's bytes, or nothing;
-//   - `cached` is true only when the cloud holds the origin's bytes, and when it is false, a message
-//     says so; a receipt in the cloud is written after its files;
-//   - the next session serves no wrong byte, and a call in it heals the cache: the session after that
-//     restores the model without an origin, and nothing unfinished is left.
+//   - `cached` is true only when the cloud holds the origin's bytes; when it is false, a message says
+//     so; a receipt in the cloud is written after its files;
+//   - the next session serves no wrong byte, and a call in it heals the cache: the session after
+//     that restores the model without an origin, and nothing unfinished is left.
 // Standard output ends with "N passed, N failed, N skipped", a case each.
 #include "vqcache.hpp"
 
@@ -43,8 +43,8 @@ constexpr const char* situations[] = {"cold", "hit", "restore", "dead-origin", "
 struct behaviour {
   std::string title;
   std::string rules;  // of drivefs.cpp
-  // +: must, -: cannot, ?: may. The first three: be cached after a cold call, a hit, a restore. Then:
-  // be served without an origin; be removed.
+  // +: must, -: cannot, ?: may. The first three: be cached after a cold call, a hit, a restore; then
+  // be served without an origin, be removed.
   const char* expected;
 };
 const std::vector<behaviour> behaviours = {
@@ -203,7 +203,12 @@ class machine {
 
  private:
   static char of(const fs::path& p, const std::string& bytes) {
-    return !fs::exists(p) ? '-' : world::read(p) == bytes ? '+' : '!';
+    if (!fs::exists(p)) return '-';
+    std::string there(bytes.size() + 1, '\0');
+    std::ifstream in(p, std::ios::binary);
+    in.read(&there[0], static_cast<std::streamsize>(there.size()));
+    there.resize(static_cast<std::size_t>(in.gcount()));
+    return there == bytes ? '+' : '!';
   }
   static std::string state(const fs::path& at) {
     return {of(at / (name + ".yaml"), config()), of(at / (name + ".ckpt"), checkpoint())};
@@ -276,9 +281,7 @@ class trial {
     always(o);
     return o;
   }
-  void healthy(const outcome& o) {
-    expect(o.ok && o.cached, "the model is in both tiers", o);
-  }
+  void healthy(const outcome& o) { expect(o.ok && o.cached, "the model is in both tiers", o); }
   void always(const outcome& o) {
     const std::string local = m_.local();
     expect(o.returned, "the call returns", o);

@@ -18,9 +18,10 @@
 //   size=none       what was written in this session is shown as empty
 //   delay=MS        each look at a name takes so long
 //   dies=N          the daemon is killed after N operations: ENOTCONN from then on
-//   upload=FATE     what the next session finds of each file written in this one (of=BYTES: only of
-//                   those of at least so many): lost: nothing; empty: no byte; half: its first half;
-//                   late: no byte, and all when that session ends; twin: "NAME (1).EXT" instead
+//   upload=FATE     what the next session finds of each file written in this one: lost: nothing;
+//                   empty: no byte; half: its first half; late: no byte, and all of them when that
+//                   session ends; twin: "NAME (1).EXT" in its place
+//   of=BYTES        that is the fate of files of at least so many only
 #define FUSE_USE_VERSION 31
 #include <fuse.h>
 
@@ -73,9 +74,7 @@ struct open_file {
   int fd;
   bool written;
 };
-open_file& opened(const fuse_file_info* info) {
-  return *reinterpret_cast<open_file*>(info->fh);
-}
+open_file& opened(const fuse_file_info* info) { return *reinterpret_cast<open_file*>(info->fh); }
 
 // ---- operations
 

@@ -1,5 +1,5 @@
-"""mutate.py HEADER: vqcache.hpp with deliberate bugs, on standard output. Each is there only when the
-environment says VQ_MUTANT=NAME; run.sh says which case has to notice it.
+"""mutate.py HEADER: vqcache.hpp with deliberate bugs, on standard output. Each is there only when
+the environment says VQ_MUTANT=NAME; run.sh says which case has to notice it.
 
 Most come from the table of tests/faults/mutants.py. A pattern that matches nothing is an error: the
 tables have to follow the header."""
