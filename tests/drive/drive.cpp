@@ -7,8 +7,8 @@
 // that does nothing but what all of them do. What must hold:
 //   - a call succeeds when the origin lives, or when a tier can serve it; within a minute;
 //   - under a final name of the local tier stand the origin's bytes, or nothing;
-//   - `cached` is true only when the cloud holds the origin's bytes; when it is false, a message says
-//     so; a receipt in the cloud is written after its files;
+//   - `cached` is true only when the cloud holds the origin's bytes; when it is false, a message
+//     says so; a receipt in the cloud is written after its files;
 //   - the next session serves no wrong byte, and a call in it heals the cache: the session after
 //     that restores the model without an origin, and nothing unfinished is left.
 // Standard output ends with "N passed, N failed, N skipped", a case each.
@@ -43,8 +43,8 @@ constexpr const char* situations[] = {"cold", "hit", "restore", "dead-origin", "
 struct behaviour {
   std::string title;
   std::string rules;  // of drivefs.cpp
-  // +: must, -: cannot, ?: may. The first three: be cached after a cold call, a hit, a restore; then
-  // be served without an origin, be removed.
+  // +: must, -: cannot, ?: may. The first three: be cached after a cold call, a hit, a restore;
+  // then be served without an origin, be removed.
   const char* expected;
 };
 const std::vector<behaviour> behaviours = {

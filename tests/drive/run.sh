@@ -111,40 +111,36 @@ for half in 0 1; do
 done
 running=''
 
-must_notice() {  # MUTANT WHAT CASE REASON
-  VQ_MUTANT=$1 "$scratch/mutant/drive" "$scratch/drivefs" 0/1 "$3" >"$scratch/log" 2>&1
-  if grep -q "^failed: $3" "$scratch/log" && grep -q "^  .*$4" "$scratch/log"; then
+must_notice() {  # MUTANT WHAT REASON CASE...
+  mutant=$1 what=$2 reason=$3
+  shift 3
+  VQ_MUTANT=$mutant "$scratch/mutant/drive" "$scratch/drivefs" 0/1 "$@" >"$scratch/log" 2>&1
+  if grep -q "^  .*$reason" "$scratch/log"; then
     passed=$((passed + 1))
-    echo "noticed: $2"
+    echo "noticed: $what"
   else
     failed=$((failed + 1))
-    echo "failed: NOT NOTICED: $2"
+    echo "failed: NOT NOTICED: $what"
     sed 's/^/  /' "$scratch/log"
   fi
 }
 if [ "${1:-}" != --no-mutants ]; then
-  must_notice ignore_write "an error of write is not looked at" \
-    write-fails-once/cold "what is said to be cached is"
-  must_notice ignore_fsync "an error of fsync is not looked at" \
-    fsync-fails/cold "what is said to be cached is"
-  must_notice ignore_close "an error of close is not looked at" \
-    close-fails/cold "what is said to be cached is"
-  must_notice need_dirsync "a directory that cannot be synced is an error" \
-    plain/cold "cached is +"
-  must_notice no_hash "a restored file is not held to its hash" \
-    read-flips-a-bit/dead-origin "no wrong byte is served"
-  must_notice trust_names "the size of a cached file is not looked at" \
-    upload-of-the-large-empty/cold "what is said to be cached is"
+  lie="what is said to be cached is"
+  must_notice ignore_write "an error of write is not looked at" "$lie" write-fails-once/cold
+  must_notice ignore_fsync "an error of fsync is not looked at" "$lie" fsync-fails/cold
+  must_notice ignore_close "an error of close is not looked at" "$lie" close-fails/cold
+  must_notice cached_lies "a copy that failed is said to be kept" "$lie" no-quota-left/cold
+  must_notice trust_names "the size of a cached file is not looked at" "$lie" \
+    upload-of-the-large-empty/cold
+  must_notice no_hash "a restored file is not held to its hash" "no wrong byte is served" \
+    read-flips-a-bit/dead-origin
+  must_notice need_dirsync "a directory that cannot be synced is an error" "cached is +" plain/cold
+  must_notice cache_fails_call "a cache that fails takes the local pair away" "it succeeds" \
+    no-quota-left/cold
   must_notice receipt_first "the receipt is published before its files" \
-    dies-after-10 "a receipt stands only where its files do"
-  must_notice no_sweep "what a dead session left stays" \
-    dies-after-50 "is left"
-  must_notice pile_up "every damaged copy stays" \
-    read-flips-a-bit/restore "is left"
-  must_notice cached_lies "a copy that failed is said to be kept" \
-    no-quota-left/cold "what is said to be cached is"
-  must_notice cache_fails_call "a cache that fails takes the local pair away" \
-    no-quota-left/cold "it succeeds"
+    "a receipt stands only where its files do" dies-after-9 dies-after-10 dies-after-11
+  must_notice no_sweep "what a dead session left stays" "is left" dies-after-50
+  must_notice pile_up "every damaged copy stays" "is left" read-flips-a-bit/restore
 fi
 counts $passed $failed 0
 [ $failed = 0 ] && [ $passed -gt 0 ]
