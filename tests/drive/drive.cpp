@@ -37,46 +37,46 @@ const std::string& checkpoint() {  // so large that threads take part
 
 // ---- the table
 
-enum situation { cold, hit, restore, dead_origin, removal };
-constexpr const char* situations[] = {"cold", "hit", "restore", "dead-origin", "removal"};
+enum situation { cold, hit, restore, repair, dead_origin, removal };
+constexpr const char* situations[] = {"cold", "hit", "restore", "repair", "dead-origin", "removal"};
 
 struct behaviour {
   std::string title;
   std::string rules;  // of drivefs.cpp
-  // +: must, -: cannot, ?: may. The first three: be cached after a cold call, a hit, a restore;
-  // then be served without an origin, be removed.
+  // +: must, -: cannot, ?: may. Be cached after a cold call, a hit, a restore, a restore that finds
+  // a damaged copy; be served without an origin; be removed.
   const char* expected;
 };
 const std::vector<behaviour> behaviours = {
-    {"plain", "", "+++++"},
-    {"slow-names", "delay=10", "+++++"},
-    {"read-only", "change=EROFS", "-+++-"},
-    {"close-fails", "close=EIO", "-++++"},
-    {"close-over-quota", "close=EDQUOT", "-++++"},
-    {"fsync-fails", "fsync=EIO", "-++++"},
-    {"no-quota-left", "quota=0", "-++++"},
-    {"over-quota-on-the-way", "quota=700000", "-++++"},
-    {"write-fails-once", "bad=700000", "-++++"},
-    {"no-space", "space=none", "-++++"},
-    {"files-stay", "unlink=EPERM", "++++-"},
-    {"rename-fails", "rename=EIO", "-++++"},
-    {"rename-replaces-nothing", "rename=EEXIST", "+++++"},
-    {"rename-copies", "rename=copy", "+++++"},
-    {"rename-done-with-an-error", "rename=done", "-++++"},
-    {"open-fails", "open=ESTALE", "+---+"},
-    {"read-fails", "read=EIO", "?---+"},
-    {"read-flips-a-bit", "flip=700000", "+++-+"},
-    {"sizes-unknown", "size=none", "+++++"},
-    {"upload-lost", "upload=lost", "+++++"},
-    {"upload-of-the-large-lost", "upload=lost of=1000000", "+++++"},
-    {"upload-empty", "upload=empty", "+++++"},
-    {"upload-of-the-large-empty", "upload=empty of=1000000", "+++++"},
-    {"upload-of-both-files-cut", "upload=half of=500", "+++++"},
-    {"upload-of-the-large-cut", "upload=half of=1000000", "+++++"},
-    {"upload-late", "upload=late", "+++++"},
-    {"upload-of-the-large-late", "upload=late of=1000000", "+++++"},
-    {"upload-as-twins", "upload=twin", "+++++"},
-    {"upload-of-the-large-as-twin", "upload=twin of=1000000", "+++++"},
+    {"plain", "", "++++++"},
+    {"slow-names", "delay=10", "++++++"},
+    {"read-only", "change=EROFS", "-++-+-"},
+    {"close-fails", "close=EIO", "-++-++"},
+    {"close-over-quota", "close=EDQUOT", "-++-++"},
+    {"fsync-fails", "fsync=EIO", "-++-++"},
+    {"no-quota-left", "quota=0", "-++-++"},
+    {"over-quota-on-the-way", "quota=700000", "-++-++"},
+    {"write-fails-once", "bad=700000", "-++-++"},
+    {"no-space", "space=none", "-++-++"},
+    {"files-stay", "unlink=EPERM", "+++++-"},
+    {"rename-fails", "rename=EIO", "-++-++"},
+    {"rename-replaces-nothing", "rename=EEXIST", "+++-++"},
+    {"rename-copies", "rename=copy", "++++++"},
+    {"rename-done-with-an-error", "rename=done", "-++-++"},
+    {"open-fails", "open=ESTALE", "+----+"},
+    {"read-fails", "read=EIO", "?--?-+"},
+    {"read-flips-a-bit", "flip=700000", "++++-+"},
+    {"sizes-unknown", "size=none", "++++++"},
+    {"upload-lost", "upload=lost", "++++++"},
+    {"upload-of-the-large-lost", "upload=lost of=1000000", "++++++"},
+    {"upload-empty", "upload=empty", "++++++"},
+    {"upload-of-the-large-empty", "upload=empty of=1000000", "++++++"},
+    {"upload-of-both-files-cut", "upload=half of=500", "++++++"},
+    {"upload-of-the-large-cut", "upload=half of=1000000", "++++++"},
+    {"upload-late", "upload=late", "++++++"},
+    {"upload-of-the-large-late", "upload=late of=1000000", "++++++"},
+    {"upload-as-twins", "upload=twin", "++++++"},
+    {"upload-of-the-large-as-twin", "upload=twin of=1000000", "++++++"},
 };
 struct experiment {
   behaviour drive;
@@ -87,14 +87,14 @@ struct experiment {
   }
 };
 std::vector<experiment> experiments() {
-  constexpr int operations[] = {120, 15, 60, 60, 40};  // that a call there takes, or some more
+  constexpr int operations[] = {120, 15, 60, 150, 60, 40};  // that a call there takes, or some more
   std::vector<experiment> all;
-  for (const situation s : {cold, hit, restore, dead_origin, removal}) {
+  for (const situation s : {cold, hit, restore, repair, dead_origin, removal}) {
     for (const behaviour& b : behaviours)
       for (const bool wiped : {false, true}) all.push_back({b, s, wiped});
     for (int n = 0; n < operations[s]; ++n)
       all.push_back({{"dies-after-" + std::to_string(n), "dies=" + std::to_string(n),
-                         n == 0 ? "-----" : "?????"},
+                         n == 0 ? "------" : "??????"},
           s, n % 2 != 0});
   }
   return all;
@@ -130,7 +130,11 @@ class session {  // of a drive; the daemon goes with this process, whatever beco
   session& operator=(const session&) = delete;
   ~session() {
     (void)support::run("fusermount3 -u -z " + support::quoted(at_.string()));
-    ::waitpid(daemon_, nullptr, 0);
+    int status = 0;
+    ::waitpid(daemon_, &status, 0);
+    if (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) return;
+    std::printf("failed: the drive itself ended with status %d\n", status);
+    std::fflush(stdout), std::_Exit(1);
   }
 
  private:
@@ -159,6 +163,7 @@ class machine {
   }
   void kill_origin() { here_.origin_dies(); }
   void wipe() { here_.wipe_local(); }
+  void damage() { fs::resize_file(cloud_ / name / (name + ".ckpt"), 500000); }
   session mount(const std::string& rules) const {
     return session(drivefs_, cloud_, here_.cache, rules);
   }
@@ -226,7 +231,8 @@ class trial {
 
   std::string run() {  // what was wrong; empty: nothing
     if (s_ != cold) healthy(call());
-    if (s_ == restore || s_ == dead_origin) m_.wipe();
+    if (s_ != hit && s_ != removal) m_.wipe();
+    if (s_ == repair) m_.damage();
     if (s_ == dead_origin) m_.kill_origin();
     {
       const session odd = m_.mount(e_.drive.rules);
