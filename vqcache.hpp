@@ -208,6 +208,9 @@ struct known_model {
   source config, checkpoint;
 };
 inline std::vector<known_model> known_models();  // the catalogue
+// Sets local_dir and cache_dir, unless they or their variables are set, to where the platform of a
+// notebook has its fast and its lasting disk; on_message is told which, why, and if nothing lasts.
+inline options notebook_options(options opts = {});
 // ==== border ==== nothing below is for users, and nothing below is declared ahead ====
 namespace detail {
 // ==== >>error ==== makes or names an error; holds the only throw ====
@@ -273,10 +276,10 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 #endif
   return {};
 }
-template <class Lazy> class basic_caller {  // the first callback that throws or cancels ends it
+template <class Lazy = void> class caller {  // the first callback that throws or cancels ends it
   using clock = late<Lazy, std::chrono::steady_clock>;
  public:
-  basic_caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
+  caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
   const options& opts() const { return *opts_; }
   const string& name() const { return name_; }
   const status& stop() const { return stop_; }
@@ -325,7 +328,6 @@ template <class Lazy> class basic_caller {  // the first callback that throws or
   typename clock::time_point told_{};
   late<Lazy, std::function<bool()>> interrupted_{};
 };
-using caller = basic_caller<void>;
 template <class Lazy> class basic_category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
@@ -335,9 +337,9 @@ template <class Lazy> class basic_category final : public std::error_category {
   }
  private:
   using is = std::errc;
-  using named = late<Lazy, std::pair<const char*, is>>;
-  static named row(int code) noexcept {  // in the order of errc
-    static constexpr named rows[] = {{"no error", is{}}, {"invalid argument", is::invalid_argument},
+  static late<Lazy, std::pair<const char*, is>> row(int code) noexcept {  // in the order of errc
+    static constexpr decltype(row(0)) rows[] = {{"no error", is{}},
+        {"invalid argument", is::invalid_argument},
         {"unknown model", is::no_such_file_or_directory},
         {"another model has this name", is::file_exists},
         {"directory not found", is::no_such_file_or_directory},
@@ -384,12 +386,11 @@ VQCACHE_LAZY_ bool to_number(view s, uint64_t& out, int base = 10) {  // digits 
   const auto [end, problem] = std::from_chars(s.data(), s.data() + s.size(), n, base);
   return problem == std::errc() && end == s.data() + s.size() && ((void)(out = n), true);
 }
-VQCACHE_LAZY_ bool is_digest(view s) {
-  return s.size() == 64 && only(lower(s), "0123456789abcdef");
-}
+inline constexpr const char* hex_digits = "0123456789abcdef";
+VQCACHE_LAZY_ bool is_digest(view s) { return s.size() == 64 && only(lower(s), hex_digits); }
 VQCACHE_LAZY_ string hex(uint64_t n, size_t digits) {
   string s(digits, '0');
-  for (size_t i = digits; i-- > 0; n >>= 4) s[i] = "0123456789abcdef"[n & 15];
+  for (size_t i = digits; i-- > 0; n >>= 4) s[i] = hex_digits[n & 15];
   return s;
 }
 VQCACHE_LAZY_ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -468,18 +469,7 @@ VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***,
   u.path = out;
   return u.whole();
 }
-VQCACHE_LAZY_ string without_dots(view path) {  // RFC 3986 5.2.4
-  const size_t mark = (std::min)(path.find('?'), path.size());
-  const vector<string> segments = words(join(path.substr(1, mark - 1), "/"), '/');
-  string out;
-  for (const string& s : segments) {
-    const bool dots = s == "." || s == "..";
-    if (s == "..") out.erase((std::min)(out.rfind('/'), out.size()));
-    if (!dots || &s == &segments.back()) out += "/" + (dots ? "" : s);
-  }
-  return join(out, path.substr(mark));
-}
-// Where a Location leads; false: nowhere. Its user info is dropped, that of the same origin kept.
+// Where a Location leads (curl resolves its dots); false: nowhere. User info: the origin's.
 VQCACHE_LAZY_ bool resolve(const url& base, view location, url& out) {
   location = location.substr(0, location.find('#'));
   const bool absolute = location.find(':') < location.find_first_of("/?");
@@ -490,7 +480,6 @@ VQCACHE_LAZY_ bool resolve(const url& base, view location, url& out) {
   else if (!location.empty()) u.path = join(path.substr(0, path.rfind('/') + 1), location);
   const string target = starts(location, "//") ? join(base.scheme, ":", location) : u.whole();
   if (!parse_url(absolute ? location : view(target), out)) return false;
-  out.path = without_dots(out.path);
   out.user = out.origin() == base.origin() ? base.user : string();
   return true;
 }
@@ -531,8 +520,7 @@ VQCACHE_LAZY_ string scrub(string said, view address, const vector<string>& head
   for (size_t i = 0, n = secrets.size(); i < n; ++i) secrets.push_back(unescaped(secrets[i]));
   std::sort(secrets.begin(), secrets.end(), [](auto& a, auto& b) { return a.size() > b.size(); });
   const auto hide = [&said](const string& part, size_t n) {
-    for (size_t at = 0; n > 3 && (at = said.find(part, at)) != npos; at += 3)
-      said.replace(at, n, "***");
+    for (size_t i = 0; n > 3 && (i = said.find(part, i)) != npos; i += 3) said.replace(i, n, "***");
   };
   for (const string& s : secrets) hide(s, s.size());  // the longest first: one may hold another
   for (const string& s : secrets)
@@ -645,6 +633,8 @@ VQCACHE_LAZY_ receipt read_receipt(view s) {
   while (!s.empty()) {
     const view fact = trim(take(s, '\n'));  // "# KEY VALUE FILE"
     const size_t space = fact.rfind(' ');
+    const bool cut = starts(fact, "# size ") && !find(r, fact.substr(space + 1));  // its digest
+    if (cut) r.push_back({string(fact.substr(space + 1))});
     for (entry& e : r) {
       if (!starts(fact, "# ") || space < 2 || e.file != fact.substr(space + 1)) continue;
       view value = fact.substr(2, space - 2);
@@ -784,13 +774,8 @@ VQCACHE_LAZY_ bool zip_has_end(view tail) {  // a record that names its own leng
 }  // namespace text
 // ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 namespace catalog {
-// Facts of public sources; "" is an unknown digest, 0 an unknown size. The first place is the
-// origin; mirrors stand only where a digest pins them. In a place the first column of `parts` means
-// the second (of the config) or third (of the checkpoint). An alias of two rows is never resolved.
-struct row {
-  const char *name, *aliases, *places, *sha256[2];  // of the config, of the checkpoint
-  uint64_t size[2];
-};
+// Facts of public sources; "" and 0: unknown. The first place is the origin; mirrors need a digest.
+// In a place, `parts` replaces its first column by the second (config) or third (checkpoint).
 // clang-format off
 inline constexpr const char* parts[][3] = {
   {"heibox:", "https://heibox.uni-heidelberg.de/d/"}, {"*", "yaml", "ckpt"},
@@ -799,7 +784,8 @@ inline constexpr const char* parts[][3] = {
   {"pytti:", "hf:pxlpshr/pytti-models/resolve/main/vqgan/"}, {"hf:", "https://huggingface.co/"},
   {"|", "/files/?p=%2F#&dl=1"}, {"#", "configs%2Fmodel.yaml", "ckpts%2Flast.ckpt"},
   {"@", "configs%2F2020-11-09T13-31-51-project.yaml", "checkpoints%2Flast.ckpt"}};
-inline constexpr row all[] = {
+inline constexpr struct row {  // [0]: of the config, [1]: of the checkpoint
+  const char *name, *aliases, *places, *sha256[2]; uint64_t size[2]; } all[] = {
   {"vqgan_imagenet_f16_16384", "imagenet_f16_16384 imagenet_16384 vqgan16 imagenet",
    "heibox:a7530b09fed84f80a887| somnai/imagenet/imagenet.* pytti:imagenet.*",
    {"00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7",
@@ -851,10 +837,10 @@ VQCACHE_LAZY_ error::late<Lazy, vector<const row*>> find(const string& name) {
   return by_alias;
 }
 VQCACHE_LAZY_ vector<known_model> known() {
-  vector<known_model> models;
-  for (const row& r : all)
-    models.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
-  return models;
+  vector<known_model> r;
+  for (const row& m : all)
+    r.push_back({m.name, text::words(m.aliases), sources(m, true), sources(m, false)});
+  return r;
 }
 }  // namespace catalog
 // ==== >>os ==== asks the operating system; the only room that knows which system this is ====
@@ -922,6 +908,13 @@ VQCACHE_LAZY_ int value(const std::error_code& e) { return e.default_error_condi
 VQCACHE_LAZY_ bool is_terminal(std::FILE* f) {
   return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
 }
+VQCACHE_LAZY_ void print(const string& text, std::FILE* to) {
+#if VQCACHE_INTERPRETED
+  if (to == stdout) return (void)(std::cout << text << std::flush);
+#endif
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fflush(to);
+}
 inline constexpr const char* libcurl_names[] = {
 #if defined(_WIN32)
     "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
@@ -969,10 +962,7 @@ class file {  // a descriptor that closes itself; close() tells what only closin
  public:
   explicit file(int fd = -1) : fd_(fd) {}
   file(file&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  file& operator=(file&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
+  file& operator=(file&& o) noexcept { return (void)(fd_ = std::exchange(o.fd_, fd_)), *this; }
   ~file() { (void)close(); }
   int fd() const { return fd_; }
   int close() {  // after EINTR it is closed, or being closed
@@ -994,9 +984,8 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
                 here = plain | VQCACHE_OS_(0, O_NOFOLLOW);  // O_NONBLOCK: for a FIFO in its place
   static constexpr int flags[] = {O_RDONLY | here, O_RDONLY | plain,
       O_RDWR | here | O_CREAT | O_EXCL, O_RDWR | here | O_CREAT, O_RDWR | here};
-  const int flag = flags[static_cast<size_t>(how)], rights = VQCACHE_OS_(0600, 0666);
-  out = file(
-      again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), flag, rights); }));
+  const int way = flags[static_cast<size_t>(how)], mask = VQCACHE_OS_(0600, 0666);
+  out = file(again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), way, mask); }));
   return out.fd() < 0 ? errno : 0;
 }
 // n bytes at a place, in as many steps as it takes; threads can share f. Fewer: EIO, or told by got
@@ -1016,8 +1005,9 @@ VQCACHE_LAZY_ int read_at(file& f, uint64_t at, char* to, size_t n, size_t& got)
   got = 0;  // less than n: the end
   return in_steps(VQCACHE_OS_(at_once<char>, VQCACHE_64_(pread)), f, at, to, n, &got);
 }
-VQCACHE_LAZY_ int write_at(file& f, uint64_t at, const char* from, size_t n) {
-  return in_steps(VQCACHE_OS_(at_once<const char>, VQCACHE_64_(pwrite)), f, at, from, n, nullptr);
+VQCACHE_LAZY_ int write_at(file& f, uint64_t at, view bytes) {
+  return in_steps(VQCACHE_OS_(at_once<const char>, VQCACHE_64_(pwrite)), f, at, bytes.data(),
+      bytes.size(), nullptr);
 }
 // EINTR says that nothing was tried; after any other failure the kernel may have dropped the pages
 VQCACHE_LAZY_ int sync(file& f) {
@@ -1188,7 +1178,7 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
 // sync_slice: begins to write a part back, or waits for that; nothing lasts by it, but an error is
 // told here and not again. copy_some: by the kernel, maybe sharing blocks; 0: read and write.
 #if defined(__linux__) && !defined(__ANDROID__)
-VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait) {
+VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
   const auto at = static_cast<std::int64_t>(from), size = static_cast<std::int64_t>(n);
   if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
   return errno == ENOSYS || errno == EINVAL || errno == ESPIPE ? 0 : errno;
@@ -1199,7 +1189,7 @@ VQCACHE_LAZY_ size_t copy_some(const file& from, file& to, uint64_t at, size_t n
   return k > 0 ? static_cast<size_t>(k) : 0;
 }
 #else
-VQCACHE_LAZY_ int sync_slice(file&, uint64_t, uint64_t, bool) { return 0; }
+VQCACHE_LAZY_ int sync_slice(file&, uint64_t, uint64_t, bool = false) { return 0; }
 VQCACHE_LAZY_ size_t copy_some(const file&, file&, uint64_t, size_t) { return 0; }
 #endif
 struct info {
@@ -1256,8 +1246,7 @@ VQCACHE_LAZY_ vector<string> list(const fs::path& directory, const string& prefi
   vector<string> names;
   std::error_code e;
   for (fs::directory_iterator i(directory, e), end; !e && i != end; i.increment(e))
-    if (const string name = shown(i->path().filename()); text::starts(name, prefix))
-      names.push_back(name);
+    if (const string n = shown(i->path().filename()); text::starts(n, prefix)) names.push_back(n);
   return names;
 }
 VQCACHE_LAZY_ fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
@@ -1341,31 +1330,30 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
   }
   int wanted_, before_;
 };
-template <class Lazy> class basic_process {  // a program of PATH (Windows: of the system), no shell
+template <class Lazy = void> class process {  // of PATH (Windows: of the system), no shell
  public:
-  ~basic_process() { (void)finish(true); }
+  ~process() { (void)finish(true); }
   // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
   int start(const vector<string>& argv, const string& input) {
     file ends[3], in;
     if (pipe(ends[0], in) != 0 || pipe(out_, ends[1]) != 0 || pipe(err_, ends[2]) != 0 ||
         VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK)) < 0)
       return errno;
-    for (size_t done = 0; done < input.size();) {
-      const auto left = static_cast<unsigned>(input.size() - done);
-      const long n =
-          again([&] { return VQCACHE_OS_(::_write, ::write)(in.fd(), &input[done], left); });
+    for (size_t at = 0; at < input.size();) {
+      const auto k = static_cast<unsigned>(input.size() - at);
+      const long n = again([&] { return VQCACHE_OS_(::_write, ::write)(in.fd(), &input[at], k); });
       if (n <= 0) return E2BIG;
-      done += static_cast<size_t>(n);
+      at += static_cast<size_t>(n);
     }
     return spawn(argv, ends, child_);
   }
-  static void wait(const vector<basic_process*>& several, int ms) {  // or until one has news
+  static void wait(const vector<process*>& several, int ms) {  // or until one has news
     error::late<Lazy, vector<watch>> w;
-    for (const basic_process* p : several)
+    for (const process* p : several)
       for (const file* f : {&p->out_, &p->err_}) w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
     const bool broken = poll(w.data(), w.size(), ms) < 0 && errno != EINTR;
     const watch* seen = w.data();
-    for (basic_process* p : several) {
+    for (process* p : several) {
       p->ready_ = seen++->revents || broken;
       if (seen++->revents) p->drain();
       if (broken) p->stop();
@@ -1410,7 +1398,6 @@ template <class Lazy> class basic_process {  // a program of PATH (Windows: of t
   bool ready_ = false;
   string errors_;
 };
-using process = basic_process<void>;
 }  // namespace os
 #undef VQCACHE_OS_
 #undef VQCACHE_64_
@@ -1449,11 +1436,11 @@ inline constexpr uint64_t round_constants[32] = {  // two in each
     0xa2bfe8a1a81a664b, 0xc24b8b70c76c51a3, 0xd192e819d6990624, 0xf40e3585106aa070,
     0x19a4c1161e376c08, 0x2748774c34b0bcb5, 0x391c0cb34ed8aa4a, 0x5b9cca4f682e6ff3,
     0x748f82ee78a5636f, 0x84c878148cc70208, 0x90befffaa4506ceb, 0xbef9a3f7c67178f2};
-template <class> class basic_sha256 : os::pinned {  // FIPS 180-4
+template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
  public:
-  explicit basic_sha256(bool system = true) : system_(system) {}
-  ~basic_sha256() { drop(); }
-  basic_sha256& start() {
+  explicit sha256(bool system = true) : system_(system) {}
+  ~sha256() { drop(); }
+  sha256& start() {
     const std::uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
         0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     std::memcpy(state_, initial, sizeof state_);
@@ -1461,13 +1448,13 @@ template <class> class basic_sha256 : os::pinned {  // FIPS 180-4
     drop();
     e_ = system_ ? system_engine() : engine();
     void* const none = nullptr;
-    void* const sha256 = reinterpret_cast<void*>(0x41);  // BCRYPT_SHA256_ALG_HANDLE
-    if (e_.windows() ? os::call<long>(e_.f[0], sha256, &handle_, none, 0UL, none, 0UL, 0UL) != 0
+    void* const algorithm = reinterpret_cast<void*>(0x41);  // BCRYPT_SHA256_ALG_HANDLE
+    if (e_.windows() ? os::call<long>(e_.f[0], algorithm, &handle_, none, 0UL, none, 0UL, 0UL) != 0
                      : e_.f[0] && os::call<int>(e_.f[0], &context_[0]) != 1)
       e_ = engine();
     return *this;
   }
-  basic_sha256& update(const char* data, size_t n) {  // blocks are small: some take 32 bits of n
+  sha256& update(const char* data, size_t n) {  // blocks are small: some take 32 bits of n
     if (e_.windows())
       failed_ |= os::call<long>(e_.f[1], handle_, data, static_cast<std::uint32_t>(n), 0UL) != 0;
     else if (e_.f[1]) failed_ |= os::call<int>(e_.f[1], &context_[0], data, n) != 1;
@@ -1524,8 +1511,7 @@ template <class> class basic_sha256 : os::pinned {  // FIPS 180-4
   uint64_t length_ = 0;
   std::uint32_t state_[8] = {}, block_[16] = {};
 };
-using sha256 = basic_sha256<void>;
-VQCACHE_LAZY_ string of(view s) { return sha256().start().update(s.data(), s.size()).hex(); }
+VQCACHE_LAZY_ string of(view s) { return sha256<>().start().update(s.data(), s.size()).hex(); }
 }  // namespace hash
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
 // Nothing gets its final name but by publish(), and publish() follows only a good seal().
@@ -1546,7 +1532,7 @@ struct demand {  // what bytes must be to get a final name
   uint64_t size = 0;                 // 0: not known
   string type{};                     // Content-Type, a hint for the sentinel
 };
-template <class Lazy> struct basic_pace {  // the least progress that is one: 64 KiB in some seconds
+template <class Lazy = void> struct pace {  // the least progress: 64 KiB in some seconds
   using clock = error::late<Lazy, std::chrono::steady_clock>;
   unsigned limit = 0;
   uint64_t base = 0;
@@ -1560,13 +1546,12 @@ template <class Lazy> struct basic_pace {  // the least progress that is one: 64
     return false;
   }
 };
-using pace = basic_pace<void>;
-template <class Lazy> struct basic_watch {  // of a reading that may be stopped and has to gain
-  error::late<Lazy, caller&> who;
+template <class Lazy = void> struct watch {  // of a reading that may be stopped and has to gain
+  caller<Lazy>& who;
   phase what;
   const fs::path& of;
   string name;
-  error::late<Lazy, pace> speed{who.opts().stall_seconds};
+  pace<Lazy> speed{who.opts().stall_seconds};
   status step(uint64_t done, uint64_t size) {
     if (!who.step(what, name, done, size)) return who.stop();
     if (!speed.stalled(done)) return {};
@@ -1574,13 +1559,11 @@ template <class Lazy> struct basic_watch {  // of a reading that may be stopped 
         speed.limit, " s");
   }
 };
-using watch = basic_watch<void>;
-// Reads a file behind its writer and gives every byte to `take`, in order; n = 0: that was all. On
-// a thread of its own, and where none can start, in wait().
-template <class Lazy> class basic_follower : os::pinned {
+// Reads a file behind its writer, on a thread, or if none starts in wait(); n = 0: that was all
+template <class Lazy = void> class follower : os::pinned {
  public:
   using taker = std::function<status(const char* data, size_t n)>;
-  ~basic_follower() { (void)stop(); }
+  ~follower() { (void)stop(); }
   std::atomic<uint64_t> limit{0}, done{0};  // bytes that can be read; that were taken
   std::atomic<bool> stopping{false};
   os::file file{};
@@ -1638,7 +1621,6 @@ template <class Lazy> class basic_follower : os::pinned {
   error::late<Lazy, status> problem_{};
   std::atomic<bool> ended_{false}, over_{false};
 };
-using follower = basic_follower<void>;
 // the names in a directory that are `before`, `digits` hex digits, and one of `after`
 VQCACHE_LAZY_ vector<string> numbered(
     const fs::path& at, const string& before, size_t digits, const vector<string>& after) {
@@ -1646,7 +1628,7 @@ VQCACHE_LAZY_ vector<string> numbered(
   for (const string& end : after)
     for (const string& n : os::list(at, before))
       if (n.size() == before.size() + digits + end.size() && text::ends(n, end) &&
-          n.find_first_not_of("0123456789abcdef", before.size()) >= before.size() + digits)
+          n.find_first_not_of(text::hex_digits, before.size()) >= before.size() + digits)
         names.push_back(n);
   return names;
 }
@@ -1670,7 +1652,7 @@ VQCACHE_LAZY_ found find(const fs::path& base) {
   if (!f.record.todo.empty()) f.bytes = f.record.id.total - text::sum(f.record.todo);
   return f;
 }
-template <class Lazy> class basic_partial : os::pinned {
+template <class Lazy = void> class partial : os::pinned {
  public:
   struct run {  // a part of the file that has not come yet; taken: somebody is bringing it
     uint64_t at = 0, end = text::endless;
@@ -1684,7 +1666,7 @@ template <class Lazy> class basic_partial : os::pinned {
   os::file file;
   error::late<Lazy, text::identity> id;
   error::late<Lazy, vector<run>> runs;
-  ~basic_partial() { release(); }
+  ~partial() { release(); }
   // a private file, after a record of whose it is; hashes: somebody wants its digest
   status begin(const fs::path& final_path, text::kind kind, bool hashes = true) {
     VQCACHE_NEED_(own(final_path, kind));
@@ -1736,8 +1718,7 @@ template <class Lazy> class basic_partial : os::pinned {
   status write(const char* data, size_t n, size_t to = 0) {
     run& r = runs[to];
     if (kind_ == text::kind::text && r.next() + n > config_limit)
-      return fail(
-          errc::not_the_file, "it has over 16 MiB, which no config has; are the URLs swapped?");
+      return fail(errc::not_the_file, "over 16 MiB, which no config has; are the URLs swapped?");
     r.held.append(data, n);
     return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
   }
@@ -1749,23 +1730,23 @@ template <class Lazy> class basic_partial : os::pinned {
       if (r.at < at + n && at < r.end) return true;  // it has not come, or waits to be written
     return os::read_at(file, at, &there[0], n, got) != 0 || there.compare(0, got, data, got) == 0;
   }
-  // a run for another connection: one that waits, else the second half of the largest; npos: none
-  size_t spare_run() {
-    size_t best = npos, unused = runs.size();
+  // For one of so many connections: what waits, in order and in parts (all up to the first gap is
+  // hashed and copied meanwhile), then half of the largest under way. npos: that is under `least`
+  size_t spare_run(size_t connections, uint64_t least) {
+    size_t first = npos, big = 0;
+    const uint64_t even = (id.total - size()) / 4 / connections,
+                   part = connections > 1 ? (std::max)(even, uint64_t{32} << 20) : text::endless;
     for (size_t i = 0; i < runs.size(); ++i) {
-      const run& r = runs[i];
-      if (!r.taken && r.left() > 0) return i;
-      if (!r.taken) unused = i;
-      else if (r.end != text::endless && (best == npos || r.left() > runs[best].left())) best = i;
+      if (runs[i].taken && runs[i].left() / 2 > part) (void)cut(i, part);
+      if (runs[i].left() > runs[big].left()) big = i;
+      const bool waits = !runs[i].taken && runs[i].left() > 0;
+      if (waits && (first == npos || runs[i].at < runs[first].at)) first = i;
     }
-    if (best == npos || runs[best].left() < 8 * block_size || unused >= 32) return npos;
-    const uint64_t end = runs[best].end, middle = end - runs[best].left() / 2;
-    if (unused == runs.size()) runs.emplace_back();
-    runs[best].end = runs[unused].at = middle;
-    runs[unused].end = end;
-    split_ = true;
+    const uint64_t half = runs[big].left() / 2;
+    if (first == npos && half > (std::max)(least, uint64_t{4 * block_size})) first = cut(big, half);
+    if (first != npos && runs[first].left() / 2 > part) (void)cut(first, part);
     tell_gaps();
-    return unused;
+    return first;
   }
   uint64_t front() const {  // bytes from the start without a gap, on the disk
     uint64_t first = end();
@@ -1782,14 +1763,13 @@ template <class Lazy> class basic_partial : os::pinned {
     behind_.start(std::move(from), path, [this](const char* data, size_t n) {
       const uint64_t done = behind_.done + n, at = done / slice * slice;
       absorb(data, n);
-      if (at > behind_.done)
-        VQCACHE_NEED_(lost("sync", os::sync_slice(file, at - slice, slice, false)));
+      if (at > behind_.done) VQCACHE_NEED_(lost("sync", os::sync_slice(file, at - slice, slice)));
       return n > 0 && id.usable() && done - synced_ >= sync_every ? make_safe(done) : status();
     });
     return behind_.file;
   }
   // all that can be known about the bytes is checked here; then they are forced to the disk
-  status seal(const demand& d, caller* who = nullptr) {
+  status seal(const demand& d, caller<>* who = nullptr) {
     for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
     std::error_code e;
     size_ = front();
@@ -1856,6 +1836,16 @@ template <class Lazy> class basic_partial : os::pinned {
     for (const run& r : runs) n = (std::max)(n, r.end);
     return n;
   }
+  size_t cut(size_t which, uint64_t keep) {  // the rest becomes another run; npos: no more can be
+    size_t rest = 0;
+    while (rest < runs.size() && (runs[rest].taken || runs[rest].left() > 0)) ++rest;
+    if (rest >= 32) return npos;
+    if (rest == runs.size()) runs.emplace_back();
+    runs[rest].at = runs[which].next() + keep;
+    runs[rest].end = std::exchange(runs[which].end, runs[rest].at);
+    split_ = true;
+    return rest;
+  }
   status own(const fs::path& final_path, text::kind kind) {  // a name nobody else has, a record
     drop();
     final_ = final_path;
@@ -1873,7 +1863,7 @@ template <class Lazy> class basic_partial : os::pinned {
     const uint64_t where = at && *at ? *at : record_size_;
     if (at) *at = where;
     record_size_ = (std::max)(record_size_, where + line.size() + 1);
-    return os::write_at(record_, where, (line + "\n").data(), line.size() + 1);
+    return os::write_at(record_, where, line + "\n");
   }
   void tell_gaps() {  // in a line of fixed length: it is written again and again
     if (!id.usable()) return;
@@ -1887,8 +1877,7 @@ template <class Lazy> class basic_partial : os::pinned {
     gaps_ = std::move(line);
   }
   status put_down(run& r) {  // after a failure nothing is tried again
-    if (broken_.ok())
-      broken_ = lost("write", os::write_at(file, r.at, r.held.data(), r.held.size()));
+    if (broken_.ok()) broken_ = lost("write", os::write_at(file, r.at, r.held));
     VQCACHE_NEED_(broken_);
     r.at += r.held.size();
     r.held.clear();
@@ -1946,46 +1935,42 @@ template <class Lazy> class basic_partial : os::pinned {
       return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
     if (d.sha256.empty()) return {};
     return fail(errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ",
-        d.sha256,
-        "; if the new bytes are wanted, change the pin or remove the model (vqcache::remove)");
+        d.sha256, "; for the new bytes change the pin, or remove the model (vqcache::remove)");
   }
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
   fs::path final_, base_;
   text::kind kind_ = text::kind::binary;
   os::file record_;
-  error::late<Lazy, hash::sha256> sha_{};
+  hash::sha256<Lazy> sha_{};
   error::late<Lazy, std::mutex> lock_;  // of the record and gaps_
   error::late<Lazy, status> broken_{};
   string gaps_;
   uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
   bool recorded_ = false, has_nul_ = false, split_ = false, hashes_ = true;
-  error::late<Lazy, follower> behind_;  // the digest, on its thread: the first member to go
+  follower<Lazy> behind_;  // the digest, on its thread: the first member to go
 };
-using partial = basic_partial<void>;
-VQCACHE_LAZY_ status open(const fs::path& from, os::mode how, os::file& in, uint64_t& size) {
-  const os::info i = os::look(from, how == os::mode::link);
+VQCACHE_LAZY_ status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size) {
+  const os::info i = os::look(p, how == os::mode::link);
   size = i.size;
-  if (!i.regular)
-    return fail(errc::io, from, i.exists ? " is not a regular file" : " is not there");
-  return error::system(os::open(from, how, in), "open", from);
+  if (!i.regular) return fail(errc::io, p, i.exists ? " is not a regular file" : " is not there");
+  return error::system(os::open(p, how, in), "open", p);
 }
 // whether a file of so many bytes, of which some are there, can be written
 VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have) {
   const uint64_t need = total - (std::min)(have, total);
   const os::disk disk = os::disk_of(at);
-  const bool fits = total <= disk.largest;
-  if (fits && need <= disk.available) return {};
-  const string why = fits
-      ? join("it needs ", need, " bytes more, but ", at, " has room for ", disk.available,
-            "; free some space there")
-      : join("it has ", total, " bytes, but a file in ", at, " can have at most ", disk.largest);
-  return {errc::no_space, why + ", or choose another directory",
+  const bool may = total <= disk.largest;
+  if (may && need <= disk.available) return {};
+  return {errc::no_space,
+      join("it needs ", may ? need : total, may ? " bytes more, but " : " bytes, but ", at,
+          may ? " has room for " : " takes files of at most ", may ? disk.available : disk.largest,
+          "; free some space there, or choose another directory"),
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
 // A whole file into a partial that has begun. Where the system copies, the source is hashed: a copy
 // that shares its blocks is not in memory. at_source: it is the reading that failed.
 VQCACHE_LAZY_ status copy(
-    const fs::path& from, os::mode how, partial& to, caller& who, phase what, bool& at_source) {
+    const fs::path& from, os::mode how, partial<>& to, caller<>& who, phase what, bool& at_source) {
   os::file own;
   string block;
   uint64_t size = 0, done = 0;
@@ -1995,7 +1980,7 @@ VQCACHE_LAZY_ status copy(
   VQCACHE_NEED_(has_room(to.final_path().parent_path(), size, 0));
   bool by_system = size >= thread_from;
   os::file& in = by_system ? to.follow(std::move(own), from) : own;
-  watch seen{who, what, from, os::shown(to.final_path().filename())};
+  watch<Lazy> seen{who, what, from, os::shown(to.final_path().filename())};
   for (size_t got = 1; got > 0; done += got) {
     VQCACHE_NEED_(seen.step(done, size));
     const size_t most = smaller(slice / 4, size - (std::min)(done, size));
@@ -2012,14 +1997,14 @@ VQCACHE_LAZY_ status copy(
   to.end_here();
   return seen.step(done, done);
 }
-VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller& who, string& out) {
-  hash::sha256 sha;
-  follower reader;
+VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller<>& who, string& out) {
+  hash::sha256<Lazy> sha;
+  follower<Lazy> reader;
   os::file in;
   uint64_t size = 0;
   sha.start();
   VQCACHE_NEED_(open(p, how, in, size));
-  watch seen{who, phase::verifying, p, os::shown(p.filename())};
+  watch<Lazy> seen{who, phase::verifying, p, os::shown(p.filename())};
   reader.start(std::move(in), p,
       [&sha](const char* data, size_t n) { return (void)sha.update(data, n), status(); });
   while (reader.wait(size)) VQCACHE_NEED_(seen.step(reader.done, size));
@@ -2030,7 +2015,7 @@ VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller& who, string
 }
 // a small file: written, synced and published, or an error
 VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
-  partial p;
+  partial<> p;
   VQCACHE_NEED_(p.begin(at, text::kind::binary));
   VQCACHE_NEED_(p.write(content.data(), content.size()));
   p.end_here();
@@ -2039,21 +2024,21 @@ VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
   return error::system(os::sync_directory(at.parent_path()), "sync", at.parent_path());
 }
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
-template <class Lazy> class basic_copying {
+template <class Lazy = void> class copying {
   fs::path final_, from_{};
   text::kind kind_;
  public:
-  partial to{};
-  string sha256{};                       // of what was copied, once that is known
-  error::late<Lazy, follower> behind{};  // its thread uses the others: the first member to go
-  basic_copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
+  partial<> to{};
+  string sha256{};          // of what was copied, once that is known
+  follower<Lazy> behind{};  // its thread uses the others: the first member to go
+  copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
     while (!os::look(at).exists && at != at.parent_path()) at = at.parent_path();
     const uint64_t there = os::disk_of(local).capacity;  // the same disk? a doubt counts as yes
     return has_room(at, size + (os::disk_of(at).capacity == there ? needed_there : 0), 0).ok();
   }
-  void follow(const partial& from) {
+  void follow(const partial<>& from) {
     const fs::path now = from.begun ? from.named(".part") : fs::path();
     if (now != from_)
       (void)behind.stop(), (void)to.drop(), from_.clear();  // another try began anew
@@ -2063,8 +2048,8 @@ template <class Lazy> class basic_copying {
       behind.start(std::move(in), now, [this](const char* d, size_t n) { return take(d, n); });
     behind.limit = from.front();
   }
-  status wait(uint64_t size, caller& who) {  // until it is complete and synced
-    watch seen{who, phase::storing, final_, os::shown(final_.filename())};
+  status wait(uint64_t size, caller<>& who) {  // until it is complete and synced
+    watch<Lazy> seen{who, phase::storing, final_, os::shown(final_.filename())};
     while (behind.wait(size)) VQCACHE_NEED_(seen.step(behind.done, size));
     VQCACHE_NEED_(behind.stop());
     VQCACHE_NEED_(to.seal({kind_, sha256}));
@@ -2085,24 +2070,6 @@ template <class Lazy> class basic_copying {
         os::sync_slice(to.file, before * slice, slice, true), "sync", final_);
   }
 };
-using copying = basic_copying<void>;
-// Removes what a killed process left of one final name; what can be continued only if `all`. Only
-// what is nobody's goes: its owner is provably gone, or cannot be told and a day has passed.
-VQCACHE_LAZY_ void sweep(const fs::path& at, const string& file, caller& who, bool all) {
-  for (const string& name : numbered(at, "." + file + ".", 16, {".part", ".record"})) {
-    const bool part = text::ends(name, ".part");
-    const fs::path path = at / name, base = at / path.stem();
-    const found f = find(base);
-    const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
-    const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
-    if (!old && !(f.record.released ? all : gone && (all || !f.record.id.usable()))) continue;
-    if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // they go together
-    if (os::unlink(path) != 0 || !part) continue;
-    (void)os::unlink(fs::path(base) += ".record");
-    if (f.bytes > 0)
-      who.say("Removed a partial of ", file, " (", f.bytes, " bytes) that an earlier call left.");
-  }
-}
 }  // namespace stage
 // ==== >>curl ==== talks to libcurl or to the program curl: one request, one answer ====
 // It follows nothing, retries nothing and judges nothing but the form of the answer.
@@ -2113,19 +2080,16 @@ struct exchange {
   unsigned connect_seconds;
 };
 // Who gets an answer. false: stop. on_end() is the last, and may neither start nor stop anything.
-template <class> class basic_receiver : os::pinned {
+template <class = void> class receiver : os::pinned {
  public:
   virtual bool on_head(int code, const vector<text::header>& headers) = 0;
   virtual bool on_body(const char* data, size_t size) = 0;
   virtual void on_end(const status& s) = 0;
  protected:
-  ~basic_receiver() = default;
+  ~receiver() = default;
 };
-using receiver = basic_receiver<void>;
 inline constexpr const char* agent = "vqcache/0.1.0";
-VQCACHE_LAZY_ status not_http() {
-  return fail(errc::http_status, "the answer is not proper HTTP, or its header is endless");
-}
+VQCACHE_LAZY_ status not_http() { return fail(errc::http_status, "the answer is not proper HTTP"); }
 // an exit of the program or a result of libcurl, which are alike (libcurl-errors(3)), in its words
 VQCACHE_LAZY_ status judge(int code, const string& words) {
   const string number = join(" ", code, " "),
@@ -2185,11 +2149,11 @@ template <class R, class... A> inline R call(function f, A... a) {
 // One exchange under way, over libcurl or over the program.
 template <class Lazy> class basic_link : os::pinned {
  public:
-  error::late<Lazy, receiver*> to;
+  receiver<Lazy>* to;
   bool over = false;     // nothing more comes
   void* easy = nullptr;  // of libcurl
-  error::late<Lazy, os::process> process{};
-  explicit basic_link(receiver& r) : to(&r) {}
+  os::process<Lazy> process{};
+  explicit basic_link(receiver<>& r) : to(&r) {}
   ~basic_link() {
     if (easy) (void)call<int>(multi_remove_handle, multi_, easy), call<void>(easy_cleanup, easy);
     if (list_) call<void>(slist_free_all, list_);
@@ -2203,16 +2167,14 @@ template <class Lazy> class basic_link : os::pinned {
     for (const string& h : x.headers)
       good = good && (list_ = call<void*>(slist_append, list_, h.c_str())) != nullptr;
     // the variables that the program curl obeys, and libcurl does not
-    const string folder = os::env("SSL_CERT_DIR"), own = os::env("CURL_CA_BUNDLE"),
+    const string dir = os::env("SSL_CERT_DIR"), own = os::env("CURL_CA_BUNDLE"),
                  bundle = own.empty() ? os::env("SSL_CERT_FILE") : own;
     good = good && set(10002, x.url.c_str()) && set(181, 3L) /* http and https only */ &&
-        set(52, 0L) /* no redirects */ && set(64, 1L) && set(81, 2L) /* verify peer and host */ &&
-        set(51, 0L) /* no netrc */ && set(99, 1L) /* no signals */ && set(84, 2L) /* HTTP/1.1 */ &&
-        set(78, static_cast<long>(x.connect_seconds)) && set(10010, &words_[0]) &&
-        set(10018, agent) && set(10023, list_) && set(43, 1L) /* no meter */ &&
-        set(20011, &on_body) && set(10001, this) && set(20079, &on_line) && set(10029, this) &&
-        (bundle.empty() || set(10065, bundle.c_str())) &&
-        (folder.empty() || set(10097, folder.c_str()));
+        set(64, 1L) && set(81, 2L) /* verify peer and host */ && set(99, 1L) /* no signals */ &&
+        set(84, 2L) /* HTTP/1.1 */ && set(78, static_cast<long>(x.connect_seconds)) &&
+        set(10010, &words_[0]) && set(10018, agent) && set(10023, list_) && set(20011, &on_body) &&
+        set(10001, this) && set(20079, &on_line) && set(10029, this) &&
+        (bundle.empty() || set(10065, bundle.c_str())) && (dir.empty() || set(10097, dir.c_str()));
     (void)set(98, 262144L);  // the buffer; libcurl clamps it
     (void)set(265, 1L);      // no headers of the proxy's CONNECT
     if (good && call<int>(multi_add_handle, multi_, easy) == 0) return {};
@@ -2286,8 +2248,7 @@ template <class Lazy> class basic_link : os::pinned {
   void end(const status& s) {
     if (!std::exchange(over, true)) to->on_end(s);
   }
-  // A line of the header. Interim answers (1xx) are skipped, and all is bounded: a server may send
-  // for ever, and curl before 8.4 has no limit (CVE-2023-38039).
+  // Interim answers (1xx) are skipped, and all is bounded: curl before 8.4 is not (CVE-2023-38039).
   enum : size_t { head_limit = 256 * 1024 };
   bool line(view s) {
     // one that continues another is obsolete, and a way to smuggle (RFC 9112 5.2)
@@ -2332,20 +2293,24 @@ template <class Lazy> class basic_link : os::pinned {
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
 };
-template <class Lazy> class basic_pump : os::pinned {  // several at once, on the calling thread
+template <class Lazy = void> class pump : os::pinned {  // several at once, on the calling thread
  public:
-  explicit basic_pump(bool program) : multi_(program ? nullptr : call<void*>(multi_init)) {}
-  ~basic_pump() {
+  explicit pump(string by) : by_(std::move(by)) {}  // "libcurl", "curl", or the first that is there
+  ~pump() {
     links_.clear();
     if (multi_) call<int>(multi_cleanup, multi_);
   }
-  void start(const exchange& x, receiver& to) {
+  void start(const exchange& x, receiver<>& to) {
     auto one = std::make_unique<basic_link<Lazy>>(to);
+    if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
+    if (!multi_ && by_ == "libcurl")
+      return to.on_end(fail(errc::no_transport,
+          "libcurl is not installed: install it or the program curl, or set options::fetch"));
     const status s = multi_ ? one->start(x, multi_) : one->start(x);
     if (s.ok()) links_.push_back(std::move(one));
     else to.on_end(s);
   }
-  void stop(receiver& to) {  // it is told nothing more
+  void stop(receiver<>& to) {  // it is told nothing more
     drop([&](auto& one) { return one->to == &to; });
   }
   void run(int ms) {  // brings what has come, or comes within so many milliseconds
@@ -2358,9 +2323,9 @@ template <class Lazy> class basic_pump : os::pinned {  // several at once, on th
           if (one->easy == m->easy) one->ended(m->result);
       if (call<int>(multi_wait, multi_, nullptr, 0U, ms, nullptr) != 0) os::sleep_ms(ms);
     } else {
-      vector<os::basic_process<Lazy>*> all;
+      vector<os::process<Lazy>*> all;
       for (const auto& one : links_) all.push_back(&one->process);
-      os::basic_process<Lazy>::wait(all, ms);
+      os::process<Lazy>::wait(all, ms);
       for (const auto& one : links_) one->pull();
     }
     drop([](const auto& one) { return one->over; });
@@ -2369,21 +2334,21 @@ template <class Lazy> class basic_pump : os::pinned {  // several at once, on th
   template <class Is> void drop(const Is& is) {
     links_.erase(std::remove_if(links_.begin(), links_.end(), is), links_.end());
   }
-  void* multi_;  // of libcurl; null: over the program
+  string by_;
+  void* multi_ = nullptr;  // of libcurl; null: over the program
   vector<std::unique_ptr<basic_link<Lazy>>> links_{};
 };
-using pump = basic_pump<void>;
 }  // namespace curl
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 namespace transfer {
 // what a user's fetcher has said so far
 template <class> struct basic_answer final : response {
-  curl::receiver* to;
+  curl::receiver<>* to;
   int code = 0;
   vector<text::header> headers{};
   bool head_done = false, stopped = false;
   string failure{}, misuse{};
-  explicit basic_answer(curl::receiver* receiver) : to(receiver) {}
+  explicit basic_answer(curl::receiver<>* receiver) : to(receiver) {}
   void end_head() {
     if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
   }
@@ -2408,12 +2373,11 @@ VQCACHE_LAZY_ string wanted_transport(const options& o) {
   return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
 }
 // out: the source with bare URLs and one pin in lower case, every word harmless to a transport
-VQCACHE_LAZY_ status examine(
-    const source& s, const string& role, const options& opts, source& out) {
+VQCACHE_LAZY_ status examine(const source& s, const string& role, const options& o, source& out) {
   const auto bad = [&role](const auto&... why) {
     return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
   };
-  const string by = text::printable(wanted_transport(opts));
+  const string by = text::printable(wanted_transport(o));
   text::header parsed;
   out = source(vector<string>(), text::lower(s.sha256), s.headers);
   out.size = s.size;
@@ -2444,12 +2408,11 @@ VQCACHE_LAZY_ status examine(
       return bad(name, " is no URL: byte ", odd + 1,
           " must be percent-encoded (it is a space, a quote, ...)");
     if (!text::parse_url(url, u)) return bad(name, " is no URL: it has no host, or a wrong port");
-    if (opts.fetch) continue;
+    if (o.fetch) continue;
     if (!by.empty() && by != "libcurl" && by != "curl")
       return bad("the transport '", by, "' is unknown; known are libcurl and curl");
     if (!text::is_http(u))
-      return bad(
-          "the scheme of ", name, " is not http, https or file; options::fetch can serve others");
+      return bad(name, " has no scheme http, https or file; options::fetch can serve others");
   }
   for (size_t i = 0; i < s.headers.size(); ++i)
     if (s.headers[i].find_first_of("\r\n") != npos || !text::parse_header(s.headers[i], parsed))
@@ -2459,13 +2422,13 @@ VQCACHE_LAZY_ status examine(
 struct target {
   const source* from;
   stage::demand want;
-  stage::partial* to;
+  stage::partial<>* to;
   fs::path final_path;
-  stage::copying* copy = nullptr;  // for the other tier, or none
-  string got{}, etag{};            // the URL that served it, redacted; of the answer
+  stage::copying<>* copy = nullptr;  // for the other tier, or none
+  string got{}, etag{};              // the URL that served it, redacted; of the answer
 };
 struct outcome {  // of one request
-  int code = 0;
+  int code = 0, hops = 0;
   uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
   unsigned wait = 0;               // seconds the server asks for before the next try
 };
@@ -2473,8 +2436,7 @@ struct outcome {  // of one request
 // called again and again; it waits only for a user's transport, a local source and the last sync.
 template <class Lazy> class basic_job : os::pinned {
  public:
-  basic_job(target& t, caller& who, curl::pump& pump, vector<string>& dead)
-      : t_(t), who_(&who), pump_(&pump), dead_(&dead) {}
+  basic_job(target& t, caller<>& who, curl::pump<Lazy>& pump) : t_(t), who_(&who), pump_(&pump) {}
   ~basic_job() { hang_up(); }
   bool over = false;
   error::late<Lazy, status> result{};
@@ -2507,16 +2469,15 @@ template <class Lazy> class basic_job : os::pinned {
  private:
   using clock = error::late<Lazy, std::chrono::steady_clock>;
   // One connection: requests for one run of the file, through redirects.
-  struct lane final : curl::basic_receiver<Lazy>, outcome {
+  struct lane final : curl::receiver<Lazy>, outcome {
     basic_job* of;
     size_t run;
     bool ranged = false, changed = false, all_there = false, over = false, sized = false;
     bool done = false;  // no more of the answer is wanted
     string location{}, excerpt{};
     text::url at{};
-    int hops = 0;
     bool at_home = true;  // until a redirect leaves it
-    stage::pace speed{0};
+    stage::pace<Lazy> speed{0};
     error::late<Lazy, status> result{};
     uint64_t next = 0, upto = 0, more = 0;  // the next byte; the answer's end; to be compared
     lane(basic_job* job, size_t which) : of(job), run(which) {}
@@ -2540,7 +2501,7 @@ template <class Lazy> class basic_job : os::pinned {
       over = sized = done = false;
       code = 0;
       (void)location.clear(), excerpt.clear();
-      speed = stage::pace{o.stall_seconds, gained};
+      speed = stage::pace<Lazy>{o.stall_seconds, gained};
       if (o.fetch) of->by_user(x, *this);
       else of->pump_->start(x, *this);
     }
@@ -2548,7 +2509,7 @@ template <class Lazy> class basic_job : os::pinned {
       const auto value = [&](const char* name) { return text::printable(find(headers, name)); };
       code = status_code;
       uint64_t begin = 0, last = 0, total = 0;
-      stage::partial& to = *of->t_.to;
+      stage::partial<>& to = *of->t_.to;
       const text::identity id = to.id;
       const string mark = text::validator(headers), known = of->validator();
       const bool has_range = text::content_range(value("content-range"), begin, last, total);
@@ -2589,7 +2550,7 @@ template <class Lazy> class basic_job : os::pinned {
       of->t_.etag = value("etag");
       if (code == 200 && to.begun) of->discard("the server sends the file from its start");
       const fs::path here = of->t_.final_path.parent_path();
-      stage::copying*& copy = of->t_.copy;  // one that would not fit is not begun
+      stage::copying<>*& copy = of->t_.copy;  // one that would not fit is not begun
       if (copy && !copy->fits(total, here, total - (std::min)(to.size(), total))) copy = nullptr;
       if (!good(stage::has_room(here, total, to.size()))) return false;
       if (code == 206) return true;
@@ -2600,7 +2561,7 @@ template <class Lazy> class basic_job : os::pinned {
       return to.runs[run].taken = true;
     }
     bool on_body(const char* data, size_t n) override {
-      stage::partial& to = *of->t_.to;
+      stage::partial<>& to = *of->t_.to;
       if (code >= 400) excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
       if (code >= 400) return excerpt.size() < stage::head_size;
       // what follows the announced length belongs to no file
@@ -2633,17 +2594,9 @@ template <class Lazy> class basic_job : os::pinned {
       return s.ok();
     }
   };
-  // ---- URLs and tries
-  void next_url() {  // a host that could not be reached comes last
-    text::url u;
-    const auto reachable = [&](const string& url) {
-      return !text::parse_url(url, u) ||
-          std::find(dead_->begin(), dead_->end(), u.origin()) == dead_->end();
-    };
-    auto next = std::find_if(untried_.begin(), untried_.end(), reachable);
-    if (next == untried_.end()) next = untried_.begin();
-    url_ = *next;
-    untried_.erase(next);
+  void next_url() {
+    url_ = untried_.front();
+    untried_.erase(untried_.begin());
     t_.got = text::redact(url_);
     path_ = text::local_path(url_);
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
@@ -2654,7 +2607,7 @@ template <class Lazy> class basic_job : os::pinned {
     not_before_ = clock::now();
   }
   void begin_try() {
-    stage::partial& to = *t_.to;
+    stage::partial<>& to = *t_.to;
     const bool by_user = static_cast<bool>(who_->opts().fetch);
     status s;
     ++tries_;
@@ -2673,7 +2626,7 @@ template <class Lazy> class basic_job : os::pinned {
     built_ = built_ || to.size() > 0;
     if (to.whole()) return finish();
     wide_ = 1;
-    if (tell()) add_lane(to.begun ? to.spare_run() : 0);
+    if (tell()) add_lane(to.begun ? to.spare_run(1, text::endless) : 0);
   }
   void add_lane(size_t run) {
     lanes_.push_back(std::make_unique<lane>(this, run));
@@ -2696,36 +2649,35 @@ template <class Lazy> class basic_job : os::pinned {
   void widen() {
     const auto now = clock::now();
     const unsigned limit = who_->opts().stall_seconds,
-                   patience = who_->opts().connect_seconds + 3 * limit;
+                   enough = who_->opts().connect_seconds + 3 * limit;
     const text::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
-    bool ready = limit_ > 1 && id.usable() && id.total;
+    const bool may = limit_ > 1 && id.usable() && id.total;
+    bool steady = may;  // all have answered
     for (auto& l : lanes_) {
-      ready = ready && l->code != 0 && !l->over;
+      steady = steady && l->code != 0 && !l->over;
       // connecting has its own limit, and a server may think before it answers
-      if (l->over || !l->speed.stalled(l->gained) ||
-          (l->code == 0 && l->speed.seconds() < patience))
+      if (l->over || !l->speed.stalled(l->gained) || (l->code == 0 && l->speed.seconds() < enough))
         continue;
       pump_->stop(*l);
       l->on_end(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
     }
-    const double seconds = std::chrono::duration<double>(now - mark_).count();
-    if (ready && seconds < 0.1) return;
-    const double rate = double(size - (std::min)(counted_, size)) / seconds;
-    const double left = rate > 0 ? double(id.total - size) / rate : 60;
-    const bool pays = wide_ < 4 || rate > 1.15 * rate_ || seconds > 2;
-    if (ready && left > 1 && pays) wide_ = (std::min)(limit_, 2 * wide_);
-    if (ready && pays) rate_ = rate;
-    if (!ready || pays) mark_ = now, counted_ = size;
-    while (ready && left > 0.3 && lanes_.size() < wide_) {
-      const size_t run = t_.to->spare_run();
+    const double seconds = std::chrono::duration<double>(now - mark_).count(),
+                 rate = double(size - (std::min)(counted_, size)) / seconds,
+                 left = rate > 0 ? double(id.total - size) / rate : 60;
+    const bool pays = steady && seconds > 0.1 && (wide_ < 4 || rate > 1.15 * rate_ || seconds > 2);
+    if (pays && left > 1) wide_ = (std::min)(limit_, 2 * wide_);
+    if (pays) rate_ = rate;
+    if (!steady || pays) mark_ = now, counted_ = size;
+    while (may && lanes_[0]->code != 0 && lanes_.size() < wide_) {
+      const size_t run = t_.to->spare_run(wide_, uint64_t(rate_ / wide_ / 2));
       if (run == npos) return;
       built_ = true;
       add_lane(run);
     }
   }
   void settle(std::unique_ptr<lane> ended) {
-    stage::partial& to = *t_.to;
+    stage::partial<>& to = *t_.to;
     lane& l = *ended;
     status s = l.result;
     if (s.ok() && !l.location.empty()) {
@@ -2734,7 +2686,13 @@ template <class Lazy> class basic_job : os::pinned {
         return l.ask(l.at.whole());
       }
     } else if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
-      s = refused(l.code, text::first_words(l.excerpt));
+      const char* hint = l.code == 401 || l.code == 403
+          ? "; it needs credentials (source::headers), or has expired"
+          : l.code == 404 || l.code == 410
+          ? "; the file is not there any more, or the URL is mistyped"
+          : "";
+      s = fail(errc::http_status, "the server answered HTTP ", l.code,
+          l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
     } else if (s.ok() && !l.all_there) {
       if (!to.begun) s = fail(errc::http_status, "the server sent no file");
       else if (l.sized && l.next < l.upto && !l.done)
@@ -2759,25 +2717,16 @@ template <class Lazy> class basic_job : os::pinned {
   status redirected(lane& l) {
     text::url next;
     const string& to = l.location;
-    const string s = text::has_scheme(to) ? text::redact(to) : to.substr(0, to.find_first_of(":?"));
-    const string target = "'" + text::printable(s) + "'";
+    const string target = text::printable(
+        text::has_scheme(to) ? text::redact(to) : to.substr(0, to.find_first_of(":?")));
     if (l.hops++ == 20) return fail(errc::http_status, "it redirects more than 20 times");
-    if (!text::resolve(l.at, to, next) || !text::is_http(next))
-      return fail(
-          errc::http_status, "it redirects to ", target, ", which is neither http nor https");
-    if (l.at.scheme == "https" && next.scheme == "http")
-      return fail(errc::http_status, "it redirects from https down to ", target,
-          ", which anybody on the way could change");
+    const bool good = text::resolve(l.at, to, next) && text::is_http(next);
+    if (!good || (l.at.scheme == "https" && next.scheme == "http"))
+      return fail(errc::http_status, "it redirects ", good ? "from https down to '" : "to '",
+          target, good ? "', which anybody on the way could change" : "' (neither http nor https)");
     l.at = next;
     l.at_home = l.at_home && at_home(next);
     return {};
-  }
-  static status refused(int c, const string& words) {
-    const char* hint = "";
-    if (c == 401 || c == 403) hint = "; it needs credentials (source::headers), or has expired";
-    if (c == 404 || c == 410) hint = "; the file is not there any more, or the URL is mistyped";
-    return fail(errc::http_status, "the server answered HTTP ", c,
-        words.size() > 2 ? " " + words : "", hint);
   }
   void finish() {
     const uint64_t size = t_.to->size();
@@ -2821,9 +2770,12 @@ template <class Lazy> class basic_job : os::pinned {
       if (!gained) not_before_ = clock::now() + pause;
       if (idle_ < 3) return;
     }
-    text::url u;
-    if (o.code == 0 && (net || is(errc::tls)) && text::parse_url(url_, u))
-      dead_->push_back(u.origin());
+    text::url here, there;
+    const bool dead = o.code == 0 && (net || is(errc::tls)) && text::parse_url(url_, here);
+    auto other = untried_.begin();  // those of a dead host go last
+    for (size_t n = dead ? untried_.size() : 0; n-- > 0;)
+      if (!text::parse_url(*other, there) || there.origin() != here.origin()) ++other;
+      else std::rotate(other, other + 1, untried_.end());
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
     tried_ += join(tried_.empty() ? "'" : "; then '", t_.got,
         "': ", text::scrub(s.text, url_, t_.from->headers),
@@ -2867,9 +2819,8 @@ template <class Lazy> class basic_job : os::pinned {
   }
   uint64_t most() const { return t_.from->size ? t_.from->size : who_->opts().max_bytes; }
   target& t_;
-  error::late<Lazy, caller*> who_;
-  error::late<Lazy, curl::pump*> pump_;
-  vector<string>* dead_;  // the hosts that could not be reached
+  caller<Lazy>* who_;
+  curl::pump<Lazy>* pump_;
   string file_ = os::shown(t_.final_path.filename());
   vector<string> untried_ = t_.from->urls;
   string url_{}, path_{}, tried_{};
@@ -2885,20 +2836,11 @@ template <class Lazy> class basic_job : os::pinned {
   bool plain_ = false;  // no range is asked for
 };
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
-VQCACHE_LAZY_ status fetch(vector<target>& targets, caller& who) {
+VQCACHE_LAZY_ status fetch(vector<target>& targets, caller<>& who) {
   const options& o = who.opts();
-  const string by = wanted_transport(o);
-  bool remote = false;
-  for (const target& t : targets)
-    for (const string& url : t.from->urls) remote = remote || text::local_path(url).empty();
-  remote = remote && !o.fetch;
-  if (remote && by == "libcurl" && !curl::libcurl())
-    return fail(errc::no_transport,
-        "libcurl is not installed: install it or the program curl, or set options::fetch");
-  curl::pump pump(!remote || by == "curl" || !curl::libcurl());
-  vector<string> dead;
+  curl::pump<Lazy> pump(wanted_transport(o));
   vector<std::unique_ptr<basic_job<Lazy>>> jobs;
-  for (target& t : targets) jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump, dead));
+  for (target& t : targets) jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump));
   status s;
   for (bool more = true; more && s.ok();) {
     int ms = 50;
@@ -2922,24 +2864,24 @@ template <class> struct basic_copy : os::info {  // of one file in one tier, and
   fs::path path{};
   os::mode how{};  // link: links are followed
   const text::entry* said = nullptr;
-  bool fits() const { return regular && (!said || !said->size || said->size == size); }
+  uint64_t told = 0;  // its size, by the receipt; 0: not told
+  bool fits() const { return regular && (!told || told == size); }
   bool vouched() const { return said && !said->unverified; }
   bool is(const string& sha) const { return said && said->sha256 == sha; }
-  status digest(caller& who, string& sha) const { return stage::digest(path, how, who, sha); }
+  status digest(caller<>& who, string& sha) const { return stage::digest(path, how, who, sha); }
   // a damaged file is kept under another name, so that nothing is lost; of several only the newest
-  status put_aside(const string& why, caller& who) const {
+  status put_aside(const string& why, caller<>& who) const {
     const fs::path at = path.parent_path();
-    const string old = os::shown(path.filename()) + ".corrupt-",
-                 aside = old + os::unique().substr(8);
+    const string as = os::shown(path.filename()) + ".corrupt-", aside = as + os::unique().substr(8);
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
-    for (const string& n : stage::numbered(at, old, 8, {""}))
+    for (const string& n : stage::numbered(at, as, 8, {""}))
       if (n != aside) (void)os::unlink(at / n);
     who.say("The file ", path, " is damaged (", why, "); it was put aside as ", aside, ".");
     return {};
   }
 };
 using copy = basic_copy<void>;
-template <class Lazy> struct basic_shelf {  // one model in one tier
+template <class Lazy = void> struct shelf {  // one model in one tier
   error::late<Lazy, fs::path> at;
   os::mode how;
   vector<string> names;  // of its files; the receipt's first
@@ -2955,7 +2897,9 @@ template <class Lazy> struct basic_shelf {  // one model in one tier
     receipt = text::read_receipt(content);
   }
   copy look(const string& file) const {
-    return {os::look(at / file), at / file, how, text::find(receipt, file)};
+    const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
+    return {os::look(at / file), at / file, how, e && !e->sha256.empty() ? e : nullptr,
+        e ? e->size : 0};
   }
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
@@ -2965,19 +2909,35 @@ template <class Lazy> struct basic_shelf {  // one model in one tier
         r.insert(r.end(), some.begin(), some.end());
     return r;
   }
-  void sweep(caller& who, bool all) const {
-    for (const string& f : names) stage::sweep(at, f, who, all);
+  // Removes what a killed process left; what can be continued only if `all`. Only what is nobody's
+  // goes: its owner is provably gone, or cannot be told and a day has passed.
+  void sweep(caller<>& who, bool all) const {
+    for (const string& name : strays()) {
+      const bool part = text::ends(name, ".part");
+      const fs::path path = at / name, base = at / path.stem();
+      const stage::found f = stage::find(base);
+      const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
+      const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
+      if (!part && !text::ends(name, ".record")) continue;
+      if (!old && !(f.record.released ? all : gone && (all || !f.record.id.usable()))) continue;
+      if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // they go together
+      if (os::unlink(path) != 0 || !part) continue;
+      (void)os::unlink(fs::path(base) += ".record");
+      if (f.bytes > 0)
+        who.say("Removed a partial of ", name.substr(1, name.size() - 23), " (", f.bytes,
+            " bytes) that an earlier call left.");
+    }
   }
   status keep(const text::receipt& r) const {
     return stage::put(receipt_path(), text::write_receipt(r, os::date()));
   }
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-  status publish(const vector<stage::partial*>& files, const text::receipt& now) const {
+  status publish(const vector<stage::partial<>*>& files, const text::receipt& now) const {
     for (const text::entry& e : receipt)
       if (const text::entry* n = text::find(now, e.file); !n || n->sha256 != e.sha256)
         VQCACHE_NEED_(remove({names[0]}));
-    for (stage::partial* p : files)
+    for (stage::partial<>* p : files)
       if (p->begun) VQCACHE_NEED_(p->publish());
     VQCACHE_NEED_(sync());
     return keep(now);
@@ -2987,10 +2947,15 @@ template <class Lazy> struct basic_shelf {  // one model in one tier
     return os::look(at).directory ? sync() : status();
   }
 };
-using shelf = basic_shelf<void>;
 }  // namespace tier
 // ==== >>cache ==== the story itself, in plain steps ====
 namespace cache {
+VQCACHE_LAZY_ fs::path directory(const options& o, bool local) {  // empty: ~ without a home
+  const fs::path& given = local ? o.local_dir : o.cache_dir;
+  string way = os::env(local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
+  if (way.empty()) way = local ? "content/models" : "content/cache/models";
+  return os::resolved(given.empty() ? os::to_path(way) : given);
+}
 template <class> struct basic_item {  // one file of the set that a model is
   string file;
   text::kind kind;
@@ -3000,15 +2965,14 @@ template <class> struct basic_item {  // one file of the set that a model is
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
-  std::shared_ptr<stage::copying> copy{};  // for the cache, made while the file arrives, or null
+  std::shared_ptr<stage::copying<>> copy{};  // for the cache, made while the file arrives, or null
 };
-template <class Lazy> class basic_story {  // of one call
+template <class Lazy = void> class story {  // of one call
   using item = basic_item<Lazy>;
  public:
-  explicit basic_story(const options& opts) : who_(opts, string()) {}
+  explicit story(const options& opts) : who_(opts, string()) {}
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
-  status download(
-      const string& called, const source* config, const source* checkpoint, model& out) {
+  status download(const string& called, const source* config, const source* checkpoint, model& m) {
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find<Lazy>(config ? string() : called);
     const bool listed = rows.size() == 1;
@@ -3025,7 +2989,7 @@ template <class Lazy> class basic_story {  // of one call
       if (config) i.pin = i.from.sha256;
     }
     VQCACHE_NEED_(run());
-    out = {name, local.at / items[0].file, local.at / items[1].file, from, cached};
+    m = {name, local.at / items[0].file, local.at / items[1].file, from, cached};
     return {};
   }
   // receipts first: a crash leaves a model without a receipt, not a receipt without its model
@@ -3034,7 +2998,7 @@ template <class Lazy> class basic_story {  // of one call
     const auto rows = catalog::find<Lazy>(called);
     if (rows.size() == 1 && held() == 0) VQCACHE_NEED_(open(rows[0]->name));
     lock();
-    for (const tier::shelf* t : {&local, &cache})
+    for (const tier::shelf<Lazy>* t : {&local, &cache})
       for (const vector<string>& gone : {t->names, t->strays()}) VQCACHE_NEED_(t->remove(gone));
     (void)os::unlink(local.at / lock_name());
     (void)os::unlink(cache.at);  // if it holds nothing else
@@ -3044,19 +3008,14 @@ template <class Lazy> class basic_story {  // of one call
   status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
     const string why = text::name_problem(as);
-    const auto choose = [](const fs::path& given, const char* variable, const char* seed) {
-      const string value = os::env(variable);
-      return os::resolved(!given.empty() ? given : os::to_path(value.empty() ? seed : value));
-    };
     if (!why.empty())
       return fail(errc::invalid_argument, "the model name '", text::printable(as.substr(0, 120)),
           "' cannot be used: ", why);
-    const fs::path fast = choose(o.local_dir, "VQCACHE_LOCAL_DIR", "content/models"),
-                   slow = choose(o.cache_dir, "VQCACHE_CACHE_DIR", "content/cache/models");
+    const fs::path fast = directory(o, true), slow = directory(o, false);
     if (fast.empty() || slow.empty())
       return fail(errc::invalid_argument, "~ is used, but there is no home directory");
     const vector<string> names{as + ".sha256", as + ".yaml", as + ".ckpt"};
-    who_ = caller(o, name = as);
+    who_ = caller<Lazy>(o, name = as);
     local = {fast, os::mode::link, names};
     cache = {slow / name, os::mode::read, names};
     items = {{names[1], text::kind::text}, {names[2], text::kind::binary}};
@@ -3087,8 +3046,7 @@ template <class Lazy> class basic_story {  // of one call
     if (all(&item::good) && served()) return who_.stop();
     VQCACHE_NEED_(may_stand(local.at));
     VQCACHE_NEED_(may_stand(cache.at.parent_path()));
-    VQCACHE_NEED_(
-        error::system(os::make_directories(local.at), "create the local directory", local.at));
+    VQCACHE_NEED_(error::system(os::make_directories(local.at), "create", local.at));
     const os::quiet_signals quiet;
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
@@ -3108,8 +3066,7 @@ template <class Lazy> class basic_story {  // of one call
       if (!cached && !again) who_.go_on(), not_cached(s);  // the local pair is complete: no error
     }
     if (who_.stopped() || !again) return who_.stop();
-    return fail(
-        errc::hash_mismatch, "model '", name, "': its local files change while they are read");
+    return fail(errc::hash_mismatch, "model '", name, "': its local files change while being read");
   }
   string lock_name() const { return "." + name + ".lock"; }
   template <class Is> bool all(Is is) const {  // of the items
@@ -3121,7 +3078,7 @@ template <class Lazy> class basic_story {  // of one call
     for (item& i : items) {
       tier::copy &l = i.here = local.look(i.file), &c = i.there = cache.look(i.file);
       // without a receipt of its own, a local file of the cached size is held to the cache's
-      const bool lent = !l.said && c.vouched() && c.said->size && c.said->size == l.size;
+      const bool lent = !l.said && c.vouched() && c.told && c.told == l.size;
       i.good = l.fits() && !local.problem && !lent && (i.pin.empty() || l.is(i.pin));
       i.found = i.good || c.regular;
       i.same_size = c.regular && c.size == l.size;
@@ -3165,18 +3122,17 @@ template <class Lazy> class basic_story {  // of one call
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
   void lock() {
     if (os::open(local.at / lock_name(), os::mode::lock, lock_) != 0) return;
-    stage::pace growth{who_.opts().stall_seconds, 0, 1};
+    stage::pace<Lazy> growth{who_.opts().stall_seconds, 0, 1};
     uint64_t seen = 0;  // bytes that some call has brought so far
     for (int waits = 0;; ++waits) {
       const int e = os::try_lock(lock_);
       if (e != EWOULDBLOCK && e != EAGAIN) return;
       if (waits == 0) who_.say("Waiting for another call that is bringing the model (", name, ").");
       if (waits % 10 == 0) seen = 0;
-      for (const tier::shelf* t : {&local, &cache})
+      for (const tier::shelf<Lazy>* t : {&local, &cache})
         for (const string& n : waits % 10 == 0 ? t->strays() : vector<string>())
           if (text::ends(n, ".part")) seen += stage::find(t->at / fs::path(n).stem()).bytes;
-      if (growth.stalled(seen))
-        return who_.say("The other call makes no progress; going on without it.");
+      if (growth.stalled(seen)) return who_.say("The other call stalls; going on without it.");
       if (!who_.step(phase::waiting, items.back().file, seen, 0)) return;
       os::sleep_ms(20);
     }
@@ -3191,8 +3147,7 @@ template <class Lazy> class basic_story {  // of one call
     return {
         i.kind, e->sha256, ours ? "the local receipt" : "the receipt in the cache", !e->unverified};
   }
-  // Files of which names and sizes do not tell enough are hashed. What fits its own receipt, but
-  // not the pin, is another model's: then nothing is touched.
+  // hashes what names and sizes leave open; what fits its receipt, not the pin, is another model
   status settle() {
     text::receipt now;
     string sha;
@@ -3210,17 +3165,15 @@ template <class Lazy> class basic_story {  // of one call
     for (const item& i : items) {
       const tier::copy& l = i.here;
       VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
-      if (l.exists && !l.regular)
-        return fail(errc::io, l.path, " is not a regular file: move it away");
+      if (l.exists && !l.regular) return fail(errc::io, l.path, " is not a regular file; move it");
       text::entry e = l.said ? *l.said : text::entry();
       if (l.regular && !i.good) {
-        const stage::demand want = binding(i);
-        if (!i.pin.empty() || l.said)
-          who_.say("Checking ", i.file, " against ", want.bound_by, ".");
+        const stage::demand d = binding(i);
+        if (!i.pin.empty() || l.said) who_.say("Checking ", i.file, " against ", d.bound_by, ".");
         VQCACHE_NEED_(l.digest(who_, sha));
-        const bool right = sha == want.sha256;
+        const bool right = sha == d.sha256;
         if (right && !l.said && i.there.is(sha)) e = *i.there.said;
-        if (right) e = {i.file, sha, e.origin, e.etag, l.size, !want.verified};
+        if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
         else VQCACHE_NEED_(l.put_aside("its SHA-256 is " + sha, who_));
         news = news || right;
       }
@@ -3232,8 +3185,8 @@ template <class Lazy> class basic_story {  // of one call
   }
   // What is missing, all of it before any gets its name; what is new to the cache is copied there.
   status bring() {
-    vector<stage::partial> parts(items.size());
-    vector<stage::partial*> ours;
+    vector<stage::partial<>> parts(items.size());
+    vector<stage::partial<>*> own;
     vector<transfer::target> targets;
     text::receipt now;
     const bool all_cached = all(&item::found);
@@ -3243,8 +3196,8 @@ template <class Lazy> class basic_story {  // of one call
                    : ") was not found, downloading and caching.");
     announced_ = true;
     for (item& i : items) {
-      stage::partial& part = parts[now.size()];
-      ours.push_back(&part);
+      stage::partial<>& part = parts[now.size()];
+      own.push_back(&part);
       now.push_back({i.file});
       i.copy = nullptr;
       if (all_cached) tell_origin(i, i.there.said);
@@ -3254,7 +3207,7 @@ template <class Lazy> class basic_story {  // of one call
       if (!want.verified) want = {i.kind, i.from.sha256};
       want.size = i.from.size;
       if (!cache.problem && !i.there.exists)
-        i.copy = std::make_shared<stage::copying>(i.there.path, i.kind);
+        i.copy = std::make_shared<stage::copying<>>(i.there.path, i.kind);
       targets.push_back({&i.from, want, &part, i.here.path, i.copy.get()});
     }
     VQCACHE_NEED_(reachable());
@@ -3268,8 +3221,7 @@ template <class Lazy> class basic_story {  // of one call
     }
     see();
     // where the lock lies, another call may have been faster: its pair stands, ours goes
-    if (!all([](auto& i) { return i.good && i.here.said; }))
-      VQCACHE_NEED_(local.publish(ours, now));
+    if (!all([](auto& i) { return i.good && i.here.said; })) VQCACHE_NEED_(local.publish(own, now));
     see();
     return {};
   }
@@ -3279,7 +3231,7 @@ template <class Lazy> class basic_story {  // of one call
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
   // from the cache, if what it holds can be used: then it is found, else a message says why not
-  status restore(item& i, stage::partial& to, text::entry& e) {
+  status restore(item& i, stage::partial<>& to, text::entry& e) {
     const tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
@@ -3287,7 +3239,7 @@ template <class Lazy> class basic_story {  // of one call
     status s = cache.readable();
     bool unreadable = !s.ok();
     if (c.regular && !c.fits()) {
-      s = fail(errc::truncated, "it has ", c.size, " bytes, its receipt says ", c.said->size);
+      s = fail(errc::truncated, "it has ", c.size, " bytes, its receipt says ", c.told);
     } else if (s.ok()) {
       VQCACHE_NEED_(to.begin(i.here.path, i.kind));
       s = stage::copy(c.path, c.how, to, who_, phase::restoring, unreadable);
@@ -3305,13 +3257,10 @@ template <class Lazy> class basic_story {  // of one call
     const bool own = c.vouched() && c.is(i.read);  // not damaged, but another model's
     if (!own) lost_ = error::join("; the copy in ", cache.at, " could not be used: ", s.text);
     to.drop();
-    if (own)
-      who_.say(
-          "The cache holds another ", i.file, " than the local receipt names; it is left alone.");
+    if (own) who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
     else if (unreadable) who_.say("The cache cannot be read: ", s.text, ".");
     else if (status aside = c.put_aside(s.text, who_); !aside.ok())
-      who_.say(
-          "The cached ", i.file, " is damaged (", s.text, "), and it stays: ", aside.text, ".");
+      who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");
     return {};
   }
   status reachable() const {  // whether what no tier has may be downloaded
@@ -3333,15 +3282,14 @@ template <class Lazy> class basic_story {  // of one call
   }
   // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
   status store(bool& local_damaged) {
-    vector<stage::partial> parts(items.size());
-    vector<stage::partial*> ready;
+    vector<stage::partial<>> parts(items.size());
+    vector<stage::partial<>*> ready;
     text::receipt now;
     uint64_t bytes = 0;
     VQCACHE_NEED_(cache.readable());
     for (const item& i : items) {
       const tier::copy &l = i.here, &c = i.there;
-      if (c.vouched() && c.fits() &&
-          (l.said ? !c.is(l.said->sha256) : c.said->size && !i.same_size))
+      if (c.vouched() && c.fits() && (l.said ? !c.is(l.said->sha256) : c.told && !i.same_size))
         return fail(errc::name_taken, "another model stands there under this name (", c.path,
             "); it is left alone");
       bytes += i.stored ? 0 : l.size;
@@ -3354,7 +3302,7 @@ template <class Lazy> class basic_story {  // of one call
       text::entry e;
       VQCACHE_NEED_(vouch(i, e));
       const bool copied = i.copy && i.copy->behind.started() && i.copy->sha256 == e.sha256;
-      stage::partial& part = copied ? i.copy->to : parts[now.size()];
+      stage::partial<>& part = copied ? i.copy->to : parts[now.size()];
       ready.push_back(&part);
       // what stands there stays if it is the same: as read a moment ago, by its receipt, or hashed
       string sha = i.read.empty() && c.is(e.sha256) ? e.sha256 : i.read;
@@ -3375,18 +3323,17 @@ template <class Lazy> class basic_story {  // of one call
     }
     VQCACHE_NEED_(cache.publish(ready, now));
     // a notebook's pair gets its receipt when it is hashed anyway
-    return now.size() > local.receipt.size() ? local.keep(now) : status();
+    return all([](auto& i) { return i.here.said != nullptr; }) ? status() : local.keep(now);
   }
-  error::late<Lazy, caller> who_;
+  caller<Lazy> who_;
   string name{};
-  error::late<Lazy, tier::shelf> local{}, cache{};
+  tier::shelf<Lazy> local{}, cache{};
   vector<item> items{};
   os::file lock_{};
   string lost_{};  // what an error says of a copy in the cache that could not be used
   origin from = origin::local;
   bool cached = false, announced_ = false;
 };
-using story = basic_story<void>;
 // every error says which model it is about; one that an allocation or a file system throws, too
 template <class F> inline status contained(const string& name, const F& f) {
   status s;
@@ -3401,29 +3348,81 @@ template <class R> inline R download(
     const string& name, const source* config, const source* checkpoint, const options& opts) {
   result r;
   const status s =
-      contained(name, [&] { return story(opts).download(name, config, checkpoint, r.model); });
+      contained(name, [&] { return story<>(opts).download(name, config, checkpoint, r.model); });
   if constexpr (std::is_same_v<R, result>) return (void)(r.error = error::to_error(s)), r;
 #if VQCACHE_EXCEPTIONS_
   else return (void)error::raise(s), r.model;
 #endif
 }
 VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
-  return contained(name, [&] { return story(opts).remove(name); });
+  return contained(name, [&] { return story<>(opts).remove(name); });
 }
 }  // namespace cache
-// ==== >>notebook ==== knows a notebook platform; empty until it does ====
+// ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
+namespace notebook {
+// As each documents itself. Signs: variables, with any value or this one; last, as they are
+// anybody's, paths. The first lasting place that holds a cache, or can be written, is taken.
+// clang-format off
+inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *advice; } all[] = {
+  {"Kaggle", "KAGGLE_KERNEL_RUN_TYPE KAGGLE_USER_SECRETS_TOKEN KAGGLE_DATA_PROXY_TOKEN",
+   "/kaggle/working", "/kaggle/input/*", "save a version, and add its output as an input"},
+  {"Paperspace", "PAPERSPACE_NOTEBOOK_REPO_ID PAPERSPACE_CLUSTER_ID PAPERSPACE_FQDN", "/tmp",
+   "/storage /notebooks", "there is neither /storage nor /notebooks"},
+  {"Hugging Face Spaces", "SPACE_ID", "/tmp", "/data", "attach storage as /data"},
+  {"Binder", "BINDER_REPO_URL BINDER_REF_URL BINDER_LAUNCH_HOST", "/tmp", "", "Binder has no disk"},
+  {"Colab Enterprise", "VERTEX_PRODUCT=COLAB_ENTERPRISE", "/content", "", "it cannot mount Drive"},
+  {"Colab", "COLAB_RELEASE_TAG TBE_RUNTIME_ADDR COLAB_GPU /var/colab/hostname", "/content", "",
+   "mount Google Drive (drive.mount in a Python cell), then ask again"},
+  {"Lightning Studio", "LIGHTNING_CLOUDSPACE_HOST LIGHTNING_CLOUD_PROJECT_ID /teamspace", "/tmp",
+   "/teamspace/studios/this_studio", "there is no studio"},
+  {"SageMaker Studio Lab", "SAGEMAKER_INTERNAL_IMAGE_URI /home/studio-lab-user", "/tmp",
+   "/home/studio-lab-user", "there is no home directory"}};
+// clang-format on
+VQCACHE_LAZY_ string lasting(const platform& p, const string& root) {  // empty: there is none
+  vector<string> places = text::words(p.lasting);
+  string mounts;
+  (void)os::read_text(root + "/proc/self/mounts", mounts);
+  for (const string& line : text::words(mounts, '\n'))  // DEVICE PLACE fuse.drive ...
+    if (const size_t end = line.find(" fuse.drive "), at = line.find(' ') + 1; end != npos)
+      for (const char* folder : {"/MyDrive", "/My Drive"})
+        places.push_back(line.substr(at, end - at) + folder);
+  for (const string& place : places) {
+    const string d = root + place, in = d.substr(0, d.size() - 1);
+    if (os::look(d + "/cache/models").directory || (os::look(d).directory && !os::read_only(d)))
+      return d;
+    for (const string& n : d.back() == '*' ? os::list(in, "") : vector<string>())
+      if (os::look(in + n + "/cache/models").directory) return in + n;  // read, never written
+  }
+  return {};
+}
+VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the place of /
+  string sign, note;
+  const platform* p = nullptr;
+  for (const platform& one : all)
+    for (const string& s : text::words(p ? "" : one.signs)) {
+      view value = s;
+      const string is = os::env(string(text::take(value, '=')).c_str());
+      const bool set = !is.empty() && (value.empty() || is == value);
+      if (!p && (s[0] == '/' ? os::look(root + s).exists : set)) (void)(p = &one), sign = s;
+    }
+  const string fast = p ? root + p->fast : "", slow = p ? lasting(*p, root) : "";
+  if (p && o.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty())
+    o.local_dir = os::to_path(fast + "/models");
+  if (p && o.cache_dir.empty() && os::env("VQCACHE_CACHE_DIR").empty()) {
+    o.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
+    note = slow.empty() ? join("; nothing here outlasts the session: ", p->advice) : "";
+    if (os::read_only(o.cache_dir)) note = ", which is only read";
+  }
+  if (o.on_message)
+    o.on_message(join(p ? join(p->name, " (", sign, ")") : "No notebook platform is known here",
+        ": models go to ", cache::directory(o, true), ", copies to ", cache::directory(o, false),
+        note, "."));
+  return o;
+}
+}  // namespace notebook
 }  // namespace detail
 // ==== >>public ==== thin bodies of the public functions ====
-namespace detail {
-inline void print(const std::string& text, std::FILE* to = stdout) {
-#if VQCACHE_INTERPRETED
-  if (to == stdout) return (void)(std::cout << text << std::flush);
-#endif
-  std::fwrite(text.data(), 1, text.size(), to);
-  std::fflush(to);
-}
-}  // namespace detail
-inline void print_message(const std::string& line) { detail::print(line + "\n"); }
+inline void print_message(const std::string& line) { detail::os::print(line + "\n", stdout); }
 template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
   constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
   const auto mb = [](std::uint64_t n) { return detail::join(n / 10, ".", n % 10, " MB"); };
@@ -3438,7 +3437,7 @@ template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
     line += detail::join(", ", mb(std::uint64_t(p.bytes_per_second / 1e5)), "/s, ",
         std::uint64_t(p.seconds_left), " s left");
   if (live) line.insert(0, "\r").resize((std::max)(line.size(), std::size_t{79}), ' ');
-  detail::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to);
+  detail::os::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to);
   return true;
 }
 // Friends of a template: plain functions whose bodies are instantiated only where they are called.
@@ -3471,6 +3470,7 @@ template <class Lazy> struct bodies {
   }
 #endif
   friend inline std::vector<known_model> known_models() { return detail::catalog::known(); }
+  friend inline options notebook_options(options o) { return detail::notebook::choose(o, ""); }
 };
 static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
 }  // namespace VQCACHE_ABI_

@@ -62,8 +62,8 @@ TEST_SUITE("system") {
     const scratch top;
     os::file f = opened(top / "f", os::mode::create);
     const std::uint64_t far = (std::uint64_t{5} << 30) + 7;
-    CHECK(os::write_at(f, far, "far", 3) == 0);
-    CHECK(os::write_at(f, 2, "near", 4) == 0);
+    CHECK(os::write_at(f, far, "far") == 0);
+    CHECK(os::write_at(f, 2, "near") == 0);
     CHECK(os::look(top / "f").size == far + 3);
     CHECK(all_of(f, far, 3) == "far");
     CHECK(all_of(f, 0, 6) == std::string("\0\0near", 6));
@@ -78,7 +78,7 @@ TEST_SUITE("system") {
     os::file f = opened(top / "f", os::mode::read), none;
     std::size_t got = 9;
     char c = 0;
-    CHECK(os::write_at(f, 0, "x", 1) == EBADF);
+    CHECK(os::write_at(f, 0, "x") == EBADF);
     CHECK(os::read_at(none, 0, &c, 1, got) == EBADF);
     CHECK(got == 0);
     CHECK(in_child([&] {
@@ -88,7 +88,7 @@ TEST_SUITE("system") {
       const os::quiet_signals quiet;
       HOLDS(::setrlimit(RLIMIT_FSIZE, &small) == 0);
       HOLDS(os::open(top / "out", os::mode::create, out) == 0);
-      HOLDS(os::write_at(out, 0, block.data(), block.size()) == EFBIG);
+      HOLDS(os::write_at(out, 0, block) == EFBIG);
       HOLDS(os::look(top / "out").size == 4096);
       return 0;
     }) == 0);
@@ -106,7 +106,7 @@ TEST_SUITE("system") {
           const std::string block(10000, static_cast<char>(k % 251));
           std::string back(block.size(), '\0');
           std::size_t got = 0;
-          bad += os::write_at(f, k * 10000, block.data(), block.size()) != 0;
+          bad += os::write_at(f, k * 10000, block) != 0;
           bad += os::read_at(f, k * 10000, &back[0], back.size(), got) != 0;
           bad += back != block;
         }
@@ -138,7 +138,7 @@ TEST_SUITE("system") {
     const scratch top;
     os::file f = opened(top / "f", os::mode::create);
     const std::string block(1 << 20, 'x');
-    CHECK(os::write_at(f, 0, block.data(), block.size()) == 0);
+    CHECK(os::write_at(f, 0, block) == 0);
     CHECK(os::sync_slice(f, 0, 1 << 19, true) == 0);
     CHECK(os::sync_slice(f, std::uint64_t{5} << 30, 1 << 19, true) == 0);
     int ends[2];
@@ -244,9 +244,9 @@ TEST_SUITE("system") {
       const std::string block(2000, 'x');
       {
         const os::quiet_signals quiet;
-        HOLDS(os::write_at(f, 0, block.data(), block.size()) == EFBIG);
+        HOLDS(os::write_at(f, 0, block) == EFBIG);
         const os::quiet_signals again;
-        HOLDS(os::write_at(f, 0, block.data(), block.size()) == EFBIG);
+        HOLDS(os::write_at(f, 0, block) == EFBIG);
       }
       HOLDS(!blocked(SIGXFSZ) && !blocked(SIGPIPE));
       return 0;
@@ -257,7 +257,7 @@ TEST_SUITE("system") {
       os::file f;
       HOLDS(os::open(top / "g", os::mode::create, f) == 0);
       const std::string block(2000, 'x');
-      return os::write_at(f, 0, block.data(), block.size());
+      return os::write_at(f, 0, block);
     }) == 1000 + SIGXFSZ);
   }
 
@@ -402,7 +402,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("reading from a program that has nothing to say does not wait") {
-    os::process p;
+    os::process<> p;
     char block[100];
     REQUIRE(p.start({"sleep", "30"}, "") == 0);
     const auto start = std::chrono::steady_clock::now();
@@ -412,15 +412,15 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("waiting for several programs ends with the first that speaks, or ends") {
-    os::process slow, quick, brief;
+    os::process<> slow, quick, brief;
     char block[100];
     REQUIRE(slow.start({"sh", "-c", "sleep 30; echo slow"}, "") == 0);
     REQUIRE(quick.start({"sh", "-c", "sleep 0.3; echo quick; sleep 30"}, "") == 0);
-    const std::vector<os::process*> both = {&slow, &quick};
+    const std::vector<os::process<>*> both = {&slow, &quick};
     auto start = std::chrono::steady_clock::now();
     long got = -1;
     while (got < 0 && since(start) < 20) {
-      os::process::wait(both, 5000);
+      os::process<>::wait(both, 5000);
       CHECK(slow.read(block, sizeof block) == -1);
       got = quick.read(block, sizeof block);
     }
@@ -428,16 +428,16 @@ TEST_SUITE("system") {
     CHECK(since(start) < 15);
 
     start = std::chrono::steady_clock::now();
-    os::process::wait(both, 200);  // nobody speaks
+    os::process<>::wait(both, 200);  // nobody speaks
     CHECK(since(start) > 0.15);
     CHECK(since(start) < 15);
 
     REQUIRE(brief.start({"sh", "-c", "exit 3"}, "") == 0);
-    const std::vector<os::process*> all = {&slow, &quick, &brief};
+    const std::vector<os::process<>*> all = {&slow, &quick, &brief};
     start = std::chrono::steady_clock::now();
     got = -1;
     while (got < 0 && since(start) < 20) {
-      os::process::wait(all, 5000);
+      os::process<>::wait(all, 5000);
       got = brief.read(block, sizeof block);
     }
     CHECK(got == 0);
@@ -445,21 +445,21 @@ TEST_SUITE("system") {
     CHECK(brief.finish(false) == 3);
     slow.finish(true), quick.finish(true);
     start = std::chrono::steady_clock::now();
-    os::process::wait(all, 100);  // none is left
+    os::process<>::wait(all, 100);  // none is left
     CHECK(since(start) < 15);
   }
 
   TEST_CASE(
       "while one program is waited for, all get their input and are relieved of their errors") {
     const std::string input(60000, 'i');
-    os::process eater, talker;
+    os::process<> eater, talker;
     REQUIRE(eater.start({"sh", "-c", "echo $(wc -c)"}, input) == 0);
     REQUIRE(talker.start({"sh", "-c", "head -c 200000 /dev/zero >&2; echo told; exit 4"}, "") == 0);
-    const std::vector<os::process*> both = {&talker, &eater};
+    const std::vector<os::process<>*> both = {&talker, &eater};
     std::string said[2];
     const auto start = std::chrono::steady_clock::now();
     for (bool open[2] = {true, true}; (open[0] || open[1]) && since(start) < 30;) {
-      os::process::wait(both, 1000);
+      os::process<>::wait(both, 1000);
       for (int i = 0; i < 2; ++i) {
         char block[100];
         const long got = open[i] ? both[i]->read(block, sizeof block) : -1;

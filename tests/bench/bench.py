@@ -692,7 +692,7 @@ class Bench:
         if os.geteuid() != 0:
             raise Skip('only root may mount a file system')
         # what XFS makes at least, and room for its journal, the model and one copy that is no clone
-        size = max(2 * self.a.size + (128 << 20), 320 << 20)
+        size = max(5 * self.a.size // 2 + (128 << 20), 320 << 20)
         image_in = self.ram if self.ram and free(self.ram) > size + (64 << 20) else self.disk
         if free(image_in) < size:
             raise Skip('no room for a file system of ' + shown_size(size))

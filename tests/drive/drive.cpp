@@ -72,6 +72,7 @@ const std::vector<behaviour> behaviours = {
     {"upload-empty", "upload=empty", "++++++"},
     {"upload-of-the-large-empty", "upload=empty of=1000000", "++++++"},
     {"upload-of-both-files-cut", "upload=half of=500", "++++++"},
+    {"upload-of-all-cut", "upload=half", "++++++"},
     {"upload-of-the-large-cut", "upload=half of=1000000", "++++++"},
     {"upload-late", "upload=late", "++++++"},
     {"upload-of-the-large-late", "upload=late of=1000000", "++++++"},
