@@ -2974,7 +2974,8 @@ template <class Lazy = void> class story {  // of one call
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(const string& called, const source* config, const source* checkpoint, model& m) {
     VQCACHE_NEED_(open(called));
-    const auto rows = catalog::find<Lazy>(config ? string() : called);
+    error::late<Lazy, vector<const catalog::row*>> rows;
+    if (!config) rows = catalog::find(called);
     const bool listed = rows.size() == 1;
     if (!config && held() < items.size()) {
       if (!listed) return unknown(rows);

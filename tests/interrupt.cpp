@@ -161,6 +161,45 @@ TEST_CASE("an interrupted call says how much it keeps, and the next one goes on 
   }
 }
 
+TEST_CASE(
+    "one SIGINT ends all calls of the process, each with its bytes, and the handler is given back") {
+  site a, b;  // two models in two threads
+  plan p = a.caller("libcurl", "good", "?size=6000000&rate=2000000"),
+       q = b.caller("curl", "good", "?size=6000000&rate=2000000");
+  p.opts.catch_interrupt = q.opts.catch_interrupt = true;
+  p.opts.on_message = q.opts.on_message = nullptr;
+  child c(p.where, p.env, [p, q] {
+    ::signal(SIGINT, SIG_DFL);
+    const auto end = [](const plan& one, vqcache::result& r) {
+      r = vqcache::try_download_vqgan_model("m", one.config, one.checkpoint, one.opts);
+    };
+    vqcache::result first, second;
+    std::thread beside([&] { end(q, second); });
+    end(p, first);
+    beside.join();
+    outcome o;
+    o.finished = true;
+    o.code = first.error.code().value();
+    o.what = std::string(first.error.what()) + "\n" + second.error.what();
+    struct sigaction after{};
+    ::sigaction(SIGINT, nullptr, &after);
+    o.note = after.sa_handler == SIG_DFL ? "given back" : "kept";
+    return o;
+  });
+  REQUIRE(wait_until([&] { return a.size() > 500000 && b.size() > 500000; }));
+  c.signal(SIGINT);
+  const outcome o = c.result();
+  CHECK_MESSAGE(o.failed(errc::interrupted), describe(o));
+  for (const site* s : {&a, &b}) {
+    const std::string kept = std::to_string(s->size()) + " bytes of m.ckpt are kept";
+    CHECK(s->size() > 500000);
+    CHECK_MESSAGE(has(o.what, kept), kept, " in ", o.what);
+  }
+  CHECK(o.note == "given back");
+  CHECK(call(a.caller("libcurl", "good", "?size=6000000")).ok());
+  CHECK(call(b.caller("curl", "good", "?size=6000000")).ok());
+}
+
 TEST_CASE("a program that did not ask for it is ended by SIGINT as ever, and nothing is lost") {
   site s;
   const plan p = s.caller("libcurl", "good", "?size=6000000&rate=4000000");

@@ -87,8 +87,8 @@ inline void story(const std::string& place, const options& o, const std::string&
   std::error_code none;
   fs::remove_all(place + "/local", none);
   r = call(o, dead);
-  expect(r.ok() && r.model.from == vqcache::origin::cache &&
-          slurp(place + "/local/m.ckpt") == right,
+  expect(
+      r.ok() && r.model.from == vqcache::origin::cache && slurp(place + "/local/m.ckpt") == right,
       place + ": the copy serves when the origin is gone", r.error.what());
 }
 
@@ -125,6 +125,18 @@ inline void exceptions(const std::string& url) {
       "an exception carries the full text", what);
 }
 #endif
+inline void platform() {
+  ::setenv("BINDER_REPO_URL", "u", 1);
+  options plain;
+  plain.on_message = listen;
+  said().clear();
+  const options found = vqcache::notebook_options(plain);
+  expect(!found.cache_dir.empty() && has(said(), "models go to '"),
+      "notebook_options finds a platform", said());
+  expect(vqcache::notebook_options(at("kept", "")).cache_dir == "kept/cache",
+      "and keeps what is set", said());
+  ::unsetenv("BINDER_REPO_URL");
+}
 // The system's library does the hashing: -O0 code of an interpreter would take seconds.
 inline void hashing() {
   const bool by_system = vqcache::detail::hash::system_engine().f[1] != nullptr;
@@ -163,6 +175,7 @@ inline int run(const std::string& url) {
 #else
   exceptions(url);
 #endif
+  platform();
   hashing();
   output();
   std::cout << count().passed << " passed, " << count().failed << " failed" << std::endl;
