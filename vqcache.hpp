@@ -1736,14 +1736,14 @@ template <class Lazy = void> class partial : os::pinned {
     size_t first = npos, big = 0;
     const uint64_t even = (id.total - size()) / 4 / connections,
                    part = connections > 1 ? (std::max)(even, uint64_t{32} << 20) : text::endless;
-    for (size_t i = 0; i < runs.size(); ++i) {
+    for (size_t i = 0; i < runs.size(); ++i)  // of before there were so many connections
       if (runs[i].taken && runs[i].left() / 2 > part) (void)cut(i, part);
-      if (runs[i].left() > runs[big].left()) big = i;
-      const bool waits = !runs[i].taken && runs[i].left() > 0;
-      if (waits && (first == npos || runs[i].at < runs[first].at)) first = i;
+    for (size_t i = 0; i < runs.size(); ++i) {
+      const run& r = runs[i];
+      if (r.left() > runs[big].left()) big = i;
+      if (!r.taken && r.left() > 0 && (first == npos || r.at < runs[first].at)) first = i;
     }
-    const uint64_t half = runs[big].left() / 2;
-    if (first == npos && half > (std::max)(least, uint64_t{4 * block_size})) first = cut(big, half);
+    if (first == npos && runs[big].left() / 2 > least) first = cut(big, runs[big].left() / 2);
     if (first != npos && runs[first].left() / 2 > part) (void)cut(first, part);
     tell_gaps();
     return first;
@@ -2670,7 +2670,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (pays) rate_ = rate;
     if (!steady || pays) mark_ = now, counted_ = size;
     while (may && lanes_[0]->code != 0 && lanes_.size() < wide_) {
-      const size_t run = t_.to->spare_run(wide_, uint64_t(rate_ / wide_ / 2));
+      const size_t run = t_.to->spare_run(wide_, uint64_t((std::max)(rate_ / wide_ / 2, 1e6)));
       if (run == npos) return;
       built_ = true;
       add_lane(run);
@@ -2974,8 +2974,7 @@ template <class Lazy = void> class story {  // of one call
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(const string& called, const source* config, const source* checkpoint, model& m) {
     VQCACHE_NEED_(open(called));
-    error::late<Lazy, vector<const catalog::row*>> rows;
-    if (!config) rows = catalog::find(called);
+    const auto rows = catalog::find<Lazy>(config ? string() : called);
     const bool listed = rows.size() == 1;
     if (!config && held() < items.size()) {
       if (!listed) return unknown(rows);

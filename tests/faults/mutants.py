@@ -36,7 +36,7 @@ MUTANTS = [
              r'\1 if (MUT("final_name") && suffix[2] == 0x61) return final_;')],  # ".part"
            'cold', 'kill', 'I1 T5', calls='pwrite64 rename'),
     Mutant('rename_first', 'a file gets its name before it is verified and synced',
-           [(r'(status seal\(const demand& d, caller\* who = nullptr\) \{)',
+           [(r'(status seal\(const demand& d, caller<>\* who = nullptr\) \{)',
              r'\1 if (MUT("rename_first")) (void)os::rename(named(".part"), final_);'),
             (r'os::rename\(named\("\.part"\), final_\)\)\)',
              r'MUT("rename_first") ? 0 : os::rename(named(".part"), final_)))')],
@@ -81,14 +81,14 @@ MUTANTS = [
            [(r'lost && want\.pin\.empty\(\) \?', r'lost && want.pin.empty() && !MUT("believe_unsynced") ?')],
            'resume', '', 'I1 I2'),
     Mutant('receipt_first', 'the receipt is published before the files',
-           [(r'(for \(stage::partial\* p : files\)\s*if \(p->begun\))',
+           [(r'(for \(stage::partial<>\* p : files\)\s*if \(p->begun\))',
              r'if (MUT("receipt_first")) VQCACHE_NEED_(keep(now)); \1')],
            'cold', 'kill-after', 'I1 T3', calls='rename'),
     Mutant('receipt_in_place', 'the receipt is written under its final name',
-           [(r'(status put\([^{]*\{)\s*(partial p;)',
+           [(r'(status put\([^{]*\{)\s*(partial<> p;)',
              r'\1 if (MUT("receipt_in_place")) { os::file f; (void)os::unlink(at);'
              r' VQCACHE_NEED_(error::system(os::open(at, os::mode::create, f), "open", at));'
-             r' VQCACHE_NEED_(error::system(os::write_at(f, 0, content.data(), content.size()),'
+             r' VQCACHE_NEED_(error::system(os::write_at(f, 0, content),'
              r' "write", at)); VQCACHE_NEED_(error::system(os::sync(f), "sync", at));'
              r' return error::system(f.close(), "close", at); } \2')],
            'restore', 'kill', 'I1 T5', calls='pwrite64'),
@@ -97,7 +97,7 @@ MUTANTS = [
              r'if (begun && !MUT("leak_temporaries")) \1')],
            'cold', 'error', 'I3', calls='recvfrom pwrite64'),
     Mutant('no_sweep', 'what a killed process left stays for ever',
-           [(r'(void sweep\([^{;]*bool all\) \{)',
+           [(r'(void sweep\([^{;]*bool all\) const \{)',
              r'\1 if (MUT("no_sweep")) return;')],
            'cold', 'kill', 'I4'),
     Mutant('no_hash', 'a restored file is not held to its hash',
@@ -112,7 +112,7 @@ MUTANTS = [
              r'\1 if (MUT("cache_fails_call") && !s.ok() && !again) return s;')],
            'store', 'error', 'I6', calls='pwrite64 fsync'),
     Mutant('not_exclusive', 'a private file may be somebody else\'s',
-           [(r'(p\.c_str\(\), )(flag)(, rights)',
+           [(r'(p\.c_str\(\), )(way)(, mask)',
              r'\1\2 & ~(MUT("not_exclusive") ? O_EXCL : 0)\3')],
            'cold', '', 'T4'),
     Mutant('no_retry_on_signal', 'EINTR counts as a failure',
