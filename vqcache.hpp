@@ -469,7 +469,7 @@ VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***,
   u.path = out;
   return u.whole();
 }
-// Where a Location leads (curl resolves its dots); false: nowhere. User info: the origin's.
+// Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
 VQCACHE_LAZY_ bool resolve(const url& base, view location, url& out) {
   location = location.substr(0, location.find('#'));
   const bool absolute = location.find(':') < location.find_first_of("/?");
@@ -837,10 +837,10 @@ VQCACHE_LAZY_ error::late<Lazy, vector<const row*>> find(const string& name) {
   return by_alias;
 }
 VQCACHE_LAZY_ vector<known_model> known() {
-  vector<known_model> r;
-  for (const row& m : all)
-    r.push_back({m.name, text::words(m.aliases), sources(m, true), sources(m, false)});
-  return r;
+  vector<known_model> models;
+  for (const row& r : all)
+    models.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
+  return models;
 }
 }  // namespace catalog
 // ==== >>os ==== asks the operating system; the only room that knows which system this is ====
@@ -984,8 +984,8 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
                 here = plain | VQCACHE_OS_(0, O_NOFOLLOW);  // O_NONBLOCK: for a FIFO in its place
   static constexpr int flags[] = {O_RDONLY | here, O_RDONLY | plain,
       O_RDWR | here | O_CREAT | O_EXCL, O_RDWR | here | O_CREAT, O_RDWR | here};
-  const int way = flags[static_cast<size_t>(how)], mask = VQCACHE_OS_(0600, 0666);
-  out = file(again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), way, mask); }));
+  const int way = flags[static_cast<size_t>(how)], perm = VQCACHE_OS_(0600, 0666);
+  out = file(again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), way, perm); }));
   return out.fd() < 0 ? errno : 0;
 }
 // n bytes at a place, in as many steps as it takes; threads can share f. Fewer: EIO, or told by got
@@ -1330,7 +1330,7 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
   }
   int wanted_, before_;
 };
-template <class Lazy = void> class process {  // of PATH (Windows: of the system), no shell
+template <class Lazy = void> class process {  // a program of PATH (Windows: System32), no shell
  public:
   ~process() { (void)finish(true); }
   // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
@@ -2427,7 +2427,7 @@ struct target {
   stage::copying<>* copy = nullptr;  // for the other tier, or none
   string got{}, etag{};              // the URL that served it, redacted; of the answer
 };
-struct outcome {  // of one request
+struct outcome {  // of one connection, over its redirects
   int code = 0, hops = 0;
   uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
   unsigned wait = 0;               // seconds the server asks for before the next try
@@ -2603,7 +2603,7 @@ template <class Lazy> class basic_job : os::pinned {
     tries_ = idle_ = 0;
     best_ = 0;
     limit_ = who_->opts().fetch ? 1 : (std::max)(1U, (std::min)(16U, who_->opts().connections));
-    told_status_ = plain_ = false;
+    statuses_ = plain_ = false;
     not_before_ = clock::now();
   }
   void begin_try() {
@@ -2621,8 +2621,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (!to.begun && !by_user) s = to.resume(t_.final_path, id_, t_.want.kind);
     if (!s.ok()) return failed(s);
     // a user's transport is asked for ranges only when it tells statuses
-    if (to.begun && (!to.id.usable() || (by_user && !told_status_)))
-      discard("it cannot be continued");
+    if (to.begun && (!to.id.usable() || (by_user && !statuses_))) discard("it cannot be continued");
     built_ = built_ || to.size() > 0;
     if (to.whole()) return finish();
     wide_ = 1;
@@ -2649,7 +2648,7 @@ template <class Lazy> class basic_job : os::pinned {
   void widen() {
     const auto now = clock::now();
     const unsigned limit = who_->opts().stall_seconds,
-                   enough = who_->opts().connect_seconds + 3 * limit;
+                   grace = who_->opts().connect_seconds + 3 * limit;
     const text::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
     const bool may = limit_ > 1 && id.usable() && id.total;
@@ -2657,7 +2656,7 @@ template <class Lazy> class basic_job : os::pinned {
     for (auto& l : lanes_) {
       steady = steady && l->code != 0 && !l->over;
       // connecting has its own limit, and a server may think before it answers
-      if (l->over || !l->speed.stalled(l->gained) || (l->code == 0 && l->speed.seconds() < enough))
+      if (l->over || !l->speed.stalled(l->gained) || (l->code == 0 && l->speed.seconds() < grace))
         continue;
       pump_->stop(*l);
       l->on_end(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
@@ -2669,7 +2668,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (pays && left > 1) wide_ = (std::min)(limit_, 2 * wide_);
     if (pays) rate_ = rate;
     if (!steady || pays) mark_ = now, counted_ = size;
-    while (may && lanes_[0]->code != 0 && lanes_.size() < wide_) {
+    while (may && lanes_.size() < wide_) {
       const size_t run = t_.to->spare_run(wide_, uint64_t((std::max)(rate_ / wide_ / 2, 1e6)));
       if (run == npos) return;
       built_ = true;
@@ -2796,7 +2795,7 @@ template <class Lazy> class basic_job : os::pinned {
     basic_answer<Lazy> r(&l);
     status s;
     who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, r); }));
-    told_status_ = told_status_ || r.code != 0;
+    statuses_ = statuses_ || r.code != 0;
     if (r.failure.empty() && !r.head_done && r.code == 0)
       r.misuse += "it returned without status, write or fail";
     if (!r.misuse.empty()) s = fail(errc::callback, "options::fetch is used wrongly: ", r.misuse);
@@ -2831,7 +2830,7 @@ template <class Lazy> class basic_job : os::pinned {
   double rate_ = 0;
   unsigned limit_ = 1, wide_ = 1;  // connections: at most; now
   int tries_ = 0, idle_ = 0;
-  bool judged_ = false, at_source_ = false, told_status_ = false;
+  bool judged_ = false, at_source_ = false, statuses_ = false;
   bool built_ = false;  // of bytes that an earlier try, or several connections, brought
   bool plain_ = false;  // no range is asked for
 };
@@ -3360,8 +3359,8 @@ VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
 }  // namespace cache
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
 namespace notebook {
-// As each documents itself. Signs: variables, with any value or this one; last, as they are
-// anybody's, paths. The first lasting place that holds a cache, or can be written, is taken.
+// As each documents itself. Signs: variables, with any value or this one, and paths. The first
+// lasting place that holds a cache, or can be written, is taken; PLACE/*: what in it holds one.
 // clang-format off
 inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *advice; } all[] = {
   {"Kaggle", "KAGGLE_KERNEL_RUN_TYPE KAGGLE_USER_SECRETS_TOKEN KAGGLE_DATA_PROXY_TOKEN",
@@ -3398,13 +3397,14 @@ VQCACHE_LAZY_ string lasting(const platform& p, const string& root) {  // empty:
 VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the place of /
   string sign, note;
   const platform* p = nullptr;
-  for (const platform& one : all)
-    for (const string& s : text::words(p ? "" : one.signs)) {
-      view value = s;
-      const string is = os::env(string(text::take(value, '=')).c_str());
-      const bool set = !is.empty() && (value.empty() || is == value);
-      if (!p && (s[0] == '/' ? os::look(root + s).exists : set)) (void)(p = &one), sign = s;
-    }
+  for (const bool path : {false, true})  // paths last: they may be anybody's
+    for (const platform& one : all)
+      for (const string& s : text::words(p ? "" : one.signs)) {
+        view value = s;
+        const string is = os::env(string(text::take(value, '=')).c_str());
+        const bool set = !is.empty() && (value.empty() || is == value);
+        if (path ? s[0] == '/' && os::look(root + s).exists : set) (void)(p = &one), sign = s;
+      }
   const string fast = p ? root + p->fast : "", slow = p ? lasting(*p, root) : "";
   if (p && o.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty())
     o.local_dir = os::to_path(fast + "/models");

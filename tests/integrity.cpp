@@ -222,6 +222,26 @@ TEST_SUITE("integrity") {
     }
   }
 
+  TEST_CASE("a receipt of which only the front is left still shows that a file beside it was cut") {
+    for (const bool in_cache : {true, false}) {
+      CAPTURE(in_cache);
+      place w;
+      REQUIRE(w.call("m").ok());
+      const fs::path at = in_cache ? w.cache / "m" : w.local;
+      const std::string receipt = read(at / "m.sha256");
+      const std::size_t sums = receipt.find(sha256(config()));
+      REQUIRE(receipt.find("# size ") < sums);
+      write(at / "m.sha256", receipt.substr(0, sums));  // no digest
+      write(at / "m.yaml", config().substr(0, config().size() / 2));
+      if (in_cache) w.wipe_local();
+      const vqcache::result r = w.call("m");
+      REQUIRE_MESSAGE(r.ok(), why(r));
+      CHECK_MESSAGE(w.local_is("m"), w.all_said());
+      CHECK_MESSAGE(w.cache_is("m"), w.all_said());
+      CHECK(r.model.cached);
+      CHECK(read(at / "m.sha256").find(sha256(config())) != std::string::npos);
+    }
+  }
   TEST_CASE("a local receipt edited by hand: a size that differs is settled by hashing, once") {
     place w;
     REQUIRE(w.call("m").ok());

@@ -112,6 +112,11 @@ TEST_SUITE("platforms") {
     m.set("BINDER_REPO_URL", "u");
     m.ask();
     CHECK(has(m.line(), "Binder (BINDER_REPO_URL)"));
+    machine other;  // a path of an earlier row of the table, a variable of a later one
+    other.add("/var/colab/hostname");
+    other.set("LIGHTNING_CLOUD_PROJECT_ID", "p");
+    other.ask();
+    CHECK(has(other.line(), "Lightning Studio (LIGHTNING_CLOUD_PROJECT_ID)"));
   }
   TEST_CASE("on Colab a mounted Drive is the lasting disk, wherever it is mounted") {
     for (const std::string where : {"/content/drive", "/gdrive"})

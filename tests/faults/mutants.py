@@ -112,7 +112,7 @@ MUTANTS = [
              r'\1 if (MUT("cache_fails_call") && !s.ok() && !again) return s;')],
            'store', 'error', 'I6', calls='pwrite64 fsync'),
     Mutant('not_exclusive', 'a private file may be somebody else\'s',
-           [(r'(p\.c_str\(\), )(way)(, mask)',
+           [(r'(p\.c_str\(\), )(way)(, perm)',
              r'\1\2 & ~(MUT("not_exclusive") ? O_EXCL : 0)\3')],
            'cold', '', 'T4'),
     Mutant('no_retry_on_signal', 'EINTR counts as a failure',
