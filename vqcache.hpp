@@ -4,7 +4,7 @@
 // copy on slow persistent storage. When the local disk was wiped, or the origin has vanished from
 // the web, the copy serves. Under a final name stands the whole and right file or nothing, after
 // any error, signal, kill or power cut. Version 0.1.0, C++17, this one file, nothing to link.
-// SPDX-License-Identifier: MIT (the text is at the end)
+// SPDX-License-Identifier: MIT (what that says is at the end)
 //
 //   #include "vqcache.hpp"
 //   #include <cstdio>
@@ -281,7 +281,6 @@ template <class Lazy = void> class caller {  // the first callback that throws o
  public:
   caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
   const options& opts() const { return *opts_; }
-  const string& name() const { return name_; }
   const status& stop() const { return stop_; }
   bool stopped() const { return !stop_.ok(); }
   void stop_with(const status& s) { stop_ = stopped() ? stop_ : s; }
@@ -293,7 +292,7 @@ template <class Lazy = void> class caller {  // the first callback that throws o
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
     if (interrupted_ && !stopped() && interrupted_())
-      stop_with(fail(errc::interrupted, "model '", name_, "': interrupted at ", file));
+      stop_with(fail(errc::interrupted, "interrupted at ", file));
     if (stopped() || !opts_->on_progress) return !stopped();
     const auto now = clock::now();
     auto m = std::find_if(meters_.begin(), meters_.end(),
@@ -308,7 +307,7 @@ template <class Lazy = void> class caller {  // the first callback that throws o
     const double left = total >= done && total > 0 && rate > 0 ? double(total - done) / rate : -1;
     stop_with(guard("on_progress", [&] {
       if (!opts_->on_progress({name_, file, what, done, total, rate, left}))
-        stop_with(fail(errc::cancelled, "model '", name_, "': on_progress cancelled at ", file));
+        stop_with(fail(errc::cancelled, "on_progress cancelled at ", file));
     }));
     return !stopped();
   }
@@ -355,7 +354,7 @@ template <class Lazy> class basic_category final : public std::error_category {
   }
 };
 }  // namespace error
-using error::caller, error::fail, error::join, error::status;
+using error::caller, error::fail, error::join, error::late, error::status;
 // ==== >>text ==== bytes into meaning, without disk or network ====
 namespace text {
 VQCACHE_LAZY_ string lower(view s) {
@@ -413,7 +412,7 @@ VQCACHE_LAZY_ string name_problem(view name) {  // or empty; everywhere, for a c
                                             : "";
 }
 // b has all of a, or they differ in one short stretch
-VQCACHE_LAZY_ bool alike(error::late<Lazy, view> a, error::late<Lazy, view> b) {
+VQCACHE_LAZY_ bool alike(late<Lazy, view> a, late<Lazy, view> b) {
   const auto front = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
   const auto back = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin();
   return has(b, a) || size_t(front + back) + 2 + a.size() / 6 >= (std::max)(a.size(), b.size());
@@ -471,7 +470,9 @@ VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***,
 }
 // Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
 VQCACHE_LAZY_ bool resolve(const url& base, view location, url& out) {
-  location = location.substr(0, location.find('#'));
+  string escaped(location.substr(0, location.find('#')));
+  for (size_t at = 0; (at = escaped.find(' ', at)) != npos;) escaped.replace(at, 1, "%20");
+  location = escaped;
   const bool absolute = location.find(':') < location.find_first_of("/?");
   const string path = base.path.substr(0, base.path.find('?'));
   url u = base;
@@ -500,10 +501,13 @@ VQCACHE_LAZY_ string local_path(view s) {  // of a path or a file:// URL; empty:
   return drive ? out.substr(1) : out;
 }
 VQCACHE_LAZY_ view split_pin(view& address) {  // "URL#sha256=HEX"; any other fragment is dropped
-  const size_t hash = address.rfind("#sha256=");
-  const view pin = hash == npos ? view() : address.substr(hash + 8);
-  address = address.substr(0, hash == npos && has_scheme(address) ? address.find('#') : hash);
-  return hash != npos && pin.empty() ? "(nothing)" : pin;
+  size_t at = address.find("#sha256=");
+  const bool other = at == npos && has_scheme(address);
+  if (other) at = address.find('#');
+  const view pin = at == npos ? view() : address.substr(at + (other ? 1 : 8));
+  address = address.substr(0, at);
+  if (other && !starts(lower(pin), "sha")) return {};  // a misspelt pin is not to be overlooked
+  return at != npos && pin.empty() ? "(nothing)" : pin;
 }
 // What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
 VQCACHE_LAZY_ string scrub(string said, view address, const vector<string>& headers) {
@@ -623,28 +627,28 @@ VQCACHE_LAZY_ string write_receipt(const receipt& r, const string& date) {
   }
   return s + sums;
 }
-VQCACHE_LAZY_ receipt read_receipt(view s) {
+VQCACHE_LAZY_ receipt read_receipt(view s) {  // "DIGEST  FILE", and facts: "# KEY VALUE FILE"
   receipt r;
-  for (view rest = s; !rest.empty();) {
-    const view line = trim(take(rest, '\n')), digest = line.substr(0, 64);
-    if (line.size() > 66 && is_digest(digest) && line[64] == ' ' && !find(r, line.substr(66)))
-      r.push_back({string(line.substr(66)), lower(digest), {}, {}, 0, false});
-  }
-  while (!s.empty()) {
-    const view fact = trim(take(s, '\n'));  // "# KEY VALUE FILE"
-    const size_t space = fact.rfind(' ');
-    const bool cut = starts(fact, "# size ") && !find(r, fact.substr(space + 1));  // its digest
-    if (cut) r.push_back({string(fact.substr(space + 1))});
-    for (entry& e : r) {
-      if (!starts(fact, "# ") || space < 2 || e.file != fact.substr(space + 1)) continue;
-      view value = fact.substr(2, space - 2);
-      const view key = take(value, ' ');
-      if (key == "size") to_number(value, e.size);
-      if (key == "origin") e.origin = value;
-      if (key == "etag") e.etag = value;
-      if (key == "unverified") e.unverified = true;
+  for (const bool facts : {false, true})
+    for (view rest = s; !rest.empty();) {
+      view line = trim(take(rest, '\n'));
+      const view digest = line.substr(0, 64);
+      const bool sum = is_digest(digest) && line.substr(64, 1) == " ";
+      const view file =
+          line.substr((std::min)(line.size(), sum ? size_t{66} : line.rfind(' ') + 1));
+      line.remove_suffix(file.size());
+      const bool fact = take(line, ' ') == "#";
+      const view key = take(line, ' '), value = line.substr(0, line.rfind(' '));
+      auto e = std::find_if(r.begin(), r.end(), [&](const entry& one) { return one.file == file; });
+      const bool makes = sum || key == "size";  // a receipt that was cut may lack a digest
+      if (file.empty() || !(facts ? fact : sum) || (e == r.end() && !makes)) continue;
+      if (e == r.end()) e = r.insert(e, {string(file)});
+      if (sum && e->sha256.empty()) e->sha256 = lower(digest);
+      if (key == "size") to_number(value, e->size);
+      if (key == "origin") e->origin = value;
+      if (key == "etag") e->etag = value;
+      if (key == "unverified") e->unverified = true;
     }
-  }
   return r;
 }
 enum : uint64_t { endless = ~uint64_t{0} };
@@ -749,14 +753,13 @@ VQCACHE_LAZY_ string not_the_file(kind want, view head, view content_type) {
   if (starts(s, "version https://git-lfs"))
     return join("a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
         "): use the URL of the raw or resolved file");
-  view json = s[0] == '{' ? view(low) : view();
-  take(json, '"');
-  const string key = join(" ", take(json, '"'), " ");
-  if (!json.empty() && has(" error errors message msg detail code status error_code ", key))
-    return "a JSON answer " + says(400);
   const bool text = want == kind::text, nul = head.find('\0') != npos;
-  if (html && !nul && has(low, "</")) return "an HTML page " + says(npos);
+  const bool json = only(s.substr(0, 1), "{[") && !has(low, "\"model\"");
+  const char* keys = "error errors error_msg message msg detail code status statuscode";
+  for (const string& key : words(json ? keys : ""))
+    if (has(low, "\"" + key + "\"")) return "a JSON answer " + says(400);
   const bool config = !nul && has("\n" + low, "\nmodel:") && has(low, "target:");
+  if (html && !nul && !config) return "an HTML page " + says(npos);
   string what;
   if (!text && config) what = join("a config (", first_words(s.substr(0, 60)), ")");
   if (text && nul) what = "binary data (it has NUL bytes)";
@@ -827,8 +830,8 @@ VQCACHE_LAZY_ source sources(const row& r, bool config) {
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
   return s;
 }
-VQCACHE_LAZY_ error::late<Lazy, vector<const row*>> find(const string& name) {
-  error::late<Lazy, vector<const row*>> by_alias;  // several: an ambiguous one
+VQCACHE_LAZY_ late<Lazy, vector<const row*>> find(const string& name) {
+  late<Lazy, vector<const row*>> by_alias;  // several: an ambiguous one
   for (const row& r : all) {
     if (name == r.name) return {&r};
     if (text::has(text::lower(join(" ", r.aliases, " ")), join(" ", text::lower(name), " ")))
@@ -1023,10 +1026,10 @@ VQCACHE_LAZY_ int sync_directory(const fs::path& p) {
   if (e == 0) e = sync(f);
   return e == EINVAL || e == ENOTSUP || e == ENOSYS ? 0 : e;  // a file system without it
 }
-VQCACHE_LAZY_ int read_text(const fs::path& p, string& out) {  // at most 64 KiB
-  file f;
+VQCACHE_LAZY_ int read_text(const fs::path& p, string& out, mode how = mode::read) {
+  file f;  // at most 64 KiB
   size_t got = 0;
-  int e = open(p, mode::read, f);
+  int e = open(p, how, f);
   for (out.clear(); e == 0 && got == out.size() && got < 65536;) {  // mostly it is little
     out.resize(out.empty() ? 4096 : 65536);
     e = read_at(f, 0, &out[0], out.size(), got);
@@ -1112,8 +1115,8 @@ VQCACHE_LAZY_ string owner(const string& pid = std::to_string(::getpid())) {
   (void)read_text("/proc/" + pid + "/stat", stat);
   view rest = stat.erase(0, stat.rfind(')') + 1);
   for (int i = 0; i < 20; ++i) text::take(rest, ' ');  // the start is field 22 of proc(5)
-  return error::join(host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ",
-      text::trim(boot), " ", pid, " ", text::take(rest, ' '));
+  return join(host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ", text::trim(boot),
+      " ", pid, " ", text::take(rest, ' '));
 }
 // While one lives, writing to a peer that is gone (libcurl with an older OpenSSL does), or beyond
 // the limit of file sizes, is an error and not the end of the program. all: no signal comes here.
@@ -1149,7 +1152,7 @@ VQCACHE_LAZY_ char** environment() { return ::environ; }
 #endif
 using watch = pollfd;
 VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
-  error::late<Lazy, vector<char*>> args;
+  late<Lazy, vector<char*>> args;
   for (const string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
   args.push_back(nullptr);
   posix_spawn_file_actions_t to;
@@ -1207,7 +1210,7 @@ VQCACHE_LAZY_ info look(const fs::path& p, bool follow = true) {  // a regular f
 }
 VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
   std::error_code e;
-  const error::late<Lazy, fs::file_time_type> then = fs::last_write_time(p, e);
+  const late<Lazy, fs::file_time_type> then = fs::last_write_time(p, e);
   return !e && decltype(then)::clock::now() - then > std::chrono::hours(24);
 }
 VQCACHE_LAZY_ bool read_only(const fs::path& p) {
@@ -1270,7 +1273,7 @@ VQCACHE_LAZY_ string unique() {  // 16 hex digits: the process, and what no othe
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
   const auto pid = static_cast<unsigned>(VQCACHE_OS_(::_getpid, ::getpid)());
-  return text::hex(pid, 8) + text::hex(std::hash<string>()(error::join(now, " ", ++count)), 8);
+  return text::hex(pid, 8) + text::hex(std::hash<string>()(join(now, " ", ++count)), 8);
 }
 class thread : pinned {  // joined by its owner; that it cannot start is a value
  public:
@@ -1339,16 +1342,13 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
     if (pipe(ends[0], in) != 0 || pipe(out_, ends[1]) != 0 || pipe(err_, ends[2]) != 0 ||
         VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK)) < 0)
       return errno;
-    for (size_t at = 0; at < input.size();) {
-      const auto k = static_cast<unsigned>(input.size() - at);
-      const long n = again([&] { return VQCACHE_OS_(::_write, ::write)(in.fd(), &input[at], k); });
-      if (n <= 0) return E2BIG;
-      at += static_cast<size_t>(n);
-    }
+    const auto n = static_cast<unsigned>(input.size());
+    const long put = again([&] { return VQCACHE_OS_(::_write, ::write)(in.fd(), &input[0], n); });
+    if (put < 0 || static_cast<unsigned>(put) != n) return E2BIG;
     return spawn(argv, ends, child_);
   }
   static void wait(const vector<process*>& several, int ms) {  // or until one has news
-    error::late<Lazy, vector<watch>> w;
+    late<Lazy, vector<watch>> w;
     for (const process* p : several)
       for (const file* f : {&p->out_, &p->err_}) w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
     const bool broken = poll(w.data(), w.size(), ms) < 0 && errno != EINTR;
@@ -1514,8 +1514,7 @@ template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
 VQCACHE_LAZY_ string of(view s) { return sha256<>().start().update(s.data(), s.size()).hex(); }
 }  // namespace hash
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
-// Nothing gets its final name but by publish(), and publish() follows only a good seal().
-namespace stage {
+namespace stage {  // a final name comes by publish() alone, after a good seal()
 enum : size_t { block_size = 1 << 18, head_size = 16384, zip_tail = 65557 };
 enum : uint64_t {
   config_limit = 16 << 20,
@@ -1533,7 +1532,7 @@ struct demand {  // what bytes must be to get a final name
   string type{};                     // Content-Type, a hint for the sentinel
 };
 template <class Lazy = void> struct pace {  // the least progress: 64 KiB in some seconds
-  using clock = error::late<Lazy, std::chrono::steady_clock>;
+  using clock = late<Lazy, std::chrono::steady_clock>;
   unsigned limit = 0;
   uint64_t base = 0;
   unsigned least = 65536;
@@ -1616,9 +1615,9 @@ template <class Lazy = void> class follower : os::pinned {
   }
   os::thread thread_;
   fs::path path_{};
-  error::late<Lazy, taker> take_{};
+  late<Lazy, taker> take_{};
   string block_{};
-  error::late<Lazy, status> problem_{};
+  late<Lazy, status> problem_{};
   std::atomic<bool> ended_{false}, over_{false};
 };
 // the names in a directory that are `before`, `digits` hex digits, and one of `after`
@@ -1664,8 +1663,8 @@ template <class Lazy = void> class partial : os::pinned {
   string sha256;  // once it is sealed
   bool begun = false;
   os::file file;
-  error::late<Lazy, text::identity> id;
-  error::late<Lazy, vector<run>> runs;
+  late<Lazy, text::identity> id;
+  late<Lazy, vector<run>> runs;
   ~partial() { release(); }
   // a private file, after a record of whose it is; hashes: somebody wants its digest
   status begin(const fs::path& final_path, text::kind kind, bool hashes = true) {
@@ -1722,12 +1721,12 @@ template <class Lazy = void> class partial : os::pinned {
     r.held.append(data, n);
     return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
   }
-  // whether what stands at this place already, if any does, is the same
-  bool agrees(uint64_t at, const char* data, size_t n) {
+  bool agrees(uint64_t at, const char* data, size_t n) {  // what stands there, if any
     string there(n, '\0');
     size_t got = 0;
     for (const run& r : runs)
-      if (r.at < at + n && at < r.end) return true;  // it has not come, or waits to be written
+      if (r.at < at + n && at < r.end)  // it has not come, or waits to be written
+        return at < r.at || at + n > r.next() || !r.held.compare(size_t(at - r.at), n, data, n);
     return os::read_at(file, at, &there[0], n, got) != 0 || there.compare(0, got, data, got) == 0;
   }
   // For one of so many connections: what waits, in order and in parts (all up to the first gap is
@@ -1747,6 +1746,24 @@ template <class Lazy = void> class partial : os::pinned {
     if (first != npos && runs[first].left() / 2 > part) (void)cut(first, part);
     tell_gaps();
     return first;
+  }
+  void give_back(size_t which, bool join) {  // by a connection; join: to the part before it
+    run& r = runs[which];
+    r.taken = false;
+    for (run& before : runs)
+      if (join && before.taken && before.end == r.at) before.end = r.at = r.end;
+  }
+  status flush(run& r) {
+    const size_t n = r.held.size();
+    if (n == 0) return {};
+    const bool unread = !behind_.started() && behind_.done == r.at && r.at + n < thread_from;
+    if (hashes_ && unread) absorb(r.held.data(), n);  // no need to read it back
+    VQCACHE_NEED_(put_down(r));
+    if (unread) behind_.done = r.at;
+    else if (hashes_) (void)follow_itself();  // if it fails, seal() tries again
+    tell_gaps();
+    behind_.limit = front();
+    return {};
   }
   uint64_t front() const {  // bytes from the start without a gap, on the disk
     uint64_t first = end();
@@ -1768,8 +1785,7 @@ template <class Lazy = void> class partial : os::pinned {
     });
     return behind_.file;
   }
-  // all that can be known about the bytes is checked here; then they are forced to the disk
-  status seal(const demand& d, caller<>* who = nullptr) {
+  status seal(const demand& d, caller<>* who = nullptr) {  // all is checked, then synced
     for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
     std::error_code e;
     size_ = front();
@@ -1804,18 +1820,18 @@ template <class Lazy = void> class partial : os::pinned {
     (void)file.close(), (void)record_.close();
     if (begun) (void)os::unlink(named(".part"));
     if (recorded_) (void)os::unlink(named(".record"));
-    begun = recorded_ = has_nul_ = split_ = false;
-    hashes_ = true;
+    (void)(hashes_ = true), begun = recorded_ = has_nul_ = split_ = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
     broken_ = status();
     runs.clear(), sha256.clear();
   }
-  // left for a later call, if one can continue it; else it goes. How many bytes are left.
-  uint64_t release() {
+  uint64_t release() {  // to a later call, if one can continue it: how many bytes
     bool keeps = begun && id.usable() && size() > 0;
     (void)behind_.stop();
-    for (run& r : runs) keeps = keeps && (file.fd() < 0 || put_down(r).ok());
+    for (run& r : runs)
+      if (file.fd() >= 0 && !put_down(r).ok())
+        r.held.clear(), keeps = keeps && broken_.code == errc::no_space;  // the rest is there
     const uint64_t bytes = size();
     if (keeps) tell_gaps();
     keeps = keeps && note("released") == 0;
@@ -1883,18 +1899,6 @@ template <class Lazy = void> class partial : os::pinned {
     r.held.clear();
     return {};
   }
-  status flush(run& r) {
-    const size_t n = r.held.size();
-    if (n == 0) return {};
-    const bool unread = !behind_.started() && behind_.done == r.at && r.at + n < thread_from;
-    if (hashes_ && unread) absorb(r.held.data(), n);  // no need to read it back
-    VQCACHE_NEED_(put_down(r));
-    if (unread) behind_.done = r.at;
-    else if (hashes_) (void)follow_itself();  // if it fails, seal() tries again
-    tell_gaps();
-    behind_.limit = front();
-    return {};
-  }
   status follow_itself() {
     os::file from;
     if (behind_.started()) return {};
@@ -1934,16 +1938,16 @@ template <class Lazy = void> class partial : os::pinned {
     if (text::starts(head, "PK\x03\x04") && !text::zip_has_end(tail))
       return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
     if (d.sha256.empty()) return {};
-    return fail(errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ",
-        d.sha256, "; for the new bytes change the pin, or remove the model (vqcache::remove)");
+    return fail(
+        errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256);
   }
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
   fs::path final_, base_;
   text::kind kind_ = text::kind::binary;
   os::file record_;
   hash::sha256<Lazy> sha_{};
-  error::late<Lazy, std::mutex> lock_;  // of the record and gaps_
-  error::late<Lazy, status> broken_{};
+  late<Lazy, std::mutex> lock_;  // of the record and gaps_
+  late<Lazy, status> broken_{};
   string gaps_;
   uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
   bool recorded_ = false, has_nul_ = false, split_ = false, hashes_ = true;
@@ -2013,16 +2017,6 @@ VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller<>& who, stri
   out = sha.hex();
   return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
 }
-// a small file: written, synced and published, or an error
-VQCACHE_LAZY_ status put(const fs::path& at, const string& content) {
-  partial<> p;
-  VQCACHE_NEED_(p.begin(at, text::kind::binary));
-  VQCACHE_NEED_(p.write(content.data(), content.size()));
-  p.end_here();
-  VQCACHE_NEED_(p.seal(demand()));
-  VQCACHE_NEED_(p.publish());
-  return error::system(os::sync_directory(at.parent_path()), "sync", at.parent_path());
-}
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
 template <class Lazy = void> class copying {
   fs::path final_, from_{};
@@ -2040,8 +2034,7 @@ template <class Lazy = void> class copying {
   }
   void follow(const partial<>& from) {
     const fs::path now = from.begun ? from.named(".part") : fs::path();
-    if (now != from_)
-      (void)behind.stop(), (void)to.drop(), from_.clear();  // another try began anew
+    if (now != from_) (void)behind.stop(), (void)to.drop(), from_.clear();  // it began anew
     if (now.empty() || from.front() < thread_from || !os::renames_open_files) return;
     os::file in;
     if (std::exchange(from_, now) != now && os::open(now, os::mode::read, in) == 0)
@@ -2072,8 +2065,7 @@ template <class Lazy = void> class copying {
 };
 }  // namespace stage
 // ==== >>curl ==== talks to libcurl or to the program curl: one request, one answer ====
-// It follows nothing, retries nothing and judges nothing but the form of the answer.
-namespace curl {
+namespace curl {  // nothing is followed, retried or judged here but the form of an answer
 struct exchange {
   string url;
   vector<string> headers;
@@ -2097,7 +2089,7 @@ VQCACHE_LAZY_ status judge(int code, const string& words) {
   if (code == 0) return {};
   if (code == 18) return fail(errc::truncated, "the connection ended before the file did", why);
   if (code == 28) return fail(errc::timed_out, "no connection in time", why);
-  if (text::has(" 1 8 43 52 ", number))
+  if (text::has(" 1 8 43 ", number))
     return fail(errc::http_status, "the answer is not proper HTTP", why);
   if (text::has(" 35 51 53 54 58 59 60 64 66 77 80 82 83 90 91 ", number))
     return fail(errc::tls, "no trustworthy TLS connection", why,
@@ -2131,8 +2123,7 @@ struct message {  // CURLMsg
   void* easy;
   int result;
 };
-// null: there is none. Loaded when first needed, never unloaded.
-VQCACHE_LAZY_ void* const* libcurl() {
+VQCACHE_LAZY_ void* const* libcurl() {  // null: there is none; loaded at the first need, to stay
   static const library found = [] {
     // what the process has comes first: a second copy would be bound to the symbols of the first
     library l = bind(nullptr);
@@ -2146,8 +2137,7 @@ VQCACHE_LAZY_ void* const* libcurl() {
 template <class R, class... A> inline R call(function f, A... a) {
   return os::call<R>(libcurl()[f], a...);
 }
-// One exchange under way, over libcurl or over the program.
-template <class Lazy> class basic_link : os::pinned {
+template <class Lazy> class basic_link : os::pinned {  // one exchange under way
  public:
   receiver<Lazy>* to;
   bool over = false;     // nothing more comes
@@ -2199,7 +2189,7 @@ template <class Lazy> class basic_link : os::pinned {
             "--suppress-connect-headers", "--connect-timeout", std::to_string(x.connect_seconds),
             "-w", string(mark) + "%{size_download}", "-K", "-"},
         config);
-    if (e == 0) return {};
+    if (e == 0 || e == EMFILE || e == ENFILE) return error::system(e, "start", "curl");
     return fail(errc::no_transport, "the program curl cannot be started (",
         std::generic_category().message(e), "): install curl or libcurl, or set options::fetch");
   }
@@ -2235,8 +2225,7 @@ template <class Lazy> class basic_link : os::pinned {
     const string words(text::trim(text::printable(text::take(errors, '\n'))));
     uint64_t size = 0;
     if (code < 0 && text::starts(words, "curl: (")) code = std::atoi(&words[7]);  // not reaped
-    if (code == 127 && !headed_)
-      return fail(errc::no_transport, "the program curl cannot be run (", words, ")");
+    if (code == 127 && !headed_) return fail(errc::no_transport, "curl cannot be run: ", words);
     const size_t at = held_.rfind(mark);
     const bool full = at != npos && text::to_number(view(held_).substr(at + mark.size()), size) &&
         size >= given_ && size - given_ <= at;
@@ -2288,7 +2277,7 @@ template <class Lazy> class basic_link : os::pinned {
   void *multi_ = nullptr, *list_ = nullptr;
   int code_ = 0;
   bool headed_ = false;  // the header has come
-  error::late<Lazy, vector<text::header>> headers_{};
+  late<Lazy, vector<text::header>> headers_{};
   string block_{}, held_{};  // of what the program writes: one reading; what is not told yet
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
@@ -2341,8 +2330,7 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
 }  // namespace curl
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 namespace transfer {
-// what a user's fetcher has said so far
-template <class> struct basic_answer final : response {
+template <class> struct basic_answer final : response {  // what a user's fetcher said
   curl::receiver<>* to;
   int code = 0;
   vector<text::header> headers{};
@@ -2430,6 +2418,7 @@ struct target {
 struct outcome {  // of one connection, over its redirects
   int code = 0, hops = 0;
   uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
+  bool changed = false;            // at the server, since earlier bytes came
   unsigned wait = 0;               // seconds the server asks for before the next try
 };
 // One file, from the first URL that serves it right, over as many connections as pay. work() is
@@ -2439,7 +2428,7 @@ template <class Lazy> class basic_job : os::pinned {
   basic_job(target& t, caller<>& who, curl::pump<Lazy>& pump) : t_(t), who_(&who), pump_(&pump) {}
   ~basic_job() { hang_up(); }
   bool over = false;
-  error::late<Lazy, status> result{};
+  late<Lazy, status> result{};
   void work() {
     if (url_.empty()) next_url();
     for (size_t i = 0; i < lanes_.size() && !over; ++i)
@@ -2462,43 +2451,45 @@ template <class Lazy> class basic_job : os::pinned {
   }
   status kept(status s) {  // what a failed call leaves to a later one
     hang_up();
-    const uint64_t size = t_.to->release();
+    const uint64_t had = t_.to->size(), size = t_.to->release();
     if (size > 0) s.text += join("; ", size, " bytes of ", file_, " are kept for the next call");
+    else if (had > 65536) s.text += join("; ", had, " bytes of ", file_, " cannot be continued");
     return s;
   }
  private:
-  using clock = error::late<Lazy, std::chrono::steady_clock>;
-  // One connection: requests for one run of the file, through redirects.
-  struct lane final : curl::receiver<Lazy>, outcome {
+  using clock = late<Lazy, std::chrono::steady_clock>;
+  struct lane final : curl::receiver<Lazy>, outcome {  // one connection, through its redirects
     basic_job* of;
     size_t run;
-    bool ranged = false, changed = false, all_there = false, over = false, sized = false;
-    bool done = false;  // no more of the answer is wanted
-    string location{}, excerpt{};
+    bool ranged = false, all_there = false, over = false, sized = false;
+    bool fresh = false;  // the whole file is to come, for what is here if that is no page
+    bool done = false;   // no more of the answer is wanted
+    string location{}, excerpt{}, mark{};
     text::url at{};
     bool at_home = true;  // until a redirect leaves it
     stage::pace<Lazy> speed{0};
-    error::late<Lazy, status> result{};
-    uint64_t next = 0, upto = 0, more = 0;  // the next byte; the answer's end; to be compared
+    late<Lazy, status> result{};
+    uint64_t next = 0, upto = 0, more = 0, total = 0;  // next byte; answer's end; to be compared
     lane(basic_job* job, size_t which) : of(job), run(which) {}
     void ask(const string& url) {
       const options& o = of->who_->opts();
       const text::identity& id = of->t_.to->id;
       const vector<string>& own = of->t_.from->headers;
-      const string mark = of->validator();
-      const bool strong = text::starts(mark, "\"") || text::ends(mark, " GMT");
+      const string known = of->validator();
+      const bool strong = text::starts(known, "\"") || text::ends(known, " GMT");
       curl::exchange x{url, {"Accept: */*", "Accept-Encoding: identity"}, o.connect_seconds};
       if (at_home) x.headers.insert(x.headers.end(), own.begin(), own.end());
-      more = ranged && !strong && !o.fetch ? uint64_t{4096} : 0;
+      more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
+      if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
       if (ranged && !o.fetch) {
         const uint64_t end = of->t_.to->runs[run].end;
         x.headers.push_back(join("Range: bytes=", next, "-",
             end < id.total ? std::to_string((std::min)(end + more, id.total) - 1) : ""));
-        if (strong) x.headers.push_back("If-Range: " + mark);
+        if (strong) x.headers.push_back("If-Range: " + known);
       }
       result = status();
-      over = sized = done = false;
+      over = sized = done = fresh = false;
       code = 0;
       (void)location.clear(), excerpt.clear();
       speed = stage::pace<Lazy>{o.stall_seconds, gained};
@@ -2508,66 +2499,71 @@ template <class Lazy> class basic_job : os::pinned {
     bool on_head(int status_code, const vector<text::header>& headers) override {
       const auto value = [&](const char* name) { return text::printable(find(headers, name)); };
       code = status_code;
-      uint64_t begin = 0, last = 0, total = 0;
+      uint64_t begin = 0, last = 0;
       stage::partial<>& to = *of->t_.to;
       const text::identity id = to.id;
-      const string mark = text::validator(headers), known = of->validator();
+      const string known = of->validator(),
+                   its = value(text::ends(known, " GMT") ? "last-modified" : "etag");
+      mark = text::validator(headers);
       const bool has_range = text::content_range(value("content-range"), begin, last, total);
       wait = text::retry_after(value("retry-after"), value("date"));
       all_there = code == 416 && has_range && ranged && total == to.size();
       if (code >= 400) return !all_there;  // its words are wanted
       if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
         location = value("location");
-        return location.empty() && refuse(errc::http_status, "HTTP ", code, " without a Location");
+        return location.empty() && refuse("HTTP ", code, " without a Location");
       }
-      if (code != 200 && (code != 206 || !ranged))
-        return refuse(errc::http_status, "HTTP ", code, " instead of the file");
+      if (code != 200 && (code != 206 || !ranged)) return refuse("HTTP ", code, " for the file");
       const string coding = text::lower(value("content-encoding"));
       if (!coding.empty() && coding != "identity")
-        return refuse(errc::http_status, "the server encoded the file (", coding,
-            ") though identity was asked");
+        return refuse("the server encoded the file (", coding, ") though identity was asked");
       if (!text::content_length(headers, sized, upto))
-        return refuse(errc::http_status, "its Content-Length is malformed or given twice");
+        return refuse("its Content-Length is malformed or given twice");
       if (!sized) upto = 0;
-      const bool same = mark.empty() || known.empty() || mark == known;
+      const bool same = its.empty() || known.empty() || its == known || its == "W/" + known;
+      if (value("accept-ranges") == "none") of->limit_ = 1;
       if (code == 206) {
         changed = has_range && (!same || (id.total && id.total != total));
         if (!has_range || begin != next || changed || (sized && upto != last + 1 - begin))
-          return refuse(errc::http_status, "the server does not continue the file where it ended");
+          return refuse("the server does not continue the file where it ended");
         sized = true;
         upto = last + 1;
         if (!id.total) to.runs[run].end = total;
       } else if (of->lanes_.size() > 1) {
         changed = !same;
-        return refuse(errc::http_status, "the server sends all of the file for a part of it");
+        return refuse("the server sends all of the file for a part of it");
       } else {
         total = upto;
       }
       if (total > of->most())
-        return refuse(errc::not_the_file, "it has ", total, " bytes, more than the ", of->most(),
-            " of source::size or options::max_bytes");
+        return good(fail(errc::not_the_file, "it has ", total, " bytes, more than the ", of->most(),
+            " of source::size or options::max_bytes"));
       of->t_.want.type = value("content-type");
       of->t_.etag = value("etag");
-      if (code == 200 && to.begun) of->discard("the server sends the file from its start");
       const fs::path here = of->t_.final_path.parent_path();
       stage::copying<>*& copy = of->t_.copy;  // one that would not fit is not begun
       if (copy && !copy->fits(total, here, total - (std::min)(to.size(), total))) copy = nullptr;
       if (!good(stage::has_room(here, total, to.size()))) return false;
       if (code == 206) return true;
-      of->built_ = false;
-      next = first = run = 0;
-      if (!good(to.begin(of->t_.final_path, of->t_.want.kind))) return false;
-      to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
-      return to.runs[run].taken = true;
+      next = 0;
+      return fresh = true;
     }
     bool on_body(const char* data, size_t n) override {
       stage::partial<>& to = *of->t_.to;
       if (code >= 400) excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
       if (code >= 400) return excerpt.size() < stage::head_size;
-      // what follows the announced length belongs to no file
-      if (sized) n = stage::smaller(n, upto - next);
+      if (fresh) {
+        const string page = text::not_the_file(of->t_.want.kind, {data, n}, of->t_.want.type);
+        if (to.size() > 0 && !page.empty()) return good(fail(errc::not_the_file, "it is ", page));
+        of->discard("the server sends the file from its start");
+        (void)(of->built_ = fresh = false), next = first = run = 0;
+        if (!good(to.begin(of->t_.final_path, of->t_.want.kind))) return false;
+        to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
+        to.runs[run].taken = true;
+      }
+      if (sized) n = stage::smaller(n, upto - next);  // what follows belongs to no file
       if (n > of->most() - (std::min)(next, of->most()))
-        return refuse(errc::not_the_file, "it has more than ", of->most(), " bytes");
+        return good(fail(errc::not_the_file, "it has more than ", of->most(), " bytes"));
       while (n > 0 && !done) {
         const uint64_t end = to.runs[run].end, last = end == text::endless ? end : end + more;
         const bool is_new = next >= first && next < end;
@@ -2575,7 +2571,7 @@ template <class Lazy> class basic_job : os::pinned {
         const size_t k = stage::smaller(n, until - next);
         if (is_new && !good(to.write(data, k, run))) return false;
         changed = !is_new && !to.agrees(next, data, k);  // it is here already
-        if (changed) return refuse(errc::http_status, "the file has changed at the server");
+        if (changed) return refuse("the file has changed at the server");
         gained += is_new ? k : 0;
         next += k;
         data += k;
@@ -2588,7 +2584,9 @@ template <class Lazy> class basic_job : os::pinned {
       if (result.ok() && !done) result = s;
       over = true;
     }
-    template <class... A> bool refuse(errc e, const A&... why) { return good(fail(e, why...)); }
+    template <class... A> bool refuse(const A&... why) {
+      return good(fail(errc::http_status, why...));
+    }
     bool good(const status& s) {
       if (result.ok()) result = s;
       return s.ok();
@@ -2600,18 +2598,16 @@ template <class Lazy> class basic_job : os::pinned {
     t_.got = text::redact(url_);
     path_ = text::local_path(url_);
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
-    tries_ = idle_ = 0;
-    best_ = 0;
+    (void)(best_ = 0), tries_ = idle_ = lost_ = 0;
     limit_ = who_->opts().fetch ? 1 : (std::max)(1U, (std::min)(16U, who_->opts().connections));
-    statuses_ = plain_ = false;
+    statuses_ = plain_ = served_ = false;
     not_before_ = clock::now();
   }
   void begin_try() {
     stage::partial<>& to = *t_.to;
     const bool by_user = static_cast<bool>(who_->opts().fetch);
     status s;
-    ++tries_;
-    at_source_ = judged_ = false;
+    (void)++tries_, at_source_ = judged_ = false;
     if (!path_.empty()) {
       const fs::path at = os::resolved(os::to_path(path_));
       s = to.begin(t_.final_path, t_.want.kind);
@@ -2623,6 +2619,8 @@ template <class Lazy> class basic_job : os::pinned {
     // a user's transport is asked for ranges only when it tells statuses
     if (to.begun && (!to.id.usable() || (by_user && !statuses_))) discard("it cannot be continued");
     built_ = built_ || to.size() > 0;
+    if (tries_ == 1 && (best_ = to.size()))
+      who_->say("Continuing ", file_, " at byte ", best_, ".");
     if (to.whole()) return finish();
     wide_ = 1;
     if (tell()) add_lane(to.begun ? to.spare_run(1, text::endless) : 0);
@@ -2635,23 +2633,20 @@ template <class Lazy> class basic_job : os::pinned {
       l.ranged = !plain_ && built_;
       t_.to->runs[run].taken = true;
     }
-    (void)text::parse_url(url_, l.at);
-    l.at_home = at_home(l.at);
+    text::url home;  // headers are for the host of the first URL
+    (void)text::parse_url(url_, l.at), (void)text::parse_url(t_.from->urls[0], home);
+    home_ = home.origin();
+    l.at_home = l.at.origin() == home_;
     l.ask(url_);
-  }
-  bool at_home(const text::url& u) const {  // headers are for the host of the first URL
-    text::url home;
-    (void)text::parse_url(t_.from->urls[0], home);
-    return u.origin() == home.origin();
   }
   // While more than a second is left, and the last new connections brought more, as many again.
   void widen() {
     const auto now = clock::now();
     const unsigned limit = who_->opts().stall_seconds,
-                   grace = who_->opts().connect_seconds + 3 * limit;
+                   grace = who_->opts().connect_seconds + (lanes_.size() > 1 ? 1 : 3) * limit;
     const text::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
-    const bool may = limit_ > 1 && id.usable() && id.total;
+    const bool may = limit_ > 1 && id.usable() && id.total && !plain_;
     bool steady = may;  // all have answered
     for (auto& l : lanes_) {
       steady = steady && l->code != 0 && !l->over;
@@ -2691,15 +2686,17 @@ template <class Lazy> class basic_job : os::pinned {
           ? "; the file is not there any more, or the URL is mistyped"
           : "";
       s = fail(errc::http_status, "the server answered HTTP ", l.code,
+          l.hops == 0 ? "" : " after a redirect to " + l.at.origin(),
           l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
     } else if (s.ok() && !l.all_there) {
-      if (!to.begun) s = fail(errc::http_status, "the server sent no file");
+      if (!to.begun || l.fresh) s = fail(errc::not_the_file, "it is an empty file");
       else if (l.sized && l.next < l.upto && !l.done)
         s = fail(errc::truncated, "the connection ended after ", l.next, " of ", l.upto, " bytes");
       else if (l.upto == 0) to.end_here();
     }
     s.text = text::scrub(s.text, l.at.whole(), t_.from->headers);
-    if (to.begun && l.run < to.runs.size()) to.runs[l.run].taken = false;
+    served_ = served_ || (l.code == 206 && (l.result.ok() || l.gained >= 65536));
+    if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code == 200 && l.gained == 0);
     if (l.changed && to.begun) {
       hang_up();
       discard("it has changed at the server");
@@ -2710,7 +2707,8 @@ template <class Lazy> class basic_job : os::pinned {
     if (s.cause || s.code == errc::no_space) hang_up();
     if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ > 999))
       return failed(s.ok() ? fail(errc::truncated, "nothing came") : s, l);
-    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U))
+    const bool cut = s.code == errc::connection || s.code == errc::truncated;
+    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) && (!cut || ++lost_ > 2))
       limit_ = wide_ = l.code >= 429 ? 1 : static_cast<unsigned>(lanes_.size());
   }
   status redirected(lane& l) {
@@ -2724,7 +2722,7 @@ template <class Lazy> class basic_job : os::pinned {
       return fail(errc::http_status, "it redirects ", good ? "from https down to '" : "to '",
           target, good ? "', which anybody on the way could change" : "' (neither http nor https)");
     l.at = next;
-    l.at_home = l.at_home && at_home(next);
+    l.at_home = l.at_home && next.origin() == home_;
     return {};
   }
   void finish() {
@@ -2734,41 +2732,48 @@ template <class Lazy> class basic_job : os::pinned {
     if (!who_->step(phase::downloading, file_, size, size)) return;
     judged_ = true;
     const status s = t_.to->seal(t_.want, who_);
-    over = s.ok();
-    if (!over) failed(s);
+    if (!(over = s.ok())) failed(s);
   }
   void failed(status s, const outcome& o = outcome()) {
     if (who_->stopped()) return;
     const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
     const bool net = is(errc::connection, errc::truncated, errc::timed_out);
     const bool busy = o.code == 202 || o.code == 408 || o.code == 429 || o.code >= 500;
-    const bool gone = o.code == 401 || o.code == 404 || o.code == 410;
+    const bool denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
     const bool spoilt = judged_ && !s.cause && std::exchange(built_, false);  // by older bytes
     const uint64_t least = is(errc::timed_out) ? 65536 : 1;  // gain that was worth it
-    // a request for the rest that gained nothing: the next one asks for the whole file
-    plain_ = o.first > 0 && o.gained < least && !judged_ && !busy && !gone &&
-        (o.code != 0 || s.code == errc::timed_out);
+    // a request for the rest in vain: if ranges do not work here, the next asks for the whole file
+    const bool vain =
+        o.first > 0 && o.gained < least && !judged_ && !busy && o.code != 404 && o.code != 410;
+    const bool refused = vain && !net && (o.code == 206 || o.code == 416);
+    plain_ = refused && !served_;
     if (spoilt) limit_ = 1;
-    if (is(errc::not_the_file)) t_.to->drop();
-    else if (judged_ || (s.cause && !is(errc::no_space))) discard(s.text);
+    if (judged_ && is(errc::not_the_file)) t_.to->drop();
+    else if (judged_ || (is(errc::not_the_file) ? o.gained > 0 : s.cause && !is(errc::no_space)))
+      discard(s.text);
     if (((s.cause || is(errc::no_space)) && !at_source_) ||
         is(errc::invalid_argument, errc::no_transport, errc::callback)) {
-      s.text = join("model '", who_->name(), "', ", file_, ": ", s.text);
+      s.text = join(file_, ": ", s.text);
       return end(s);
     }
     const uint64_t size = t_.to->size();
-    if (path_.empty() && tries_ < 1000 && o.wait <= 120 &&
-        (spoilt || plain_ || (!judged_ && (net || (busy && is(errc::http_status)))))) {
-      const bool gained = size >= best_ + least;
-      idle_ = gained ? 0 : idle_ + 1;
-      best_ = gained ? size : best_;
-      if (idle_ > 0 && idle_ < 3 && o.wait > 1)
-        who_->say("The server of ", file_, " asks to wait ", o.wait, " s before the next try.");
-      const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << idle_;
-      const std::chrono::milliseconds pause((std::max)(o.wait * uint64_t{1000}, ms));
-      if (!gained) not_before_ = clock::now() + pause;
-      if (idle_ < 3) return;
+    const bool again =
+        spoilt || plain_ || o.changed || (!judged_ && (net || (busy && is(errc::http_status))));
+    const bool may = path_.empty() && tries_ < 1000 && o.wait <= 120;
+    const bool gained = size >= best_ + least;
+    idle_ = gained ? 0 : idle_ + 1;
+    best_ = gained ? size : best_;
+    const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << idle_;
+    const uint64_t pause = (std::max)(o.wait * uint64_t{1000}, gained && !busy ? 0 : ms);
+    not_before_ = clock::now() + std::chrono::milliseconds(pause);
+    if (may && idle_ < (again ? 3 : vain && !denied && o.code != 0 ? 2 : 0)) {
+      if (o.wait == 0) return;
+      return who_->say("The server of ", file_, " asks to wait ", o.wait, " s until the next try.");
     }
+    // the last that can be tried: another URL may have the rest, if a pin vouches for it
+    plain_ = may && (refused || (vain && !served_ && (o.code != 0 || is(errc::timed_out)))) &&
+        (untried_.empty() || t_.want.sha256.empty());
+    if (plain_) return;
     text::url here, there;
     const bool dead = o.code == 0 && (net || is(errc::tls)) && text::parse_url(url_, here);
     auto other = untried_.begin();  // those of a dead host go last
@@ -2782,7 +2787,9 @@ template <class Lazy> class basic_job : os::pinned {
         o.wait > 120 ? join("; it asks to come back in ", o.wait, " s") : "",
         t_.to->begun && !untried_.empty() ? join("; ", size, " bytes are here") : "");
     if (!untried_.empty()) return next_url();
-    s.text = join("model '", who_->name(), "': cannot bring ", file_, " from ", tried_);
+    if (is(errc::hash_mismatch))
+      tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
+    s.text = join("cannot bring ", file_, " from ", tried_);
     end(s);
   }
   void end(const status& s) { over = true, result = kept(s); }
@@ -2822,17 +2829,17 @@ template <class Lazy> class basic_job : os::pinned {
   curl::pump<Lazy>* pump_;
   string file_ = os::shown(t_.final_path.filename());
   vector<string> untried_ = t_.from->urls;
-  string url_{}, path_{}, tried_{};
-  error::late<Lazy, text::identity> id_{};
-  error::late<Lazy, vector<std::unique_ptr<lane>>> lanes_{};
+  string url_{}, path_{}, tried_{}, home_{};
+  late<Lazy, text::identity> id_{};
+  late<Lazy, vector<std::unique_ptr<lane>>> lanes_{};
   typename clock::time_point not_before_{}, mark_{};
   uint64_t best_ = 0, counted_ = 0;  // of size(): at the last gain; at mark_
   double rate_ = 0;
-  unsigned limit_ = 1, wide_ = 1;  // connections: at most; now
-  int tries_ = 0, idle_ = 0;
+  unsigned limit_ = 1, wide_ = 1;        // connections: at most; now
+  int tries_ = 0, idle_ = 0, lost_ = 0;  // lost_: connections that brought nothing
   bool judged_ = false, at_source_ = false, statuses_ = false;
   bool built_ = false;  // of bytes that an earlier try, or several connections, brought
-  bool plain_ = false;  // no range is asked for
+  bool plain_ = false, served_ = false;  // no range is asked for; some have been served
 };
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 VQCACHE_LAZY_ status fetch(vector<target>& targets, caller<>& who) {
@@ -2881,24 +2888,24 @@ template <class> struct basic_copy : os::info {  // of one file in one tier, and
 };
 using copy = basic_copy<void>;
 template <class Lazy = void> struct shelf {  // one model in one tier
-  error::late<Lazy, fs::path> at;
+  late<Lazy, fs::path> at;
   os::mode how;
   vector<string> names;  // of its files; the receipt's first
-  error::late<Lazy, text::receipt> receipt{};
+  late<Lazy, text::receipt> receipt{};
   int problem = 0;  // there may be a receipt, but it cannot be read
   fs::path receipt_path() const { return at / names[0]; }
   status readable() const { return error::system(problem, "read", receipt_path()); }
   status sync() const { return error::system(os::sync_directory(at), "sync", at); }
   void see() {
     string content;  // empty: there is none
-    problem = os::read_text(receipt_path(), content);
+    problem = os::read_text(receipt_path(), content, how);
     if (problem == ENOENT || problem == ENOTDIR) problem = 0;
     receipt = text::read_receipt(content);
   }
   copy look(const string& file) const {
     const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
-    return {os::look(at / file), at / file, how, e && !e->sha256.empty() ? e : nullptr,
-        e ? e->size : 0};
+    return {os::look(at / file, how == os::mode::link), at / file, how,
+        e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0};
   }
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
@@ -2928,7 +2935,14 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     }
   }
   status keep(const text::receipt& r) const {
-    return stage::put(receipt_path(), text::write_receipt(r, os::date()));
+    stage::partial<> p;
+    const string content = text::write_receipt(r, os::date());
+    VQCACHE_NEED_(p.begin(receipt_path(), text::kind::binary));
+    VQCACHE_NEED_(p.write(content.data(), content.size()));
+    p.end_here();
+    VQCACHE_NEED_(p.seal(stage::demand()));
+    VQCACHE_NEED_(p.publish());
+    return sync();
   }
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
@@ -2964,6 +2978,7 @@ template <class> struct basic_item {  // one file of the set that a model is
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
+  bool right = false;                        // this call has hashed the local file, and it is right
   std::shared_ptr<stage::copying<>> copy{};  // for the cache, made while the file arrives, or null
 };
 template <class Lazy = void> class story {  // of one call
@@ -2991,8 +3006,7 @@ template <class Lazy = void> class story {  // of one call
     m = {name, local.at / items[0].file, local.at / items[1].file, from, cached};
     return {};
   }
-  // receipts first: a crash leaves a model without a receipt, not a receipt without its model
-  status remove(const string& called) {
+  status remove(const string& called) {  // receipts first: none is to be without its model
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find<Lazy>(called);
     if (rows.size() == 1 && held() == 0) VQCACHE_NEED_(open(rows[0]->name));
@@ -3007,9 +3021,7 @@ template <class Lazy = void> class story {  // of one call
   status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
     const string why = text::name_problem(as);
-    if (!why.empty())
-      return fail(errc::invalid_argument, "the model name '", text::printable(as.substr(0, 120)),
-          "' cannot be used: ", why);
+    if (!why.empty()) return fail(errc::invalid_argument, "this name cannot be used: ", why);
     const fs::path fast = directory(o, true), slow = directory(o, false);
     if (fast.empty() || slow.empty())
       return fail(errc::invalid_argument, "~ is used, but there is no home directory");
@@ -3025,7 +3037,7 @@ template <class Lazy = void> class story {  // of one call
     for (const item& i : items) n += local.look(i.file).regular || cache.look(i.file).regular;
     return n;
   }
-  status unknown(const error::late<Lazy, vector<const catalog::row*>>& meant) const {
+  status unknown(const late<Lazy, vector<const catalog::row*>>& meant) const {
     string all, alike, hint = ", and the catalogue does not list it; ", candidates;
     for (const catalog::row& row : catalog::all) {
       const auto names = text::words(text::lower(join(row.name, " ", row.aliases)));
@@ -3037,8 +3049,8 @@ template <class Lazy = void> class story {  // of one call
     hint = !meant.empty() ? ", and the name is ambiguous: say " + candidates
         : alike.empty()   ? hint + "known are " + all
                           : hint + "did you mean " + alike + "?";
-    return fail(errc::unknown_model, "model '", name, "': it is neither in ", local.at, " nor in ",
-        cache.at.parent_path(), hint, "; or give its URLs");
+    return fail(errc::unknown_model, "neither ", local.at, " nor ", cache.at.parent_path(),
+        " holds both files of ", name, hint, "; or give its URLs");
   }
   status run() {
     see();
@@ -3065,7 +3077,7 @@ template <class Lazy = void> class story {  // of one call
       if (!cached && !again) who_.go_on(), not_cached(s);  // the local pair is complete: no error
     }
     if (who_.stopped() || !again) return who_.stop();
-    return fail(errc::hash_mismatch, "model '", name, "': its local files change while being read");
+    return fail(errc::hash_mismatch, "its local files change while being read");
   }
   string lock_name() const { return "." + name + ".lock"; }
   template <class Is> bool all(Is is) const {  // of the items
@@ -3078,15 +3090,14 @@ template <class Lazy = void> class story {  // of one call
       tier::copy &l = i.here = local.look(i.file), &c = i.there = cache.look(i.file);
       // without a receipt of its own, a local file of the cached size is held to the cache's
       const bool lent = !l.said && c.vouched() && c.told && c.told == l.size;
-      i.good = l.fits() && !local.problem && !lent && (i.pin.empty() || l.is(i.pin));
+      i.good = l.fits() && !local.problem && (i.right || (!lent && (i.pin.empty() || l.is(i.pin))));
       i.found = i.good || c.regular;
       i.same_size = c.regular && c.size == l.size;
       i.stored = i.same_size && !cache.problem && (l.said ? c.is(l.said->sha256) : c.fits()) &&
           (i.read.empty() || !l.said || l.is(i.read));
     }
   }
-  // The local files are complete. Whether their copies are, too, or cannot be made.
-  bool served() {
+  bool served() {  // the local files are whole; are the copies, or can none be made?
     if (!std::exchange(announced_, true)) {
       who_.say("The model (", name, ") is already available locally.");
       for (const item& i : items) tell_origin(i, i.here.said);
@@ -3136,8 +3147,7 @@ template <class Lazy = void> class story {  // of one call
       os::sleep_ms(20);
     }
   }
-  // what a file is held to: the pin, else the receipt beside it or its fellow, else the cache's
-  stage::demand binding(const item& i) const {
+  stage::demand binding(const item& i) const {  // the pin, else the receipt here, else the cache's
     const bool alone = all([](auto& other) { return !other.here.regular; });
     const bool ours = i.here.said && !(alone && i.there.said);
     const text::entry* e = ours ? i.here.said : i.there.said;
@@ -3155,13 +3165,13 @@ template <class Lazy = void> class story {  // of one call
       for (const tier::copy* c : {&i.here, &i.there}) {
         if (i.pin.empty() || !c->vouched() || c->is(i.pin) || !c->fits()) continue;
         if (c->digest(who_, sha).ok() && c->is(sha))
-          return fail(errc::name_taken, "model '", name,
-              "': another model stands under this name: ", c->path,
-              " fits its receipt, but not the pin ", i.pin, "; use another name, or remove ",
-              local.at / (name + ".*"), " and ", cache.at, " (vqcache::remove does)");
+          return fail(errc::name_taken, "another model stands under this name: ", c->path,
+              " fits its receipt, but not the pin ", i.pin, "; use another name, or remove ", name,
+              ".yaml, .ckpt and .sha256 from ", local.at, ", and ", cache.at,
+              " (by vqcache::remove)");
       }
     VQCACHE_NEED_(local.readable());
-    for (const item& i : items) {
+    for (item& i : items) {
       const tier::copy& l = i.here;
       VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
       if (l.exists && !l.regular) return fail(errc::io, l.path, " is not a regular file; move it");
@@ -3175,10 +3185,11 @@ template <class Lazy = void> class story {  // of one call
         if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
         else VQCACHE_NEED_(l.put_aside("its SHA-256 is " + sha, who_));
         news = news || right;
+        i.right = right;
       }
       if (!e.sha256.empty()) now.push_back(e);
     }
-    if (news) VQCACHE_NEED_(local.keep(now));
+    if (news) (void)local.keep(now);  // else they are hashed again by the next call
     see();
     return {};
   }
@@ -3200,6 +3211,7 @@ template <class Lazy = void> class story {  // of one call
       now.push_back({i.file});
       i.copy = nullptr;
       if (all_cached) tell_origin(i, i.there.said);
+      if (i.good && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
       VQCACHE_NEED_(i.good ? vouch(i, now.back()) : restore(i, part, now.back()));
       if (i.found) continue;
       stage::demand want = binding(i);
@@ -3210,6 +3222,7 @@ template <class Lazy = void> class story {  // of one call
       targets.push_back({&i.from, want, &part, i.here.path, i.copy.get()});
     }
     VQCACHE_NEED_(reachable());
+    if (all_cached && !targets.empty()) who_.say("It could not be restored whole, downloading.");
     from = targets.empty() ? origin::cache : origin::network;
     status s = transfer::fetch(targets, who_);
     if (!s.ok()) return (void)(s.text += lost_), s;
@@ -3224,13 +3237,11 @@ template <class Lazy = void> class story {  // of one call
     see();
     return {};
   }
-  // what a new receipt says of a local file: it has to speak of those too that were found without
-  status vouch(const item& i, text::entry& e) {
+  status vouch(const item& i, text::entry& e) {  // what a receipt says of a file that had none
     e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
-  // from the cache, if what it holds can be used: then it is found, else a message says why not
-  status restore(item& i, stage::partial<>& to, text::entry& e) {
+  status restore(item& i, stage::partial<>& to, text::entry& e) {  // found: it could be used
     const tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
@@ -3247,14 +3258,14 @@ template <class Lazy = void> class story {  // of one call
       unreadable = unreadable || s.code == errc::timed_out;
       if (s.cause && !unreadable) return s;  // the local disk's failure
     }
-    i.read = to.sha256;
     i.found = s.ok();
+    i.read = unreadable && s.code != errc::timed_out ? "nothing" : to.sha256;
     if (c.said) e = *c.said;
     e = {i.file, i.read, e.origin, e.etag, to.size(), !want.verified};
     if (i.found && e.unverified) tell_unverified(i);
     if (i.found) return {};
     const bool own = c.vouched() && c.is(i.read);  // not damaged, but another model's
-    if (!own) lost_ = error::join("; the copy in ", cache.at, " could not be used: ", s.text);
+    if (!own) lost_ = join("; the copy in ", cache.at, " could not be used: ", s.text);
     to.drop();
     if (own) who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
     else if (unreadable) who_.say("The cache cannot be read: ", s.text, ".");
@@ -3274,8 +3285,8 @@ template <class Lazy = void> class story {  // of one call
       for (const string& u : i.from.urls) may = may && !(offline && text::local_path(u).empty());
     }
     if (known && may) return {};
-    return fail(known ? errc::offline : errc::unknown_model, "model '", name, "': ", missing,
-        " is neither in ", local.at, " nor usable in ", cache.at, lost_,
+    return fail(known ? errc::offline : errc::unknown_model, "there is no ", missing, " in ",
+        local.at, " and none to be used in ", cache.at, lost_,
         known ? ", and the call is offline; put it there, or call once with a network"
               : ", and no URL for it is known");
   }
@@ -3289,8 +3300,7 @@ template <class Lazy = void> class story {  // of one call
     for (const item& i : items) {
       const tier::copy &l = i.here, &c = i.there;
       if (c.vouched() && c.fits() && (l.said ? !c.is(l.said->sha256) : c.told && !i.same_size))
-        return fail(errc::name_taken, "another model stands there under this name (", c.path,
-            "); it is left alone");
+        return fail(errc::name_taken, "another model is there (", c.path, "); it is left alone");
       bytes += i.stored ? 0 : l.size;
     }
     if (bytes >= uint64_t{64} << 20)
@@ -3321,8 +3331,9 @@ template <class Lazy = void> class story {  // of one call
       now.push_back(e);
     }
     VQCACHE_NEED_(cache.publish(ready, now));
-    // a notebook's pair gets its receipt when it is hashed anyway
-    return all([](auto& i) { return i.here.said != nullptr; }) ? status() : local.keep(now);
+    // a notebook's pair gets its receipt, if it can, when it is hashed anyway
+    if (!all([](auto& i) { return i.here.said != nullptr; })) (void)local.keep(now);
+    return {};
   }
   caller<Lazy> who_;
   string name{};
@@ -3338,8 +3349,7 @@ template <class F> inline status contained(const string& name, const F& f) {
   status s;
   const status thrown = error::guard("the call", [&] { s = f(); });
   if (!thrown.ok()) s = {errc::io, thrown.text, thrown.cause, thrown.thrown};
-  const string shown = "'" + text::printable(name.substr(0, 120)) + "'";
-  if (!s.ok() && !text::has(s.text, shown)) s.text = error::join("model ", shown, ": ", s.text);
+  if (!s.ok()) s.text = join("model '", text::printable(name.substr(0, 120)), "': ", s.text);
   return s;
 }
 // R: a result, or a model where an error is thrown
@@ -3486,15 +3496,5 @@ template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};
 #elif VQCACHE_HPP != 100
 #error "two versions of vqcache.hpp in one translation unit: include only one of them"
 #endif  // VQCACHE_HPP
-// MIT License. Copyright (c) 2026 The vqcache authors. Permission is hereby granted, free of
-// charge, to any person obtaining a copy of this software and associated documentation files (the
-// "Software"), to deal in the Software without restriction, including without limitation the rights
-// to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software,
-// and to permit persons to whom the Software is furnished to do so, subject to the following
-// conditions: The above copyright notice and this permission notice shall be included in all copies
-// or substantial portions of the Software. THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF
-// ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-// FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT
-// HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT,
-// TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
-// DEALINGS IN THE SOFTWARE.
+// Copyright (c) 2026 The vqcache authors. MIT License: use, copy, change and sell it, with this
+// notice and without warranty of any kind. In full: https://spdx.org/licenses/MIT.html.

@@ -395,6 +395,19 @@ TEST_SUITE("integrity") {
 
   // ---- another model under the name
 
+  TEST_CASE("a pin that is given twice or misspelt is an error, not overlooked") {
+    place w;
+    const std::string a(64, 'a'), b = support::sha256(checkpoint());
+    for (const std::string& odd : {"#sha256=" + a + "#sha256=" + b, "#SHA256=" + b, "#sha256:" + b,
+             "#sha-256=" + b, "#sha512=" + b}) {
+      CAPTURE(odd);
+      const auto r = w.call("m", source(config_url), source(checkpoint_url + odd));
+      CHECK(r.error.code() == errc::invalid_argument);
+      CHECK_MESSAGE(has(r.error.what(), "not 64 hex digits"), r.error.what());
+    }
+    CHECK(w.call("m", source(config_url), source(checkpoint_url + std::string("#part"))).ok());
+  }
+
   TEST_CASE(
       "a file that fits its receipt but not the pin is another model: told, and nothing touched") {
     for (const std::string s : {"local", "cache", "both"})
@@ -415,7 +428,7 @@ TEST_SUITE("integrity") {
         CAPTURE(what);
         CHECK(has(what, "'m'"));
         CHECK(has(what, other_digest));
-        CHECK(has(what, (w.local / "m").string()));
+        CHECK(has(what, "m.yaml, .ckpt and .sha256 from '" + w.local.string() + "'"));
         CHECK(has(what, (w.cache / "m").string()));
         CHECK(has(what, "remove"));
         CHECK(w.asked.empty());

@@ -143,6 +143,37 @@ TEST_CASE("a server that does not like many connections gets one again, and noth
   }
 }
 
+TEST_CASE("a server that does not honour ranges sends the file once, whatever was tried") {
+  for (const std::string& by : transports())
+    for (const std::string behaviour : {"unranged", "ranges_none"}) {
+      CAPTURE(by);
+      CAPTURE(behaviour);
+      home h(by, behaviour, 4, "", 6);
+      const outcome o = call(h.p);
+      CHECK_MESSAGE(o.ok(), describe(o));
+      CHECK(h.is_right());
+      CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+      const auto asked = h.requests();
+      CHECK(bytes(asked) < 7000000);
+      if (behaviour == "ranges_none") CHECK(asked.size() == 1);  // it has said so
+      else CHECK_MESSAGE(asked.size() > 1, "this test has to see a try");
+    }
+}
+
+TEST_CASE("one part that is reset does not end the parallel download") {
+  for (const std::string& by : transports()) {
+    CAPTURE(by);
+    home h(by, "reset_second", 4, "", 12);
+    const outcome o = call(h.p);
+    CHECK_MESSAGE(o.ok(), describe(o));
+    CHECK(h.is_right());
+    std::size_t parts = 0;
+    for (const auto& s : h.requests()) parts += s.status == 206 && s.body > 1000000;
+    CHECK_MESSAGE(parts >= 2, parts);
+    CHECK(bytes(h.requests()) < 13000000);
+  }
+}
+
 TEST_CASE("whatever a server does to the parts, the right file comes of it") {
   const std::vector<std::string> all = {"seafile", "last_modified", "range_short", "range_ignored",
       "range_wrong_start", "range_wrong_total", "range_no_header", "range_multipart", "range_403",

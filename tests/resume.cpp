@@ -166,10 +166,100 @@ TEST_CASE("with a pin a partial is continued from another mirror") {
     CHECK_MESSAGE(o.ok(), describe(o));
     const auto asked = hostile().log(mirror);
     REQUIRE(asked.size() == 1);
-    CHECK(range_of(asked[0]) == "bytes=145904-");  // 4 KiB are compared with what is here
+    CHECK(range_of(asked[0]) == "bytes=84464-");  // 64 KiB are compared with what is here
     CHECK_FALSE(asked[0].has("if-range"));  // the validator is another server's
     h.is_right(v1().ckpt);
   }
+}
+
+TEST_CASE("one odd answer to the request for the rest costs nothing of what is here") {
+  std::vector<job> jobs;
+  for (const std::string& by : transports())
+    for (const std::string odd : {"204", "304", "403", "500", "ftp", "expired", "page", "untyped",
+             "reset", "silent"})
+      for (const bool pinned : {false, true}) {
+        const auto h = std::make_shared<home>(by, "odd_once", "?odd=" + odd);
+        if (pinned) h->checkpoint.sha256 = support::sha256(v1().ckpt);
+        plan p = h->call();
+        p.opts.stall_seconds = 1;
+        jobs.push_back({by + ", " + odd + (pinned ? ", pinned" : ""), p,
+            [h](const outcome& o) {
+              CHECK_MESSAGE(o.ok(), describe(o));
+              CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+              std::uint64_t sent = 0;
+              for (const auto& s : h->requests()) sent += s.body;
+              CHECK_MESSAGE(sent < 301000, sent);
+              h->is_right(v1().ckpt);
+            },
+            [p] { return make(p); }});
+      }
+  run_all(jobs, 4);
+}
+
+TEST_CASE("a part whose ETag or date is another's is of another version, whatever its kind") {
+  for (const std::string& by : transports())
+    for (const std::string kind : {"weak", "date"}) {
+      CAPTURE(by);
+      CAPTURE(kind);
+      home h(by, "other_version", "?kind=" + kind);
+      const outcome o = children::call(h.call());
+      const std::string got = slurp(h.local() / "m.ckpt");
+      CHECK_MESSAGE((got.empty() || got == v1().ckpt), "two versions are mixed: ", describe(o));
+    }
+}
+
+TEST_CASE("a part that leaves out one of two marks is not another version for that") {
+  for (const std::string& by : transports()) {
+    CAPTURE(by);
+    home h(by, "one_mark_only");
+    const outcome o = children::call(h.call());
+    CHECK_MESSAGE(o.ok(), describe(o));
+    CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+    h.is_right(v1().ckpt);
+  }
+}
+
+TEST_CASE("a mirror's page in place of the rest does not cost what another mirror brought") {
+  for (const std::string& by : transports()) {
+    CAPTURE(by);
+    home h(by, "cut_without_gain");
+    const std::string page = "/html_login/" + h.key + "-page/last.ckpt",
+                      good = "/good/" + h.key + "-good/last.ckpt";
+    h.checkpoint = vqcache::source(
+        std::vector<std::string>{hostile().url(h.path), hostile().url(page), hostile().url(good)},
+        support::sha256(v1().ckpt));
+    const outcome o = children::call(h.call());
+    CHECK_MESSAGE(o.ok(), describe(o));
+    REQUIRE(hostile().log(good).size() == 1);
+    CHECK(range_of(hostile().log(good)[0]) == "bytes=84464-");
+    h.is_right(v1().ckpt);
+  }
+}
+
+TEST_CASE("what a full disk has of a file stays for the next call") {
+  const scratch at;
+  const std::string all = v1().ckpt;
+  vqcache::options o;
+  o.local_dir = at / "local", o.cache_dir = at / "cache", o.on_message = nullptr;
+  o.transport = "curl";
+  home h("curl", "good");
+  const auto limited = [&](rlim_t most) {
+    return world::in_child([&]() -> std::string {
+      const rlimit small{most, most};
+      ::signal(SIGXFSZ, SIG_IGN);
+      if (most && ::setrlimit(RLIMIT_FSIZE, &small) != 0) return "cannot set a limit";
+      // no size is told, so that it is the write that fails
+      const auto r = vqcache::try_download_vqgan_model(
+          "m", hostile().url("/good/full/model.yaml"), hostile().url("/chunked_etag/full/last.ckpt?size=3000000"), o);
+      return r.error.what();
+    });
+  };
+  const std::string full = limited(2000000);
+  CHECK_MESSAGE(has(full, "bytes of m.ckpt are kept for the next call"), full);
+  CHECK(limited(0) == "no error");
+  const auto asked = hostile().log("/chunked_etag/full/last.ckpt?size=3000000");
+  REQUIRE(asked.size() == 2);
+  CHECK(range_of(asked[1]).size() > 6);
 }
 
 TEST_CASE("of a machine that went down only synced bytes are believed") {

@@ -451,6 +451,80 @@ TEST_SUITE("story") {
     }
   }
 
+  TEST_CASE("a copy that no restore could use is not called one, and is made again") {
+    for (const bool link : {true, false}) {  // a symbolic link; a file that may not be read
+      CAPTURE(link);
+      place w;
+      REQUIRE(w.call("m").ok());
+      fs::permissions(w.cache / "m", fs::perms(0777));
+      fs::permissions(w.root.at, fs::perms(0777));
+      if (link) {
+        fs::rename(w.cache / "m/m.ckpt", w.root.at / "elsewhere");
+        fs::create_symlink(w.root.at / "elsewhere", w.cache / "m/m.ckpt");
+        CHECK(w.call("m").model.cached);
+        CHECK_FALSE(fs::is_symlink(w.cache / "m/m.ckpt"));
+        w.wipe_local();
+        w.origin_dies();
+        CHECK(w.call("m").ok());
+        continue;
+      }
+      w.wipe_local();
+      fs::create_directories(w.local);
+      fs::permissions(w.local, fs::perms(0777));
+      fs::permissions(w.cache / "m/m.ckpt", fs::perms(0));
+      CHECK(unprivileged([&]() -> std::string {
+        const auto r = w.call("m");
+        if (!r.ok()) return r.error.what();
+        std::ifstream copy(w.cache / "m/m.ckpt");
+        return std::string(r.model.cached ? "cached " : "") + (copy ? "readable " : "") +
+            (w.heard("cannot be read") ? "told" : w.all_said());
+      }) == "cached readable told");
+    }
+  }
+
+  TEST_CASE("a local directory that cannot be written serves what stands there, pinned or not") {
+    place w;
+    REQUIRE(w.call("m").ok());
+    for (const fs::path& p : {w.local / "m.sha256", w.cache / "m/m.sha256"}) fs::remove(p);
+    fs::permissions(w.local, fs::perms(0555));
+    fs::permissions(w.cache / "m", fs::perms(0777));
+    CHECK(unprivileged([&]() -> std::string {
+      const auto r = w.call("m", config_url + std::string("#sha256=") + support::sha256(config()),
+          checkpoint_url + std::string("#sha256=") + support::sha256(checkpoint()));
+      if (!r.ok()) return r.error.what();
+      return std::string(r.model.cached ? "cached" : "") +
+          (r.model.from == vqcache::origin::local ? " local" : "");
+    }) == "cached local");
+    INFO("and a notebook's pair is stored, though it gets no receipt");
+    for (const auto& e : fs::directory_iterator(w.cache / "m")) fs::remove(e);
+    CHECK(unprivileged([&]() -> std::string {
+      const auto r = w.call("m");
+      if (!r.ok()) return r.error.what();
+      return std::string(r.model.cached ? "cached" : w.all_said());
+    }) == "cached");
+  }
+
+  TEST_CASE("a local receipt may be a symbolic link, as the files may") {
+    place w;
+    REQUIRE(w.call("m").ok());
+    for (const char* n : {"m.yaml", "m.ckpt", "m.sha256"}) {
+      fs::rename(w.local / n, w.root.at / n);
+      fs::create_symlink(w.root.at / n, w.local / n);
+    }
+    const auto r = w.call("m");
+    CHECK_MESSAGE(r.ok(), why(r));
+    CHECK(r.model.cached);
+    CHECK(w.said == lines{hit_line("m")});
+  }
+
+  TEST_CASE("a notebook's file is said to be unverified when its fellow is brought, too") {
+    place w;
+    fs::create_directories(w.local);
+    write(w.local / "m.yaml", config());
+    REQUIRE(w.call("m").ok());
+    CHECK(w.heard("Nothing vouches for m.yaml"));
+  }
+
   TEST_CASE("a read-only cache restores, is believed, and is not written to") {
     place w;
     REQUIRE(w.call("m").ok());

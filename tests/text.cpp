@@ -125,14 +125,14 @@ TEST_SUITE("text") {
         {"g#s", "http://h/b/c/g"}, {"#s", "http://h/b/c/d;p?q=1"}, {"", "http://h/b/c/d;p?q=1"},
         {"g;x=1/y", "http://h/b/c/g;x=1/y"}, {"https://s.test/z?k=v", "https://s.test/z?k=v"},
         {"HTTP://x.test", "http://x.test/"}, {"g/a:b", "http://h/b/c/g/a:b"},
-        {"?u=http://x/", "http://h/b/c/d;p?u=http://x/"}};
+        {"?u=http://x/", "http://h/b/c/d;p?u=http://x/"}, {"a b", "http://h/b/c/a%20b"}};
     for (const auto& c : cases) {
       CAPTURE(c.first);
       CHECK(resolved(base, c.first) == c.second);
     }
     CHECK(resolved("https://h:8443/a", "/b") == "https://h:8443/b");
     for (const std::string bad : {"mailto:a@b", "javascript:1", "http:", "http:///x", "http://h:0/",
-             "a b", "http://h/\r\nX: y", "//"}) {
+             "a\tb", "http://h/\r\nX: y", "//"}) {
       CAPTURE(bad);
       CHECK(resolved(base, bad) == "(nowhere)");
     }
@@ -334,6 +334,18 @@ TEST_SUITE("text") {
     CHECK(sniffed(true, "<html><script>" + std::string(1000, 'x')).size() < 400);
     CHECK(sniffed(true, "<").size() > 0);
     CHECK(sniffed(true, "<html\x1b[31m>\x07 a\x7f").find('\x1b') == std::string::npos);
+  }
+
+  TEST_CASE("a server's error in JSON is not the file, whichever key comes first") {
+    for (const std::string& s : {std::string("{\"success\": false, \"error\": \"Not Found\"}"),
+             std::string("{\"error_msg\": \"Link does not exist.\"}"),
+             std::string("{\"statusCode\":404,\"message\":\"Not found\"}"),
+             std::string("{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404}"),
+             std::string("[{\"error\":\"x\"}]"), std::string("{\"result\":\"error\"}")})
+      for (const bool config : {true, false})
+        CHECK_MESSAGE(world::has(sniffed(config, s), "a JSON answer"), s);
+    CHECK(sniffed(true, "{\"status\": 1, \"model\": {\"target\": \"x\"}}") == "");
+    CHECK(world::has(sniffed(true, "Link does not exist.", "text/html"), "an HTML page"));
   }
 
   TEST_CASE("real configs and checkpoints are the file") {

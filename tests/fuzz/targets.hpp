@@ -283,9 +283,9 @@ inline void address(string_view s) {  // local_path, split_pin
   string_view rest = s;
   const string pin(t::split_pin(rest));
   need(s.substr(0, rest.size()) == rest, "an address is the front of what was given");
-  if (!has(s, "#sha256=")) need(pin.empty(), "no pin comes from nothing");
-  else need(!pin.empty(), "an empty pin is not no pin");
-  need(!has(pin, "#sha256="), "the last pin counts");
+  if (!has(lower(s), "#sha")) need(pin.empty(), "no pin comes from nothing");
+  if (has(s, "#sha256=")) need(!pin.empty(), "an empty pin is not no pin");
+  need(!has(rest, "#sha256="), "the first of two pins counts: together they are none");
   if (has(s, "#sha256=") && pin != "(nothing)")
     need(s == string(rest) + "#sha256=" + pin, "a pin is split off and nothing is lost");
   const string path = t::local_path(rest);

@@ -300,6 +300,18 @@ def no_ranges(r):
     whole(r, Accept_Ranges='none')
 
 @behaviour
+def ranges_none(r):  # an ETag, and no ranges, which it says
+    whole(r, ETag='"v1"', Accept_Ranges='none')
+
+@behaviour
+def unranged(r):  # the same, which it does not say
+    whole(r, ETag='"v1"')
+
+@behaviour
+def reset_second(r):  # the second request is reset, all others are good
+    rst(r) if r.n == 2 else ranged(r)
+
+@behaviour
 def no_etag(r):  # ranges without any validator
     ranged(r, etag=None)
 
@@ -460,6 +472,13 @@ def chunks(r, end, **h):
 @behaviour
 def chunked(r):
     chunks(r, r.b.size)
+    r.send(b'0\r\n\r\n')
+
+@behaviour
+def chunked_etag(r):  # without a length at first, but ranges are honoured
+    if r.range:
+        return ranged(r)
+    chunks(r, r.b.size, ETag='"v1"')
     r.send(b'0\r\n\r\n')
 
 @behaviour
@@ -626,6 +645,54 @@ def range_stalls(r):  # a resumed connection gives a little and then nothing
         claim(r, a, z)
         r.give(r.b, a, a + 100)
         r.linger()
+
+@behaviour
+def odd_once(r):  # half of it, one ?odd= answer, then the rest as it should be
+    odd = r.q.get('odd', 'reset')
+    if first_half(r) or r.once_more(2):  # the first half counts as one
+        if not r.range:
+            return
+        a, z = r.range
+        if odd in ('204', '304', '403', '500'):
+            r.empty(odd + ' Odd')
+        elif odd == 'ftp':
+            r.redirect('ftp://127.0.0.1/last.ckpt')
+        elif odd == 'expired':
+            r.redirect(r.there('forbidden_403'))
+        elif odd == 'page':
+            r.page('200 OK', '<!DOCTYPE html><html><body>Please sign in</body></html>')
+        elif odd == 'untyped':
+            r.page('200 OK', '<html>Please sign in</html>', 'application/octet-stream')
+        else:  # a head, and then nothing: reset, or silent
+            claim(r, a, z)
+            rst(r) if odd == 'reset' else r.linger()
+    else:
+        ranged(r)
+
+@behaviour
+def other_version(r):  # ?kind= tells how the rest says that it is of another one; no If-Range
+    kind, old = r.q.get('kind', 'weak'), 'Mon, 01 Jan 2024 00:00:00 GMT'
+    first = {'ETag': '"v1"'} if kind == 'weak' else {'Last_Modified': old}
+    if r.range:
+        a, z = r.range
+        now_it_is = {'ETag': 'W/"v2"'} if kind == 'weak' else {'Last_Modified': now(-1)}
+        part(r, a, z, r.body('v2'), a, Content_Range='bytes %d-%d/%d' % (a, z, r.b.size),
+             Date=now(), **now_it_is)
+    elif r.once_more():
+        r.head('200 OK', Content_Length=r.b.size, Connection='close', Date=now(), **first)
+        r.give(r.b, 0, r.b.size // 2)
+        rst(r)
+    else:
+        whole(r, **first)
+
+@behaviour
+def one_mark_only(r):  # ETag and date at first, later the date alone, as some caches do
+    h = {'Last_Modified': 'Mon, 01 Jan 2024 00:00:00 GMT'}
+    if r.range:
+        a, z = r.range
+        part(r, a, z, r.b, a, Content_Range='bytes %d-%d/%d' % (a, z, r.b.size), **h)
+    else:
+        first_half(r)
 
 @behaviour
 def range_mixed(r):  # a CDN whose nodes hold two versions: every second answer is of the other one
