@@ -687,7 +687,7 @@ def other_version(r):  # ?kind= tells how the rest says that it is of another on
 
 @behaviour
 def one_mark_only(r):  # ETag and date at first, later the date alone, as some caches do
-    h = {'Last_Modified': 'Mon, 01 Jan 2024 00:00:00 GMT'}
+    h = {'Last_Modified': 'Mon, 01 Jan 2024 00:00:00 GMT', 'Date': now(), 'ETag': None}
     if r.range:
         a, z = r.range
         part(r, a, z, r.b, a, Content_Range='bytes %d-%d/%d' % (a, z, r.b.size), **h)
