@@ -2696,7 +2696,7 @@ template <class Lazy> class basic_job : os::pinned {
     }
     s.text = text::scrub(s.text, l.at.whole(), t_.from->headers);
     served_ = served_ || (l.code == 206 && (l.result.ok() || l.gained >= 65536));
-    if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code == 200 && l.gained == 0);
+    if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code >= 200 && l.gained == 0);
     if (l.changed && to.begun) {
       hang_up();
       discard("it has changed at the server");
