@@ -1342,9 +1342,10 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
     if (pipe(ends[0], in) != 0 || pipe(out_, ends[1]) != 0 || pipe(err_, ends[2]) != 0 ||
         VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK)) < 0)
       return errno;
-    const auto n = static_cast<unsigned>(input.size());
-    const long put = again([&] { return VQCACHE_OS_(::_write, ::write)(in.fd(), &input[0], n); });
-    if (put < 0 || static_cast<unsigned>(put) != n) return E2BIG;
+    const auto put = [](int fd, const char* data, size_t n, std::int64_t) {
+      return VQCACHE_OS_(::_write, ::write)(fd, data, static_cast<unsigned>(n));
+    };
+    if (in_steps(put, in, 0, input.data(), input.size(), nullptr) != 0) return E2BIG;
     return spawn(argv, ends, child_);
   }
   static void wait(const vector<process*>& several, int ms) {  // or until one has news
@@ -1827,14 +1828,14 @@ template <class Lazy = void> class partial : os::pinned {
     runs.clear(), sha256.clear();
   }
   uint64_t release() {  // to a later call, if one can continue it: how many bytes
-    bool keeps = begun && id.usable() && size() > 0;
+    bool keeps = begun && id.usable();
     (void)behind_.stop();
     for (run& r : runs)
       if (file.fd() >= 0 && !put_down(r).ok())
         r.held.clear(), keeps = keeps && broken_.code == errc::no_space;  // the rest is there
-    const uint64_t bytes = size();
-    if (keeps) tell_gaps();
-    keeps = keeps && note("released") == 0;
+    const uint64_t bytes = keeps ? size() : 0;
+    if (bytes > 0) tell_gaps();
+    keeps = bytes > 0 && note("released") == 0;
     if (keeps) begun = recorded_ = false;
     drop();
     return keeps ? bytes : 0;
@@ -2686,7 +2687,6 @@ template <class Lazy> class basic_job : os::pinned {
           ? "; the file is not there any more, or the URL is mistyped"
           : "";
       s = fail(errc::http_status, "the server answered HTTP ", l.code,
-          l.hops == 0 ? "" : " after a redirect to " + l.at.origin(),
           l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
     } else if (s.ok() && !l.all_there) {
       if (!to.begun || l.fresh) s = fail(errc::not_the_file, "it is an empty file");
@@ -2707,8 +2707,8 @@ template <class Lazy> class basic_job : os::pinned {
     if (s.cause || s.code == errc::no_space) hang_up();
     if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ > 999))
       return failed(s.ok() ? fail(errc::truncated, "nothing came") : s, l);
-    const bool cut = s.code == errc::connection || s.code == errc::truncated;
-    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) && (!cut || ++lost_ > 2))
+    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) &&
+        (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2))
       limit_ = wide_ = l.code >= 429 ? 1 : static_cast<unsigned>(lanes_.size());
   }
   status redirected(lane& l) {
@@ -2935,8 +2935,8 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     }
   }
   status keep(const text::receipt& r) const {
-    stage::partial<> p;
     const string content = text::write_receipt(r, os::date());
+    stage::partial<> p;
     VQCACHE_NEED_(p.begin(receipt_path(), text::kind::binary));
     VQCACHE_NEED_(p.write(content.data(), content.size()));
     p.end_here();

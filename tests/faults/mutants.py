@@ -85,8 +85,9 @@ MUTANTS = [
              r'if (MUT("receipt_first")) VQCACHE_NEED_(keep(now)); \1')],
            'cold', 'kill-after', 'I1 T3', calls='rename'),
     Mutant('receipt_in_place', 'the receipt is written under its final name',
-           [(r'(status put\([^{]*\{)\s*(partial<> p;)',
-             r'\1 if (MUT("receipt_in_place")) { os::file f; (void)os::unlink(at);'
+           [(r'(const string content = text::write_receipt\(r, os::date\(\)\);)\s*(stage::partial<> p;)',
+             r'\1 if (const fs::path at = receipt_path(); MUT("receipt_in_place")) {'
+             r' os::file f; (void)os::unlink(at);'
              r' VQCACHE_NEED_(error::system(os::open(at, os::mode::create, f), "open", at));'
              r' VQCACHE_NEED_(error::system(os::write_at(f, 0, content),'
              r' "write", at)); VQCACHE_NEED_(error::system(os::sync(f), "sync", at));'
