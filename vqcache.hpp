@@ -506,7 +506,8 @@ VQCACHE_LAZY_ view split_pin(view& address) {  // "URL#sha256=HEX"; any other fr
   if (other) at = address.find('#');
   const view pin = at == npos ? view() : address.substr(at + (other ? 1 : 8));
   address = address.substr(0, at);
-  if (other && !starts(lower(pin), "sha")) return {};  // a misspelt pin is not to be overlooked
+  const bool meant = starts(lower(pin), "sha") && pin.find_first_of("0123456789") < 5;
+  if (other && !meant) return {};  // a misspelt pin is not to be overlooked
   return at != npos && pin.empty() ? "(nothing)" : pin;
 }
 // What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
@@ -754,7 +755,7 @@ VQCACHE_LAZY_ string not_the_file(kind want, view head, view content_type) {
     return join("a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
         "): use the URL of the raw or resolved file");
   const bool text = want == kind::text, nul = head.find('\0') != npos;
-  const bool json = only(s.substr(0, 1), "{[") && !has(low, "\"model\"");
+  const bool json = !nul && only(s.substr(0, 1), "{[") && !has(low, "\"model\"");
   const char* keys = "error errors error_msg message msg detail code status statuscode";
   for (const string& key : words(json ? keys : ""))
     if (has(low, "\"" + key + "\"")) return "a JSON answer " + says(400);
@@ -1752,7 +1753,7 @@ template <class Lazy = void> class partial : os::pinned {
     run& r = runs[which];
     r.taken = false;
     for (run& before : runs)
-      if (join && before.taken && before.end == r.at) before.end = r.at = r.end;
+      if (join && r.held.empty() && before.taken && before.end == r.at) before.end = r.at = r.end;
   }
   status flush(run& r) {
     const size_t n = r.held.size();
@@ -2190,9 +2191,10 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
             "--suppress-connect-headers", "--connect-timeout", std::to_string(x.connect_seconds),
             "-w", string(mark) + "%{size_download}", "-K", "-"},
         config);
-    if (e == 0 || e == EMFILE || e == ENFILE) return error::system(e, "start", "curl");
-    return fail(errc::no_transport, "the program curl cannot be started (",
-        std::generic_category().message(e), "): install curl or libcurl, or set options::fetch");
+    if (e == 0) return {};
+    return fail(e == EMFILE || e == ENFILE ? errc::connection : errc::no_transport,
+        "the program curl cannot be started (", std::generic_category().message(e),
+        "): install curl or libcurl, or set options::fetch");
   }
   void pull() {  // what it has written
     block_.resize(262144);
@@ -2555,7 +2557,8 @@ template <class Lazy> class basic_job : os::pinned {
       if (code >= 400) return excerpt.size() < stage::head_size;
       if (fresh) {
         const string page = text::not_the_file(of->t_.want.kind, {data, n}, of->t_.want.type);
-        if (to.size() > 0 && !page.empty()) return good(fail(errc::not_the_file, "it is ", page));
+        if (to.size() >= stage::head_size && !page.empty())
+          return good(fail(errc::not_the_file, "it is ", page));
         of->discard("the server sends the file from its start");
         (void)(of->built_ = fresh = false), next = first = run = 0;
         if (!good(to.begin(of->t_.final_path, of->t_.want.kind))) return false;
@@ -2620,8 +2623,7 @@ template <class Lazy> class basic_job : os::pinned {
     // a user's transport is asked for ranges only when it tells statuses
     if (to.begun && (!to.id.usable() || (by_user && !statuses_))) discard("it cannot be continued");
     built_ = built_ || to.size() > 0;
-    if (tries_ == 1 && (best_ = to.size()))
-      who_->say("Continuing ", file_, " at byte ", best_, ".");
+    if (tries_ == 1 && to.size()) who_->say("Continuing ", file_, " at byte ", to.size(), ".");
     if (to.whole()) return finish();
     wide_ = 1;
     if (tell()) add_lane(to.begun ? to.spare_run(1, text::endless) : 0);
@@ -2647,7 +2649,7 @@ template <class Lazy> class basic_job : os::pinned {
                    grace = who_->opts().connect_seconds + (lanes_.size() > 1 ? 1 : 3) * limit;
     const text::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
-    const bool may = limit_ > 1 && id.usable() && id.total && !plain_;
+    const bool may = limit_ > 1 && id.usable() && id.total && !plain_ && !lanes_[0]->fresh;
     bool steady = may;  // all have answered
     for (auto& l : lanes_) {
       steady = steady && l->code != 0 && !l->over;
@@ -2689,9 +2691,9 @@ template <class Lazy> class basic_job : os::pinned {
       s = fail(errc::http_status, "the server answered HTTP ", l.code,
           l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
     } else if (s.ok() && !l.all_there) {
-      if (!to.begun || l.fresh) s = fail(errc::not_the_file, "it is an empty file");
-      else if (l.sized && l.next < l.upto && !l.done)
+      if (l.sized && l.next < l.upto && !l.done)
         s = fail(errc::truncated, "the connection ended after ", l.next, " of ", l.upto, " bytes");
+      else if (!to.begun || l.fresh) s = fail(errc::not_the_file, "it is an empty file");
       else if (l.upto == 0) to.end_here();
     }
     s.text = text::scrub(s.text, l.at.whole(), t_.from->headers);
@@ -2770,9 +2772,7 @@ template <class Lazy> class basic_job : os::pinned {
       if (o.wait == 0) return;
       return who_->say("The server of ", file_, " asks to wait ", o.wait, " s until the next try.");
     }
-    // the last that can be tried: another URL may have the rest, if a pin vouches for it
-    plain_ = may && (refused || (vain && !served_ && (o.code != 0 || is(errc::timed_out)))) &&
-        (untried_.empty() || t_.want.sha256.empty());
+    plain_ = may && (refused || (vain && !served_ && (o.code != 0 || is(errc::timed_out))));
     if (plain_) return;
     text::url here, there;
     const bool dead = o.code == 0 && (net || is(errc::tls)) && text::parse_url(url_, here);
@@ -3102,7 +3102,7 @@ template <class Lazy = void> class story {  // of one call
       who_.say("The model (", name, ") is already available locally.");
       for (const item& i : items) tell_origin(i, i.here.said);
       for (const item& i : items)
-        if (!i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
+        if (!i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
     }
     cached = all(&item::stored);
     status why = cached ? status() : may_stand(cache.at.parent_path());
@@ -3189,7 +3189,7 @@ template <class Lazy = void> class story {  // of one call
       }
       if (!e.sha256.empty()) now.push_back(e);
     }
-    if (news) (void)local.keep(now);  // else they are hashed again by the next call
+    if (status s = news ? local.keep(now) : status(); !s.ok() && !local.receipt.empty()) return s;
     see();
     return {};
   }
@@ -3211,7 +3211,7 @@ template <class Lazy = void> class story {  // of one call
       now.push_back({i.file});
       i.copy = nullptr;
       if (all_cached) tell_origin(i, i.there.said);
-      if (i.good && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
+      if (i.good && !i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
       VQCACHE_NEED_(i.good ? vouch(i, now.back()) : restore(i, part, now.back()));
       if (i.found) continue;
       stage::demand want = binding(i);

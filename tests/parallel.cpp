@@ -160,6 +160,33 @@ TEST_CASE("a server that does not honour ranges sends the file once, whatever wa
     }
 }
 
+TEST_CASE("no part is dealt of what an answer is about to replace") {
+  for (const std::string& by : transports()) {
+    CAPTURE(by);
+    home h(by, "late_body", 4, "", 6);
+    const outcome o = call(h.p);
+    CHECK_MESSAGE(o.ok(), describe(o));
+    CHECK(slurp(h.local() / "m.ckpt") == get(h.path));  // by now it is the other version
+  }
+}
+
+TEST_CASE("bytes that wait to be written stay where they belong when their part is refused") {
+  for (const std::string& by : transports())
+    for (const bool pinned : {false, true}) {
+      CAPTURE(by);
+      CAPTURE(pinned);
+      home h(by, "held_refused", 4, pinned ? "&pinned" : "", 12);
+      if (pinned) h.p.checkpoint.sha256 = support::sha256(get(h.reference));
+      const outcome o = call(h.p);
+      CHECK_MESSAGE(o.ok(), describe(o));
+      CHECK(h.is_right());
+      CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+      bool seen = false;
+      for (const auto& s : h.requests()) seen = seen || s.status == 403;
+      CHECK_MESSAGE(seen, "this test has to see a refusal");
+    }
+}
+
 TEST_CASE("one part that is reset does not end the parallel download") {
   for (const std::string& by : transports()) {
     CAPTURE(by);

@@ -695,6 +695,35 @@ def one_mark_only(r):  # ETag and date at first, later the date alone, as some c
         first_half(r)
 
 @behaviour
+def late_body(r):  # a third of it; then another version, whose first bytes come late; no If-Range
+    new = r.body('v2')
+    if r.n == 1:
+        return cut(r, r.b.size * 5 // 16)
+    if r.range and r.n > 2:
+        time.sleep(1.2)
+        return part(r, *r.range, new, r.range[0], ETag='"v2"')
+    r.head('200 OK', Content_Length=new.size, ETag='"v2"', Connection='close')
+    if r.n == 2:
+        time.sleep(0.7)
+    r.give(new)
+
+refused = {}
+
+@behaviour
+def held_refused(r):  # the first part is cut after 100,000 bytes, and then refused once
+    seen = refused.setdefault(r.target, [])
+    if r.range and (not seen or r.range[0] in seen):
+        seen.append(r.range[0] + 100000)
+        if len(seen) == 1:
+            claim(r, *r.range)
+            r.give(r.b, r.range[0], r.range[0] + 100000)
+            time.sleep(1.2)
+            return rst(r)
+        if len(seen) == 2:
+            return r.empty('403 Forbidden')
+    ranged(r)
+
+@behaviour
 def range_mixed(r):  # a CDN whose nodes hold two versions: every second answer is of the other one
     odd = r.n % 2
     ranged(r, r.body('v1' if odd else 'v2'), '"v1"' if odd else '"v2"')
