@@ -163,7 +163,7 @@ TEST_CASE("a server that does not honour ranges sends the file once, whatever wa
 TEST_CASE("no part is dealt of what an answer is about to replace") {
   for (const std::string& by : transports()) {
     CAPTURE(by);
-    home h(by, "late_body", 4, "", 6);
+    home h(by, "late_body", 4, "", 16);
     const outcome o = call(h.p);
     CHECK_MESSAGE(o.ok(), describe(o));
     CHECK(slurp(h.local() / "m.ckpt") == get(h.path));  // by now it is the other version
