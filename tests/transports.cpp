@@ -101,7 +101,7 @@ const std::vector<row>& checkpoints() {
       {"range_unknown_total", "right"},
       {"ranges_none", "right"}, {"unranged", "right"}, {"reset_second", "right"},
       {"chunked_etag", "right"}, {"odd_once", "right"}, {"other_version", "right"},
-      {"one_mark_only", "right"}, {"late_body", "either"}, {"held_refused", "right"},
+      {"one_mark_only", "right"}, {"late_body", "v2"}, {"held_refused", "right"},
       {"range_no_header", "right"},
       {"range_two_headers", "right"},
       {"range_overflow", "right"},
