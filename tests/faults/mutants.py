@@ -72,7 +72,7 @@ MUTANTS = [
              r'\1 if (MUT("assume_full_write") && !got) return 0;')],
            'restore', 'short', 'I1 I2 I6'),
     Mutant('no_length', 'a body that ends early is taken for a whole one',
-           [(r'(else if \(l\.sized && l\.next < l\.upto && !l\.done)',
+           [(r'(if \(l\.sized && l\.next < l\.upto && !l\.done)',
              r'\1 && !MUT("no_length")'),
             (r'(bool whole\(\) const \{ return begun && )\(?size\(\) == end\(\)',
              r'\1(MUT("no_length") || size() == end())')],
