@@ -7,7 +7,8 @@ namespace {
 using namespace children;
 using vqcache::errc;
 
-constexpr double soon = 0.5;  // five times what is promised
+// five times what is promised; VQCACHE_TESTS_BUSY: the machine does other things, too
+const double soon = sanitized || std::getenv("VQCACHE_TESTS_BUSY") != nullptr ? 2.5 : 0.5;
 
 struct place {
   std::string what;
@@ -104,7 +105,7 @@ TEST_CASE("SIGINT ends a call soon, wherever it stands, and the program lives") 
       const double took = since(start);
       CHECK_MESSAGE(o.failed(errc::interrupted), describe(o));
       CHECK_MESSAGE(has(o.what, "interrupted at m."), o.what);
-      CHECK_MESSAGE(took < (sanitized ? 5 * soon : soon), took, " s");
+      CHECK_MESSAGE(took < soon, took, " s");
       CHECK_MESSAGE(o.disorder.empty(), o.disorder);
       CHECK(o.note == "given back");
     }
@@ -131,7 +132,7 @@ TEST_CASE("on_progress that says no ends a call soon, wherever it stands") {
       const outcome o = c.result();
       const double took = since(start);
       CHECK_MESSAGE(o.failed(errc::cancelled), describe(o));
-      CHECK_MESSAGE(took < (sanitized ? 5 * soon : soon), took, " s");
+      CHECK_MESSAGE(took < soon, took, " s");
       CHECK_MESSAGE(o.disorder.empty(), o.disorder);
     }
 }

@@ -144,47 +144,52 @@ TEST_CASE("a server that does not like many connections gets one again, and noth
 }
 
 TEST_CASE("a server that does not honour ranges sends the file once, whatever was tried") {
+  std::vector<job> jobs;
   for (const std::string& by : transports())
     for (const std::string behaviour : {"unranged", "ranges_none"}) {
-      CAPTURE(by);
-      CAPTURE(behaviour);
-      home h(by, behaviour, 4, "", 6);
-      const outcome o = call(h.p);
-      CHECK_MESSAGE(o.ok(), describe(o));
-      CHECK(h.is_right());
-      CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
-      const auto asked = h.requests();
-      CHECK(bytes(asked) < 7000000);
-      if (behaviour == "ranges_none") CHECK(asked.size() == 1);  // it has said so
-      else CHECK_MESSAGE(asked.size() > 1, "this test has to see a try");
+      const auto h = std::make_shared<home>(by, behaviour, 4, "", 6);
+      jobs.push_back({by + ", " + behaviour, h->p, [h, behaviour](const outcome& o) {
+        CHECK_MESSAGE(o.ok(), describe(o));
+        CHECK(h->is_right());
+        CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+        const auto asked = h->requests();
+        CHECK(bytes(asked) < 7000000);
+        if (behaviour == "ranges_none") CHECK(asked.size() == 1);  // it has said so
+        else CHECK_MESSAGE(asked.size() > 1, "this test has to see a try");
+      }});
     }
+  run_all(jobs);
 }
 
 TEST_CASE("no part is dealt of what an answer is about to replace") {
+  std::vector<job> jobs;
   for (const std::string& by : transports()) {
-    CAPTURE(by);
-    home h(by, "late_body", 4, "", 16);
-    const outcome o = call(h.p);
-    CHECK_MESSAGE(o.ok(), describe(o));
-    CHECK(slurp(h.local() / "m.ckpt") == get(h.path));  // by now it is the other version
+    const auto h = std::make_shared<home>(by, "late_body", 4, "", 16);
+    jobs.push_back({by, h->p, [h](const outcome& o) {
+      CHECK_MESSAGE(o.ok(), describe(o));
+      CHECK(slurp(h->local() / "m.ckpt") == get(h->path));  // by now it is the other version
+    }});
   }
+  run_all(jobs);
 }
 
 TEST_CASE("bytes that wait to be written stay where they belong when their part is refused") {
+  std::vector<job> jobs;
   for (const std::string& by : transports())
     for (const bool pinned : {false, true}) {
-      CAPTURE(by);
-      CAPTURE(pinned);
-      home h(by, "held_refused", 4, pinned ? "&pinned" : "", 12);
-      if (pinned) h.p.checkpoint.sha256 = support::sha256(get(h.reference));
-      const outcome o = call(h.p);
-      CHECK_MESSAGE(o.ok(), describe(o));
-      CHECK(h.is_right());
-      CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
-      bool seen = false;
-      for (const auto& s : h.requests()) seen = seen || s.status == 403;
-      CHECK_MESSAGE(seen, "this test has to see a refusal");
+      const auto h =
+          std::make_shared<home>(by, "held_refused", 4, pinned ? "&pinned" : "", 12);
+      if (pinned) h->p.checkpoint.sha256 = support::sha256(get(h->reference));
+      jobs.push_back({by + (pinned ? ", pinned" : ""), h->p, [h](const outcome& o) {
+        CHECK_MESSAGE(o.ok(), describe(o));
+        CHECK(h->is_right());
+        CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+        bool seen = false;
+        for (const auto& s : h->requests()) seen = seen || s.status == 403;
+        CHECK_MESSAGE(seen, "this test has to see a refusal");
+      }});
     }
+  run_all(jobs);
 }
 
 TEST_CASE("one part that is reset does not end the parallel download") {
@@ -215,10 +220,9 @@ TEST_CASE("whatever a server does to the parts, the right file comes of it") {
           [h](const outcome& o) {
             CHECK_MESSAGE(o.ok(), describe(o));
             CHECK(h->is_right());
-          },
-          [h] { return make(h->p); }});
+          }});
     }
-  run_all(jobs, 4);
+  run_all(jobs, 8);
 }
 
 TEST_CASE("parts that lie are found by the pin, and the file comes over one connection") {
@@ -234,15 +238,17 @@ TEST_CASE("parts that lie are found by the pin, and the file comes over one conn
 }
 
 TEST_CASE("without a validator and without a pin there is one connection") {
+  std::vector<job> jobs;
   for (const std::string& by : transports())
     for (const std::string behaviour : {"no_etag", "weak_etag", "no_ranges"}) {
-      CAPTURE(by);
-      CAPTURE(behaviour);
-      home h(by, behaviour, 8, "", 3);
-      CHECK(call(h.p).ok());
-      CHECK(h.is_right());
-      CHECK(h.requests().size() <= (behaviour == "no_ranges" ? 2U : 1U));
+      const auto h = std::make_shared<home>(by, behaviour, 8, "", 3);
+      jobs.push_back({by + ", " + behaviour, h->p, [h, behaviour](const outcome& o) {
+        CHECK_MESSAGE(o.ok(), describe(o));
+        CHECK(h->is_right());
+        CHECK(h->requests().size() <= (behaviour == "no_ranges" ? 2U : 1U));
+      }});
     }
+  run_all(jobs);
 }
 
 TEST_CASE("with a pin no validator is needed") {

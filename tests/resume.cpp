@@ -117,14 +117,16 @@ TEST_CASE("tries that gain bytes do not count: a server that cuts every answer i
 }
 
 TEST_CASE("tries that gain nothing are three, and the error says so") {
+  std::vector<job> jobs;
   for (const std::string& by : transports()) {
-    CAPTURE(by);
-    home h(by, "cut_without_gain");
-    const outcome o = children::call(h.call());
-    CHECK_FALSE(o.ok());
-    CHECK_MESSAGE(has(o.what, " tries)"), o.what);
-    CHECK(h.requests().size() <= 5);
+    const auto h = std::make_shared<home>(by, "cut_without_gain");
+    jobs.push_back({by, h->call(), [h](const outcome& o) {
+      CHECK_FALSE(o.ok());
+      CHECK_MESSAGE(has(o.what, " tries)"), o.what);
+      CHECK(h->requests().size() <= 5);
+    }});
   }
+  run_all(jobs);
 }
 
 TEST_CASE("a file that changed meanwhile is fetched from its start, and the loss is announced") {
@@ -155,21 +157,23 @@ TEST_CASE("without a validator and a pin nothing is continued: two versions coul
 }
 
 TEST_CASE("with a pin a partial is continued from another mirror") {
+  std::vector<job> jobs;
   for (const std::string& by : transports()) {
-    CAPTURE(by);
-    home h(by, "cut_without_gain");
-    const std::string mirror = "/good/" + h.key + "-mirror/last.ckpt";
-    h.checkpoint = vqcache::source(
-        std::vector<std::string>{hostile().url(h.path), hostile().url(mirror)},
+    const auto h = std::make_shared<home>(by, "cut_without_gain");
+    const std::string mirror = "/good/" + h->key + "-mirror/last.ckpt";
+    h->checkpoint = vqcache::source(
+        std::vector<std::string>{hostile().url(h->path), hostile().url(mirror)},
         support::sha256(v1().ckpt));
-    const outcome o = children::call(h.call());
-    CHECK_MESSAGE(o.ok(), describe(o));
-    const auto asked = hostile().log(mirror);
-    REQUIRE(asked.size() == 1);
-    CHECK(range_of(asked[0]) == "bytes=84464-");  // 64 KiB are compared with what is here
-    CHECK_FALSE(asked[0].has("if-range"));  // the validator is another server's
-    h.is_right(v1().ckpt);
+    jobs.push_back({by, h->call(), [h, mirror](const outcome& o) {
+      CHECK_MESSAGE(o.ok(), describe(o));
+      const auto asked = hostile().log(mirror);
+      REQUIRE(asked.size() == 1);
+      CHECK(range_of(asked[0]) == "bytes=84464-");  // 64 KiB are compared with what is here
+      CHECK_FALSE(asked[0].has("if-range"));  // the validator is another server's
+      h->is_right(v1().ckpt);
+    }});
   }
+  run_all(jobs);
 }
 
 TEST_CASE("one odd answer to the request for the rest costs nothing of what is here") {
@@ -190,10 +194,9 @@ TEST_CASE("one odd answer to the request for the rest costs nothing of what is h
               for (const auto& s : h->requests()) sent += s.body;
               CHECK_MESSAGE(sent < 301000, sent);
               h->is_right(v1().ckpt);
-            },
-            [p] { return make(p); }});
+            }});
       }
-  run_all(jobs, 4);
+  run_all(jobs, 8);
 }
 
 TEST_CASE("a part whose ETag or date is another's is of another version, whatever its kind") {
@@ -220,20 +223,22 @@ TEST_CASE("a part that leaves out one of two marks is not another version for th
 }
 
 TEST_CASE("a mirror's page in place of the rest does not cost what another mirror brought") {
+  std::vector<job> jobs;
   for (const std::string& by : transports()) {
-    CAPTURE(by);
-    home h(by, "cut_without_gain");
-    const std::string page = "/html_login/" + h.key + "-page/last.ckpt",
-                      good = "/good/" + h.key + "-good/last.ckpt";
-    h.checkpoint = vqcache::source(
-        std::vector<std::string>{hostile().url(h.path), hostile().url(page), hostile().url(good)},
+    const auto h = std::make_shared<home>(by, "cut_without_gain");
+    const std::string page = "/html_login/" + h->key + "-page/last.ckpt",
+                      good = "/good/" + h->key + "-good/last.ckpt";
+    h->checkpoint = vqcache::source(
+        std::vector<std::string>{hostile().url(h->path), hostile().url(page), hostile().url(good)},
         support::sha256(v1().ckpt));
-    const outcome o = children::call(h.call());
-    CHECK_MESSAGE(o.ok(), describe(o));
-    REQUIRE(hostile().log(good).size() == 1);
-    CHECK(range_of(hostile().log(good)[0]) == "bytes=84464-");
-    h.is_right(v1().ckpt);
+    jobs.push_back({by, h->call(), [h, good](const outcome& o) {
+      CHECK_MESSAGE(o.ok(), describe(o));
+      REQUIRE(hostile().log(good).size() == 1);
+      CHECK(range_of(hostile().log(good)[0]) == "bytes=84464-");
+      h->is_right(v1().ckpt);
+    }});
   }
+  run_all(jobs);
 }
 
 TEST_CASE("what a full disk has of a file stays for the next call") {
