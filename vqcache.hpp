@@ -436,8 +436,8 @@ VQCACHE_LAZY_ size_t odd_byte(view s) {  // where a byte that no URL has stands
     if (is_control(s[i]) || has(" \"\\", s.substr(i, 1))) return i;
   return npos;
 }
-VQCACHE_LAZY_ bool parse_url(view s, url& out) {
-  url u;
+VQCACHE_LAZY_ bool parse_url(view s, basic_url<Lazy>& out) {
+  basic_url<Lazy> u;
   u.scheme = lower(take(s, ':'));
   if (!starts(s, "//") || odd_byte(s) != npos) return false;
   s = s.substr(2, s.find('#') - 2);
@@ -469,7 +469,7 @@ VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***,
   return u.whole();
 }
 // Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
-VQCACHE_LAZY_ bool resolve(const url& base, view location, url& out) {
+VQCACHE_LAZY_ bool resolve(const url& base, late<Lazy, view> location, basic_url<Lazy>& out) {
   string escaped(location.substr(0, location.find('#')));
   for (size_t at = 0; (at = escaped.find(' ', at)) != npos;) escaped.replace(at, 1, "%20");
   location = escaped;
@@ -511,11 +511,11 @@ VQCACHE_LAZY_ view split_pin(view& address) {  // "URL#sha256=HEX"; any other fr
   return at != npos && pin.empty() ? "(nothing)" : pin;
 }
 // What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
-VQCACHE_LAZY_ string scrub(string said, view address, const vector<string>& headers) {
-  url u;
+VQCACHE_LAZY_ string scrub(late<Lazy, string> said, view address, const vector<string>& headers) {
+  basic_url<Lazy> u;
   (void)parse_url(address, u);
   view user = u.user, query = u.path;
-  vector<string> secrets{string(take(user, ':')), string(user)};
+  late<Lazy, vector<string>> secrets{string(take(user, ':')), string(user)};
   take(query, '?');
   for (const string& pair : words(query, '&')) secrets.push_back(pair.substr(pair.find('=') + 1));
   for (view value : headers) {
@@ -542,6 +542,7 @@ VQCACHE_LAZY_ string scrub(string said, view address, const vector<string>& head
 struct header {
   string name, value;  // the name in lower case
 };
+template <class Lazy> using headers = late<Lazy, vector<header>>;
 VQCACHE_LAZY_ bool parse_header(view line, header& out) {
   const size_t colon = line.find(':');
   for (char c : trim(line))
@@ -550,15 +551,15 @@ VQCACHE_LAZY_ bool parse_header(view line, header& out) {
   out = {lower(line.substr(0, colon)), string(trim(line.substr(colon + 1)))};
   return only(out.name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz");
 }
-VQCACHE_LAZY_ string find(const vector<header>& headers, view name) {  // empty: there is none
-  for (const header& h : headers)
+VQCACHE_LAZY_ string find(const headers<Lazy>& all, view name) {  // empty: there is none
+  for (const header& h : all)
     if (h.name == name) return h.value;
   return {};
 }
 // false: two lengths, or one that is no number. without one: known stays false
-VQCACHE_LAZY_ bool content_length(const vector<header>& headers, bool& known, uint64_t& length) {
+VQCACHE_LAZY_ bool content_length(const headers<Lazy>& all, bool& known, uint64_t& length) {
   bool chunked = known = false;  // RFC 9112 6.3: it overrides, in whichever line it stands
-  for (const header& h : headers) {
+  for (const header& h : all) {
     const uint64_t before = length;
     chunked = chunked || (h.name == "transfer-encoding" && has(lower(h.value), "chunked"));
     if (h.name != "content-length") continue;
@@ -599,11 +600,11 @@ VQCACHE_LAZY_ unsigned retry_after(view after, view date) {  // in seconds; 0: t
   return static_cast<unsigned>((std::min)(then - (std::min)(now, then), uint64_t{1} << 30));
 }
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
-VQCACHE_LAZY_ string validator(const vector<header>& headers) {
-  const string tag = find(headers, "etag"), date = find(headers, "last-modified");
+VQCACHE_LAZY_ string validator(const headers<Lazy>& all) {
+  const string tag = find<Lazy>(all, "etag"), date = find<Lazy>(all, "last-modified");
   uint64_t then = 0, sent = 0;
   if (!tag.empty() && !starts(tag, "W/")) return printable(tag);
-  const bool both = http_date(date, then) && http_date(find(headers, "date"), sent);
+  const bool both = http_date(date, then) && http_date(find<Lazy>(all, "date"), sent);
   return both && sent >= then + 60 ? date : string();
 }
 struct entry {  // of a receipt, in the format of sha256sum
@@ -611,13 +612,13 @@ struct entry {  // of a receipt, in the format of sha256sum
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
 };
-using receipt = vector<entry>;
-VQCACHE_LAZY_ const entry* find(const receipt& r, view file) {
+template <class Lazy> using receipt = late<Lazy, vector<entry>>;
+VQCACHE_LAZY_ const entry* find(const receipt<Lazy>& r, view file) {
   for (const entry& e : r)
     if (e.file == file) return &e;
   return nullptr;
 }
-VQCACHE_LAZY_ string write_receipt(const receipt& r, const string& date) {
+VQCACHE_LAZY_ string write_receipt(const receipt<Lazy>& r, const string& date) {
   string s = join("# vqcache 0.1.0 ", date, "\n"), sums;
   for (const entry& e : r) {
     if (e.size != 0) s += join("# size ", e.size, " ", e.file, "\n");
@@ -628,8 +629,8 @@ VQCACHE_LAZY_ string write_receipt(const receipt& r, const string& date) {
   }
   return s + sums;
 }
-VQCACHE_LAZY_ receipt read_receipt(view s) {  // "DIGEST  FILE", and facts: "# KEY VALUE FILE"
-  receipt r;
+VQCACHE_LAZY_ receipt<Lazy> read_receipt(view s) {  // "DIGEST  FILE"; facts: "# KEY VALUE FILE"
+  receipt<Lazy> r;
   for (const bool facts : {false, true})
     for (view rest = s; !rest.empty();) {
       view line = trim(take(rest, '\n'));
@@ -656,6 +657,7 @@ enum : uint64_t { endless = ~uint64_t{0} };
 struct range {
   uint64_t at = 0, end = endless;
 };
+template <class Lazy> using ranges = late<Lazy, vector<range>>;
 // Which file an unfinished one is to become: without a digest or a validator none is continued.
 struct identity {
   string pin{};        // the digest of the whole file
@@ -664,38 +666,38 @@ struct identity {
   uint64_t total = 0;  // bytes, 0: not known
   bool usable() const { return !pin.empty() || !validator.empty(); }
 };
-struct record {  // beside an unfinished file: whose it is, of what, and what of that is to come
+template <class Lazy> struct record {  // beside an unfinished file: whose, of what, what is to come
   string owner{};
   identity id{};
-  vector<range> todo{};   // what has not come; empty: what the file's size lacks
-  vector<range> safe{};   // what a power cut may have taken, or has not come
+  ranges<Lazy> todo{};    // what has not come; empty: what the file's size lacks
+  ranges<Lazy> safe{};    // what a power cut may have taken, or has not come
   bool released = false;  // by a call that ended without the whole file
 };
-VQCACHE_LAZY_ string write_ranges(const vector<range>& all) {  // "10-20 50-", padded
+VQCACHE_LAZY_ string write_ranges(const ranges<Lazy>& all) {  // "10-20 50-", padded
   string s;
   for (const range& r : all) s += join(r.at, "-", r.end == endless ? "" : join(r.end), " ");
   s.resize((std::max)(s.size(), size_t{1360}), ' ');  // to be written over
   return s;
 }
-VQCACHE_LAZY_ vector<range> read_ranges(view s) {  // malformed: the whole file
-  vector<range> ranges;
+VQCACHE_LAZY_ ranges<Lazy> read_ranges(view s) {  // malformed: the whole file
+  ranges<Lazy> all;
   for (s = trim(s); !s.empty();) {
     view one = take(s, ' ');
     range r;
     if (!to_number(take(one, '-'), r.at) || (!one.empty() && !to_number(one, r.end)) ||
-        r.end < r.at || (!ranges.empty() && r.at < ranges.back().end))
+        r.end < r.at || (!all.empty() && r.at < all.back().end))
       return {range()};
-    ranges.push_back(r);
+    all.push_back(r);
   }
-  return ranges;
+  return all;
 }
-VQCACHE_LAZY_ uint64_t sum(const vector<range>& ranges) {
+VQCACHE_LAZY_ uint64_t sum(const ranges<Lazy>& all) {
   uint64_t n = 0;
-  for (const range& r : ranges) n += r.end - r.at;
+  for (const range& r : all) n += r.end - r.at;
   return n;
 }
-VQCACHE_LAZY_ vector<range> within(const vector<range>& gaps, uint64_t size, uint64_t total) {
-  vector<range> r;  // the gaps of a file of `size` bytes that is to have `total` (0: not known)
+VQCACHE_LAZY_ ranges<Lazy> within(const ranges<Lazy>& gaps, uint64_t size, uint64_t total) {
+  ranges<Lazy> r;  // the gaps of a file of `size` bytes that is to have `total` (0: not known)
   for (const range& g : gaps)
     if (g.at < size) r.push_back({g.at, (std::min)(g.end, size)});
   if (r.empty() || r.back().end < size) r.push_back({size, size});
@@ -703,8 +705,8 @@ VQCACHE_LAZY_ vector<range> within(const vector<range>& gaps, uint64_t size, uin
   if (r.back().at >= r.back().end) r.pop_back();
   return r;
 }
-VQCACHE_LAZY_ record read_record(view s) {
-  record r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
+VQCACHE_LAZY_ record<Lazy> read_record(view s) {
+  record<Lazy> r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
   while (has(s, "\n")) {  // a line without its end is not whole
     view line = take(s, '\n');
     const view key = take(line, ' ');
@@ -712,11 +714,11 @@ VQCACHE_LAZY_ record read_record(view s) {
     if (key == "url") r.id.url = line;
     if (key == "validator") r.id.validator = line;
     if (key == "total") to_number(line, r.id.total);
-    if (key == "todo") r.todo = read_ranges(line);
-    if (key == "safe") r.safe = read_ranges(line);
+    if (key == "todo") r.todo = read_ranges<Lazy>(line);
+    if (key == "safe") r.safe = read_ranges<Lazy>(line);
     if (key == "released") r.released = true;
   }
-  for (vector<range>* list : {&r.todo, &r.safe}) {  // nothing may reach beyond the file
+  for (ranges<Lazy>* list : {&r.todo, &r.safe}) {  // nothing may reach beyond the file
     if (r.id.total == 0 || list->empty()) continue;
     if (list->back().at > r.id.total) *list = {range()};
     list->back().end = (std::min)(list->back().end, r.id.total);
@@ -840,8 +842,8 @@ VQCACHE_LAZY_ late<Lazy, vector<const row*>> find(const string& name) {
   }
   return by_alias;
 }
-VQCACHE_LAZY_ vector<known_model> known() {
-  vector<known_model> models;
+VQCACHE_LAZY_ late<Lazy, vector<known_model>> known() {
+  late<Lazy, vector<known_model>> models;
   for (const row& r : all)
     models.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
   return models;
@@ -1633,19 +1635,19 @@ VQCACHE_LAZY_ vector<string> numbered(
         names.push_back(n);
   return names;
 }
-struct found {  // an unfinished file of some call, by its name without .part and .record
-  text::record record{};
+template <class Lazy> struct found {  // an unfinished file, by its name without .part and .record
+  text::record<Lazy> record{};
   os::fate fate = os::fate::unknown;
   uint64_t size = 0, bytes = 0;  // of the file; of what has come
 };
-VQCACHE_LAZY_ found find(const fs::path& base) {
-  found f;
+VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
+  found<Lazy> f;
   uint64_t pid = 0;
   string content, name = os::shown(base.filename()), digits = name.substr(name.rfind('.') + 1, 8);
   const os::info part = os::look(fs::path(base) += ".part", false);
   f.size = f.bytes = part.size;
   if (os::read_text(fs::path(base) += ".record", content) != 0) return f;
-  f.record = text::read_record(content);
+  f.record = text::read_record<Lazy>(content);
   // empty: its process was killed before it could say more than the name does
   if (content.empty() && !part.exists && text::to_number(digits, pid, 16))
     f.record.owner = os::owner(join(pid));
@@ -1691,13 +1693,13 @@ template <class Lazy = void> class partial : os::pinned {
     const string before = "." + os::shown(final_path.filename()) + ".";
     for (const string& name : numbered(at, before, 16, {".record"})) {
       const fs::path old = at / name.substr(0, name.size() - 7);
-      const found f = find(old);
-      const text::record& r = f.record;
+      const found<Lazy> f = find<Lazy>(old);
+      const text::record<Lazy>& r = f.record;
       const bool same = want.pin.empty() ? r.id.url == want.url && !r.id.validator.empty()
                                          : r.id.url == want.url || r.id.pin == want.pin;
       const bool gone = f.fate == os::fate::gone, lost = !gone && f.fate != os::fate::alive;
       const bool free = r.released || gone || f.fate == os::fate::restarted;
-      const vector<text::range> gaps =
+      const text::ranges<Lazy> gaps =
           text::within(lost && want.pin.empty() ? r.safe : r.todo, f.size, r.id.total);
       const uint64_t end = r.id.total ? r.id.total : uint64_t{text::endless};
       if (!same || !free || text::sum(gaps) == end) continue;
@@ -1787,7 +1789,7 @@ template <class Lazy = void> class partial : os::pinned {
     });
     return behind_.file;
   }
-  status seal(const demand& d, caller<>* who = nullptr) {  // all is checked, then synced
+  status seal(const demand& d, caller<Lazy>* who = nullptr) {  // all is checked, then synced
     for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
     std::error_code e;
     size_ = front();
@@ -1885,7 +1887,7 @@ template <class Lazy = void> class partial : os::pinned {
   }
   void tell_gaps() {  // in a line of fixed length: it is written again and again
     if (!id.usable()) return;
-    vector<text::range> gaps;
+    text::ranges<Lazy> gaps;
     for (const run& r : runs)
       if (r.at < r.end) gaps.push_back({r.at, r.end});
     std::sort(gaps.begin(), gaps.end(), [](auto& a, auto& b) { return a.at < b.at; });
@@ -1975,8 +1977,8 @@ VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have)
 }
 // A whole file into a partial that has begun. Where the system copies, the source is hashed: a copy
 // that shares its blocks is not in memory. at_source: it is the reading that failed.
-VQCACHE_LAZY_ status copy(
-    const fs::path& from, os::mode how, partial<>& to, caller<>& who, phase what, bool& at_source) {
+VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to, caller<Lazy>& who,
+    phase what, bool& at_source) {
   os::file own;
   string block;
   uint64_t size = 0, done = 0;
@@ -2003,7 +2005,7 @@ VQCACHE_LAZY_ status copy(
   to.end_here();
   return seen.step(done, done);
 }
-VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller<>& who, string& out) {
+VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller<Lazy>& who, string& out) {
   hash::sha256<Lazy> sha;
   follower<Lazy> reader;
   os::file in;
@@ -2024,7 +2026,7 @@ template <class Lazy = void> class copying {
   fs::path final_, from_{};
   text::kind kind_;
  public:
-  partial<> to{};
+  partial<Lazy> to{};
   string sha256{};          // of what was copied, once that is known
   follower<Lazy> behind{};  // its thread uses the others: the first member to go
   copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
@@ -2034,7 +2036,7 @@ template <class Lazy = void> class copying {
     const uint64_t there = os::disk_of(local).capacity;  // the same disk? a doubt counts as yes
     return has_room(at, size + (os::disk_of(at).capacity == there ? needed_there : 0), 0).ok();
   }
-  void follow(const partial<>& from) {
+  void follow(const partial<Lazy>& from) {
     const fs::path now = from.begun ? from.named(".part") : fs::path();
     if (now != from_) (void)behind.stop(), (void)to.drop(), from_.clear();  // it began anew
     if (now.empty() || from.front() < thread_from || !os::renames_open_files) return;
@@ -2043,7 +2045,7 @@ template <class Lazy = void> class copying {
       behind.start(std::move(in), now, [this](const char* d, size_t n) { return take(d, n); });
     behind.limit = from.front();
   }
-  status wait(uint64_t size, caller<>& who) {  // until it is complete and synced
+  status wait(uint64_t size, caller<Lazy>& who) {  // until it is complete and synced
     watch<Lazy> seen{who, phase::storing, final_, os::shown(final_.filename())};
     while (behind.wait(size)) VQCACHE_NEED_(seen.step(behind.done, size));
     VQCACHE_NEED_(behind.stop());
@@ -2074,9 +2076,9 @@ struct exchange {
   unsigned connect_seconds;
 };
 // Who gets an answer. false: stop. on_end() is the last, and may neither start nor stop anything.
-template <class = void> class receiver : os::pinned {
+template <class Lazy = void> class receiver : os::pinned {
  public:
-  virtual bool on_head(int code, const vector<text::header>& headers) = 0;
+  virtual bool on_head(int code, const text::headers<Lazy>& headers) = 0;
   virtual bool on_body(const char* data, size_t size) = 0;
   virtual void on_end(const status& s) = 0;
  protected:
@@ -2145,7 +2147,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   bool over = false;     // nothing more comes
   void* easy = nullptr;  // of libcurl
   os::process<Lazy> process{};
-  explicit basic_link(receiver<>& r) : to(&r) {}
+  explicit basic_link(receiver<Lazy>& r) : to(&r) {}
   ~basic_link() {
     if (easy) (void)call<int>(multi_remove_handle, multi_, easy), call<void>(easy_cleanup, easy);
     if (list_) call<void>(slist_free_all, list_);
@@ -2280,7 +2282,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   void *multi_ = nullptr, *list_ = nullptr;
   int code_ = 0;
   bool headed_ = false;  // the header has come
-  late<Lazy, vector<text::header>> headers_{};
+  text::headers<Lazy> headers_{};
   string block_{}, held_{};  // of what the program writes: one reading; what is not told yet
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
@@ -2292,7 +2294,7 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
     links_.clear();
     if (multi_) call<int>(multi_cleanup, multi_);
   }
-  void start(const exchange& x, receiver<>& to) {
+  void start(const exchange& x, receiver<Lazy>& to) {
     auto one = std::make_unique<basic_link<Lazy>>(to);
     if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
     if (!multi_ && by_ == "libcurl")
@@ -2302,7 +2304,7 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
     if (s.ok()) links_.push_back(std::move(one));
     else to.on_end(s);
   }
-  void stop(receiver<>& to) {  // it is told nothing more
+  void stop(receiver<Lazy>& to) {  // it is told nothing more
     drop([&](auto& one) { return one->to == &to; });
   }
   void run(int ms) {  // brings what has come, or comes within so many milliseconds
@@ -2333,13 +2335,13 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
 }  // namespace curl
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 namespace transfer {
-template <class> struct basic_answer final : response {  // what a user's fetcher said
-  curl::receiver<>* to;
+template <class Lazy> struct basic_answer final : response {  // what a user's fetcher said
+  curl::receiver<Lazy>* to;
   int code = 0;
-  vector<text::header> headers{};
+  text::headers<Lazy> headers{};
   bool head_done = false, stopped = false;
   string failure{}, misuse{};
-  explicit basic_answer(curl::receiver<>* receiver) : to(receiver) {}
+  explicit basic_answer(curl::receiver<Lazy>* receiver) : to(receiver) {}
   void end_head() {
     if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
   }
@@ -2410,13 +2412,13 @@ VQCACHE_LAZY_ status examine(const source& s, const string& role, const options&
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
   return {};
 }
-struct target {
+template <class Lazy> struct target {
   const source* from;
   stage::demand want;
-  stage::partial<>* to;
+  stage::partial<Lazy>* to;
   fs::path final_path;
-  stage::copying<>* copy = nullptr;  // for the other tier, or none
-  string got{}, etag{};              // the URL that served it, redacted; of the answer
+  stage::copying<Lazy>* copy = nullptr;  // for the other tier, or none
+  string got{}, etag{};                  // the URL that served it, redacted; of the answer
 };
 struct outcome {  // of one connection, over its redirects
   int code = 0, hops = 0;
@@ -2428,7 +2430,7 @@ struct outcome {  // of one connection, over its redirects
 // called again and again; it waits only for a user's transport, a local source and the last sync.
 template <class Lazy> class basic_job : os::pinned {
  public:
-  basic_job(target& t, caller<>& who, curl::pump<Lazy>& pump) : t_(t), who_(&who), pump_(&pump) {}
+  basic_job(target<Lazy>& t, caller<Lazy>& w, curl::pump<Lazy>& p) : t_(t), who_(&w), pump_(&p) {}
   ~basic_job() { hang_up(); }
   bool over = false;
   late<Lazy, status> result{};
@@ -2499,11 +2501,11 @@ template <class Lazy> class basic_job : os::pinned {
       if (o.fetch) of->by_user(x, *this);
       else of->pump_->start(x, *this);
     }
-    bool on_head(int status_code, const vector<text::header>& headers) override {
+    bool on_head(int status_code, const text::headers<Lazy>& headers) override {
       const auto value = [&](const char* name) { return text::printable(find(headers, name)); };
       code = status_code;
       uint64_t begin = 0, last = 0;
-      stage::partial<>& to = *of->t_.to;
+      stage::partial<Lazy>& to = *of->t_.to;
       const text::identity id = to.id;
       const string known = of->validator(),
                    its = value(text::ends(known, " GMT") ? "last-modified" : "etag");
@@ -2544,7 +2546,7 @@ template <class Lazy> class basic_job : os::pinned {
       of->t_.want.type = value("content-type");
       of->t_.etag = value("etag");
       const fs::path here = of->t_.final_path.parent_path();
-      stage::copying<>*& copy = of->t_.copy;  // one that would not fit is not begun
+      stage::copying<Lazy>*& copy = of->t_.copy;  // one that would not fit is not begun
       if (copy && !copy->fits(total, here, total - (std::min)(to.size(), total))) copy = nullptr;
       if (!good(stage::has_room(here, total, to.size()))) return false;
       if (code == 206) return true;
@@ -2552,7 +2554,7 @@ template <class Lazy> class basic_job : os::pinned {
       return fresh = true;
     }
     bool on_body(const char* data, size_t n) override {
-      stage::partial<>& to = *of->t_.to;
+      stage::partial<Lazy>& to = *of->t_.to;
       if (code >= 400) excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
       if (code >= 400) return excerpt.size() < stage::head_size;
       if (fresh) {
@@ -2608,7 +2610,7 @@ template <class Lazy> class basic_job : os::pinned {
     not_before_ = clock::now();
   }
   void begin_try() {
-    stage::partial<>& to = *t_.to;
+    stage::partial<Lazy>& to = *t_.to;
     const bool by_user = static_cast<bool>(who_->opts().fetch);
     status s;
     (void)++tries_, at_source_ = judged_ = false;
@@ -2674,7 +2676,7 @@ template <class Lazy> class basic_job : os::pinned {
     }
   }
   void settle(std::unique_ptr<lane> ended) {
-    stage::partial<>& to = *t_.to;
+    stage::partial<Lazy>& to = *t_.to;
     lane& l = *ended;
     status s = l.result;
     if (s.ok() && !l.location.empty()) {
@@ -2824,7 +2826,7 @@ template <class Lazy> class basic_job : os::pinned {
     return who_->step(phase::downloading, file_, t_.to->size(), total);
   }
   uint64_t most() const { return t_.from->size ? t_.from->size : who_->opts().max_bytes; }
-  target& t_;
+  target<Lazy>& t_;
   caller<Lazy>* who_;
   curl::pump<Lazy>* pump_;
   string file_ = os::shown(t_.final_path.filename());
@@ -2842,11 +2844,11 @@ template <class Lazy> class basic_job : os::pinned {
   bool plain_ = false, served_ = false;  // no range is asked for; some have been served
 };
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
-VQCACHE_LAZY_ status fetch(vector<target>& targets, caller<>& who) {
+VQCACHE_LAZY_ status fetch(vector<target<Lazy>>& targets, caller<Lazy>& who) {
   const options& o = who.opts();
   curl::pump<Lazy> pump(wanted_transport(o));
   vector<std::unique_ptr<basic_job<Lazy>>> jobs;
-  for (target& t : targets) jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump));
+  for (target<Lazy>& t : targets) jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump));
   status s;
   for (bool more = true; more && s.ok();) {
     int ms = 50;
@@ -2866,7 +2868,7 @@ VQCACHE_LAZY_ status fetch(vector<target>& targets, caller<>& who) {
 }  // namespace transfer
 // ==== >>tier ==== finds, restores or stores a finished file ====
 namespace tier {
-template <class> struct basic_copy : os::info {  // of one file in one tier, and what is said of it
+template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; what is said of it
   fs::path path{};
   os::mode how{};  // link: links are followed
   const text::entry* said = nullptr;
@@ -2874,9 +2876,9 @@ template <class> struct basic_copy : os::info {  // of one file in one tier, and
   bool fits() const { return regular && (!told || told == size); }
   bool vouched() const { return said && !said->unverified; }
   bool is(const string& sha) const { return said && said->sha256 == sha; }
-  status digest(caller<>& who, string& sha) const { return stage::digest(path, how, who, sha); }
+  status digest(caller<Lazy>& who, string& sha) const { return stage::digest(path, how, who, sha); }
   // a damaged file is kept under another name, so that nothing is lost; of several only the newest
-  status put_aside(const string& why, caller<>& who) const {
+  status put_aside(const string& why, caller<Lazy>& who) const {
     const fs::path at = path.parent_path();
     const string as = os::shown(path.filename()) + ".corrupt-", aside = as + os::unique().substr(8);
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
@@ -2891,7 +2893,7 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   late<Lazy, fs::path> at;
   os::mode how;
   vector<string> names;  // of its files; the receipt's first
-  late<Lazy, text::receipt> receipt{};
+  text::receipt<Lazy> receipt{};
   int problem = 0;  // there may be a receipt, but it cannot be read
   fs::path receipt_path() const { return at / names[0]; }
   status readable() const { return error::system(problem, "read", receipt_path()); }
@@ -2900,7 +2902,7 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     string content;  // empty: there is none
     problem = os::read_text(receipt_path(), content, how);
     if (problem == ENOENT || problem == ENOTDIR) problem = 0;
-    receipt = text::read_receipt(content);
+    receipt = text::read_receipt<Lazy>(content);
   }
   copy look(const string& file) const {
     const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
@@ -2917,11 +2919,11 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   }
   // Removes what a killed process left; what can be continued only if `all`. Only what is nobody's
   // goes: its owner is provably gone, or cannot be told and a day has passed.
-  void sweep(caller<>& who, bool all) const {
+  void sweep(caller<Lazy>& who, bool all) const {
     for (const string& name : strays()) {
       const bool part = text::ends(name, ".part");
       const fs::path path = at / name, base = at / path.stem();
-      const stage::found f = stage::find(base);
+      const auto f = stage::find<Lazy>(base);
       const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
       const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
       if (!part && !text::ends(name, ".record")) continue;
@@ -2934,9 +2936,9 @@ template <class Lazy = void> struct shelf {  // one model in one tier
             " bytes) that an earlier call left.");
     }
   }
-  status keep(const text::receipt& r) const {
+  status keep(const text::receipt<Lazy>& r) const {
     const string content = text::write_receipt(r, os::date());
-    stage::partial<> p;
+    stage::partial<Lazy> p;
     VQCACHE_NEED_(p.begin(receipt_path(), text::kind::binary));
     VQCACHE_NEED_(p.write(content.data(), content.size()));
     p.end_here();
@@ -2946,11 +2948,11 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   }
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-  status publish(const vector<stage::partial<>*>& files, const text::receipt& now) const {
+  status publish(const vector<stage::partial<Lazy>*>& files, const text::receipt<Lazy>& now) const {
     for (const text::entry& e : receipt)
       if (const text::entry* n = text::find(now, e.file); !n || n->sha256 != e.sha256)
         VQCACHE_NEED_(remove({names[0]}));
-    for (stage::partial<>* p : files)
+    for (stage::partial<Lazy>* p : files)
       if (p->begun) VQCACHE_NEED_(p->publish());
     VQCACHE_NEED_(sync());
     return keep(now);
@@ -2969,7 +2971,7 @@ VQCACHE_LAZY_ fs::path directory(const options& o, bool local) {  // empty: ~ wi
   if (way.empty()) way = local ? "content/models" : "content/cache/models";
   return os::resolved(given.empty() ? os::to_path(way) : given);
 }
-template <class> struct basic_item {  // one file of the set that a model is
+template <class Lazy> struct basic_item {  // one file of the set that a model is
   string file;
   text::kind kind;
   source from{};  // from.sha256: what a download is held to
@@ -2978,8 +2980,8 @@ template <class> struct basic_item {  // one file of the set that a model is
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
-  bool right = false;                        // this call has hashed the local file, and it is right
-  std::shared_ptr<stage::copying<>> copy{};  // for the cache, made while the file arrives, or null
+  bool right = false;  // this call has hashed the local file, and it is right
+  std::shared_ptr<stage::copying<Lazy>> copy{};  // for the cache, made meanwhile, or null
 };
 template <class Lazy = void> class story {  // of one call
   using item = basic_item<Lazy>;
@@ -3141,7 +3143,7 @@ template <class Lazy = void> class story {  // of one call
       if (waits % 10 == 0) seen = 0;
       for (const tier::shelf<Lazy>* t : {&local, &cache})
         for (const string& n : waits % 10 == 0 ? t->strays() : vector<string>())
-          if (text::ends(n, ".part")) seen += stage::find(t->at / fs::path(n).stem()).bytes;
+          if (text::ends(n, ".part")) seen += stage::find<Lazy>(t->at / fs::path(n).stem()).bytes;
       if (growth.stalled(seen)) return who_.say("The other call stalls; going on without it.");
       if (!who_.step(phase::waiting, items.back().file, seen, 0)) return;
       os::sleep_ms(20);
@@ -3158,7 +3160,7 @@ template <class Lazy = void> class story {  // of one call
   }
   // hashes what names and sizes leave open; what fits its receipt, not the pin, is another model
   status settle() {
-    text::receipt now;
+    text::receipt<Lazy> now;
     string sha;
     bool news = false;
     for (const item& i : items)
@@ -3195,10 +3197,10 @@ template <class Lazy = void> class story {  // of one call
   }
   // What is missing, all of it before any gets its name; what is new to the cache is copied there.
   status bring() {
-    vector<stage::partial<>> parts(items.size());
-    vector<stage::partial<>*> own;
-    vector<transfer::target> targets;
-    text::receipt now;
+    vector<stage::partial<Lazy>> parts(items.size());
+    vector<stage::partial<Lazy>*> own;
+    vector<transfer::target<Lazy>> targets;
+    text::receipt<Lazy> now;
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
     who_.say("The model (", name,
@@ -3206,7 +3208,7 @@ template <class Lazy = void> class story {  // of one call
                    : ") was not found, downloading and caching.");
     announced_ = true;
     for (item& i : items) {
-      stage::partial<>& part = parts[now.size()];
+      stage::partial<Lazy>& part = parts[now.size()];
       own.push_back(&part);
       now.push_back({i.file});
       i.copy = nullptr;
@@ -3218,7 +3220,7 @@ template <class Lazy = void> class story {  // of one call
       if (!want.verified) want = {i.kind, i.from.sha256};
       want.size = i.from.size;
       if (!cache.problem && !i.there.exists)
-        i.copy = std::make_shared<stage::copying<>>(i.there.path, i.kind);
+        i.copy = std::make_shared<stage::copying<Lazy>>(i.there.path, i.kind);
       targets.push_back({&i.from, want, &part, i.here.path, i.copy.get()});
     }
     VQCACHE_NEED_(reachable());
@@ -3226,7 +3228,7 @@ template <class Lazy = void> class story {  // of one call
     from = targets.empty() ? origin::cache : origin::network;
     status s = transfer::fetch(targets, who_);
     if (!s.ok()) return (void)(s.text += lost_), s;
-    for (const transfer::target& t : targets) {
+    for (const transfer::target<Lazy>& t : targets) {
       text::entry& e = now[static_cast<size_t>(t.to - parts.data())];
       e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), false};
       if (t.copy) t.copy->sha256 = e.sha256;
@@ -3241,7 +3243,7 @@ template <class Lazy = void> class story {  // of one call
     e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
-  status restore(item& i, stage::partial<>& to, text::entry& e) {  // found: it could be used
+  status restore(item& i, stage::partial<Lazy>& to, text::entry& e) {  // found: it could be used
     const tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
@@ -3292,9 +3294,9 @@ template <class Lazy = void> class story {  // of one call
   }
   // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
   status store(bool& local_damaged) {
-    vector<stage::partial<>> parts(items.size());
-    vector<stage::partial<>*> ready;
-    text::receipt now;
+    vector<stage::partial<Lazy>> parts(items.size());
+    vector<stage::partial<Lazy>*> ready;
+    text::receipt<Lazy> now;
     uint64_t bytes = 0;
     VQCACHE_NEED_(cache.readable());
     for (const item& i : items) {
@@ -3311,7 +3313,7 @@ template <class Lazy = void> class story {  // of one call
       text::entry e;
       VQCACHE_NEED_(vouch(i, e));
       const bool copied = i.copy && i.copy->behind.started() && i.copy->sha256 == e.sha256;
-      stage::partial<>& part = copied ? i.copy->to : parts[now.size()];
+      stage::partial<Lazy>& part = copied ? i.copy->to : parts[now.size()];
       ready.push_back(&part);
       // what stands there stays if it is the same: as read a moment ago, by its receipt, or hashed
       string sha = i.read.empty() && c.is(e.sha256) ? e.sha256 : i.read;
@@ -3356,15 +3358,15 @@ template <class F> inline status contained(const string& name, const F& f) {
 template <class R> inline R download(
     const string& name, const source* config, const source* checkpoint, const options& opts) {
   result r;
-  const status s =
-      contained(name, [&] { return story<>(opts).download(name, config, checkpoint, r.model); });
+  const status s = contained(
+      name, [&] { return story<late<R, void>>(opts).download(name, config, checkpoint, r.model); });
   if constexpr (std::is_same_v<R, result>) return (void)(r.error = error::to_error(s)), r;
 #if VQCACHE_EXCEPTIONS_
   else return (void)error::raise(s), r.model;
 #endif
 }
 VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
-  return contained(name, [&] { return story<>(opts).remove(name); });
+  return contained(name, [&] { return story<Lazy>(opts).remove(name); });
 }
 }  // namespace cache
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
@@ -3479,7 +3481,9 @@ template <class Lazy> struct bodies {
     detail::error::raise(detail::cache::remove(name, opts));
   }
 #endif
-  friend inline std::vector<known_model> known_models() { return detail::catalog::known(); }
+  friend inline detail::late<Lazy, std::vector<known_model>> known_models() {
+    return detail::catalog::known<Lazy>();
+  }
   friend inline options notebook_options(options o) { return detail::notebook::choose(o, ""); }
 };
 static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
