@@ -1,26 +1,19 @@
 // ==== >>manual ==== vqcache.hpp: a model on the fast local disk, and a copy on the disk that stays
 //
-// download_vqgan_model() puts a model (a config and a checkpoint) on the local disk and keeps a
-// copy on slow persistent storage. When the local disk was wiped, or the origin has vanished from
-// the web, the copy serves. Under a final name stands the whole and right file or nothing, after
-// any error, signal, kill or power cut. Version 0.1.0, C++17, this one file, nothing to link.
+// download_vqgan_model() brings a model (a config and a checkpoint) and copies it. When the local
+// disk was wiped, or the origin has vanished from the web, the copy serves. Under a final name is
+// the whole and right file or nothing, after any error, signal, kill or power cut. Version 0.1.0.
 // SPDX-License-Identifier: MIT (what that says is at the end)
 //
-//   #include "vqcache.hpp"
-//   #include <cstdio>
-//   int main() {
-//     std::string u = "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=";
-//     const vqcache::model m = vqcache::download_vqgan_model("vqgan_imagenet_f16_1024",
-//         u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
-//     std::printf("%s is in %s\n", m.name.c_str(), m.checkpoint.string().c_str());
-//   }
-//
-// A model stays valid until a person removes it: vqcache::remove. A damaged copy in the cache is
-// put aside as FILE.corrupt-XXXXXXXX and brought again. A cache that is full, read-only or gone
-// never fails a call whose local pair is complete: model.cached is false, and a message says why.
-// A checkpoint is a pickle: loading one that nobody vouches for runs a stranger's program. A pin
-// ("URL#sha256=HEX" or source::sha256) is the safe way; else the first download is trusted, and its
-// digest binds every later one. Everything else, and what the library does not do: README.md.
+//   std::string u = "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=";
+//   vqcache::model m = vqcache::download_vqgan_model("vqgan_imagenet_f16_1024",
+//       u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
+//   load(m.config, m.checkpoint);
+// A model stays valid until a person removes it: vqcache::remove. A damaged copy is put aside as
+// FILE.corrupt-XXXXXXXX and brought again. A cache that is full, read-only or gone fails no call
+// whose local pair is complete: model.cached is false. A checkpoint is a pickle: loading a wrong
+// one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256) is the safe way, else the
+// first download is trusted and binds every later one. All else, limits too: README.md.
 // Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage, curl,
 // transfer, tier, cache, notebook, public, undef. The line that opens one says what belongs there.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
@@ -42,7 +35,7 @@
 #else
 #define VQCACHE_EXCEPTIONS_ 0
 #endif
-// The version and every switch that changes code are part of all names: a mismatch does not link.
+// The version and what changes the interface are part of all names: a mismatch does not link.
 #define VQCACHE_TAG_(exceptions, linked) v0_1_0_exceptions##exceptions##_linked##linked
 #define VQCACHE_TAG_OF_(exceptions, linked) VQCACHE_TAG_(exceptions, linked)
 #define VQCACHE_ABI_ VQCACHE_TAG_OF_(VQCACHE_EXCEPTIONS_, VQCACHE_USE_LIBCURL)
@@ -111,7 +104,7 @@ struct progress {
 struct request {
   std::string url;
   std::vector<std::string> headers;      // "Name: value"
-  std::uint64_t offset = 0, length = 0;  // bytes wanted; 0 and 0: the whole file
+  std::uint64_t offset = 0, length = 0;  // bytes wanted; length 0: to the end
 };
 // This and the error are templates: a header has no file of its own for the vtable of a class.
 template <class> class basic_response {
@@ -141,9 +134,9 @@ struct options {
   std::filesystem::path local_dir{}, cache_dir{};
   fetcher fetch{};  // empty: libcurl, else the program curl
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
-  std::function<bool(const progress&)> on_progress{};  // at most twice a second; false cancels
+  std::function<bool(const progress&)> on_progress{};  // twice a second, first, last; false cancels
   std::string transport{};  // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
-  std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file whose size nobody tells
+  std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file, unless source::size tells
   unsigned connect_seconds = 20;                      // to connect
   unsigned stall_seconds = 30;  // what gains under 64 KiB in this time has failed
   // SIGINT (Ctrl-C, a notebook's stop button) ends the call with errc::interrupted, not the program
@@ -170,6 +163,11 @@ enum class errc {        // stable names; last the std::errc that each equals
   timed_out,             // timed_out
   io                     // any other failure of a file operation: io_error
 };
+}  // namespace VQCACHE_ABI_
+}  // namespace vqcache
+template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};  // before any ==
+namespace vqcache {
+inline namespace VQCACHE_ABI_ {
 inline const std::error_category& error_category() noexcept;
 inline std::error_code make_error_code(errc e) noexcept;
 template <class> class basic_error : public std::system_error {
@@ -276,8 +274,8 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 #endif
   return {};
 }
+template <class Lazy> using clock = late<Lazy, std::chrono::steady_clock>;
 template <class Lazy = void> class caller {  // the first callback that throws or cancels ends it
-  using clock = late<Lazy, std::chrono::steady_clock>;
  public:
   caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
   const options& opts() const { return *opts_; }
@@ -294,7 +292,7 @@ template <class Lazy = void> class caller {  // the first callback that throws o
     if (interrupted_ && !stopped() && interrupted_())
       stop_with(fail(errc::interrupted, "interrupted at ", file));
     if (stopped() || !opts_->on_progress) return !stopped();
-    const auto now = clock::now();
+    const auto now = clock<Lazy>::now();
     auto m = std::find_if(meters_.begin(), meters_.end(),
         [&](const meter& one) { return one.what == what && one.file == file; });
     const bool first = m == meters_.end(), last = total > 0 && done == total;
@@ -311,12 +309,12 @@ template <class Lazy = void> class caller {  // the first callback that throws o
     }));
     return !stopped();
   }
-  void watch(std::function<bool()> interrupted) { interrupted_ = std::move(interrupted); }
+  void watch(late<Lazy, std::function<bool()>> f) { interrupted_ = std::move(f); }
  private:
   struct meter {  // of one phase of one file
     phase what;
     string file;
-    typename clock::time_point began;
+    typename clock<Lazy>::time_point began;
     uint64_t base;
     bool ended;
   };
@@ -324,7 +322,7 @@ template <class Lazy = void> class caller {  // the first callback that throws o
   string name_;
   status stop_{};
   late<Lazy, vector<meter>> meters_{};
-  typename clock::time_point told_{};
+  typename clock<Lazy>::time_point told_{};
   late<Lazy, std::function<bool()>> interrupted_{};
 };
 template <class Lazy> class basic_category final : public std::error_category {
@@ -354,7 +352,7 @@ template <class Lazy> class basic_category final : public std::error_category {
   }
 };
 }  // namespace error
-using error::caller, error::fail, error::join, error::late, error::status;
+using error::caller, error::clock, error::fail, error::join, error::late, error::status;
 // ==== >>text ==== bytes into meaning, without disk or network ====
 namespace text {
 VQCACHE_LAZY_ string lower(view s) {
@@ -433,7 +431,7 @@ VQCACHE_LAZY_ bool has_scheme(view s) { return has(s, "://"); }
 VQCACHE_LAZY_ bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
 VQCACHE_LAZY_ size_t odd_byte(view s) {  // where a byte that no URL has stands
   for (size_t i = 0; i < s.size(); ++i)
-    if (is_control(s[i]) || has(" \"\\", s.substr(i, 1))) return i;
+    if (is_control(s[i]) || has(" \"\\", {&s[i], 1})) return i;
   return npos;
 }
 VQCACHE_LAZY_ bool parse_url(view s, basic_url<Lazy>& out) {
@@ -597,7 +595,7 @@ VQCACHE_LAZY_ bool http_date(view s, uint64_t& out) {  // RFC 9110 5.6.7, as sec
 VQCACHE_LAZY_ unsigned retry_after(view after, view date) {  // in seconds; 0: there is none
   uint64_t then = 0, now = 0;
   if (!to_number(after, then) && (!http_date(after, then) || !http_date(date, now))) return 0;
-  return static_cast<unsigned>((std::min)(then - (std::min)(now, then), uint64_t{1} << 30));
+  return unsigned((std::min)(then - (std::min)(now, then), uint64_t{1} << 30));
 }
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
 VQCACHE_LAZY_ string validator(const headers<Lazy>& all) {
@@ -636,8 +634,7 @@ VQCACHE_LAZY_ receipt<Lazy> read_receipt(view s) {  // "DIGEST  FILE"; facts: "#
       view line = trim(take(rest, '\n'));
       const view digest = line.substr(0, 64);
       const bool sum = is_digest(digest) && line.substr(64, 1) == " ";
-      const view file =
-          line.substr((std::min)(line.size(), sum ? size_t{66} : line.rfind(' ') + 1));
+      const view file = line.substr((std::min)(line.size(), sum ? 66 : line.rfind(' ') + 1));
       line.remove_suffix(file.size());
       const bool fact = take(line, ' ') == "#";
       const view key = take(line, ' '), value = line.substr(0, line.rfind(' '));
@@ -842,11 +839,12 @@ VQCACHE_LAZY_ late<Lazy, vector<const row*>> find(const string& name) {
   }
   return by_alias;
 }
-VQCACHE_LAZY_ late<Lazy, vector<known_model>> known() {
-  late<Lazy, vector<known_model>> models;
+template <class Lazy> using models = late<Lazy, vector<known_model>>;
+VQCACHE_LAZY_ models<Lazy> known() {
+  models<Lazy> of_all;
   for (const row& r : all)
-    models.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
-  return models;
+    of_all.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
+  return of_all;
 }
 }  // namespace catalog
 // ==== >>os ==== asks the operating system; the only room that knows which system this is ====
@@ -947,7 +945,7 @@ template <class R = int, class... A> inline R win(const char* name, A... a) {  /
 }
 VQCACHE_LAZY_ void* handle(int fd) { return reinterpret_cast<void*>(::_get_osfhandle(fd)); }
 VQCACHE_LAZY_ int last_error() {
-  return value(std::error_code(static_cast<int>(::GetLastError()), std::system_category()));
+  return value(std::error_code(int(::GetLastError()), std::system_category()));
 }
 template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
   const char* const what = std::is_const_v<T> ? "WriteFile" : "ReadFile";
@@ -955,7 +953,7 @@ template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t a
   place[sizeof(void*) / 4] = at;  // OVERLAPPED: after two pointers
   if (win(what, handle(fd), data, static_cast<unsigned long>(n), &done, &place[0]) ||
       ::GetLastError() == 38)  // the end of the file
-    return static_cast<long>(done);
+    return long(done);
   return errno = last_error(), -1;
 }
 #endif
@@ -990,17 +988,19 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
                 here = plain | VQCACHE_OS_(0, O_NOFOLLOW);  // O_NONBLOCK: for a FIFO in its place
   static constexpr int flags[] = {O_RDONLY | here, O_RDONLY | plain,
       O_RDWR | here | O_CREAT | O_EXCL, O_RDWR | here | O_CREAT, O_RDWR | here};
-  const int way = flags[static_cast<size_t>(how)], perm = VQCACHE_OS_(0600, 0666);
+  const int way = flags[size_t(how)], perm = VQCACHE_OS_(0600, 0666);
   out = file(again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), way, perm); }));
+  // 0 to 2 may be closed: what the program prints then is not to get into a file of ours
+  VQCACHE_OS_(, if (unsigned(out.fd()) < 3) out = file(::fcntl(out.fd(), F_DUPFD_CLOEXEC, 3));)
   return out.fd() < 0 ? errno : 0;
 }
 // n bytes at a place, in as many steps as it takes; threads can share f. Fewer: EIO, or told by got
 template <class F, class T>
 inline int in_steps(const F& step, file& f, uint64_t at, T* data, size_t n, size_t* got) {
   size_t done = 0;
-  for (long k = 1; done < n && k > 0; done += static_cast<size_t>(k)) {
+  for (long k = 1; done < n && k > 0; done += size_t(k)) {
     const size_t size = (std::min)(n - done, size_t{1} << 30);
-    const auto to = static_cast<std::int64_t>(at + done);
+    const auto to = std::int64_t(at + done);
     k = again([&] { return step(f.fd(), data + done, size, to); });
     if (k < 0) return errno;
   }
@@ -1044,7 +1044,7 @@ VQCACHE_LAZY_ void sleep_ms(int ms) {
   [[maybe_unused]] const ::timespec time{ms / 1000, ms % 1000 * 1000000L};
   VQCACHE_OS_(win<void>("Sleep", ms), ::nanosleep(&time, nullptr));
 }
-VQCACHE_LAZY_ int try_lock(file& f) {  // EWOULDBLOCK or EAGAIN: another has it; 2: _LK_NBLCK
+VQCACHE_LAZY_ int try_lock(file& f) {  // EWOULDBLOCK: another has it; 2: _LK_NBLCK
   return VQCACHE_OS_(::_locking(f.fd(), 2, 1) == 0 ? 0 : EWOULDBLOCK,
       again([&] { return ::flock(f.fd(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno);
 }
@@ -1185,14 +1185,14 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
 // told here and not again. copy_some: by the kernel, maybe sharing blocks; 0: read and write.
 #if defined(__linux__) && !defined(__ANDROID__)
 VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
-  const auto at = static_cast<std::int64_t>(from), size = static_cast<std::int64_t>(n);
+  const auto at = std::int64_t(from), size = std::int64_t(n);
   if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
   return errno == ENOSYS || errno == EINVAL || errno == ESPIPE ? 0 : errno;
 }
 VQCACHE_LAZY_ size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
-  std::int64_t in = static_cast<std::int64_t>(at), out = in;
+  std::int64_t in = std::int64_t(at), out = in;
   const auto k = again([&] { return ::copy_file_range(from.fd(), &in, to.fd(), &out, n, 0); });
-  return k > 0 ? static_cast<size_t>(k) : 0;
+  return k > 0 ? size_t(k) : 0;
 }
 #else
 VQCACHE_LAZY_ int sync_slice(file&, uint64_t, uint64_t, bool = false) { return 0; }
@@ -1275,7 +1275,7 @@ VQCACHE_LAZY_ string date() {
 VQCACHE_LAZY_ string unique() {  // 16 hex digits: the process, and what no other call there has
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
-  const auto pid = static_cast<unsigned>(VQCACHE_OS_(::_getpid, ::getpid)());
+  const auto pid = unsigned(VQCACHE_OS_(::_getpid, ::getpid)());
   return text::hex(pid, 8) + text::hex(std::hash<string>()(join(now, " ", ++count)), 8);
 }
 class thread : pinned {  // joined by its owner; that it cannot start is a value
@@ -1346,7 +1346,7 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
         VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK)) < 0)
       return errno;
     const auto put = [](int fd, const char* data, size_t n, std::int64_t) {
-      return VQCACHE_OS_(::_write, ::write)(fd, data, static_cast<unsigned>(n));
+      return VQCACHE_OS_(::_write, ::write)(fd, data, unsigned(n));
     };
     if (in_steps(put, in, 0, input.data(), input.size(), nullptr) != 0) return E2BIG;
     return spawn(argv, ends, child_);
@@ -1365,7 +1365,7 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   }
   long read(char* to, size_t n) {  // once after wait(): bytes, 0: the end, -1: nothing yet
     if (!std::exchange(ready_, false)) return -1;
-    const long got = read(out_, to, static_cast<unsigned>(n));
+    const long got = read(out_, to, unsigned(n));
     if (got < 0) stop();
     return (std::max)(got, 0L);
   }
@@ -1381,8 +1381,7 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   static int pipe(file& reading, file& writing) {  // as pipe(2)
     int p[2] = {-1, -1};
     const int e = VQCACHE_OS_(::_pipe(p, 1 << 20, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC));
-    reading = file(p[0]);
-    writing = file(p[1]);
+    (void)(reading = file(p[0])), writing = file(p[1]);
     return e;
   }
   static long read(const file& f, char* to, unsigned n) {
@@ -1394,7 +1393,7 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   void drain() {
     char text[16384];
     const long n = read(err_, text, sizeof text);
-    if (n > 0 && errors_.size() < 4096) errors_.append(text, static_cast<size_t>(n));
+    if (n > 0 && errors_.size() < 4096) errors_.append(text, size_t(n));
     if (n <= 0) err_.close();
   }
   file out_, err_;
@@ -1448,8 +1447,7 @@ template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
     const std::uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
         0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     std::memcpy(state_, initial, sizeof state_);
-    length_ = 0;
-    drop();
+    (void)(length_ = 0), drop();
     e_ = system_ ? system_engine() : engine();
     void* const none = nullptr;
     void* const algorithm = reinterpret_cast<void*>(0x41);  // BCRYPT_SHA256_ALG_HANDLE
@@ -1459,8 +1457,7 @@ template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
     return *this;
   }
   sha256& update(const char* data, size_t n) {  // blocks are small: some take 32 bits of n
-    if (e_.windows())
-      failed_ |= os::call<long>(e_.f[1], handle_, data, static_cast<std::uint32_t>(n), 0UL) != 0;
+    if (e_.windows()) failed_ |= os::call<long>(e_.f[1], handle_, data, std::uint32_t(n), 0UL) != 0;
     else if (e_.f[1]) failed_ |= os::call<int>(e_.f[1], &context_[0], data, n) != 1;
     else
       for (const char* p = data; p != data + n; ++p) add(static_cast<unsigned char>(*p));
@@ -1474,8 +1471,7 @@ template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
       const uint64_t bits = length_ * 8;
       for (add(0x80); length_ % 64 != 56;) add(0);
       for (int i = 56; i >= 0; i -= 8) add(static_cast<unsigned char>(bits >> i));
-      for (size_t i = 0; i < 32; ++i)
-        out[i] = static_cast<unsigned char>(state_[i / 4] >> (24 - i % 4 * 8));
+      for (size_t i = 0; i < 32; ++i) out[i] = std::uint8_t(state_[i / 4] >> (24 - i % 4 * 8));
     }
     string s;
     for (unsigned char byte : out) s += text::hex(byte, 2);
@@ -1532,20 +1528,22 @@ struct demand {  // what bytes must be to get a final name
   string sha256{};                   // empty: not known; then the content is looked at instead
   const char* bound_by = "the pin";  // who says so
   bool verified = false;             // and may be believed of a download, too
+  bool doubted = false;              // the content is looked at in any case
   uint64_t size = 0;                 // 0: not known
   string type{};                     // Content-Type, a hint for the sentinel
 };
 template <class Lazy = void> struct pace {  // the least progress: 64 KiB in some seconds
-  using clock = late<Lazy, std::chrono::steady_clock>;
   unsigned limit = 0;
   uint64_t base = 0;
   unsigned least = 65536;
-  typename clock::time_point since = clock::now();
-  double seconds() const { return std::chrono::duration<double>(clock::now() - since).count(); }
+  typename clock<Lazy>::time_point since = clock<Lazy>::now();
+  double seconds() const {
+    return std::chrono::duration<double>(clock<Lazy>::now() - since).count();
+  }
   bool stalled(uint64_t done) {
     if (done >= base && done - base < least) return seconds() > limit;
     base = done;
-    since = clock::now();
+    since = clock<Lazy>::now();
     return false;
   }
 };
@@ -1565,16 +1563,14 @@ template <class Lazy = void> struct watch {  // of a reading that may be stopped
 // Reads a file behind its writer, on a thread, or if none starts in wait(); n = 0: that was all
 template <class Lazy = void> class follower : os::pinned {
  public:
-  using taker = std::function<status(const char* data, size_t n)>;
+  using taker = late<Lazy, std::function<status(const char* data, size_t n)>>;
   ~follower() { (void)stop(); }
   std::atomic<uint64_t> limit{0}, done{0};  // bytes that can be read; that were taken
   std::atomic<bool> stopping{false};
   os::file file{};
   bool started() const { return file.fd() >= 0; }
   void start(os::file from, const fs::path& path, taker take) {
-    file = std::move(from);
-    path_ = path;
-    take_ = std::move(take);
+    (void)(file = std::move(from)), (void)(path_ = path), take_ = std::move(take);
     (void)thread_.start(this);
   }
   bool wait(uint64_t size) {  // no more will come than that; false: it is through, or has failed
@@ -1619,7 +1615,7 @@ template <class Lazy = void> class follower : os::pinned {
   }
   os::thread thread_;
   fs::path path_{};
-  late<Lazy, taker> take_{};
+  taker take_{};
   string block_{};
   late<Lazy, status> problem_{};
   std::atomic<bool> ended_{false}, over_{false};
@@ -1699,7 +1695,7 @@ template <class Lazy = void> class partial : os::pinned {
                                          : r.id.url == want.url || r.id.pin == want.pin;
       const bool gone = f.fate == os::fate::gone, lost = !gone && f.fate != os::fate::alive;
       const bool free = r.released || gone || f.fate == os::fate::restarted;
-      const text::ranges<Lazy> gaps =
+      const auto gaps =
           text::within(lost && want.pin.empty() ? r.safe : r.todo, f.size, r.id.total);
       const uint64_t end = r.id.total ? r.id.total : uint64_t{text::endless};
       if (!same || !free || text::sum(gaps) == end) continue;
@@ -1728,7 +1724,7 @@ template <class Lazy = void> class partial : os::pinned {
   bool agrees(uint64_t at, const char* data, size_t n) {  // what stands there, if any
     string there(n, '\0');
     size_t got = 0;
-    for (const run& r : runs)
+    for (auto& r : runs)
       if (r.at < at + n && at < r.end)  // it has not come, or waits to be written
         return at < r.at || at + n > r.next() || !r.held.compare(size_t(at - r.at), n, data, n);
     return os::read_at(file, at, &there[0], n, got) != 0 || there.compare(0, got, data, got) == 0;
@@ -1805,7 +1801,7 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(behind_.stop());
     sha256 = hashes_ ? sha_.hex() : d.sha256;
     if (sha256.empty()) return fail(errc::io, "the system's SHA-256 failed");
-    if (d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
+    if (d.doubted || d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
     for (uint64_t at = 0; at + slice < size_; at += slice) {
       VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
       if (!step(size_)) return who->stop();
@@ -1815,9 +1811,7 @@ template <class Lazy = void> class partial : os::pinned {
   }
   status publish() {  // the final name, at one moment; the directory is synced by the caller
     VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
-    begun = false;
-    drop();
-    return {};
+    return (void)(begun = false), drop(), status();
   }
   void drop() {
     (void)behind_.stop();
@@ -1941,7 +1935,7 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(lost("read", os::read_at(file, size_ - tail.size(), &tail[0], tail.size(), got)));
     if (text::starts(head, "PK\x03\x04") && !text::zip_has_end(tail))
       return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
-    if (d.sha256.empty()) return {};
+    if (d.sha256.empty() || d.sha256 == sha256) return {};
     return fail(
         errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256);
   }
@@ -2062,9 +2056,8 @@ template <class Lazy = void> class copying {
     const uint64_t before = to.front() / slice;
     VQCACHE_NEED_(to.write(data, n));
     if (n == 0) to.end_here();
-    if (before == to.front() / slice) return {};
-    return error::system(  // no long sync at the end
-        os::sync_slice(to.file, before * slice, slice, true), "sync", final_);
+    if (before == to.front() / slice) return {};  // else: no long sync at the end
+    return error::system(os::sync_slice(to.file, before * slice, slice, true), "sync", final_);
   }
 };
 }  // namespace stage
@@ -2165,9 +2158,9 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
                  bundle = own.empty() ? os::env("SSL_CERT_FILE") : own;
     good = good && set(10002, x.url.c_str()) && set(181, 3L) /* http and https only */ &&
         set(64, 1L) && set(81, 2L) /* verify peer and host */ && set(99, 1L) /* no signals */ &&
-        set(84, 2L) /* HTTP/1.1 */ && set(78, static_cast<long>(x.connect_seconds)) &&
-        set(10010, &words_[0]) && set(10018, agent) && set(10023, list_) && set(20011, &on_body) &&
-        set(10001, this) && set(20079, &on_line) && set(10029, this) &&
+        set(84, 2L) /* HTTP/1.1 */ && set(78, long(x.connect_seconds)) && set(10010, &words_[0]) &&
+        set(10018, agent) && set(10023, list_) && set(20011, &on_body) && set(10001, this) &&
+        set(20079, &on_line) && set(10029, this) &&
         (bundle.empty() || set(10065, bundle.c_str())) && (dir.empty() || set(10097, dir.c_str()));
     (void)set(98, 262144L);  // the buffer; libcurl clamps it
     (void)set(265, 1L);      // no headers of the proxy's CONNECT
@@ -2203,7 +2196,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     const long n = process.read(&block_[0], block_.size());
     (void)guarded(0, [&] {
       if (n == 0) end(conclude());
-      return n < 0 || (n > 0 && feed({block_.data(), static_cast<size_t>(n)}));
+      return n < 0 || (n > 0 && feed({block_.data(), size_t(n)}));
     });
   }
  private:
@@ -2216,7 +2209,8 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
       if (!line(text::take(rest, '\n'))) return false;
     held_.erase(0, held_.size() - rest.size());
     if (!headed_ && held_.size() > head_limit) end(not_http());
-    return !headed_ || held_.size() <= 131072 || give(held_.size() - 65536);
+    const size_t keep = text::find<Lazy>(headers_, "transfer-encoding").empty() ? 64 : 65536;
+    return !headed_ || held_.size() <= keep || give(held_.size() - keep);
   }
   bool give(size_t n) {
     const bool wanted = n == 0 || to->on_body(held_.data(), n);
@@ -2259,7 +2253,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     } else {
       proper = text::starts(text::take(s, ' '), "HTTP/") && text::to_number(s.substr(0, 3), n) &&
           n > 99 && n < 600 && (s.size() == 3 || s[3] == ' ') && proper;
-      code_ = static_cast<int>(n);
+      code_ = int(n);
     }
     if (!proper) end(not_http());
     return !over && (!headed_ || to->on_head(code_, headers_));
@@ -2387,6 +2381,7 @@ VQCACHE_LAZY_ status examine(const source& s, const string& role, const options&
     if (!also.empty() && !pin.empty() && also != pin)
       return bad("two different SHA-256 are given, ", pin, " and ", also);
     if (!also.empty()) pin = also;
+    if (text::is_digest(url)) return bad(name, " is no URL; a pin goes to source::sha256");
     if (url.empty() || url.find('\0') != npos) return bad("a URL is empty or has a NUL byte");
     out.urls.emplace_back(url);
     if (!path.empty()) {
@@ -2439,18 +2434,18 @@ template <class Lazy> class basic_job : os::pinned {
     for (size_t i = 0; i < lanes_.size() && !over; ++i)
       if (lanes_[i]->over) {
         auto l = std::move(lanes_[i]);
-        lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(i));
+        lanes_.erase(lanes_.begin() + std::ptrdiff_t(i));
         settle(std::move(l));
         i = npos;  // the list has changed
       }
     if (t_.copy && !over) t_.copy->follow(*t_.to);
     if (over || who_->stopped()) return;
     if (!lanes_.empty()) widen();
-    else if (clock::now() >= not_before_) begin_try();
+    else if (clock<Lazy>::now() >= not_before_) begin_try();
     (void)tell();
   }
   int idle_ms() const {  // for so long nothing can be done but wait for bytes
-    bool busy = lanes_.empty() && clock::now() >= not_before_;
+    bool busy = lanes_.empty() && clock<Lazy>::now() >= not_before_;
     for (const auto& l : lanes_) busy = busy || l->over;
     return busy && !over ? 0 : 50;
   }
@@ -2462,7 +2457,6 @@ template <class Lazy> class basic_job : os::pinned {
     return s;
   }
  private:
-  using clock = late<Lazy, std::chrono::steady_clock>;
   struct lane final : curl::receiver<Lazy>, outcome {  // one connection, through its redirects
     basic_job* of;
     size_t run;
@@ -2494,8 +2488,7 @@ template <class Lazy> class basic_job : os::pinned {
         if (strong) x.headers.push_back("If-Range: " + known);
       }
       result = status();
-      over = sized = done = fresh = false;
-      code = 0;
+      (void)(code = 0), over = sized = done = fresh = false;
       (void)location.clear(), excerpt.clear();
       speed = stage::pace<Lazy>{o.stall_seconds, gained};
       if (o.fetch) of->by_user(x, *this);
@@ -2569,7 +2562,7 @@ template <class Lazy> class basic_job : os::pinned {
       }
       if (sized) n = stage::smaller(n, upto - next);  // what follows belongs to no file
       if (n > of->most() - (std::min)(next, of->most()))
-        return good(fail(errc::not_the_file, "it has more than ", of->most(), " bytes"));
+        return good(fail(errc::not_the_file, "it has more than ", of->most(), " bytes, max_bytes"));
       while (n > 0 && !done) {
         const uint64_t end = to.runs[run].end, last = end == text::endless ? end : end + more;
         const bool is_new = next >= first && next < end;
@@ -2579,9 +2572,7 @@ template <class Lazy> class basic_job : os::pinned {
         changed = !is_new && !to.agrees(next, data, k);  // it is here already
         if (changed) return refuse("the file has changed at the server");
         gained += is_new ? k : 0;
-        next += k;
-        data += k;
-        n -= k;
+        (void)(next += k), (void)(data += k), n -= k;
         done = next >= last && (next < upto || n > 0);
       }
       return !done && (!of->who_->opts().fetch || of->tell());
@@ -2607,7 +2598,7 @@ template <class Lazy> class basic_job : os::pinned {
     (void)(best_ = 0), tries_ = idle_ = lost_ = 0;
     limit_ = who_->opts().fetch ? 1 : (std::max)(1U, (std::min)(16U, who_->opts().connections));
     statuses_ = plain_ = served_ = false;
-    not_before_ = clock::now();
+    not_before_ = clock<Lazy>::now();
   }
   void begin_try() {
     stage::partial<Lazy>& to = *t_.to;
@@ -2646,7 +2637,7 @@ template <class Lazy> class basic_job : os::pinned {
   }
   // While more than a second is left, and the last new connections brought more, as many again.
   void widen() {
-    const auto now = clock::now();
+    const auto now = clock<Lazy>::now();
     const unsigned limit = who_->opts().stall_seconds,
                    grace = who_->opts().connect_seconds + (lanes_.size() > 1 ? 1 : 3) * limit;
     const text::identity& id = t_.to->id;
@@ -2662,12 +2653,12 @@ template <class Lazy> class basic_job : os::pinned {
       l->on_end(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
     }
     const double seconds = std::chrono::duration<double>(now - mark_).count(),
-                 rate = double(size - (std::min)(counted_, size)) / seconds,
+                 rate = double(size - (std::min)(before_, size)) / seconds,
                  left = rate > 0 ? double(id.total - size) / rate : 60;
     const bool pays = steady && seconds > 0.1 && (wide_ < 4 || rate > 1.15 * rate_ || seconds > 2);
     if (pays && left > 1) wide_ = (std::min)(limit_, 2 * wide_);
     if (pays) rate_ = rate;
-    if (!steady || pays) mark_ = now, counted_ = size;
+    if (!steady || pays) mark_ = now, before_ = size;
     while (may && lanes_.size() < wide_) {
       const size_t run = t_.to->spare_run(wide_, uint64_t((std::max)(rate_ / wide_ / 2, 1e6)));
       if (run == npos) return;
@@ -2713,7 +2704,7 @@ template <class Lazy> class basic_job : os::pinned {
       return failed(s.ok() ? fail(errc::truncated, "nothing came") : s, l);
     if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) &&
         (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2))
-      limit_ = wide_ = l.code >= 429 ? 1 : static_cast<unsigned>(lanes_.size());
+      limit_ = wide_ = l.code >= 429 ? 1 : unsigned(lanes_.size());
   }
   status redirected(lane& l) {
     text::url next;
@@ -2769,7 +2760,7 @@ template <class Lazy> class basic_job : os::pinned {
     best_ = gained ? size : best_;
     const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << idle_;
     const uint64_t pause = (std::max)(o.wait * uint64_t{1000}, gained && !busy ? 0 : ms);
-    not_before_ = clock::now() + std::chrono::milliseconds(pause);
+    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(pause);
     if (may && idle_ < (again ? 3 : vain && !denied && o.code != 0 ? 2 : 0)) {
       if (o.wait == 0) return;
       return who_->say("The server of ", file_, " asks to wait ", o.wait, " s until the next try.");
@@ -2834,8 +2825,8 @@ template <class Lazy> class basic_job : os::pinned {
   string url_{}, path_{}, tried_{}, home_{};
   late<Lazy, text::identity> id_{};
   late<Lazy, vector<std::unique_ptr<lane>>> lanes_{};
-  typename clock::time_point not_before_{}, mark_{};
-  uint64_t best_ = 0, counted_ = 0;  // of size(): at the last gain; at mark_
+  typename clock<Lazy>::time_point not_before_{}, mark_{};
+  uint64_t best_ = 0, before_ = 0;  // of size(): at the last gain; at mark_
   double rate_ = 0;
   unsigned limit_ = 1, wide_ = 1;        // connections: at most; now
   int tries_ = 0, idle_ = 0, lost_ = 0;  // lost_: connections that brought nothing
@@ -2882,7 +2873,7 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
     const fs::path at = path.parent_path();
     const string as = os::shown(path.filename()) + ".corrupt-", aside = as + os::unique().substr(8);
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
-    for (const string& n : stage::numbered(at, as, 8, {""}))
+    for (auto& n : stage::numbered(at, as, 8, {""}))
       if (n != aside) (void)os::unlink(at / n);
     who.say("The file ", path, " is damaged (", why, "); it was put aside as ", aside, ".");
     return {};
@@ -2931,9 +2922,9 @@ template <class Lazy = void> struct shelf {  // one model in one tier
       if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // they go together
       if (os::unlink(path) != 0 || !part) continue;
       (void)os::unlink(fs::path(base) += ".record");
-      if (f.bytes > 0)
+      if (f.bytes)
         who.say("Removed a partial of ", name.substr(1, name.size() - 23), " (", f.bytes,
-            " bytes) that an earlier call left.");
+            " bytes) that an earlier call left in ", at, ".");
     }
   }
   status keep(const text::receipt<Lazy>& r) const {
@@ -3011,7 +3002,8 @@ template <class Lazy = void> class story {  // of one call
   status remove(const string& called) {  // receipts first: none is to be without its model
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find<Lazy>(called);
-    if (rows.size() == 1 && held() == 0) VQCACHE_NEED_(open(rows[0]->name));
+    const bool none = held() + local.strays().size() + cache.strays().size() == 0;
+    if (rows.size() == 1 && none) VQCACHE_NEED_(open(rows[0]->name));
     lock();
     for (const tier::shelf<Lazy>* t : {&local, &cache})
       for (const vector<string>& gone : {t->names, t->strays()}) VQCACHE_NEED_(t->remove(gone));
@@ -3126,7 +3118,7 @@ template <class Lazy = void> class story {  // of one call
   }
   void tell_origin(const item& i, const text::entry* e) {  // other URLs than stored, and no pin
     if (!e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty()) return;
-    for (const string& url : i.from.urls)
+    for (auto& url : i.from.urls)
       if (text::printable(text::redact(url)) == e->origin) return;
     who_.say("The stored ", i.file, " came from ", e->origin, ", not from ",
         text::redact(i.from.urls[0]), ".");
@@ -3137,8 +3129,7 @@ template <class Lazy = void> class story {  // of one call
     stage::pace<Lazy> growth{who_.opts().stall_seconds, 0, 1};
     uint64_t seen = 0;  // bytes that some call has brought so far
     for (int waits = 0;; ++waits) {
-      const int e = os::try_lock(lock_);
-      if (e != EWOULDBLOCK && e != EAGAIN) return;
+      if (os::try_lock(lock_) != EWOULDBLOCK) return;
       if (waits == 0) who_.say("Waiting for another call that is bringing the model (", name, ").");
       if (waits % 10 == 0) seen = 0;
       for (const tier::shelf<Lazy>* t : {&local, &cache})
@@ -3185,7 +3176,7 @@ template <class Lazy = void> class story {  // of one call
         const bool right = sha == d.sha256;
         if (right && !l.said && i.there.is(sha)) e = *i.there.said;
         if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
-        else VQCACHE_NEED_(l.put_aside("its SHA-256 is " + sha, who_));
+        else VQCACHE_NEED_(l.put_aside(join("its SHA-256 is ", sha, ", not ", d.sha256), who_));
         news = news || right;
         i.right = right;
       }
@@ -3201,6 +3192,11 @@ template <class Lazy = void> class story {  // of one call
     vector<stage::partial<Lazy>*> own;
     vector<transfer::target<Lazy>> targets;
     text::receipt<Lazy> now;
+    for (item& i : items)  // what was put aside may be right: a drive shows odd bytes for a while
+      for (auto& n : stage::numbered(cache.at, i.file + ".corrupt-", 8, {""}))
+        if (const tier::copy& c = i.there; !i.good && !c.exists && c.told && c.said)
+          if (os::look(cache.at / n, false).size == c.told) (void)os::rename(cache.at / n, c.path);
+    see();
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
     who_.say("The model (", name,
@@ -3229,7 +3225,7 @@ template <class Lazy = void> class story {  // of one call
     status s = transfer::fetch(targets, who_);
     if (!s.ok()) return (void)(s.text += lost_), s;
     for (const transfer::target<Lazy>& t : targets) {
-      text::entry& e = now[static_cast<size_t>(t.to - parts.data())];
+      text::entry& e = now[size_t(t.to - parts.data())];
       e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), false};
       if (t.copy) t.copy->sha256 = e.sha256;
     }
@@ -3248,7 +3244,7 @@ template <class Lazy = void> class story {  // of one call
     const stage::demand want = binding(i);
     i.found = false;
     if (!c.exists) return {};
-    status s = cache.readable();
+    status s = i.pin.empty() ? cache.readable() : status();
     bool unreadable = !s.ok();
     if (c.regular && !c.fits()) {
       s = fail(errc::truncated, "it has ", c.size, " bytes, its receipt says ", c.told);
@@ -3322,16 +3318,20 @@ template <class Lazy = void> class story {  // of one call
         VQCACHE_NEED_(i.copy->wait(l.size, who_));
       } else if (!i.same_size || sha != e.sha256) {
         bool at_source = false;
-        if (c.exists) VQCACHE_NEED_(c.put_aside("it differs from the local file", who_));
+        const bool doubted = c.regular && !c.said && !l.said;  // either may be the whole one
         VQCACHE_NEED_(part.begin(c.path, i.kind));
         VQCACHE_NEED_(stage::copy(l.path, l.how, part, who_, phase::storing, at_source));
-        const status s = part.seal({i.kind, e.sha256, "the local receipt"}, &who_);
+        status s = part.seal({i.kind, e.sha256, "the local receipt", true, doubted}, &who_);
         local_damaged = !s.ok() && !s.cause && l.said;
         if (local_damaged) VQCACHE_NEED_(l.put_aside(s.text, who_));
+        if (doubted) s.text = join(l.path, " differs from ", c.path, ", and ", s.text);
         VQCACHE_NEED_(s);
       }
       now.push_back(e);
     }
+    for (size_t i = 0; i < items.size(); ++i)
+      if (const tier::copy& c = items[i].there; ready[i]->begun && c.exists)
+        VQCACHE_NEED_(c.put_aside("it is not the local file, or not readable", who_));
     VQCACHE_NEED_(cache.publish(ready, now));
     // a notebook's pair gets its receipt, if it can, when it is hashed anyway
     if (!all([](auto& i) { return i.here.said != nullptr; })) (void)local.keep(now);
@@ -3395,8 +3395,7 @@ VQCACHE_LAZY_ string lasting(const platform& p, const string& root) {  // empty:
   (void)os::read_text(root + "/proc/self/mounts", mounts);
   for (const string& line : text::words(mounts, '\n'))  // DEVICE PLACE fuse.drive ...
     if (const size_t end = line.find(" fuse.drive "), at = line.find(' ') + 1; end != npos)
-      for (const char* folder : {"/MyDrive", "/My Drive"})
-        places.push_back(line.substr(at, end - at) + folder);
+      for (auto in : {"/MyDrive", "/My Drive"}) places.push_back(line.substr(at, end - at) + in);
   for (const string& place : places) {
     const string d = root + place, in = d.substr(0, d.size() - 1);
     if (os::look(d + "/cache/models").directory || (os::look(d).directory && !os::read_only(d)))
@@ -3481,15 +3480,12 @@ template <class Lazy> struct bodies {
     detail::error::raise(detail::cache::remove(name, opts));
   }
 #endif
-  friend inline detail::late<Lazy, std::vector<known_model>> known_models() {
-    return detail::catalog::known<Lazy>();
-  }
+  friend detail::catalog::models<Lazy> known_models() { return detail::catalog::known<Lazy>(); }
   friend inline options notebook_options(options o) { return detail::notebook::choose(o, ""); }
 };
 static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
-template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};
 // ==== >>undef ==== removes internal macros; the licence text ====
 #undef VQCACHE_EXCEPTIONS_
 #undef VQCACHE_TAG_

@@ -4,6 +4,8 @@
 
 #include "world.hpp"
 
+#include <sys/resource.h>
+
 using namespace world;
 using vqcache::errc;
 using vqcache::origin;
@@ -353,6 +355,81 @@ TEST_SUITE("integrity") {
     w.wipe_local();
     REQUIRE(w.call("m").ok());
     CHECK(corrupt(w).size() == 2);
+  }
+
+  // a drive shows no bytes, or wrong ones, for a while (facts of cloud drives)
+  TEST_CASE("a copy that was put aside serves again when it turns out to be right") {
+    for (const std::string& shown : {std::string(), flipped(checkpoint(), 100)}) {
+      place w;
+      REQUIRE(w.call("m").ok());
+      write(w.cache / "m/m.ckpt", shown);
+      w.wipe_local();
+      w.origin_dies();
+      CHECK_FALSE(w.call("m").ok());
+      REQUIRE(corrupt(w).size() == 1);
+      write(w.root.at / corrupt(w)[0], checkpoint());
+      const auto r = w.call("m");
+      REQUIRE_MESSAGE(r.ok(), why(r));
+      CHECK(r.model.from == origin::cache);
+      CHECK(r.model.cached);
+      CHECK(w.local_is("m"));
+      CHECK(w.cache_is("m"));
+      CHECK(corrupt(w).empty());
+    }
+  }
+
+  TEST_CASE("a pin vouches for a cached file whose receipt cannot be read") {
+    place w;
+    REQUIRE(w.call("m").ok());
+    w.wipe_local();
+    w.origin_dies();
+    fs::remove(w.cache / "m/m.sha256");
+    fs::create_directory(w.cache / "m/m.sha256");
+    CHECK_FALSE(w.call("m").ok());
+    const auto r = w.call(
+        "m", pinned(config_url, good_config), pinned(checkpoint_url, good_checkpoint));
+    REQUIRE_MESSAGE(r.ok(), why(r));
+    CHECK(w.local_is("m"));
+  }
+
+  TEST_CASE("of two files without receipts, a cut one does not take the place of a whole one") {
+    const std::string cut = checkpoint().substr(0, 50000);
+    for (const bool here : {true, false}) {
+      CAPTURE(here);
+      place w;
+      prime(w.local, "m", config(), here ? cut : checkpoint());
+      prime(w.cache / "m", "m", config(), here ? checkpoint() : cut);
+      const auto r = w.call("m");
+      REQUIRE_MESSAGE(r.ok(), why(r));
+      CHECK(r.model.cached == !here);
+      CHECK(w.cache_is("m"));
+      CHECK(corrupt(w).size() == (here ? 0U : 1U));
+      if (here) CHECK_MESSAGE(w.heard("zip archive without its end"), w.all_said());
+      if (here) CHECK_MESSAGE(w.heard((w.cache / "m/m.ckpt").string()), w.all_said());
+    }
+  }
+
+  TEST_CASE("what stands in the cache is put aside only when all is there to replace it") {
+    place w;
+    prime(w.local, "m");
+    prime(w.cache / "m", "m", config() + "# other", checkpoint(60000, 3));
+    const std::string before = in_child([&]() -> std::string {
+      const rlimit small{80000, 80000};  // the config can be stored, the checkpoint cannot
+      if (::setrlimit(RLIMIT_FSIZE, &small) != 0) return "cannot set a limit";
+      const auto r = w.call("m");
+      return r.ok() && !r.model.cached ? w.all_said() : "";
+    });
+    CHECK_MESSAGE(has(before, "takes files of at most 80000"), before);
+    CHECK(corrupt(w).empty());
+    CHECK(w.cache_is("m", config() + "# other", checkpoint(60000, 3)));
+  }
+
+  TEST_CASE("a pin among the URLs is not taken for a mirror") {
+    place w;
+    const auto r = w.call("m", config_url, source{checkpoint_url.c_str(), other_digest.c_str()});
+    CHECK(r.error.code() == errc::invalid_argument);
+    CHECK_MESSAGE(has(r.error.what(), "source::sha256"), r.error.what());
+    CHECK(w.asked.empty());
   }
 
   TEST_CASE(

@@ -134,4 +134,13 @@ TEST_SUITE("remove") {
     vqcache::remove("s-flckr", w.options());
     CHECK(matching(w.root.at, "sflckr.").empty());
   }
+
+  TEST_CASE("what stands under an alias is removed, not the model that the alias also means") {
+    place w;
+    prime(w.cache / "sflckr", "sflckr");
+    write(w.cache / "s-flckr/s-flckr.ckpt.corrupt-01234567", "x");
+    vqcache::remove("s-flckr", w.options());
+    CHECK(w.cache_is("sflckr"));
+    CHECK(matching(w.root.at, "s-flckr.").empty());
+  }
 }

@@ -225,6 +225,20 @@ TEST_SUITE("system") {
     }) == 0);
   }
 
+  TEST_CASE("a file never takes the place of standard input, output or error") {
+    const scratch top;
+    CHECK(in_child([&] {
+      for (int i = 0; i < 3; ++i) ::close(i);
+      os::file made, read;
+      HOLDS(os::open(top / "f", os::mode::create, made) == 0);
+      HOLDS(os::open(top / "f", os::mode::read, read) == 0);
+      HOLDS(made.fd() > 2 && read.fd() > 2 && made.fd() != read.fd());
+      HOLDS((::fcntl(made.fd(), F_GETFD) & FD_CLOEXEC) != 0);
+      HOLDS(::fcntl(0, F_GETFD) < 0 && ::fcntl(1, F_GETFD) < 0 && ::fcntl(2, F_GETFD) < 0);
+      return 0;
+    }) == 0);
+  }
+
   TEST_CASE("two directories of one file system tell the same capacity, others do not") {
     const scratch top;
     const auto size = os::disk_of(top.path()).capacity;

@@ -1171,6 +1171,21 @@ TEST_CASE("a curl program that is killed, lies or breaks off never makes a file 
   run_all(jobs);
 }
 
+TEST_CASE("what gains enough is slow, not stalled, from its first bytes on") {
+  scratch home;
+  std::vector<job> jobs;
+  for (const std::string& by : transports()) {
+    plan p = call_of(home.fresh(), by, hostile().url("/good/slow-" + by + "/model.yaml"),
+        hostile().url("/good/slow-" + by + "/last.ckpt?size=400000&rate=100000"));
+    p.opts.connections = p.opts.stall_seconds = 1;  // 64 KiB of it
+    jobs.push_back({by, p, [](const outcome& o) {
+                      CHECK_MESSAGE(o.ok(), describe(o));
+                      CHECK_MESSAGE(o.took > 2, "this server has to be slow");
+                    }});
+  }
+  run_all(jobs);
+}
+
 TEST_CASE("nine calls leave as many descriptors as there were before the first") {
   scratch home;
   std::vector<job> jobs;

@@ -492,6 +492,10 @@ def check_hostile_macros(gate):
                      + label)
         print("%d macros of nonsense defined %s: compiles" % (
             sum(map(len, HOSTILE.values())), label))
+    tu = gate.file("using_std.cpp", "#include <iostream>\nusing namespace std;\n" + use)
+    for cxx in compilers("g++") + compilers("clang++"):
+        gate.compile([tu], os.devnull, ["-c"], cxx=cxx, fail="does not compile after using namespace std")
+    print("after `using namespace std`: compiles")
 
 
 MAIN = """#include <cstdio>
