@@ -4,16 +4,18 @@
 // disk was wiped, or the origin has vanished from the web, the copy serves. Under a final name is
 // the whole and right file or nothing, after any error, signal, kill or power cut. Version 0.1.0.
 // SPDX-License-Identifier: MIT (what that says is at the end)
-//
-//   std::string u = "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=";
-//   vqcache::model m = vqcache::download_vqgan_model("vqgan_imagenet_f16_1024",
-//       u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
-//   load(m.config, m.checkpoint);
-// A model stays valid until a person removes it: vqcache::remove. A damaged copy is put aside as
-// FILE.corrupt-XXXXXXXX and brought again. A cache that is full, read-only or gone fails no call
-// whose local pair is complete: model.cached is false. A checkpoint is a pickle: loading a wrong
-// one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256) is the safe way, else the
-// first download is trusted and binds every later one. All else, limits too: README.md.
+//   #include "vqcache.hpp"
+//   #include <cstdio>
+//   int main() {
+//     std::string u = "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=";
+//     const vqcache::model m = vqcache::download_vqgan_model("vqgan_imagenet_f16_1024",
+//         u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
+//     std::printf("%s is in %s\n", m.name.c_str(), m.checkpoint.string().c_str());
+//   }
+// A model stays valid until a person removes it: vqcache::remove. A cache that is full, read-only
+// or gone fails no call whose local pair is complete: model.cached is false. A checkpoint is a
+// pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
+// is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage, curl,
 // transfer, tier, cache, notebook, public, undef. The line that opens one says what belongs there.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
@@ -944,9 +946,7 @@ template <class R = int, class... A> inline R win(const char* name, A... a) {  /
   return reinterpret_cast<R(__stdcall*)(A...)>(symbol(kernel, name))(a...);
 }
 VQCACHE_LAZY_ void* handle(int fd) { return reinterpret_cast<void*>(::_get_osfhandle(fd)); }
-VQCACHE_LAZY_ int last_error() {
-  return value(std::error_code(int(::GetLastError()), std::system_category()));
-}
+VQCACHE_LAZY_ int last_error() { return value({int(::GetLastError()), std::system_category()}); }
 template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
   const char* const what = std::is_const_v<T> ? "WriteFile" : "ReadFile";
   std::int64_t place[4] = {}, done = 0;

@@ -821,8 +821,9 @@ def main():
         power = 'asked to leave them out' if o.no_power else power_unavailable()
         only_mutants, part = o.mutants is not None, o.case or o.only or o.modes
         only_cuts = o.cuts or cuts.is_case(o.case)
-        n, bad = (0, 0) if only_mutants or only_cuts else sweep(o, origin, power)
+        # the mutants first: one that no longer fits the header is told in seconds
         some, missed = (0, 0) if part or only_cuts else mutants.hunt(o, origin, power, o.mutants)
+        n, bad = (0, 0) if only_mutants or only_cuts else sweep(o, origin, power)
         if only_cuts or not (only_mutants or part):
             n, bad, some, missed = (x + y for x, y in zip(
                 (n, bad, some, missed), cuts.run(o, power)))
