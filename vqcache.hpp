@@ -3422,7 +3422,7 @@ VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the p
   if (p && o.cache_dir.empty() && os::env("VQCACHE_CACHE_DIR").empty()) {
     o.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
     note = slow.empty() ? join("; nothing here outlasts the session: ", p->advice) : "";
-    if (os::read_only(o.cache_dir)) note = ", which is only read";
+    if (os::read_only(o.cache_dir)) note = ", which is only read: keep it added in later versions";
   }
   if (o.on_message)
     o.on_message(join(p ? join(p->name, " (", sign, ")") : "No notebook platform is known here",

@@ -44,5 +44,5 @@ told(model)
 print(model.checkpoint.string(), flush=True)
 try:
     vqcache.download_vqgan_model("other", config + "/nothing-here", checkpoint + "/nothing-here", options)
-except Exception as error:  # a vqcache::error; its text is complete
+except Exception as error:  # cppyy.gbl.std.exception; its text is complete
     print(error, flush=True)
