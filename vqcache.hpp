@@ -553,7 +553,7 @@ VQCACHE_LAZY_ bool parse_header(view line, header& out) {
 }
 VQCACHE_LAZY_ string find(const headers<Lazy>& all, view name) {  // empty: there is none
   for (const header& h : all)
-    if (h.name == name) return h.value;
+    if (h.name == name && !h.value.empty()) return h.value;
   return {};
 }
 // false: two lengths, or one that is no number. without one: known stays false
@@ -1821,8 +1821,7 @@ template <class Lazy = void> class partial : os::pinned {
     (void)(hashes_ = true), begun = recorded_ = has_nul_ = split_ = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
-    broken_ = status();
-    runs.clear(), sha256.clear();
+    (void)runs.clear(), (void)sha256.clear(), broken_ = status();
   }
   uint64_t release() {  // to a later call, if one can continue it: how many bytes
     bool keeps = begun && id.usable();
@@ -2209,7 +2208,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
       if (!line(text::take(rest, '\n'))) return false;
     held_.erase(0, held_.size() - rest.size());
     if (!headed_ && held_.size() > head_limit) end(not_http());
-    const size_t keep = text::find<Lazy>(headers_, "transfer-encoding").empty() ? 64 : 65536;
+    const size_t keep = text::find<Lazy>(headers_, "transfer-encoding").empty() ? 64 : 131072;
     return !headed_ || held_.size() <= keep || give(held_.size() - keep);
   }
   bool give(size_t n) {
@@ -2487,9 +2486,8 @@ template <class Lazy> class basic_job : os::pinned {
             end < id.total ? std::to_string((std::min)(end + more, id.total) - 1) : ""));
         if (strong) x.headers.push_back("If-Range: " + known);
       }
-      result = status();
       (void)(code = 0), over = sized = done = fresh = false;
-      (void)location.clear(), excerpt.clear();
+      (void)location.clear(), (void)excerpt.clear(), result = status();
       speed = stage::pace<Lazy>{o.stall_seconds, gained};
       if (o.fetch) of->by_user(x, *this);
       else of->pump_->start(x, *this);
@@ -2595,9 +2593,8 @@ template <class Lazy> class basic_job : os::pinned {
     t_.got = text::redact(url_);
     path_ = text::local_path(url_);
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
-    (void)(best_ = 0), tries_ = idle_ = lost_ = 0;
+    (void)(best_ = 0), (void)(tries_ = idle_ = lost_ = 0), statuses_ = plain_ = served_ = false;
     limit_ = who_->opts().fetch ? 1 : (std::max)(1U, (std::min)(16U, who_->opts().connections));
-    statuses_ = plain_ = served_ = false;
     not_before_ = clock<Lazy>::now();
   }
   void begin_try() {
@@ -3193,10 +3190,12 @@ template <class Lazy = void> class story {  // of one call
     vector<transfer::target<Lazy>> targets;
     text::receipt<Lazy> now;
     for (item& i : items)  // what was put aside may be right: a drive shows odd bytes for a while
-      for (auto& n : stage::numbered(cache.at, i.file + ".corrupt-", 8, {""}))
-        if (const tier::copy& c = i.there; !i.good && !c.exists && c.told && c.said)
-          if (os::look(cache.at / n, false).size == c.told) (void)os::rename(cache.at / n, c.path);
-    see();
+      if (const tier::copy& c = i.there;
+          c.said && !c.exists && !i.good && (i.pin.empty() || c.is(i.pin)))
+        for (auto& n : stage::numbered(cache.at, i.file + ".corrupt-", 8, {""}))
+          if (string sha; os::look(cache.at / n, false).size == c.told &&
+              stage::digest(cache.at / n, c.how, who_, sha).ok() && c.is(sha))
+            if (!os::look(c.path).exists && os::rename(cache.at / n, c.path) == 0) see();
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
     who_.say("The model (", name,
@@ -3266,7 +3265,7 @@ template <class Lazy = void> class story {  // of one call
     if (!own) lost_ = join("; the copy in ", cache.at, " could not be used: ", s.text);
     to.drop();
     if (own) who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
-    else if (unreadable) who_.say("The cache cannot be read: ", s.text, ".");
+    else if (unreadable || cache.problem) who_.say("The cache cannot be read: ", s.text, ".");
     else if (status aside = c.put_aside(s.text, who_); !aside.ok())
       who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");
     return {};
@@ -3308,15 +3307,16 @@ template <class Lazy = void> class story {  // of one call
       const tier::copy &l = i.here, &c = i.there;
       text::entry e;
       VQCACHE_NEED_(vouch(i, e));
-      const bool copied = i.copy && i.copy->behind.started() && i.copy->sha256 == e.sha256;
-      stage::partial<Lazy>& part = copied ? i.copy->to : parts[now.size()];
-      ready.push_back(&part);
       // what stands there stays if it is the same: as read a moment ago, by its receipt, or hashed
       string sha = i.read.empty() && c.is(e.sha256) ? e.sha256 : i.read;
       if (sha.empty() && i.same_size) VQCACHE_NEED_(c.digest(who_, sha));
+      const bool same = i.same_size && sha == e.sha256;
+      const bool copied = !same && i.copy && i.copy->behind.started() && i.copy->sha256 == e.sha256;
+      stage::partial<Lazy>& part = copied ? i.copy->to : parts[now.size()];
+      ready.push_back(&part);
       if (copied) {
         VQCACHE_NEED_(i.copy->wait(l.size, who_));
-      } else if (!i.same_size || sha != e.sha256) {
+      } else if (!same) {
         bool at_source = false;
         const bool doubted = c.regular && !c.said && !l.said;  // either may be the whole one
         VQCACHE_NEED_(part.begin(c.path, i.kind));

@@ -378,6 +378,66 @@ TEST_SUITE("integrity") {
     }
   }
 
+  TEST_CASE("what was put aside gets its name again only if it is what the receipt says") {
+    const std::string aside = "m/m.ckpt.corrupt-0000000", b = checkpoint(100000, 7);
+    for (const std::string s : {"bad, and the call is offline", "cancelled", "one of several",
+             "another model's pin"}) {
+      CAPTURE(s);
+      place w;
+      REQUIRE(w.call("m").ok());
+      w.wipe_local();
+      fs::remove(w.cache / "m/m.ckpt");
+      const bool several = s == "one of several", good = s == "another model's pin";
+      for (int i = 0; i < (several ? 4 : 1); ++i)
+        write(w.cache / (aside + std::to_string(i)),
+            good || (several && i == 2) ? checkpoint() : flipped(checkpoint(), 100));
+      auto o = w.options();
+      o.offline = s == "bad, and the call is offline";
+      if (o.offline) fs::remove(w.cache / "m/m.yaml");
+      if (s == "cancelled") w.watch = [](const auto& p) { return p.phase == vqcache::phase::waiting; };
+      if (several) w.origin_dies();
+      if (good) w.serve(checkpoint_url, {b});
+      const auto r = w.call_with(o, "m", config_url,
+          good ? pinned(checkpoint_url, sha256(b)) : source(checkpoint_url));
+      CHECK_MESSAGE(r.ok() == (several || good), why(r));
+      const std::string stands = read(w.cache / "m/m.ckpt");
+      CHECK(stands == (several ? checkpoint() : good ? b : ""));
+      CHECK(fs::exists(w.cache / "m/m.ckpt") == (several || good));
+      if (good) CHECK(r.model.cached);
+    }
+  }
+
+  TEST_CASE("with a receipt that cannot be read no cached file is damaged, whatever the pin says") {
+    const std::string b = checkpoint(120000, 7);
+    place w;
+    REQUIRE(w.call("m").ok());
+    w.wipe_local();
+    fs::remove(w.cache / "m/m.sha256");
+    fs::create_directory(w.cache / "m/m.sha256");
+    w.serve(checkpoint_url, {b});
+    const auto r = w.call("m", config_url, pinned(checkpoint_url, sha256(b)));
+    REQUIRE_MESSAGE(r.ok(), why(r));
+    CHECK(w.local_is("m", config(), b));
+    CHECK(w.cache_is("m"));
+    CHECK(corrupt(w).empty());
+  }
+
+  TEST_CASE("the same file that somebody else stored meanwhile is neither damaged nor put aside") {
+    const std::string big = checkpoint(3 << 20);
+    place w;
+    w.serve(checkpoint_url, {big});
+    auto o = w.options();
+    o.fetch = [&, plain = o.fetch](const vqcache::request& q, vqcache::response& a) {
+      plain(q, a);
+      if (q.url == checkpoint_url) prime(w.cache / "m", "m", config(), big);
+    };
+    const auto r = w.call_with(o, "m");
+    REQUIRE_MESSAGE(r.ok(), why(r));
+    CHECK(r.model.cached);
+    CHECK(corrupt(w).empty());
+    CHECK_FALSE(w.heard("damaged"));
+  }
+
   TEST_CASE("a pin vouches for a cached file whose receipt cannot be read") {
     place w;
     REQUIRE(w.call("m").ok());

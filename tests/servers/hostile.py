@@ -484,7 +484,7 @@ def chunked_etag(r):  # without a length at first, but ranges are honoured
 @behaviour
 def chunked_trailer(r):
     chunks(r, r.b.size)
-    r.send(b'0\r\nContent-Length: 3\r\nX-Trailer: 1\r\n\r\n')
+    r.send(b'0\r\nContent-Length: 3\r\n' + 70 * (b'X-Trailer: ' + 1000 * b'1' + b'\r\n') + b'\r\n')
 
 @behaviour
 def chunked_truncated(r):  # ends between two chunks
