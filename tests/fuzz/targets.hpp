@@ -193,7 +193,7 @@ inline void same_file(string_view bytes) {  // validator()
   const std::vector<t::header> headers = headers_of(bytes);
   const auto first = [&](string_view name) {
     for (const t::header& h : headers)
-      if (h.name == name) return h.value;
+      if (h.name == name && !h.value.empty()) return h.value;  // an empty one says nothing
     return string();
   };
   const string mark = t::validator(headers), tag = first("etag"), at = first("last-modified");
