@@ -221,6 +221,12 @@ TEST_SUITE("text") {
     }
   }
 
+  TEST_CASE("of the values of a header the first that says something counts") {
+    const std::vector<t::header> all = {{"a", ""}, {"b", "other"}, {"a", "1"}, {"a", "2"}};
+    CHECK(t::find(all, "a") == "1");
+    CHECK(t::find(all, "c") == "");
+  }
+
   TEST_CASE("a length is one number, said once or the same each time, and chunked overrides it") {
     const auto length = [](const std::vector<t::header>& headers) -> std::string {
       bool known = true;
