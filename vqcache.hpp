@@ -136,10 +136,10 @@ struct options {
   std::filesystem::path local_dir{}, cache_dir{};
   fetcher fetch{};  // empty: libcurl, else the program curl
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
-  std::function<bool(const progress&)> on_progress{};  // twice a second, first, last; false cancels
+  std::function<bool(const progress&)> on_progress{};  // at most 2/s, and both ends; false cancels
   std::string transport{};  // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
   std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file, unless source::size tells
-  unsigned connect_seconds = 20;                      // to connect
+  unsigned connect_seconds = 20;                      // to connect, up to 2147483
   unsigned stall_seconds = 30;  // what gains under 64 KiB in this time has failed
   // SIGINT (Ctrl-C, a notebook's stop button) ends the call with errc::interrupted, not the program
   bool catch_interrupt = VQCACHE_INTERPRETED != 0;

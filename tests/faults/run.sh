@@ -4,8 +4,8 @@
 #   sh tests/faults/run.sh --case SPEC             one case again, as a violation prints it
 #   sh tests/faults/run.sh --mutants [NAME..]      only the test of the sweep: broken variants
 #   sh tests/faults/run.sh --cuts [--quick]        only the power cuts of a cold download
-# The plain run begins with the mutants and ends with the cuts. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may
-# be set.
+# The plain run begins with the mutants and ends with the cuts. CXX, VQCACHE_INCLUDE (where
+# vqcache.hpp is) may be set.
 # What is swept and what is asked: sweep.py, cuts.py, check.py; the injector: faultrun.cpp.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)

@@ -320,14 +320,18 @@ def cppyy(standard, scratch, url):
         "v = cppyy.gbl.vqcache\no = v.options()\no.local_dir, o.cache_dir = 'py/local', 'py/cache'\n"
         "try:\n    v.download_vqgan_model('m', '%s/nothing-here/model.yaml', 'x.ckpt', o)\n"
         "    print('no exception')\n"
-        "except Exception as e:\n    print('python sees:', str(e))\n"
+        "except cppyy.gbl.std.exception as e:\n    print('python sees:', e.what())\n"
         "m = v.download_vqgan_model('m', '%s/model.yaml', '%s/last.ckpt', o)\n"
         "print('python has:', m.name, m.cached)\n"
+        "cppyy.cppdef('auto by_name(const std::string& n, const vqcache::options& o) '\n"
+        "             '{ return vqcache::download_vqgan_model(n, o); }')\n"
+        "print('by name:', cppyy.gbl.by_name('m', o).checkpoint.string())\n"
         "sys.stdout.flush()\nsys.exit(n != 0)\n" % (str(ROOT), str(HERE), url, url, url, url))
     env = environment(STDCXX=str(standard), EXTRA_CLING_ARGS="-std=c++%d" % standard)
     status, out = run([python, "smoke.py"], at, env=env)
     judge(out, status)
     need("python has: m True" in out, "Python does not get the model", out)
+    need("by name: " in out and "py/local/m.ckpt" in out, "a call by name is not wrapped", out)
     need(re.search(r"python sees: .*model 'm'", out, re.S), "Python does not see the text", out)
     demo = ROOT / "examples" / "cppyy_demo.py"
     if demo.exists():
