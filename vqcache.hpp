@@ -2,7 +2,7 @@
 //
 // download_vqgan_model() brings a model (a config and a checkpoint) and copies it. When the local
 // disk was wiped, or the origin has vanished from the web, the copy serves. Under a final name is
-// the whole and right file or nothing, after any error, signal, kill or power cut. Version 0.1.0.
+// the whole and right file or nothing, after any error, signal, kill or power cut. Version 0.2.0.
 // SPDX-License-Identifier: MIT (what that says is at the end)
 //   #include "vqcache.hpp"
 //   #include <cstdio>
@@ -20,9 +20,9 @@
 // transfer, tier, cache, notebook, public, undef. The line that opens one says what belongs there.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
-#define VQCACHE_HPP 100  // major * 10000 + minor * 100 + patch
+#define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
 #define VQCACHE_VERSION_MAJOR 0
-#define VQCACHE_VERSION_MINOR 1
+#define VQCACHE_VERSION_MINOR 2
 #define VQCACHE_VERSION_PATCH 0
 #ifndef VQCACHE_USE_LIBCURL  // 1: compile against <curl/curl.h> and link libcurl yourself
 #define VQCACHE_USE_LIBCURL 0
@@ -38,7 +38,7 @@
 #define VQCACHE_EXCEPTIONS_ 0
 #endif
 // The version and what changes the interface are part of all names: a mismatch does not link.
-#define VQCACHE_TAG_(exceptions, linked) v0_1_0_exceptions##exceptions##_linked##linked
+#define VQCACHE_TAG_(exceptions, linked) v0_2_0_exceptions##exceptions##_linked##linked
 #define VQCACHE_TAG_OF_(exceptions, linked) VQCACHE_TAG_(exceptions, linked)
 #define VQCACHE_ABI_ VQCACHE_TAG_OF_(VQCACHE_EXCEPTIONS_, VQCACHE_USE_LIBCURL)
 // Below the border every function is a template: an including unit only pays for reading it.
@@ -619,7 +619,7 @@ VQCACHE_LAZY_ const entry* find(const receipt<Lazy>& r, view file) {
   return nullptr;
 }
 VQCACHE_LAZY_ string write_receipt(const receipt<Lazy>& r, const string& date) {
-  string s = join("# vqcache 0.1.0 ", date, "\n"), sums;
+  string s = join("# vqcache 0.2.0 ", date, "\n"), sums;
   for (const entry& e : r) {
     if (e.size != 0) s += join("# size ", e.size, " ", e.file, "\n");
     if (!e.origin.empty()) s += join("# origin ", printable(e.origin), " ", e.file, "\n");
@@ -2076,7 +2076,7 @@ template <class Lazy = void> class receiver : os::pinned {
  protected:
   ~receiver() = default;
 };
-inline constexpr const char* agent = "vqcache/0.1.0";
+inline constexpr const char* agent = "vqcache/0.2.0";
 VQCACHE_LAZY_ status not_http() { return fail(errc::http_status, "the answer is not proper HTTP"); }
 // an exit of the program or a result of libcurl, which are alike (libcurl-errors(3)), in its words
 VQCACHE_LAZY_ status judge(int code, const string& words) {
@@ -3493,7 +3493,7 @@ static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
 #undef VQCACHE_LAZY_
 #undef VQCACHE_NEED_
 #undef VQCACHE_ABI_
-#elif VQCACHE_HPP != 100
+#elif VQCACHE_HPP != 200
 #error "two versions of vqcache.hpp in one translation unit: include only one of them"
 #endif  // VQCACHE_HPP
 // Copyright (c) 2026 The vqcache authors. MIT License: use, copy, change and sell it, with this
