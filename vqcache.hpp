@@ -61,6 +61,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <system_error>
@@ -568,14 +569,48 @@ VQCACHE_LAZY_ bool content_length(const headers<Lazy>& all, bool& known, uint64_
   }
   return (void)(known = known && !chunked), true;
 }
-// "bytes FIRST-LAST/TOTAL"; of "bytes */TOTAL" first and last are TOTAL
-VQCACHE_LAZY_ bool content_range(view s, uint64_t& first, uint64_t& last, uint64_t& total) {
-  const bool bytes = lower(take(s, ' ')) == "bytes";
-  view span = take(s, '/');
-  if (!bytes || !to_number(s, total)) return false;
-  first = last = total;
-  return span == "*" ||
-      (to_number(take(span, '-'), first) && to_number(span, last) && first <= last && last < total);
+// What a Content-Range tells (RFC 9110 14.4): "bytes FIRST-LAST/TOTAL", or "bytes FIRST-LAST/*" of
+// a server that does not know the total, or "bytes */TOTAL", which serves nothing.
+template <class Lazy> struct content_range {
+  uint64_t first = 0, last = 0;               // of an unsatisfied one both are 0
+  late<Lazy, std::optional<uint64_t>> total;  // none: the end of this part may not be the file's
+  bool unsatisfied = false;
+  uint64_t size() const { return unsatisfied ? 0 : last - first + 1; }
+  bool whole() const { return !unsatisfied && first == 0 && total && *total == last + 1; }
+};
+template <class Lazy> using maybe_range = late<Lazy, std::optional<content_range<Lazy>>>;
+VQCACHE_LAZY_ maybe_range<Lazy> parse_content_range(view s) {
+  s = trim(s);
+  const bool in_bytes = lower(take(s, ' ')) == "bytes";
+  const view span = trim(take(s, '/')), size = trim(s);
+  content_range<Lazy> r;
+  uint64_t total = 0;
+  const bool sized = to_number(size, total);
+
+  if (!in_bytes || (!sized && size != "*")) return {};
+  if (sized) r.total = total;
+  r.unsatisfied = span == "*";
+  if (r.unsatisfied) return sized ? maybe_range<Lazy>(r) : maybe_range<Lazy>();
+
+  view rest = span;
+  const view first = trim(take(rest, '-')), last = trim(rest);
+  const bool numbers = to_number(first, r.first) && to_number(last, r.last);
+  if (!numbers || r.first > r.last || r.last >= (sized ? total : ~uint64_t{0})) return {};
+  return r;
+}
+// of all the lines of an answer; none: there is none, it is malformed, or two contradict each other
+VQCACHE_LAZY_ maybe_range<Lazy> find_content_range(const headers<Lazy>& all) {
+  maybe_range<Lazy> found;
+  string text;
+
+  for (const header& h : all) {
+    if (h.name != "content-range" || h.value.empty()) continue;
+    if (found && h.value != text) return {};
+    found = parse_content_range<Lazy>(h.value);
+    if (!found) return {};
+    text = h.value;
+  }
+  return found;
 }
 VQCACHE_LAZY_ bool http_date(view s, uint64_t& out) {  // RFC 9110 5.6.7, as seconds since 1970
   bool good = has(" Mon, Tue, Wed, Thu, Fri, Sat, Sun, ", join(" ", take(s, ' '), " "));
@@ -2495,15 +2530,14 @@ template <class Lazy> class basic_job : os::pinned {
     bool on_head(int status_code, const text::headers<Lazy>& headers) override {
       const auto value = [&](const char* name) { return text::printable(find(headers, name)); };
       code = status_code;
-      uint64_t begin = 0, last = 0;
       stage::partial<Lazy>& to = *of->t_.to;
       const text::identity id = to.id;
       const string known = of->validator(),
                    its = value(text::ends(known, " GMT") ? "last-modified" : "etag");
       mark = text::validator(headers);
-      const bool has_range = text::content_range(value("content-range"), begin, last, total);
+      const text::maybe_range<Lazy> range = text::find_content_range<Lazy>(headers);
       wait = text::retry_after(value("retry-after"), value("date"));
-      all_there = code == 416 && has_range && ranged && total == to.size();
+      all_there = code == 416 && ranged && range && range->total == to.size();
       if (code >= 400) return !all_there;  // its words are wanted
       if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
         location = value("location");
@@ -2519,12 +2553,15 @@ template <class Lazy> class basic_job : os::pinned {
       const bool same = its.empty() || known.empty() || its == known || its == "W/" + known;
       if (value("accept-ranges") == "none") of->limit_ = 1;
       if (code == 206) {
-        changed = has_range && (!same || (id.total && id.total != total));
-        if (!has_range || begin != next || changed || (sized && upto != last + 1 - begin))
+        total = range && range->total ? *range->total : id.total;
+        changed = range && !range->unsatisfied && (!same || (id.total && id.total != total));
+        const bool fits = range && range->size() > 0 && range->first == next &&
+            (total == 0 || range->last < total) && (!sized || upto == range->size());
+        if (!fits || changed)
           return refuse("the server does not continue the file where it ended");
         sized = true;
-        upto = last + 1;
-        if (!id.total) to.runs[run].end = total;
+        upto = range->last + 1;
+        if (!id.total && total > 0) to.runs[run].end = total;
       } else if (of->lanes_.size() > 1) {
         changed = !same;
         return refuse("the server sends all of the file for a part of it");

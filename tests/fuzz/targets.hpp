@@ -129,17 +129,20 @@ inline void length(string_view bytes) {
 }
 
 inline void range(string_view s) {
-  std::uint64_t a = 1, z = 1, all = 1, x = 0, y = 0, n = 0;
-  const std::size_t slash = s.find('/', 6), dash = s.find('-', 6);
-  const bool bytes = lower(s.substr(0, 6)) == "bytes " && slash < s.size();
-  const string_view span = bytes ? s.substr(6, slash - 6) : string_view();
-  const bool sized = bytes && number(s.substr(slash + 1), n);
-  const bool none = sized && span == "*";
-  const bool some = sized && dash < slash && number(s.substr(6, dash - 6), x) &&
-      number(s.substr(dash + 1, slash - dash - 1), y) && x <= y && y < n;
-  need(t::content_range(s, a, z, all) == (none || some), "a range is FIRST-LAST/TOTAL or */TOTAL");
-  if (none) need(a == n && z == n && all == n, "of */TOTAL all three are TOTAL");
-  if (some) need(a == x && z == y && all == n, "the three numbers are those of the text");
+  const auto r = t::parse_content_range(s);
+  if (!r) return;
+  // what was read is written again, and must be read the same and stand in the text
+  const string total = r->total ? std::to_string(*r->total) : "*";
+  const string span =
+      r->unsatisfied ? "*" : std::to_string(r->first) + "-" + std::to_string(r->last);
+  const auto again = t::parse_content_range("bytes " + span + "/" + total);
+  need(again && again->first == r->first && again->last == r->last && again->total == r->total &&
+          again->unsatisfied == r->unsatisfied,
+      "a range made of what was read is read the same");
+  need(lower(s).find("bytes ") != string::npos, "the unit is bytes");
+  need(r->unsatisfied ? r->total.has_value() : r->first <= r->last, "it tells a part or a total");
+  need(r->unsatisfied || !r->total || r->last < *r->total, "a part lies in the file");
+  need(!r->whole() || r->size() == *r->total, "what is whole has every byte");
 }
 
 // ---- dates
