@@ -1567,18 +1567,27 @@ struct demand {  // what bytes must be to get a final name
   uint64_t size = 0;                 // 0: not known
   string type{};                     // Content-Type, a hint for the sentinel
 };
-template <class Lazy = void> struct pace {  // the least progress: 64 KiB in some seconds
-  unsigned limit = 0;
+// The least progress: 64 KiB in some seconds. Only time in which somebody looked counts: a program
+// that was stopped (Ctrl-Z, a debugger) did not read, which is no fault of the server.
+template <class Lazy = void> struct pace {
+  unsigned limit = 0;  // seconds; 0: none
   uint64_t base = 0;
   unsigned least = 65536;
-  typename clock<Lazy>::time_point since = clock<Lazy>::now();
-  double seconds() const {
-    return std::chrono::duration<double>(clock<Lazy>::now() - since).count();
-  }
+  using clock_type = clock<Lazy>;
+  typename clock_type::time_point seen = clock_type::now();
+  typename clock_type::duration waited{};  // since the last gain
+
+  double seconds() const { return std::chrono::duration<double>(waited).count(); }
   bool stalled(uint64_t done) {
-    if (done >= base && done - base < least) return seconds() > limit;
+    // between two looks there are milliseconds, or one block of a slow disk
+    const typename clock_type::duration longest = std::chrono::seconds(1);
+    const auto now = clock_type::now();
+    waited += (std::min)(now - seen, longest);
+    seen = now;
+
+    if (done >= base && done - base < least) return limit != 0 && seconds() > limit;
     base = done;
-    since = clock<Lazy>::now();
+    waited = {};
     return false;
   }
 };
@@ -1697,6 +1706,7 @@ template <class Lazy = void> class partial : os::pinned {
   };
   string sha256;  // once it is sealed
   bool begun = false;
+  bool has_end_mark = false;  // seal() has seen that the content tells its own end
   os::file file;
   late<Lazy, text::identity> id;
   late<Lazy, vector<run>> runs;
@@ -1782,6 +1792,12 @@ template <class Lazy = void> class partial : os::pinned {
     tell_gaps();
     return first;
   }
+  size_t next_run(size_t which) const {  // where `which` ends, if nothing of it has come; or npos
+    for (size_t i = 0; i < runs.size(); ++i)
+      if (i != which && runs[i].at == runs[which].end && runs[i].left() > 0 && runs[i].held.empty())
+        return i;
+    return npos;
+  }
   void give_back(size_t which, bool join) {  // by a connection; join: to the part before it
     run& r = runs[which];
     r.taken = false;
@@ -1853,7 +1869,7 @@ template <class Lazy = void> class partial : os::pinned {
     (void)file.close(), (void)record_.close();
     if (begun) (void)os::unlink(named(".part"));
     if (recorded_) (void)os::unlink(named(".record"));
-    (void)(hashes_ = true), begun = recorded_ = has_nul_ = split_ = false;
+    (void)(hashes_ = true), begun = recorded_ = has_nul_ = split_ = has_end_mark = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
@@ -1969,6 +1985,7 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(lost("read", os::read_at(file, size_ - tail.size(), &tail[0], tail.size(), got)));
     if (text::starts(head, "PK\x03\x04") && !text::zip_has_end(tail))
       return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
+    has_end_mark = text::starts(head, "PK\x03\x04");
     if (d.sha256.empty() || d.sha256 == sha256) return {};
     return fail(
         errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256);
@@ -2441,50 +2458,227 @@ VQCACHE_LAZY_ status examine(const source& s, const string& role, const options&
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
   return {};
 }
+// What the head of an answer asks of us: a pure function of the head, of what was asked and of what
+// is here already. An answer is believed for what its marks prove together, never for its status
+// code alone (RFC 9110 8.8.1, 14.4): marks that contradict each other make an odd answer.
+enum class answer_kind {
+  part,        // it continues the file where that was asked
+  whole,       // the file from its first byte
+  complete,    // 416: what is here is all there is
+  redirect,    // its Location has the file
+  error_page,  // words for a person
+  odd          // nothing that can be used; what is on the disk stays
+};
+struct asked {
+  bool range = false;         // for a part; else for the whole file
+  uint64_t first = 0;         // the first byte of the part
+  bool has_siblings = false;  // other connections bring other parts at the same time
+};
+struct on_disk {
+  uint64_t size = 0;     // bytes that have come
+  uint64_t total = 0;    // bytes that there will be; 0: not known
+  string validator{};    // of this server: an ETag, or a date that is as good; empty: none
+  bool pinned = false;   // a digest will decide
+};
+struct answer_head {
+  int code = 0;
+  text::maybe_range<void> range{};
+  bool names_range = false;  // a Content-Range is there, even if it cannot be read
+  std::optional<uint64_t> length{};  // none: not told, or chunked
+  string validator{};  // of the same sort as on_disk::validator; empty: none
+};
+struct verdict {
+  answer_kind kind = answer_kind::odd;
+  string why{};             // of an odd one
+  bool has_changed = false;  // another version of the file than what is here
+  uint64_t end = 0;         // one behind the last byte of the answer; 0: not known
+  uint64_t total = 0;       // of the file; 0: not known
+};
+VQCACHE_LAZY_ bool is_redirect(int code) {
+  return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+}
+VQCACHE_LAZY_ verdict odd(const string& why, bool has_changed = false) {
+  return {answer_kind::odd, why, has_changed, 0, 0};
+}
+// A mark that is missing contradicts nothing; a server may call its ETag weak the second time.
+VQCACHE_LAZY_ bool is_same_version(const answer_head& head, const on_disk& have) {
+  const string &its = head.validator, &known = have.validator;
+  return its.empty() || known.empty() || its == known || its == "W/" + known;
+}
+VQCACHE_LAZY_ verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
+  const char* const elsewhere = "the server does not continue the file where it ended";
+  if (!head.range || head.range->unsatisfied) return odd(elsewhere);
+  const text::content_range<void>& range = *head.range;
+  if (head.length && *head.length != range.size()) return odd(elsewhere);
+
+  const bool continues = want.range && range.first == want.first;
+  if (!continues && range.whole() && !want.has_siblings)
+    return {answer_kind::whole, {}, false, *range.total, *range.total};
+  if (!continues) return odd(elsewhere);
+
+  const bool other_total = range.total && have.total != 0 && *range.total != have.total;
+  if (other_total || !is_same_version(head, have)) return odd(elsewhere, true);
+  const uint64_t total = range.total ? *range.total : have.total;
+  if (total != 0 && range.last >= total) return odd(elsewhere);
+  return {answer_kind::part, {}, false, range.last + 1, total};
+}
+VQCACHE_LAZY_ verdict judge_whole(const answer_head& head, const asked& want, const on_disk& have) {
+  const uint64_t length = head.length ? *head.length : 0;
+  const bool is_whole = head.range && head.range->whole() &&
+      (!head.length || length == head.range->size());
+  // some hosts answer the request for a part by 200 and send that part alone
+  const bool is_unclear = head.names_range && !is_whole && (want.range || head.range);
+  if (is_unclear) return odd("the server says 200, but its Content-Range does not cover the file");
+
+  const uint64_t total = is_whole ? *head.range->total : length;
+  const bool same_mark = !have.validator.empty() && head.validator == have.validator;
+  const bool two_lengths = have.total != 0 && total != 0 && total != have.total;
+  if (same_mark && two_lengths && (want.range || !have.pinned))
+    return odd(join("the server gives one ETag or date to two lengths, ", have.total, " and ",
+        total, " bytes; vqcache::remove takes what is here away, a pin would decide"));
+  if (want.has_siblings)
+    return odd("the server sends all of the file for a part of it", !is_same_version(head, have));
+  return {answer_kind::whole, {}, false, total, total};
+}
+VQCACHE_LAZY_ verdict judge_head(
+    const answer_head& head, const asked& want, const on_disk& have) {
+  const bool at_end = head.code == 416 && want.range && head.range && head.range->total &&
+      *head.range->total == have.size && (have.total == 0 || have.total == have.size);
+  if (at_end) return {answer_kind::complete, {}, false, have.size, have.size};
+  if (head.code >= 400) return {answer_kind::error_page, {}, false, 0, 0};
+  if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, 0, 0};
+  if (head.code == 206) return judge_part(head, want, have);
+  if (head.code == 200) return judge_whole(head, want, have);
+  return odd(join("HTTP ", head.code, " for the file"));
+}
+// What follows a try that failed: a pure function. What a URL's tries have in common is in `tries`.
+enum class next_step {
+  try_again,    // the rest, after a pause
+  whole_file,   // without a range, beside what is here: ranges do not work, or the file changed
+  take_turns,   // when the other file of the same host is no longer under way
+  next_source,  // this URL is given up
+  stop          // no URL can help
+};
+enum class ranges { unknown, honoured, refused };  // by the server of this URL
+struct attempt {
+  errc failure = errc::io;
+  int code = 0;               // of the last answer; 0: none came
+  bool is_ours = false;       // this machine failed, or the user's part of the work
+  bool is_local = false;      // a path, not a URL
+  bool is_wrong = false;      // all came, and it is not the file
+  bool is_mixed = false;      // of several answers, so that one alone may be right
+  bool is_odd = false;        // see answer_kind::odd
+  bool has_changed = false;   // since what is here came
+  bool wanted_rest = false;   // a part was asked for
+  bool gained = false;        // more is here than before
+  bool denied = false;        // 401 or 403 of the first host, and there is another source
+  bool host_is_taken = false;  // the other file comes from there at this moment
+  unsigned wait = 0;          // seconds that the server asks for
+  int tries = 1;              // of this URL
+  int fruitless = 0;          // of them the last that gained nothing
+  ranges parts = ranges::unknown;
+};
+enum : unsigned { longest_wait = 120 };              // seconds of Retry-After that are obeyed
+enum : int { most_tries = 1000, fruitless_tries = 3 };  // of a URL; of them in a row without gain
+VQCACHE_LAZY_ bool is_busy(int code) {
+  return code == 202 || code == 408 || code == 429 || code >= 500;
+}
+VQCACHE_LAZY_ bool is_gone(int code) { return code == 404 || code == 410; }
+VQCACHE_LAZY_ bool is_of_network(errc e) {
+  return e == errc::connection || e == errc::truncated || e == errc::timed_out;
+}
+VQCACHE_LAZY_ bool passes(const attempt& a) {  // a cut, or a server that has no time now
+  const bool answered_busy = is_busy(a.code) && a.failure == errc::http_status;
+  return !a.is_odd && (is_of_network(a.failure) || answered_busy);
+}
+// A request for the rest that failed for good. Where no part was ever served the way out is to ask
+// for the whole file: a server or proxy may answer that alone, whatever it says to a part.
+VQCACHE_LAZY_ next_step after_a_part(const attempt& a) {
+  if (a.has_changed) return next_step::whole_file;
+  if (a.gained) return next_step::next_source;
+
+  const bool contradicts = a.code == 416 || (a.is_odd && (a.code == 200 || a.code == 206));
+  const bool is_proven = a.parts == ranges::honoured;
+  if (contradicts && !is_proven) return next_step::whole_file;
+
+  const bool may_pass = a.code != 0 && !is_busy(a.code) && !is_gone(a.code) && !a.denied;
+  if (may_pass && a.fruitless < 2) return next_step::try_again;
+  if (contradicts) return next_step::whole_file;
+
+  const bool was_refused = a.code != 0 || a.failure == errc::timed_out;
+  return was_refused && !is_proven ? next_step::whole_file : next_step::next_source;
+}
+VQCACHE_LAZY_ next_step decide(const attempt& a) {
+  if (a.is_ours) return next_step::stop;
+  if (a.is_local || a.tries >= most_tries) return next_step::next_source;
+  if (a.is_wrong && a.is_mixed && a.fruitless < fruitless_tries) return next_step::try_again;
+  if (a.is_wrong) return next_step::next_source;
+
+  // a host may give one connection to a client: no refusal is final while another has it
+  const bool refused = a.code == 0 ? is_of_network(a.failure)
+                                   : is_busy(a.code) || a.code == 401 || a.code == 403;
+  if (refused && !a.gained && a.host_is_taken) return next_step::take_turns;
+  if (a.wait > longest_wait) return next_step::next_source;
+
+  if (passes(a) && a.fruitless < fruitless_tries) return next_step::try_again;
+  return a.wanted_rest ? after_a_part(a) : next_step::next_source;
+}
 template <class Lazy> struct target {
+  size_t item;  // of the call
   const source* from;
   stage::demand want;
-  stage::partial<Lazy>* to;
   fs::path final_path;
   stage::copying<Lazy>* copy = nullptr;  // for the other tier, or none
-  string got{}, etag{};                  // the URL that served it, redacted; of the answer
+  std::unique_ptr<stage::partial<Lazy>> to = std::make_unique<stage::partial<Lazy>>();
+  string got{}, etag{};      // the URL that served it, redacted; of the answer
+  bool is_unsized = false;   // nobody told how long it is: a cut could not be seen
 };
 struct outcome {  // of one connection, over its redirects
-  int code = 0, hops = 0;
+  int hops = 0;
+  bool ranged = false;             // a part was asked for
   uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
-  bool changed = false;            // at the server, since earlier bytes came
-  unsigned wait = 0;               // seconds the server asks for before the next try
+  string host{};                   // scheme, name and port of the last hop
+  // what follows is of one answer alone
+  int code = 0;
+  bool is_odd = false, has_changed = false;  // see verdict
+  unsigned wait = 0;                         // seconds the server asks for before the next try
 };
 // One file, from the first URL that serves it right, over as many connections as pay. work() is
 // called again and again; it waits only for a user's transport, a local source and the last sync.
 template <class Lazy> class basic_job : os::pinned {
  public:
-  basic_job(target<Lazy>& t, caller<Lazy>& w, curl::pump<Lazy>& p) : t_(t), who_(&w), pump_(&p) {}
+  using jobs = late<Lazy, vector<std::unique_ptr<basic_job>>>;
+  basic_job(target<Lazy>& t, caller<Lazy>& w, curl::pump<Lazy>& p, const jobs& all)
+      : t_(t), who_(&w), pump_(&p), all_(&all) {}
   ~basic_job() { hang_up(); }
   bool over = false;
   late<Lazy, status> result{};
   void work() {
     if (url_.empty()) next_url();
-    for (size_t i = 0; i < lanes_.size() && !over; ++i)
-      if (lanes_[i]->over) {
-        auto l = std::move(lanes_[i]);
-        lanes_.erase(lanes_.begin() + std::ptrdiff_t(i));
-        settle(std::move(l));
-        i = npos;  // the list has changed
-      }
+    hang_up_abandoned();
+
+    for (size_t i = 0; i < lanes_.size() && !over; ++i) {
+      if (!lanes_[i]->over) continue;
+      auto ended = std::move(lanes_[i]);
+      lanes_.erase(lanes_.begin() + std::ptrdiff_t(i));
+      settle(std::move(ended));
+      i = npos;  // the list has changed
+    }
+
     if (t_.copy && !over) t_.copy->follow(*t_.to);
     if (over || who_->stopped()) return;
     if (!lanes_.empty()) widen();
-    else if (clock<Lazy>::now() >= not_before_) begin_try();
+    else if (may_begin()) begin_try();
     (void)tell();
   }
   int idle_ms() const {  // for so long nothing can be done but wait for bytes
-    bool busy = lanes_.empty() && clock<Lazy>::now() >= not_before_;
+    bool busy = lanes_.empty() && may_begin();
     for (const auto& l : lanes_) busy = busy || l->over;
     return busy && !over ? 0 : 50;
   }
   status kept(status s) {  // what a failed call leaves to a later one
     hang_up();
+    keep_the_larger();
     const uint64_t had = t_.to->size(), size = t_.to->release();
     if (size > 0) s.text += join("; ", size, " bytes of ", file_, " are kept for the next call");
     else if (had > 65536) s.text += join("; ", had, " bytes of ", file_, " cannot be continued");
@@ -2494,123 +2688,196 @@ template <class Lazy> class basic_job : os::pinned {
   struct lane final : curl::receiver<Lazy>, outcome {  // one connection, through its redirects
     basic_job* of;
     size_t run;
-    bool ranged = false, all_there = false, over = false, sized = false;
-    bool fresh = false;  // the whole file is to come, for what is here if that is no page
-    bool done = false;   // no more of the answer is wanted
-    string location{}, excerpt{}, mark{};
+    bool is_abandoned = false;  // another connection brings its part
     text::url at{};
     bool at_home = true;  // until a redirect leaves it
     stage::pace<Lazy> speed{0};
     late<Lazy, status> result{};
-    uint64_t next = 0, upto = 0, more = 0, total = 0;  // next byte; answer's end; to be compared
+    unsigned number = 0;  // of the answer, in this job
+    uint64_t next = 0, upto = 0, more = 0;  // next byte; answer's end; to be compared
+    bool over = false;
+    bool sized = false;         // upto is known
+    bool all_there = false;     // 416: nothing more is to come
+    bool fresh = false;         // the whole file is to come; what is here is untouched so far
+    bool done = false;          // no more of the answer is wanted
+    uint64_t total = 0;         // of the file, by this answer
+    string location{}, excerpt{}, mark{};
+
     lane(basic_job* job, size_t which) : of(job), run(which) {}
+
     void ask(const string& url) {
       const options& o = of->who_->opts();
       const text::identity& id = of->t_.to->id;
       const vector<string>& own = of->t_.from->headers;
       const string known = of->validator();
       const bool strong = text::starts(known, "\"") || text::ends(known, " GMT");
+
+      forget_answer();
       curl::exchange x{url, {"Accept: */*", "Accept-Encoding: identity"}, o.connect_seconds};
       if (at_home) x.headers.insert(x.headers.end(), own.begin(), own.end());
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
       if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
+
       if (ranged && !o.fetch) {
         const uint64_t end = of->t_.to->runs[run].end;
         x.headers.push_back(join("Range: bytes=", next, "-",
             end < id.total ? std::to_string((std::min)(end + more, id.total) - 1) : ""));
         if (strong) x.headers.push_back("If-Range: " + known);
       }
-      (void)(code = 0), over = sized = done = fresh = false;
-      (void)location.clear(), (void)excerpt.clear(), result = status();
       speed = stage::pace<Lazy>{o.stall_seconds, gained};
       if (o.fetch) of->by_user(x, *this);
       else of->pump_->start(x, *this);
     }
+    // What the answer of an earlier hop said is nothing that holds for the next one.
+    void forget_answer() {
+      number = ++of->answers_;
+      host = at.origin();
+      code = 0;
+      is_odd = has_changed = false;
+      wait = 0;
+      over = sized = all_there = fresh = done = false;
+      upto = total = 0;
+      location.clear();
+      excerpt.clear();
+      mark.clear();
+      result = status();
+    }
+
     bool on_head(int status_code, const text::headers<Lazy>& headers) override {
       const auto value = [&](const char* name) { return text::printable(find(headers, name)); };
       code = status_code;
-      stage::partial<Lazy>& to = *of->t_.to;
-      const text::identity id = to.id;
-      const string known = of->validator(),
-                   its = value(text::ends(known, " GMT") ? "last-modified" : "etag");
-      mark = text::validator(headers);
-      const text::maybe_range<Lazy> range = text::find_content_range<Lazy>(headers);
-      wait = text::retry_after(value("retry-after"), value("date"));
-      all_there = code == 416 && ranged && range && range->total == to.size();
-      if (code >= 400) return !all_there;  // its words are wanted
-      if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
+      if (is_abandoned) return false;
+      if (code >= 400 || code == 202) wait = text::retry_after(value("retry-after"), value("date"));
+      if (is_redirect(code)) {
         location = value("location");
-        return location.empty() && refuse("HTTP ", code, " without a Location");
+        if (location.empty()) (void)refuse("HTTP ", code, " without a Location");
+        return false;
       }
-      if (code != 200 && (code != 206 || !ranged)) return refuse("HTTP ", code, " for the file");
+
       const string coding = text::lower(value("content-encoding"));
-      if (!coding.empty() && coding != "identity")
+      if (code < 400 && !coding.empty() && coding != "identity")
         return refuse("the server encoded the file (", coding, ") though identity was asked");
-      if (!text::content_length(headers, sized, upto))
+      if (!text::content_length(headers, sized, upto) && code < 400)
         return refuse("its Content-Length is malformed or given twice");
-      if (!sized) upto = 0;
-      const bool same = its.empty() || known.empty() || its == known || its == "W/" + known;
+
+      const string known = of->validator();
+      answer_head head;
+      head.code = code;
+      head.range = text::find_content_range<Lazy>(headers);
+      head.names_range = !text::find(headers, "content-range").empty();
+      if (sized) head.length = upto;
+      head.validator = value(text::ends(known, " GMT") ? "last-modified" : "etag");
+      mark = text::validator(headers);
       if (value("accept-ranges") == "none") of->limit_ = 1;
-      if (code == 206) {
-        total = range && range->total ? *range->total : id.total;
-        changed = range && !range->unsatisfied && (!same || (id.total && id.total != total));
-        const bool fits = range && range->size() > 0 && range->first == next &&
-            (total == 0 || range->last < total) && (!sized || upto == range->size());
-        if (!fits || changed)
-          return refuse("the server does not continue the file where it ended");
-        sized = true;
-        upto = range->last + 1;
-        if (!id.total && total > 0) to.runs[run].end = total;
-      } else if (of->lanes_.size() > 1) {
-        changed = !same;
-        return refuse("the server sends all of the file for a part of it");
-      } else {
-        total = upto;
+      of->is_chunked_ = !sized && text::has(text::lower(value("transfer-encoding")), "chunked");
+
+      const verdict v =
+          judge_head(head, {ranged, next, of->lanes_.size() > 1}, of->on_disk_now(known));
+      sized = v.end > 0;
+      upto = v.end;
+      total = v.total;
+      has_changed = v.has_changed;
+      switch (v.kind) {
+        case answer_kind::error_page: return true;  // its words are wanted
+        case answer_kind::redirect: return false;
+        case answer_kind::complete: all_there = true; return false;
+        case answer_kind::odd: is_odd = true; return refuse(v.why);
+        case answer_kind::part: break;
+        case answer_kind::whole: break;
       }
+      of->t_.want.type = value("content-type");
+      of->t_.etag = value("etag");
+      return v.kind == answer_kind::part ? begin_part() : begin_whole();
+    }
+    bool begin_part() {
+      stage::partial<Lazy>& to = *of->t_.to;
+      if (!to.id.total && total > 0) to.runs[run].end = total;
+      return fits(to.size());
+    }
+    bool begin_whole() {
+      next = 0;
+      if (!sized && of->is_unvouched() && of->prefers_another()) {
+        is_odd = true;
+        return refuse("it tells no length, so that a cut could not be seen; another source may");
+      }
+      fresh = true;
+      return fits(0);
+    }
+    bool fits(uint64_t have) {  // on the disk, and under the limits
       if (total > of->most())
         return good(fail(errc::not_the_file, "it has ", total, " bytes, more than the ", of->most(),
             " of source::size or options::max_bytes"));
-      of->t_.want.type = value("content-type");
-      of->t_.etag = value("etag");
       const fs::path here = of->t_.final_path.parent_path();
       stage::copying<Lazy>*& copy = of->t_.copy;  // one that would not fit is not begun
-      if (copy && !copy->fits(total, here, total - (std::min)(to.size(), total))) copy = nullptr;
-      if (!good(stage::has_room(here, total, to.size()))) return false;
-      if (code == 206) return true;
-      next = 0;
-      return fresh = true;
+      if (copy && !copy->fits(total, here, total - (std::min)(have, total))) copy = nullptr;
+
+      status room = stage::has_room(here, total, have);
+      const uint64_t held = fresh ? of->t_.to->size() : 0;
+      if (!room.ok() && held > 0)
+        room.text += join(", or remove the ", held, " bytes of ", of->file_,
+            " that an earlier try left there (vqcache::remove)");
+      return good(room);
     }
+
     bool on_body(const char* data, size_t n) override {
-      stage::partial<Lazy>& to = *of->t_.to;
-      if (code >= 400) excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
-      if (code >= 400) return excerpt.size() < stage::head_size;
-      if (fresh) {
-        const string page = text::not_the_file(of->t_.want.kind, {data, n}, of->t_.want.type);
-        if (to.size() >= stage::head_size && !page.empty())
-          return good(fail(errc::not_the_file, "it is ", page));
-        of->discard("the server sends the file from its start");
-        (void)(of->built_ = fresh = false), next = first = run = 0;
-        if (!good(to.begin(of->t_.final_path, of->t_.want.kind))) return false;
-        to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
-        to.runs[run].taken = true;
+      if (is_abandoned) return false;
+      if (code >= 400) {
+        excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
+        return excerpt.size() < stage::head_size;
       }
+      if (fresh && !good(begin_file())) return false;
       if (sized) n = stage::smaller(n, upto - next);  // what follows belongs to no file
       if (n > of->most() - (std::min)(next, of->most()))
         return good(fail(errc::not_the_file, "it has more than ", of->most(), " bytes, max_bytes"));
+
       while (n > 0 && !done) {
-        const uint64_t end = to.runs[run].end, last = end == text::endless ? end : end + more;
-        const bool is_new = next >= first && next < end;
-        const uint64_t until = next < first ? first : is_new ? end : (std::max)(next, last);
-        const size_t k = stage::smaller(n, until - next);
-        if (is_new && !good(to.write(data, k, run))) return false;
-        changed = !is_new && !to.agrees(next, data, k);  // it is here already
-        if (changed) return refuse("the file has changed at the server");
-        gained += is_new ? k : 0;
-        (void)(next += k), (void)(data += k), n -= k;
-        done = next >= last && (next < upto || n > 0);
+        const size_t taken = take(data, n);
+        if (!result.ok()) return false;
+        data += taken;
+        n -= taken;
       }
+      of->drop_the_smaller();
       return !done && (!of->who_->opts().fetch || of->tell());
+    }
+    // The whole file begins: beside what is here, which stays until this is worth more.
+    status begin_file() {
+      fresh = false;
+      next = first = run = 0;
+      of->set_aside();
+      stage::partial<Lazy>& to = *of->t_.to;
+      VQCACHE_NEED_(to.begin(of->t_.final_path, of->t_.want.kind));
+      to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
+      to.runs[run].taken = true;
+      of->t_.is_unsized = !sized && of->is_unvouched();
+      return {};
+    }
+    // Some of the n bytes: written, or compared with what is here. result tells a failure.
+    size_t take(const char* data, size_t n) {
+      stage::partial<Lazy>& to = *of->t_.to;
+      const uint64_t end = to.runs[run].end;
+      const bool is_new = next >= first && next < end;
+      uint64_t until = next < first ? first : (std::max)(next, last_wanted());
+      if (is_new) until = end;
+
+      const size_t k = stage::smaller(n, until - next);
+      if (is_new) {
+        if (!good(to.write(data, k, run))) return 0;
+        of->came_from(number);
+        gained += k;
+      } else if (!to.agrees(next, data, k)) {  // it is here already
+        has_changed = true;
+        (void)refuse("the file has changed at the server");
+        return 0;
+      }
+      next += k;
+      if (next == end && next < upto) of->take_over(*this);
+      done = next >= last_wanted() && (next < upto || n > k);
+      return k;
+    }
+    uint64_t last_wanted() const {  // one behind it, with what is to be compared
+      const uint64_t end = of->t_.to->runs[run].end;
+      return end == text::endless ? end : end + more;
     }
     void on_end(const status& s) override {
       if (result.ok() && !done) result = s;
@@ -2624,47 +2891,73 @@ template <class Lazy> class basic_job : os::pinned {
       return s.ok();
     }
   };
+
   void next_url() {
+    if (untried_.empty()) {  // those that tell no length, in the end
+      untried_ = std::exchange(unsized_, {});
+      takes_unsized_ = true;
+    }
     url_ = untried_.front();
     untried_.erase(untried_.begin());
     t_.got = text::redact(url_);
     path_ = text::local_path(url_);
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
-    (void)(best_ = 0), (void)(tries_ = idle_ = lost_ = 0), statuses_ = plain_ = served_ = false;
+    best_ = 0;
+    tries_ = fruitless_ = lost_ = 0;
+    statuses_ = asks_whole_ = tells_no_length_ = false;
+    ranges_ = ranges::unknown;
     limit_ = who_->opts().fetch ? 1 : (std::max)(1U, (std::min)(16U, who_->opts().connections));
     not_before_ = clock<Lazy>::now();
   }
-  void begin_try() {
-    stage::partial<Lazy>& to = *t_.to;
-    const bool by_user = static_cast<bool>(who_->opts().fetch);
-    status s;
-    (void)++tries_, at_source_ = judged_ = false;
-    if (!path_.empty()) {
-      const fs::path at = os::resolved(os::to_path(path_));
-      s = to.begin(t_.final_path, t_.want.kind);
-      if (s.ok()) s = stage::copy(at, os::mode::link, to, *who_, phase::downloading, at_source_);
-      return s.ok() ? finish() : failed(s);
+  bool may_begin() const {
+    return clock<Lazy>::now() >= not_before_ && (turn_of_.empty() || !is_taken(turn_of_));
+  }
+  bool is_taken(const string& host) const {  // by another file of this call
+    for (const auto& other : *all_) {
+      if (other.get() == this || other->over) continue;
+      for (const auto& l : other->lanes_)
+        if (l->host == host) return true;
     }
-    if (!to.begun && !by_user) s = to.resume(t_.final_path, id_, t_.want.kind);
-    if (!s.ok()) return failed(s);
+    return false;
+  }
+  void begin_try() {
+    const bool by_user = static_cast<bool>(who_->opts().fetch);
+    turn_of_.clear();
+    ++tries_;
+    at_source_ = judged_ = false;
+    if (!path_.empty()) return copy_local();
+
+    stage::partial<Lazy>& to = *t_.to;
+    if (!to.begun && !by_user) {
+      const status s = to.resume(t_.final_path, id_, t_.want.kind);
+      if (!s.ok()) return failed(s);
+      is_mixed_ = to.size() > 0;
+    }
     // a user's transport is asked for ranges only when it tells statuses
     if (to.begun && (!to.id.usable() || (by_user && !statuses_))) discard("it cannot be continued");
-    built_ = built_ || to.size() > 0;
     if (tries_ == 1 && to.size()) who_->say("Continuing ", file_, " at byte ", to.size(), ".");
     if (to.whole()) return finish();
     wide_ = 1;
     if (tell()) add_lane(to.begun ? to.spare_run(1, text::endless) : 0);
   }
+  void copy_local() {
+    const fs::path at = os::resolved(os::to_path(path_));
+    status s = t_.to->begin(t_.final_path, t_.want.kind);
+    if (s.ok()) s = stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_);
+    if (s.ok()) finish();
+    else failed(s);
+  }
   void add_lane(size_t run) {
     lanes_.push_back(std::make_unique<lane>(this, run));
     lane& l = *lanes_.back();
     if (t_.to->begun) {
-      l.first = plain_ ? 0 : t_.to->runs[run].next();
-      l.ranged = !plain_ && built_;
+      l.first = asks_whole_ ? 0 : t_.to->runs[run].next();
+      l.ranged = !asks_whole_ && (t_.to->size() > 0 || lanes_.size() > 1);
       t_.to->runs[run].taken = true;
     }
     text::url home;  // headers are for the host of the first URL
-    (void)text::parse_url(url_, l.at), (void)text::parse_url(t_.from->urls[0], home);
+    (void)text::parse_url(url_, l.at);
+    (void)text::parse_url(t_.from->urls[0], home);
     home_ = home.origin();
     l.at_home = l.at.origin() == home_;
     l.ask(url_);
@@ -2672,73 +2965,110 @@ template <class Lazy> class basic_job : os::pinned {
   // While more than a second is left, and the last new connections brought more, as many again.
   void widen() {
     const auto now = clock<Lazy>::now();
-    const unsigned limit = who_->opts().stall_seconds,
-                   grace = who_->opts().connect_seconds + (lanes_.size() > 1 ? 1 : 3) * limit;
     const text::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
-    const bool may = limit_ > 1 && id.usable() && id.total && !plain_ && !lanes_[0]->fresh;
-    bool steady = may;  // all have answered
-    for (auto& l : lanes_) {
-      steady = steady && l->code != 0 && !l->over;
-      // connecting has its own limit, and a server may think before it answers
-      if (l->over || !l->speed.stalled(l->gained) || (l->code == 0 && l->speed.seconds() < grace))
-        continue;
-      pump_->stop(*l);
-      l->on_end(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
-    }
+    const bool may =
+        limit_ > 1 && id.usable() && id.total && !asks_whole_ && !lanes_[0]->fresh;
+    const bool steady = end_stalled() && may;  // all have answered
     const double seconds = std::chrono::duration<double>(now - mark_).count(),
                  rate = double(size - (std::min)(before_, size)) / seconds,
                  left = rate > 0 ? double(id.total - size) / rate : 60;
     const bool pays = steady && seconds > 0.1 && (wide_ < 4 || rate > 1.15 * rate_ || seconds > 2);
     if (pays && left > 1) wide_ = (std::min)(limit_, 2 * wide_);
     if (pays) rate_ = rate;
-    if (!steady || pays) mark_ = now, before_ = size;
+    if (!steady || pays) {
+      mark_ = now;
+      before_ = size;
+    }
     while (may && lanes_.size() < wide_) {
       const size_t run = t_.to->spare_run(wide_, uint64_t((std::max)(rate_ / wide_ / 2, 1e6)));
       if (run == npos) return;
-      built_ = true;
       add_lane(run);
     }
+  }
+  // Ends the connections that gain too little; whether all the others have answered.
+  bool end_stalled() {
+    const unsigned limit = who_->opts().stall_seconds,
+                   grace = who_->opts().connect_seconds + (lanes_.size() > 1 ? 1 : 3) * limit;
+    bool all_answered = true;
+    for (auto& l : lanes_) {
+      all_answered = all_answered && l->code != 0 && !l->over;
+      if (l->over || !l->speed.stalled(l->gained)) continue;
+      // connecting has its own limit, and a server may think before it answers
+      if (l->code == 0 && l->speed.seconds() < grace) continue;
+      pump_->stop(*l);
+      l->on_end(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
+    }
+    return all_answered;
+  }
+  // A connection whose part is full, while nothing has come of the next one and no answer has shown
+  // yet that this server serves parts: it goes on, and nobody else is waited for.
+  void take_over(const lane& mine) {
+    if (ranges_ == ranges::honoured) return;
+    const size_t which = t_.to->next_run(mine.run);
+    if (which == npos) return;
+    for (auto& l : lanes_) {
+      if (l->run != which || l->is_abandoned || l.get() == &mine) continue;
+      if (l->code != 0) return;
+      l->is_abandoned = true;
+      limit_ = 1;
+    }
+    t_.to->give_back(which, true);
+  }
+  void hang_up_abandoned() {
+    const auto is_abandoned = [this](const auto& l) {
+      if (l->is_abandoned) pump_->stop(*l);
+      return l->is_abandoned;
+    };
+    lanes_.erase(std::remove_if(lanes_.begin(), lanes_.end(), is_abandoned), lanes_.end());
   }
   void settle(std::unique_ptr<lane> ended) {
     stage::partial<Lazy>& to = *t_.to;
     lane& l = *ended;
     status s = l.result;
     if (s.ok() && !l.location.empty()) {
-      if (s = redirected(l); s.ok()) {
+      s = redirected(l);
+      if (s.ok()) {
         lanes_.push_back(std::move(ended));
         return l.ask(l.at.whole());
       }
-    } else if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
-      const char* hint = l.code == 401 || l.code == 403
-          ? "; it needs credentials (source::headers), or has expired"
-          : l.code == 404 || l.code == 410
-          ? "; the file is not there any more, or the URL is mistyped"
-          : "";
-      s = fail(errc::http_status, "the server answered HTTP ", l.code,
-          l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
-    } else if (s.ok() && !l.all_there) {
-      if (l.sized && l.next < l.upto && !l.done)
-        s = fail(errc::truncated, "the connection ended after ", l.next, " of ", l.upto, " bytes");
-      else if (!to.begun || l.fresh) s = fail(errc::not_the_file, "it is an empty file");
-      else if (l.upto == 0) to.end_here();
+    } else {
+      s = ending(l, s);
     }
     s.text = text::scrub(s.text, l.at.whole(), t_.from->headers);
-    served_ = served_ || (l.code == 206 && (l.result.ok() || l.gained >= 65536));
+    if (l.code == 206 && (l.result.ok() || l.gained >= 65536)) ranges_ = ranges::honoured;
     if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code >= 200 && l.gained == 0);
-    if (l.changed && to.begun) {
+    if (l.has_changed) {
       hang_up();
-      discard("it has changed at the server");
       limit_ = 1;  // its parts may come from different machines
     }
     if (who_->stopped()) return;
-    if (s.ok() && (to.whole() || l.all_there)) return finish();
+    if (s.ok() && (to.whole() || l.all_there)) return finish(l);
     if (s.cause || s.code == errc::no_space) hang_up();
-    if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ > 999))
+    if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ >= most_tries))
       return failed(s.ok() ? fail(errc::truncated, "nothing came") : s, l);
     if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) &&
-        (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2))
-      limit_ = wide_ = l.code >= 429 ? 1 : unsigned(lanes_.size());
+        (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2)) {
+      wide_ = l.code >= 429 ? 1 : unsigned(lanes_.size());
+      limit_ = wide_;
+    }
+  }
+  status ending(const lane& l, const status& s) {  // of an answer that led nowhere else
+    stage::partial<Lazy>& to = *t_.to;
+    if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
+      const bool is_denied = l.code == 401 || l.code == 403;
+      const char* hint = is_denied ? "; it needs credentials (source::headers), or has expired" : "";
+      if (is_gone(l.code)) hint = "; the file is not there any more, or the URL is mistyped";
+      return fail(errc::http_status, "the server answered HTTP ", l.code,
+          l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
+    }
+    if (!s.ok() || l.all_there) return s;
+    if (l.sized && l.next < l.upto && !l.done)
+      return fail(
+          errc::truncated, "the connection ended after ", l.next, " of ", l.upto, " bytes");
+    if (!to.begun || l.fresh) return fail(errc::not_the_file, "it is an empty file");
+    if (l.upto == 0) to.end_here();
+    return s;
   }
   status redirected(lane& l) {
     text::url next;
@@ -2754,72 +3084,123 @@ template <class Lazy> class basic_job : os::pinned {
     l.at_home = l.at_home && next.origin() == home_;
     return {};
   }
-  void finish() {
+  void finish(const outcome& o = outcome()) {
     const uint64_t size = t_.to->size();
     hang_up();
     if (t_.copy) t_.copy->follow(*t_.to);
     if (!who_->step(phase::downloading, file_, size, size)) return;
     judged_ = true;
     const status s = t_.to->seal(t_.want, who_);
-    if (!(over = s.ok())) failed(s);
+    if (!s.ok()) return failed(s, o);
+
+    over = true;
+    t_.is_unsized = t_.is_unsized && !t_.to->has_end_mark;
+    if (kept_) drop_kept("the whole file came beside it");
   }
   void failed(status s, const outcome& o = outcome()) {
     if (who_->stopped()) return;
     const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
-    const bool net = is(errc::connection, errc::truncated, errc::timed_out);
-    const bool busy = o.code == 202 || o.code == 408 || o.code == 429 || o.code >= 500;
-    const bool denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
-    const bool spoilt = judged_ && !s.cause && std::exchange(built_, false);  // by older bytes
-    const uint64_t least = is(errc::timed_out) ? 65536 : 1;  // gain that was worth it
-    // a request for the rest in vain: if ranges do not work here, the next asks for the whole file
-    const bool vain =
-        o.first > 0 && o.gained < least && !judged_ && !busy && o.code != 404 && o.code != 410;
-    const bool refused = vain && !net && (o.code == 206 || o.code == 416);
-    plain_ = refused && !served_;
-    if (spoilt) limit_ = 1;
-    if (judged_ && is(errc::not_the_file)) t_.to->drop();
-    else if (judged_ || (is(errc::not_the_file) ? o.gained > 0 : s.cause && !is(errc::no_space)))
-      discard(s.text);
-    if (((s.cause || is(errc::no_space)) && !at_source_) ||
-        is(errc::invalid_argument, errc::no_transport, errc::callback)) {
+    attempt a = attempt_of(s, o);
+    const bool was_mixed = std::exchange(is_mixed_, a.is_wrong ? false : is_mixed_);
+    a.is_mixed = was_mixed;
+    if (a.is_wrong && a.is_mixed) limit_ = 1;
+    clear_away(s, a, o);
+    if (a.is_ours) {
       s.text = join(file_, ": ", s.text);
       return end(s);
     }
+
     const uint64_t size = t_.to->size();
-    const bool again =
-        spoilt || plain_ || o.changed || (!judged_ && (net || (busy && is(errc::http_status))));
-    const bool may = path_.empty() && tries_ < 1000 && o.wait <= 120;
+    const uint64_t least = is(errc::timed_out) ? 65536 : 1;  // gain that was worth it
     const bool gained = size >= best_ + least;
-    idle_ = gained ? 0 : idle_ + 1;
+    const int fruitless_before = fruitless_;
+    fruitless_ = gained ? 0 : fruitless_ + 1;
     best_ = gained ? size : best_;
-    const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << idle_;
-    const uint64_t pause = (std::max)(o.wait * uint64_t{1000}, gained && !busy ? 0 : ms);
-    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(pause);
-    if (may && idle_ < (again ? 3 : vain && !denied && o.code != 0 ? 2 : 0)) {
-      if (o.wait == 0) return;
-      return who_->say("The server of ", file_, " asks to wait ", o.wait, " s until the next try.");
+    a.fruitless = fruitless_;
+    const next_step next = decide(a);
+    asks_whole_ = next == next_step::whole_file;
+    if (next == next_step::take_turns) fruitless_ = fruitless_before;  // it was no try of its own
+    switch (next) {
+      case next_step::try_again:
+      case next_step::whole_file: return pause(a, o, gained);
+      case next_step::take_turns: return take_turns(o);
+      case next_step::next_source: return give_up_source(s, a, o);
+      case next_step::stop: return end(s);
     }
-    plain_ = may && (refused || (vain && !served_ && (o.code != 0 || is(errc::timed_out))));
-    if (plain_) return;
-    text::url here, there;
-    const bool dead = o.code == 0 && (net || is(errc::tls)) && text::parse_url(url_, here);
-    auto other = untried_.begin();  // those of a dead host go last
-    for (size_t n = dead ? untried_.size() : 0; n-- > 0;)
-      if (!text::parse_url(*other, there) || there.origin() != here.origin()) ++other;
-      else std::rotate(other, other + 1, untried_.end());
+  }
+  attempt attempt_of(const status& s, const outcome& o) const {
+    const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
+    attempt a;
+    a.failure = s.code;
+    a.code = o.code;
+    a.is_ours = ((s.cause || is(errc::no_space)) && !at_source_) ||
+        is(errc::invalid_argument, errc::no_transport, errc::callback);
+    a.is_local = !path_.empty();
+    a.wanted_rest = o.ranged;
+    // a page in place of the rest says nothing of the file
+    const bool is_page = a.wanted_rest && kept_ && is(errc::not_the_file);
+    a.is_wrong = judged_ && !s.cause && !is_page;
+    a.is_odd = o.is_odd;
+    a.has_changed = o.has_changed;
+    a.gained = o.gained >= (is(errc::timed_out) ? 65536U : 1U) && !is_page;
+    a.denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
+    a.host_is_taken = !o.host.empty() && is_taken(o.host);
+    a.wait = o.wait;
+    a.tries = tries_;
+    a.parts = ranges_;
+    return a;
+  }
+  // What a failed try leaves: wrong bytes go, and of two beginnings the larger one stays. A fault of
+  // this machine takes nothing away.
+  void clear_away(const status& s, const attempt& a, const outcome& o) {
+    const bool is_useless = s.code == errc::not_the_file && (judged_ || o.gained > 0);
+    if (is_useless) t_.to->drop();
+    else if (a.is_wrong) discard(s.text);
+    keep_the_larger();
+  }
+  void pause(const attempt& a, const outcome& o, bool gained) {
+    const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << fruitless_;
+    const bool at_once = (gained || asks_whole_) && !is_busy(a.code);
+    const uint64_t wait = (std::max)(o.wait * uint64_t{1000}, at_once ? 0 : ms);
+    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(wait);
+    if (o.wait > 0)
+      who_->say("The server of ", file_, " asks to wait ", o.wait, " s until the next try.");
+  }
+  void take_turns(const outcome& o) {
+    turn_of_ = o.host;
+    not_before_ = clock<Lazy>::now();
+    limit_ = 1;
+    who_->say("The server of ", file_, " refuses another connection; it waits for its turn.");
+  }
+  void give_up_source(status s, const attempt& a, const outcome& o) {
+    const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
+    const uint64_t size = t_.to->size();
+    if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
     tried_ += join(tried_.empty() ? "'" : "; then '", t_.got,
         "': ", text::scrub(s.text, url_, t_.from->headers),
         tries_ > 1 ? join(" (", tries_, " tries)") : "",
-        o.wait > 120 ? join("; it asks to come back in ", o.wait, " s") : "",
+        o.wait > longest_wait ? join("; it asks to come back in ", o.wait, " s") : "",
         t_.to->begun && !untried_.empty() ? join("; ", size, " bytes are here") : "");
-    if (!untried_.empty()) return next_url();
+    if (tells_no_length_) unsized_.push_back(url_);
+    if (!untried_.empty() || !unsized_.empty()) return next_url();
     if (is(errc::hash_mismatch))
       tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
     s.text = join("cannot bring ", file_, " from ", tried_);
     end(s);
   }
-  void end(const status& s) { over = true, result = kept(s); }
+  void ask_dead_host_last() {
+    text::url here, there;
+    if (!text::parse_url(url_, here)) return;
+    auto other = untried_.begin();
+    for (size_t n = untried_.size(); n-- > 0;)
+      if (!text::parse_url(*other, there) || there.origin() != here.origin()) ++other;
+      else std::rotate(other, other + 1, untried_.end());
+  }
+  void end(const status& s) {
+    over = true;
+    result = kept(s);
+  }
   void hang_up() {
     for (auto& l : lanes_) pump_->stop(*l);
     lanes_.clear();
@@ -2838,10 +3219,57 @@ template <class Lazy> class basic_job : os::pinned {
     else r.end_head();
     l.on_end(s);
   }
+
+  // ---- two beginnings of the file: what is here stays until the new one is worth more
+  void set_aside() {
+    if (t_.to->size() > 0 && !kept_) {
+      for (auto& r : t_.to->runs) r.taken = false;  // nobody brings them meanwhile
+      kept_ = std::exchange(t_.to, std::make_unique<stage::partial<Lazy>>());
+      kept_is_mixed_ = is_mixed_;
+    } else {
+      discard("the server sends the file from its start");
+    }
+    author_ = 0;
+    is_mixed_ = false;
+  }
+  void drop_the_smaller() {  // while bytes arrive
+    if (kept_ && t_.to->id.usable() && t_.to->size() > kept_->size())
+      drop_kept("the file comes from its start, and more of it is here");
+  }
+  void keep_the_larger() {  // when they have ended
+    if (!kept_) return;
+    if (t_.to->begun && t_.to->id.usable() && t_.to->size() > kept_->size())
+      return drop_kept("more of the file came beside it");
+    if (t_.to->size() > 0) discard("what an earlier try brought is more");
+    t_.to = std::move(kept_);
+    is_mixed_ = kept_is_mixed_;
+  }
+  void drop_kept(const string& why) {
+    t_.to.swap(kept_);
+    discard(why);
+    t_.to.swap(kept_);
+    kept_ = nullptr;
+  }
   void discard(const string& why) {
     const uint64_t size = t_.to->size();
     t_.to->drop();
     if (size > 0) who_->say("Discarded ", size, " bytes of ", file_, ": ", why, ".");
+  }
+  void came_from(unsigned answer) {  // bytes of several answers may not fit together
+    if (author_ == 0) author_ = answer;
+    is_mixed_ = is_mixed_ || author_ != answer;
+  }
+
+  // ---- a body without length and chunks: its end proves nothing
+  bool is_unvouched() const {
+    return !is_chunked_ && !who_->opts().fetch && t_.want.sha256.empty() && t_.want.size == 0;
+  }
+  bool prefers_another() {  // to a source that tells no length; that one is asked again at the end
+    tells_no_length_ = !takes_unsized_ && !untried_.empty();
+    return tells_no_length_;
+  }
+  on_disk on_disk_now(const string& known) const {
+    return {t_.to->size(), t_.to->id.total, known, !t_.want.sha256.empty()};
   }
   string validator() const {  // of this server; another's says nothing
     return t_.to->id.url == id_.url ? t_.to->id.validator : string();
@@ -2854,26 +3282,33 @@ template <class Lazy> class basic_job : os::pinned {
   target<Lazy>& t_;
   caller<Lazy>* who_;
   curl::pump<Lazy>* pump_;
+  const jobs* all_;  // of the call: those of one host take turns where it wants that
   string file_ = os::shown(t_.final_path.filename());
-  vector<string> untried_ = t_.from->urls;
+  vector<string> untried_ = t_.from->urls, unsized_{};
   string url_{}, path_{}, tried_{}, home_{};
+  string turn_of_{};  // the host on which another file of the call has to end first
   late<Lazy, text::identity> id_{};
+  late<Lazy, std::unique_ptr<stage::partial<Lazy>>> kept_{};  // an earlier beginning of the file
   late<Lazy, vector<std::unique_ptr<lane>>> lanes_{};
   typename clock<Lazy>::time_point not_before_{}, mark_{};
   uint64_t best_ = 0, before_ = 0;  // of size(): at the last gain; at mark_
   double rate_ = 0;
-  unsigned limit_ = 1, wide_ = 1;        // connections: at most; now
-  int tries_ = 0, idle_ = 0, lost_ = 0;  // lost_: connections that brought nothing
+  unsigned limit_ = 1, wide_ = 1;  // connections: at most; now
+  unsigned answers_ = 0, author_ = 0;  // so far; the one whose bytes are here, 0: none
+  int tries_ = 0, fruitless_ = 0, lost_ = 0;  // lost_: connections that brought nothing
+  ranges ranges_ = ranges::unknown;
   bool judged_ = false, at_source_ = false, statuses_ = false;
-  bool built_ = false;  // of bytes that an earlier try, or several connections, brought
-  bool plain_ = false, served_ = false;  // no range is asked for; some have been served
+  bool asks_whole_ = false;  // the next request asks for no part
+  bool is_mixed_ = false, kept_is_mixed_ = false;  // of bytes of several answers
+  bool is_chunked_ = false, tells_no_length_ = false, takes_unsized_ = false;
 };
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 VQCACHE_LAZY_ status fetch(vector<target<Lazy>>& targets, caller<Lazy>& who) {
   const options& o = who.opts();
   curl::pump<Lazy> pump(wanted_transport(o));
   vector<std::unique_ptr<basic_job<Lazy>>> jobs;
-  for (target<Lazy>& t : targets) jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump));
+  for (target<Lazy>& t : targets)
+    jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump, jobs));
   status s;
   for (bool more = true; more && s.ok();) {
     int ms = 50;
@@ -3253,7 +3688,8 @@ template <class Lazy = void> class story {  // of one call
       want.size = i.from.size;
       if (!cache.problem && !i.there.exists)
         i.copy = std::make_shared<stage::copying<Lazy>>(i.there.path, i.kind);
-      targets.push_back({&i.from, want, &part, i.here.path, i.copy.get()});
+      transfer::target<Lazy> t{own.size() - 1, &i.from, want, i.here.path, i.copy.get()};
+      targets.push_back(std::move(t));
     }
     VQCACHE_NEED_(reachable());
     if (all_cached && !targets.empty()) who_.say("It could not be restored whole, downloading.");
@@ -3261,8 +3697,11 @@ template <class Lazy = void> class story {  // of one call
     status s = transfer::fetch(targets, who_);
     if (!s.ok()) return (void)(s.text += lost_), s;
     for (const transfer::target<Lazy>& t : targets) {
-      text::entry& e = now[size_t(t.to - parts.data())];
-      e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), false};
+      own[t.item] = t.to.get();
+      text::entry& e = now[t.item];
+      e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), t.is_unsized};
+      if (t.is_unsized)
+        who_.say("Nothing vouches for the end of ", e.file, ": ", t.got, " told no length.");
       if (t.copy) t.copy->sha256 = e.sha256;
     }
     see();
