@@ -2506,7 +2506,9 @@ VQCACHE_LAZY_ bool is_same_version(const answer_head& head, const on_disk& have)
   return its.empty() || known.empty() || its == known || its == "W/" + known;
 }
 VQCACHE_LAZY_ verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
-  const char* const elsewhere = "the server does not continue the file where it ended";
+  const char* const elsewhere = want.range
+      ? "the server does not continue the file where it ended"
+      : "HTTP 206 for the file: a part of it, which nobody asked for";
   if (!head.range || head.range->unsatisfied) return odd(elsewhere);
   const text::content_range<void>& range = *head.range;
   if (head.length && *head.length != range.size()) return odd(elsewhere);
@@ -2573,6 +2575,7 @@ struct attempt {
   bool gained = false;        // more is here than before
   bool denied = false;        // 401 or 403 of the first host, and there is another source
   bool host_is_taken = false;  // the other file comes from there at this moment
+  bool had_turn = false;       // it has ended since
   unsigned wait = 0;          // seconds that the server asks for
   int tries = 1;              // of this URL
   int fruitless = 0;          // of them the last that gained nothing
@@ -2620,7 +2623,8 @@ VQCACHE_LAZY_ next_step decide(const attempt& a) {
   if (refused && !a.gained && a.host_is_taken) return next_step::take_turns;
   if (a.wait > longest_wait) return next_step::next_source;
 
-  if (passes(a) && a.fruitless < fruitless_tries) return next_step::try_again;
+  const bool may_pass = passes(a) || (refused && a.had_turn);
+  if (may_pass && a.fruitless < fruitless_tries) return next_step::try_again;
   return a.wanted_rest ? after_a_part(a) : next_step::next_source;
 }
 template <class Lazy> struct target {
@@ -2668,6 +2672,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (t_.copy && !over) t_.copy->follow(*t_.to);
     if (over || who_->stopped()) return;
     if (!lanes_.empty()) widen();
+    else if (may_begin() && !turn_of_.empty()) end_turn();
     else if (may_begin()) begin_try();
     (void)tell();
   }
@@ -2802,6 +2807,9 @@ template <class Lazy> class basic_job : os::pinned {
         return refuse("it tells no length, so that a cut could not be seen; another source may");
       }
       fresh = true;
+      // what is here may have to stay: it is to be on the disk before the room there is looked at
+      for (auto& r : of->t_.to->runs)
+        if (of->t_.to->begun && !good(of->t_.to->flush(r))) return false;
       return fits(0);
     }
     bool fits(uint64_t have) {  // on the disk, and under the limits
@@ -2922,7 +2930,6 @@ template <class Lazy> class basic_job : os::pinned {
   }
   void begin_try() {
     const bool by_user = static_cast<bool>(who_->opts().fetch);
-    turn_of_.clear();
     ++tries_;
     at_source_ = judged_ = false;
     if (!path_.empty()) return copy_local();
@@ -3145,6 +3152,7 @@ template <class Lazy> class basic_job : os::pinned {
     a.gained = o.gained >= (is(errc::timed_out) ? 65536U : 1U) && !is_page;
     a.denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
     a.host_is_taken = !o.host.empty() && is_taken(o.host);
+    a.had_turn = had_turn_;
     a.wait = o.wait;
     a.tries = tries_;
     a.parts = ranges_;
@@ -3171,6 +3179,11 @@ template <class Lazy> class basic_job : os::pinned {
     not_before_ = clock<Lazy>::now();
     limit_ = 1;
     who_->say("The server of ", file_, " refuses another connection; it waits for its turn.");
+  }
+  void end_turn() {  // a server takes a moment to see that the other connection has ended
+    turn_of_.clear();
+    had_turn_ = true;
+    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(300);
   }
   void give_up_source(status s, const attempt& a, const outcome& o) {
     const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
@@ -3297,7 +3310,7 @@ template <class Lazy> class basic_job : os::pinned {
   unsigned answers_ = 0, author_ = 0;  // so far; the one whose bytes are here, 0: none
   int tries_ = 0, fruitless_ = 0, lost_ = 0;  // lost_: connections that brought nothing
   ranges ranges_ = ranges::unknown;
-  bool judged_ = false, at_source_ = false, statuses_ = false;
+  bool judged_ = false, at_source_ = false, statuses_ = false, had_turn_ = false;
   bool asks_whole_ = false;  // the next request asks for no part
   bool is_mixed_ = false, kept_is_mixed_ = false;  // of bytes of several answers
   bool is_chunked_ = false, tells_no_length_ = false, takes_unsized_ = false;

@@ -60,6 +60,7 @@ hits = collections.Counter()
 parallel = collections.Counter()
 state = {'version': 'v1', 'connections': 0, 'epoch': 0, 'released': set()}
 changed_state = threading.Condition()  # guards everything above
+one_after_the_other = threading.Lock()
 
 
 def behaviour(f):
@@ -819,6 +820,80 @@ def token_expired(r):
     if r.n > 1:
         return r.empty('403 Forbidden')
     ranged(r) if r.range else cut(r, r.b.size // 2)
+
+
+# ---- marks that contradict each other, and ranges that nothing gets past --------------------------
+
+def cut_whole(r):
+    """the first plain answer is cut in the middle, later ones are whole"""
+    return cut(r, r.b.size // 2) if r.n == 1 else whole(r, ETag='"v1"', Accept_Ranges='bytes')
+
+@behaviour
+def part_under_200(r):  # a part is served, but as 200; ?range=0: without its Content-Range
+    if not r.range:
+        return cut_whole(r)
+    a, z = r.asked(r.b.size)
+    h = {} if r.q.get('range') == '0' else {'Content_Range': 'bytes %d-%d/%d' % (a, z, r.b.size)}
+    part_of(r, '200 OK', a, z, **h)
+
+@behaviour
+def half_for_ever(r):  # cut at half, then always its second half, as if that were all: one ETag
+    if r.n == 1:
+        return cut(r, r.b.size // 2)
+    part_of(r, '200 OK', r.b.size // 2, r.b.size - 1)
+
+@behaviour
+def whole_as_206(r):  # every answer is all of the file, and says so
+    part_of(r, '206 Partial Content', 0, r.b.size - 1,
+            Content_Range='bytes 0-%d/%d' % (r.b.size - 1, r.b.size))
+
+@behaviour
+def whole_as_200(r):  # the same under 200
+    part_of(r, '200 OK', 0, r.b.size - 1,
+            Content_Range='bytes 0-%d/%d' % (r.b.size - 1, r.b.size))
+
+def part_of(r, status, a, z, **h):
+    r.head(status, Content_Length=z + 1 - a, ETag='"v1"', Connection='close', **h)
+    r.give(r.b, a, z + 1)
+
+@behaviour
+def parts_refused(r):  # every request for a part gets ?code, the whole is served; ?cut=1: never whole
+    if r.range:
+        return r.page(r.q.get('code', '503') + ' Refused', 'no parts here')
+    if r.q.get('cut'):
+        return cut(r, r.b.size // 2)
+    cut_whole(r)
+
+@behaviour
+def length_untold(r):  # neither length nor chunks: the end of the connection is the end; ?cut=1: early
+    r.head('200 OK', Connection='close')
+    r.give(r.b, 0, r.b.size // 2 if r.q.get('cut') else r.b.size)
+
+@behaviour
+def one_client(r):  # one connection for a client: the second at the same time gets ?refuse
+    if r.is_config and 'go' not in r.q:  # so that the checkpoint is first
+        time.sleep(.4)
+        return r.redirect('%s&go=1' % r.path)
+    key = 'one_client/' + r.args[0]
+    with changed_state:
+        taken = parallel[key] > 0
+        parallel[key] += not taken
+    if taken:
+        return r.page(r.q.get('refuse', '503') + ' Busy', 'one connection, please')
+    try:
+        whole(r, ETag='"v1"')
+    finally:
+        with changed_state:
+            parallel[key] -= 1
+
+@behaviour
+def one_thread(r):  # no ranges; the next request is served when the one before is through
+    with one_after_the_other:
+        whole(r, Last_Modified='Wed, 21 Oct 2020 07:28:00 GMT', Date=now())
+
+@behaviour
+def redirect_waits(r):  # a Retry-After on the way to a host where nobody listens
+    r.redirect('http://127.0.0.1:9/' + r.rest, Retry_After='60')
 
 
 # ---- another version of the file -----------------------------------------------------------------
