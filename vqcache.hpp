@@ -37,6 +37,12 @@
 #else
 #define VQCACHE_EXCEPTIONS_ 0
 #endif
+// What one library throws another one has to recognise, whatever -fvisibility hides in them.
+#if defined(__GNUC__) && !defined(_WIN32)
+#define VQCACHE_SEEN_ __attribute__((visibility("default")))
+#else
+#define VQCACHE_SEEN_
+#endif
 // The version and what changes the interface are part of all names: a mismatch does not link.
 #define VQCACHE_TAG_(exceptions, linked) v0_2_0_exceptions##exceptions##_linked##linked
 #define VQCACHE_TAG_OF_(exceptions, linked) VQCACHE_TAG_(exceptions, linked)
@@ -61,6 +67,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -173,7 +180,18 @@ namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 inline const std::error_category& error_category() noexcept;
 inline std::error_code make_error_code(errc e) noexcept;
-template <class> class basic_error : public std::system_error {
+
+// A library that hides its symbols has a category object of its own, and std::error_code compares
+// these by their addresses. So `e.code() == errc::x` goes by the name and the value. Two objects of
+// std::error_code, of two libraries, are compared as the standard does it, by address.
+inline bool operator==(const std::error_code& code, errc e) noexcept {
+  return code.value() == static_cast<int>(e) && std::strcmp(code.category().name(), "vqcache") == 0;
+}
+inline bool operator==(errc e, const std::error_code& code) noexcept { return code == e; }
+inline bool operator!=(const std::error_code& code, errc e) noexcept { return !(code == e); }
+inline bool operator!=(errc e, const std::error_code& code) noexcept { return !(code == e); }
+
+template <class> class VQCACHE_SEEN_ basic_error : public std::system_error {
  public:
   basic_error() : std::system_error(std::error_code()), text_("no error") {}
   basic_error(errc code, const std::string& text, std::error_code why)
@@ -335,7 +353,23 @@ template <class Lazy> class basic_category final : public std::error_category {
   std::error_condition default_error_condition(int code) const noexcept override {
     return std::make_error_condition(row(code).second);
   }
+
+  // By names, not by addresses: of these objects, and of the standard's with a static libstdc++,
+  // a process may have one in each library.
+  bool equivalent(int code, const std::error_condition& c) const noexcept override {
+    if (is_called(c.category(), name())) return c.value() == code;
+
+    const std::error_condition ours = default_error_condition(code);
+    return c.value() == ours.value() && is_called(c.category(), ours.category().name());
+  }
+  bool equivalent(const std::error_code& code, int value) const noexcept override {
+    return code.value() == value && is_called(code.category(), name());
+  }
+
  private:
+  static bool is_called(const std::error_category& one, const char* name) noexcept {
+    return std::strcmp(one.name(), name) == 0;
+  }
   using is = std::errc;
   static late<Lazy, std::pair<const char*, is>> row(int code) noexcept {  // in the order of errc
     static constexpr decltype(row(0)) rows[] = {{"no error", is{}},
@@ -354,6 +388,15 @@ template <class Lazy> class basic_category final : public std::error_category {
     return rows[code > 0 && code < 20 ? code : 0];
   }
 };
+
+// Never destroyed, since errors may outlive everything else, and never on the heap, where each
+// library that is opened and closed would leave one.
+VQCACHE_LAZY_ const std::error_category& category() noexcept {
+  using made = basic_category<Lazy>;
+  alignas(made) static unsigned char place[sizeof(made)];
+  static const std::error_category* const only = ::new (static_cast<void*>(&place[0])) made;
+  return *only;
+}
 }  // namespace error
 using error::caller, error::clock, error::fail, error::join, error::late, error::status;
 // ==== >>text ==== bytes into meaning, without disk or network ====
@@ -3942,9 +3985,9 @@ template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
 }
 // Friends of a template: plain functions whose bodies are instantiated only where they are called.
 template <class Lazy> struct bodies {
+  // No function of this class has a static: g++ takes it for one that no library shares.
   friend inline const std::error_category& error_category() noexcept {
-    static const std::error_category& only = *new detail::error::basic_category<Lazy>;
-    return only;  // never destroyed
+    return detail::error::category<Lazy>();
   }
   friend std::error_code make_error_code(errc e) noexcept { return {int(e), error_category()}; }
   friend inline result try_download_vqgan_model(const std::string& name, const source& config,
@@ -3977,6 +4020,7 @@ static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
 }  // namespace vqcache
 // ==== >>undef ==== removes internal macros; the licence text ====
 #undef VQCACHE_EXCEPTIONS_
+#undef VQCACHE_SEEN_
 #undef VQCACHE_TAG_
 #undef VQCACHE_TAG_OF_
 #undef VQCACHE_LAZY_

@@ -11,12 +11,14 @@ Every check prints what it measured and ends "ok: CHECK", "skipped: REASON" (exi
 import argparse
 import os
 import pathlib
+import platform
 import re
 import resource
 import shutil
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -682,6 +684,87 @@ def check_standards(gate):
             run_program(gate, "standards", "%s %s" % (cxx, flag))
             ran.append(standard)
         print("%s: %s build and run" % (cxx, ", ".join(ran)))
+
+
+VISIBILITIES = {"default visibility": [], "hidden visibility": [
+    "-fvisibility=hidden", "-fvisibility-inlines-hidden"]}
+
+
+def clean_environment():
+    return {k: v for k, v in os.environ.items() if not k.startswith("VQCACHE_")}
+
+
+def shared_object(gate, cxx, flags, objects, out):
+    """Links as a build system does for a plugin; what needs a text relocation does not pass."""
+    text = [] if sys.platform == "darwin" else ["-Wl,-z,text"]
+    gate.run([cxx, "-shared", "-fPIC", *flags, *objects, *text, "-o", out],
+             "no shared library links: %s -shared -fPIC %s" % (cxx, " ".join(flags)))
+
+
+def load_plugin(gate, host, plugin, what, *directory):
+    done = gate.run([gate.scratch / host, gate.scratch / plugin, *directory],
+                    env=clean_environment())
+    if done.returncode != 0:
+        raise Failed("a library with %s does not work in its host: exit %d\n%s" % (
+            what, done.returncode, tail(done.stdout + done.stderr)))
+    return done.stdout.strip().splitlines()[-1]
+
+
+def use_as_python_extension(gate, plugin):
+    """The object file of a plugin that works, as a module that Python imports."""
+    include = sysconfig.get_paths()["include"]
+    place = str(gate.scratch / "python")
+    if not (pathlib.Path(include) / "Python.h").exists():
+        program = "import ctypes, sys; raise SystemExit(ctypes.CDLL(sys.argv[1]).plugin_work(sys.argv[2].encode()))"
+        gate.run([sys.executable, "-c", program, plugin.with_suffix(".so"), place],
+                 "Python cannot use the library over ctypes", env=clean_environment())
+        print("Python over ctypes (no Python.h here): works")
+        return
+    gate.run([gate.cxx, "-std=c++17", "-fPIC", "-fvisibility=hidden", "-isystem", include, "-c",
+              HERE / "plugin_module.cpp", "-o", "module.o"], "plugin_module.cpp does not compile")
+    shared_object(gate, gate.cxx, [], ["module.o", plugin], "vqcache_plugin.so")
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import vqcache_plugin; " \
+              "raise SystemExit(vqcache_plugin.work(sys.argv[2]))"
+    gate.run([sys.executable, "-c", program, gate.scratch, place],
+             "an extension of Python does not work", env=clean_environment())
+    print("an extension of Python: links, is imported and works")
+
+
+def check_shared_library(gate):
+    """Shared libraries link, agree about errors with their host, and can be closed."""
+    found = compilers("g++") + compilers("clang++") or [gate.cxx]
+    levels = ["-O0", "-O1", "-O2", "-O3"]
+    last = []
+    for number, cxx in enumerate(found):
+        host = "host%d" % number
+        # comparing works otherwise since C++20, which turns operands round
+        gate.compile([HERE / "plugin_host.cpp"], host, ["-O1", "-Wall", "-Wextra", "-Werror"],
+                     cxx=cxx, std=["-std=c++17", "-std=c++20"][number % 2], link=["-ldl"],
+                     fail="plugin_host.cpp does not build")
+        for visibility, flags in VISIBILITIES.items():
+            for level in levels:
+                what = "%s %s and %s" % (cxx, level, visibility)
+                gate.compile([HERE / "plugin.cpp"], "small.o", ["-c", "-fPIC", level, *flags],
+                             cxx=cxx, fail="plugin.cpp does not compile")
+                shared_object(gate, cxx, [level, *flags], ["small.o"], "small.so")
+                last.append(load_plugin(gate, host, "small.so", what))
+        # all of the library, once for each compiler: the levels and the visibilities take turns
+        level = levels[(2 - number) % len(levels)]
+        visibility = list(VISIBILITIES)[(number + 1) % 2]
+        flags = VISIBILITIES[visibility]
+        works = "works%d.o" % number
+        gate.compile([HERE / "plugin.cpp"], works,
+                     ["-c", "-fPIC", "-DPLUGIN_WORKS", level, *flags], cxx=cxx,
+                     fail="plugin.cpp does not compile")
+        shared_object(gate, cxx, [level, *flags], [works], "works%d.so" % number)
+        last.append(load_plugin(gate, host, "works%d.so" % number, "%s %s and %s" % (
+            cxx, level, visibility), str(gate.scratch / "work")))
+        print("%s: links and works in a host, at %s, hidden or not; one that brings a model (%s, "
+              "%s), after ten times: %s" % (cxx, " ".join(levels), level, visibility, last[-1]))
+    # elsewhere (musl) closing a library may do nothing
+    if platform.libc_ver()[0] == "glibc" and "unloaded" not in last:
+        raise Failed("no library was ever unloaded: what closing does was not tried")
+    use_as_python_extension(gate, gate.scratch / "works0.o")
 
 
 CONSUMER = """cmake_minimum_required(VERSION 3.14)

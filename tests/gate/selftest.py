@@ -90,6 +90,13 @@ VIOLATIONS = [
         + B % "inline const char* v() { return ::curl_version(); }\n"
         "struct early { const char* s = v(); };\ninline early keep;"), "does not link"),
     ("alone", "a program linked to libcurl", lambda header: header, "libcurl"),
+    ("shared_library", "a static in a function that is a friend of a template",
+     replaced(r"return detail::error::category<Lazy>\(\);",
+              "static const std::error_category& only = detail::error::category<Lazy>(); return only;"),
+     "no shared library links"),
+    ("shared_library", "codes compared by the address of their category",
+     replaced(r"std::strcmp\(code.category\(\).name\(\), \"vqcache\"\) == 0",
+              "code == std::error_code(e)"), "does not work in its host"),
     ("standards", "a name of C++20",
      at_end(B % "inline bool s(const std::string& x) { return x.starts_with(\"a\"); }"),
      "does not compile"),
