@@ -1100,12 +1100,21 @@ VQCACHE_LAZY_ int sync(file& f) {
 #endif
   return again([&] { return VQCACHE_OS_(::_commit, ::fsync)(f.fd()); }) < 0 ? errno : 0;
 }
+// A file system or a sandbox that knows no such call, or does not allow it, has lost no byte by that.
+// For what is only advice this is no failure; EIO, ENOSPC and their like are one everywhere.
+VQCACHE_LAZY_ bool is_refusal(int e) {
+  if (e == EPERM || e == EACCES) return true;
+  if (e == EINVAL || e == ENOSYS || e == ESPIPE) return true;
+  return e == ENOTSUP || e == EOPNOTSUPP;
+}
+// A directory that may be entered and written but not read (mode 1733) cannot be opened for this.
 VQCACHE_LAZY_ int sync_directory(const fs::path& p) {
-  file f;
   if (VQCACHE_OS_(true, false)) return 0;  // MOVEFILE_WRITE_THROUGH did it
+
+  file f;
   int e = open(p, mode::link, f);
   if (e == 0) e = sync(f);
-  return e == EINVAL || e == ENOTSUP || e == ENOSYS ? 0 : e;  // a file system without it
+  return is_refusal(e) ? 0 : e;
 }
 VQCACHE_LAZY_ int read_text(const fs::path& p, string& out, mode how = mode::read) {
   file f;  // at most 64 KiB
@@ -1265,7 +1274,7 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
 VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
   const auto at = std::int64_t(from), size = std::int64_t(n);
   if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
-  return errno == ENOSYS || errno == EINVAL || errno == ESPIPE ? 0 : errno;
+  return is_refusal(errno) ? 0 : errno;
 }
 VQCACHE_LAZY_ size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
   std::int64_t in = std::int64_t(at), out = in;
@@ -1297,12 +1306,21 @@ VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
 VQCACHE_LAZY_ bool read_only(const fs::path& p) {
   return VQCACHE_OS_(::_waccess, ::access)(p.c_str(), 2) && (errno == EACCES || errno == EROFS);
 }
-struct disk : fs::space_info {  // all ones: unknown
-  uint64_t largest;             // file that can be there
+inline constexpr uint64_t unknown = ~uint64_t{0};  // as std::filesystem::space has it
+struct disk : fs::space_info {                     // unknown: each of its sizes
+  uint64_t largest;                                // file that can be there
 };
+// Many mounts of a cloud answer with zeros. No disk has a capacity of zero: it is not known.
+VQCACHE_LAZY_ fs::space_info as_told(const fs::space_info& told) {
+  if (told.capacity != 0) return told;
+  return {unknown, unknown, unknown};
+}
+VQCACHE_LAZY_ bool may_be_one(const disk& a, const disk& b) {  // a doubt counts as yes
+  return a.capacity == b.capacity || a.capacity == unknown || b.capacity == unknown;
+}
 VQCACHE_LAZY_ disk disk_of(const fs::path& directory) {
   std::error_code e;
-  disk d{fs::space(directory, e), ~uint64_t{0}};
+  disk d{as_told(fs::space(directory, e)), unknown};
 #if !defined(_WIN32)
   struct rlimit top{};
   if (!::getrlimit(RLIMIT_FSIZE, &top) && top.rlim_cur != RLIM_INFINITY) d.largest = top.rlim_cur;
@@ -2121,8 +2139,9 @@ template <class Lazy = void> class copying {
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
     while (!os::look(at).exists && at != at.parent_path()) at = at.parent_path();
-    const uint64_t there = os::disk_of(local).capacity;  // the same disk? a doubt counts as yes
-    return has_room(at, size + (os::disk_of(at).capacity == there ? needed_there : 0), 0).ok();
+
+    const bool shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
+    return has_room(at, size + (shared ? needed_there : 0), 0).ok();
   }
   void follow(const partial<Lazy>& from) {
     const fs::path now = from.begun ? from.named(".part") : fs::path();

@@ -65,7 +65,7 @@ MUTANTS = [
              r'lost("close", MUT("ignore_close") ? (file.close(), 0) : file.close())')],
            'cold', 'error', 'I5', calls='close'),
     Mutant('ignore_dirsync', 'an error of syncing a directory is not looked at',
-           [(r'return (e == EINVAL \|\| e == ENOTSUP)', r'return MUT("ignore_dirsync") || \1')],
+           [(r'return (is_refusal\(e\) \? 0 : e);', r'return MUT("ignore_dirsync") ? 0 : \1;')],
            'restore', 'error', 'I5', calls='fsync'),
     Mutant('assume_full_write', 'a short write is taken for a whole one',
            [(r'(if \(k < 0\) return errno;)',
