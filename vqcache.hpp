@@ -984,11 +984,10 @@ VQCACHE_LAZY_ fs::path to_path(const string& utf8) {
   return VQCACHE_OS_(fs::u8path(utf8), utf8);
 #endif
 }
-VQCACHE_LAZY_ string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
+VQCACHE_LAZY_ int value(const std::error_code& e) {  // as errno has it
+  const std::error_condition c = e.default_error_condition();
+  return c == std::error_condition(c.value(), std::generic_category()) ? c.value() : EIO;
 }
-VQCACHE_LAZY_ int value(const std::error_code& e) { return e.default_error_condition().value(); }
 VQCACHE_LAZY_ bool is_terminal(std::FILE* f) {
   return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
 }
@@ -1024,7 +1023,32 @@ template <class R = int, class... A> inline R win(const char* name, A... a) {  /
   return reinterpret_cast<R(__stdcall*)(A...)>(symbol(kernel, name))(a...);
 }
 VQCACHE_LAZY_ void* handle(int fd) { return reinterpret_cast<void*>(::_get_osfhandle(fd)); }
-VQCACHE_LAZY_ int last_error() { return value({int(::GetLastError()), std::system_category()}); }
+// Of what <winerror.h> names, what the standard library has no errno for. A program that is there
+// and does not start is not to look like one that is not there.
+VQCACHE_LAZY_ int errno_of(unsigned long windows) {
+  enum : unsigned long {
+    bad_exe_format = 193,
+    exe_machine_type_mismatch = 216,
+    virus_infected = 225,
+    virus_deleted = 226,
+    elevation_required = 740,
+    access_disabled_by_policy = 1260,
+    no_system_resources = 1450,
+    commitment_limit = 1455
+  };
+  switch (windows) {
+    case bad_exe_format:
+    case exe_machine_type_mismatch: return ENOEXEC;
+    case virus_infected:
+    case virus_deleted:
+    case elevation_required:
+    case access_disabled_by_policy: return EACCES;
+    case no_system_resources:
+    case commitment_limit: return ENOMEM;
+    default: return value({int(windows), std::system_category()});
+  }
+}
+VQCACHE_LAZY_ int last_error() { return errno_of(::GetLastError()); }
 template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
   const char* const what = std::is_const_v<T> ? "WriteFile" : "ReadFile";
   std::int64_t place[4] = {}, done = 0;
@@ -1033,6 +1057,27 @@ template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t a
       ::GetLastError() == 38)  // the end of the file
     return long(done);
   return errno = last_error(), -1;
+}
+// In UTF-8, which to_path() takes: getenv has what the code page of the machine leaves of it.
+VQCACHE_LAZY_ string env(const char* name) {
+  const std::wstring wide(name, name + std::strlen(name));  // our names are ASCII
+  const wchar_t* const value = ::_wgetenv(wide.c_str());
+  if (!value || !*value) return {};
+
+  constexpr unsigned utf8 = 65001;  // CP_UTF8
+  const auto convert = [value](char* to, int size) {
+    return win<int>("WideCharToMultiByte", utf8, 0UL, value, -1, to, size, nullptr, nullptr);
+  };
+  const int size = convert(nullptr, 0);  // with its final zero
+  string text(size_t(size > 0 ? size : 1), '\0');
+  convert(&text[0], size);
+  text.pop_back();
+  return text;
+}
+#else
+VQCACHE_LAZY_ string env(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
 }
 #endif
 struct pinned {  // what stays where it was made
@@ -1059,6 +1104,40 @@ template <class F> inline auto again(const F& step) {  // for as long as signals
   while (got < 0 && errno == EINTR) got = step();
   return got;
 }
+// 0 to 2 may be closed: what the program prints then is not to get into a file or pipe of ours.
+VQCACHE_LAZY_ file above_standard_streams(file f) {
+#if defined(_WIN32)
+  return f;
+#else
+  if (f.fd() < 0 || f.fd() > 2) return f;
+  return file(::fcntl(f.fd(), F_DUPFD_CLOEXEC, 3));
+#endif
+}
+// Holds the numbers of closed standard streams, so that nothing made meanwhile is one of them, not
+// even for the moment until it is lifted.
+class standard_places : pinned {
+ public:
+  standard_places() {
+    for (file& place : held_) {
+      if (!may_be_closed()) return;
+      file next(VQCACHE_OS_(::_open("NUL", _O_RDWR | _O_NOINHERIT),
+          ::open("/dev/null", O_RDWR | O_CLOEXEC)));
+      if (next.fd() < 0 || next.fd() > 2) return;  // none is closed
+      place = std::move(next);
+    }
+  }
+ private:
+  static bool may_be_closed() {  // Windows ends a program that asks about a closed one
+#if defined(_WIN32)
+    return true;
+#else
+    for (int fd : {0, 1, 2})
+      if (::fcntl(fd, F_GETFD) < 0) return true;
+    return false;
+#endif
+  }
+  file held_[3];
+};
 // link: follows a symbolic link. create: new, with the rights that its directory gives to any file
 enum class mode { read, link, create, lock, update };
 VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
@@ -1067,9 +1146,10 @@ VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
   static constexpr int flags[] = {O_RDONLY | here, O_RDONLY | plain,
       O_RDWR | here | O_CREAT | O_EXCL, O_RDWR | here | O_CREAT, O_RDWR | here};
   const int way = flags[size_t(how)], perm = VQCACHE_OS_(0600, 0666);
+  std::optional<standard_places> held;
+  if (how != mode::read && how != mode::link) held.emplace();
   out = file(again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), way, perm); }));
-  // 0 to 2 may be closed: what the program prints then is not to get into a file of ours
-  VQCACHE_OS_(, if (unsigned(out.fd()) < 3) out = file(::fcntl(out.fd(), F_DUPFD_CLOEXEC, 3));)
+  out = above_standard_streams(std::move(out));
   return out.fd() < 0 ? errno : 0;
 }
 // n bytes at a place, in as many steps as it takes; threads can share f. Fewer: EIO, or told by got
@@ -1100,8 +1180,8 @@ VQCACHE_LAZY_ int sync(file& f) {
 #endif
   return again([&] { return VQCACHE_OS_(::_commit, ::fsync)(f.fd()); }) < 0 ? errno : 0;
 }
-// A file system or a sandbox that knows no such call, or does not allow it, has lost no byte by that.
-// For what is only advice this is no failure; EIO, ENOSPC and their like are one everywhere.
+// A file system or a sandbox that knows no such call, or does not allow it, has lost no byte by
+// that. For what is only advice it is no failure; EIO, ENOSPC and their like are one everywhere.
 VQCACHE_LAZY_ bool is_refusal(int e) {
   if (e == EPERM || e == EACCES) return true;
   if (e == EINVAL || e == ENOSYS || e == ESPIPE) return true;
@@ -1168,31 +1248,94 @@ VQCACHE_LAZY_ int poll(watch* all, size_t count, int ms) {  // of our pipes alon
     sleep_ms(5);
   }
 }
+// What CreateProcess passes on: these handles, and none of another pipe that happens to be there. A
+// program that another thread starts at this moment would else hold the ends of our pipes, and we
+// would never see their end.
+class handle_list : pinned {  // a PROC_THREAD_ATTRIBUTE_LIST
+ public:
+  ~handle_list() {
+    if (ready_) win<void>("DeleteProcThreadAttributeList", get());
+  }
+  void* get() { return bytes_.data(); }
+  int set(void* (&handles)[3]) {  // which have to outlive it
+    constexpr std::uintptr_t list_of_handles = 0x20002;  // PROC_THREAD_ATTRIBUTE_HANDLE_LIST
+    size_t size = 0;
+    (void)win("InitializeProcThreadAttributeList", nullptr, 1UL, 0UL, &size);  // asks for the size
+    bytes_.resize(size);
+    ready_ = win("InitializeProcThreadAttributeList", get(), 1UL, 0UL, &size) != 0;
+    if (!ready_) return last_error();
+
+    const int done = win("UpdateProcThreadAttribute", get(), 0UL, list_of_handles,
+        static_cast<void*>(&handles[0]), sizeof handles, nullptr, nullptr);
+    return done != 0 ? 0 : last_error();
+  }
+ private:
+  vector<char> bytes_{};
+  bool ready_ = false;
+};
+class inheritable : pinned {  // while it lives
+ public:
+  explicit inheritable(void* (&handles)[3]) : handles_(handles) { set(inherit); }
+  ~inheritable() { set(0); }
+ private:
+  static constexpr unsigned long inherit = 1;  // HANDLE_FLAG_INHERIT
+  void set(unsigned long to) {
+    for (void* one : handles_) win("SetHandleInformation", one, inherit, to);
+  }
+  void* (&handles_)[3];
+};
+struct startup {  // STARTUPINFOEXW
+  unsigned long size;
+  void* names[3];
+  unsigned long numbers[7], flags;
+  void *window, *reserved, *ends[3], *list;
+};
+struct started {  // PROCESS_INFORMATION
+  void *process, *thread;
+  unsigned long numbers[2];
+};
+// Starts a program of System32 with these standard streams and no other handle of ours. 0, or an
+// errno value; then nothing runs, and `made` is as it was.
 VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
-  struct {  // STARTUPINFO, of which the three handles count
-    unsigned long size;
-    void* names[3];
-    unsigned long numbers[7], flags;
-    void *more[2], *ends[3];
-  } how{sizeof how, {}, {}, 0x100, {}, {}};
-  for (int i = 0; i < 3; ++i) win("SetHandleInformation", how.ends[i] = handle(ends[i].fd()), 1, 1);
-  const string program = env("SystemRoot") + "\\System32\\" + argv[0] + ".exe";
-  string line;
-  for (const string& a : argv) line += (line.empty() ? "\"" : " \"") + a + "\"";
-  void* created[4] = {};  // PROCESS_INFORMATION: process, thread, numbers
-  if (!win("CreateProcessA", program.c_str(), &line[0], nullptr, nullptr, 1, 0x08000000, nullptr,
-          nullptr, &how, &created[0]))
-    return ENOENT;
-  win("CloseHandle", created[1]);
-  return made = created[0], 0;
+  constexpr unsigned long use_ends = 0x100;               // STARTF_USESTDHANDLES
+  constexpr unsigned long no_window = 0x08000000;         // CREATE_NO_WINDOW
+  constexpr unsigned long extended_startup = 0x00080000;  // EXTENDED_STARTUPINFO_PRESENT
+  constexpr unsigned long longest = 260;                  // MAX_PATH
+
+  wchar_t system[longest] = L"";
+  if (win<unsigned>("GetSystemDirectoryW", &system[0], longest) == 0) return last_error();
+  const std::wstring program = system + (L"\\" + to_path(argv[0]).wstring()) + L".exe";
+  std::wstring line;
+  for (const string& a : argv) {
+    if (!line.empty()) line += L' ';
+    line += L"\"" + to_path(a).wstring() + L"\"";
+  }
+
+  startup how{sizeof how, {}, {}, use_ends, nullptr, nullptr, {}, nullptr};
+  for (size_t i = 0; i < 3; ++i) how.ends[i] = handle(ends[i].fd());
+  handle_list only;
+  if (const int e = only.set(how.ends)) return e;
+  how.list = only.get();
+
+  started created{};
+  const inheritable now(how.ends);
+  if (!win("CreateProcessW", program.c_str(), &line[0], nullptr, nullptr, 1,
+          no_window | extended_startup, nullptr, nullptr, &how, &created))
+    return last_error();
+
+  win("CloseHandle", created.thread);
+  made = created.process;
+  return 0;
 }
-VQCACHE_LAZY_ int reap(child c) {  // waits; the exit code of a process
+// The exit code of a program that ends within so many milliseconds; -1: however long that takes.
+VQCACHE_LAZY_ std::optional<int> ended_within(child c, int ms) {
   int code = 1;
-  win("WaitForSingleObject", c, -1);
+  if (win<unsigned long>("WaitForSingleObject", c, ms) != 0) return std::nullopt;
   win("GetExitCodeProcess", c, &code);
-  win("CloseHandle", c);
   return code;
 }
+VQCACHE_LAZY_ void kill(child c) { win("TerminateProcess", c, 1U); }
+VQCACHE_LAZY_ void forget(child c) { win("CloseHandle", c); }
 #else  // POSIX
 // Who owns an unfinished file: a host is a name and a process namespace, since containers share
 // disks and process numbers; the start time tells a process from a later one of the same number.
@@ -1241,23 +1384,78 @@ VQCACHE_LAZY_ char** environment() { return *_NSGetEnviron(); }
 VQCACHE_LAZY_ char** environment() { return ::environ; }
 #endif
 using watch = pollfd;
+// What posix_spawn is told; each step gives 0 or an errno value.
+class spawn_orders : pinned {
+ public:
+  ~spawn_orders() {
+    if (has_actions_) posix_spawn_file_actions_destroy(&actions_);
+    if (has_attributes_) posix_spawnattr_destroy(&attributes_);
+  }
+  const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  const posix_spawnattr_t* attributes() const { return &attributes_; }
+  int give(const file (&ends)[3]) {  // as standard input, output and error
+    int e = posix_spawn_file_actions_init(&actions_);
+    has_actions_ = e == 0;
+    for (int i = 0; i < 3 && e == 0; ++i)
+      e = posix_spawn_file_actions_adddup2(&actions_, ends[i].fd(), i);
+    return e;
+  }
+  // quiet_signals blocks some in this thread, and the program may ignore them: the new program is
+  // to meet them as one that a shell has started.
+  int reset_signals() {
+    int e = posix_spawnattr_init(&attributes_);
+    has_attributes_ = e == 0;
+    if (e != 0) return e;
+
+    sigset_t none, quiet;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&quiet);
+    (void)sigaddset(&quiet, SIGPIPE);
+    (void)sigaddset(&quiet, SIGXFSZ);
+    e = posix_spawnattr_setsigmask(&attributes_, &none);
+    if (e == 0) e = posix_spawnattr_setsigdefault(&attributes_, &quiet);
+    if (e != 0) return e;
+    constexpr auto both = static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    return posix_spawnattr_setflags(&attributes_, both);
+  }
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+  bool has_actions_ = false, has_attributes_ = false;
+};
+// Starts a program of PATH with these standard streams and no other file of ours. 0, or an errno
+// value; then nothing runs, and `made` is as it was.
 VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
   late<Lazy, vector<char*>> args;
   for (const string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
   args.push_back(nullptr);
-  posix_spawn_file_actions_t to;
-  int e = posix_spawn_file_actions_init(&to);
+
+  spawn_orders orders;
+  int e = orders.give(ends);
+  if (e == 0) e = orders.reset_signals();
   if (e != 0) return e;
-  for (int i = 0; i < 3 && e == 0; ++i) e = posix_spawn_file_actions_adddup2(&to, ends[i].fd(), i);
-  if (e == 0) e = ::posix_spawnp(&made, args[0], &to, nullptr, args.data(), environment());
-  posix_spawn_file_actions_destroy(&to);
+
+  pid_t pid = -1;  // after a failure POSIX says nothing about it
+  e = ::posix_spawnp(
+      &pid, args[0], orders.actions(), orders.attributes(), args.data(), environment());
+  if (e == 0) made = pid;
   return e;
 }
-VQCACHE_LAZY_ int reap(child c) {  // waits; the exit code, or -1
-  int state = 0;
-  const pid_t got = again([&] { return ::waitpid(c, &state, 0); });
-  return got == c && WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+// The exit code of a program that ends within so many milliseconds; -1: a signal ended it, or
+// somebody else has waited for it.
+VQCACHE_LAZY_ std::optional<int> ended_within(child c, int ms) {
+  const auto until = clock<Lazy>::now() + std::chrono::milliseconds(ms);
+  for (int pause = 1;; pause = (std::min)(2 * pause, 50)) {
+    int state = 0;
+    const pid_t got = again([&] { return ::waitpid(c, &state, WNOHANG); });
+    if (got == c) return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+    if (got < 0) return -1;
+    if (clock<Lazy>::now() >= until) return std::nullopt;
+    sleep_ms(pause);
+  }
 }
+VQCACHE_LAZY_ void kill(child c) { (void)::kill(c, SIGKILL); }
+VQCACHE_LAZY_ void forget(child) {}
 #endif                                              // POSIX
 VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file while it is open
   const string mine = owner();
@@ -1386,7 +1584,12 @@ class thread : pinned {  // joined by its owner; that it cannot start is a value
   }
   void join() {
     if (!std::exchange(running_, false)) return;
-    VQCACHE_OS_(reap(reinterpret_cast<child>(id_)), ::pthread_join(id_, nullptr));
+#if defined(_WIN32)
+    (void)ended_within(reinterpret_cast<child>(id_), -1);
+    forget(reinterpret_cast<child>(id_));
+#else
+    ::pthread_join(id_, nullptr);
+#endif
   }
  private:
   template <class T> static VQCACHE_OS_(unsigned __stdcall, void*) enter(void* with) {
@@ -1416,20 +1619,40 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
   }
   static void change(int by) {  // the first one takes the signal, the last one gives it back
     if (by == 0) return;
+
     const std::lock_guard<std::mutex> turn(all().turn);
     const int guards = all().guards += by;
-#if defined(_WIN32)
-    if (by == guards) all().before = ::signal(SIGINT, &on_interrupt);
-    if (guards == 0 || all().before == SIG_IGN) ::signal(SIGINT, all().before);
-#else
-    struct sigaction ours{};
-    if (by == guards) ::sigaction(SIGINT, nullptr, &all().before);
-    const bool ignored = by == guards && ::signal(SIGINT, &on_interrupt) == SIG_IGN;
-    ::sigaction(SIGINT, nullptr, &ours);
-    ours.sa_flags &= ~SA_RESTART;  // of signal()
-    ::sigaction(SIGINT, guards == 0 || ignored ? &all().before : &ours, nullptr);
-#endif
+    if (guards == 0) give_back();
+    if (guards == by) take();
   }
+#if defined(_WIN32)
+  static void take() {
+    all().before = ::signal(SIGINT, &on_interrupt);
+    if (all().before == SIG_IGN) ::signal(SIGINT, SIG_IGN);
+  }
+  static void give_back() { ::signal(SIGINT, all().before); }
+#else
+  static void take() {
+    ::sigaction(SIGINT, nullptr, &all().before);
+    if (::signal(SIGINT, &on_interrupt) == SIG_IGN) {
+      ::sigaction(SIGINT, &all().before, nullptr);
+      return;
+    }
+
+    struct sigaction ours{};
+    ::sigaction(SIGINT, nullptr, &ours);
+    ours.sa_flags &= ~SA_RESTART;  // signal() sets it, and a poll is to be broken off
+    ::sigaction(SIGINT, &ours, nullptr);
+  }
+  // A handler that the program has set meanwhile is its own business, and stays as it is. Which one
+  // is set is asked of signal(): sa_handler is a macro of its own name, of which clang warns.
+  static void give_back() {
+    struct sigaction now{};
+    ::sigaction(SIGINT, nullptr, &now);
+    const bool is_ours = ::signal(SIGINT, &on_interrupt) == &on_interrupt;
+    ::sigaction(SIGINT, is_ours ? &all().before : &now, nullptr);
+  }
+#endif
   int wanted_, before_;
 };
 template <class Lazy = void> class process {  // a program of PATH (Windows: System32), no shell
@@ -1438,13 +1661,15 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
   int start(const vector<string>& argv, const string& input) {
     file ends[3], in;
-    if (pipe(ends[0], in) != 0 || pipe(out_, ends[1]) != 0 || pipe(err_, ends[2]) != 0 ||
-        VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK)) < 0)
-      return errno;
+    int e = make_pipes(ends, in);
+    if (e == 0) e = VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK) < 0 ? errno : 0);
+    if (e != 0) return e;
+
     const auto put = [](int fd, const char* data, size_t n, std::int64_t) {
       return VQCACHE_OS_(::_write, ::write)(fd, data, unsigned(n));
     };
     if (in_steps(put, in, 0, input.data(), input.size(), nullptr) != 0) return E2BIG;
+
     return spawn(argv, ends, child_);
   }
   static void wait(const vector<process*>& several, int ms) {  // or until one has news
@@ -1467,24 +1692,45 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   }
   int finish(bool now) {  // the exit code, or -1
     if (!child_) return -1;
+
     out_.close();  // one that still writes there is to end
     for (int i = 0; !now && err_.fd() >= 0; now = ++i > 20) wait({this}, 100);  // its last words
-    if (now) stop();
-    return reap(std::exchange(child_, child()));
+
+    // One may close its pipes and live on, or be stuck in the kernel where no signal reaches it.
+    std::optional<int> code;
+    if (!now) code = ended_within(child_, patience);
+    if (!code) {
+      stop();
+      code = ended_within(child_, patience);
+    }
+    forget(std::exchange(child_, child()));
+    return code.value_or(-1);
   }
   const string& errors() const { return errors_; }
  private:
-  static int pipe(file& reading, file& writing) {  // as pipe(2)
+  enum : int { patience = 5000 };  // ms: a loaded machine takes its time to end a program
+  static int pipe(file& reading, file& writing) {
     int p[2] = {-1, -1};
-    const int e = VQCACHE_OS_(::_pipe(p, 1 << 20, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC));
-    (void)(reading = file(p[0])), writing = file(p[1]);
+    if (VQCACHE_OS_(::_pipe(p, 1 << 20, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC)) != 0)
+      return errno;
+
+    file both[2] = {file(p[0]), file(p[1])};
+    reading = above_standard_streams(std::move(both[0]));
+    writing = above_standard_streams(std::move(both[1]));
+    return reading.fd() < 0 || writing.fd() < 0 ? errno : 0;
+  }
+  int make_pipes(file (&ends)[3], file& in) {
+    const standard_places held;
+    int e = pipe(ends[0], in);
+    if (e == 0) e = pipe(out_, ends[1]);
+    if (e == 0) e = pipe(err_, ends[2]);
     return e;
   }
   static long read(const file& f, char* to, unsigned n) {
     return again([&] { return VQCACHE_OS_(::_read, ::read)(f.fd(), to, n); });
   }
   void stop() {  // no end of it may look like success
-    if (child_) VQCACHE_OS_(win("TerminateProcess", child_, 1), ::kill(child_, SIGKILL));
+    if (child_) kill(child_);
   }
   void drain() {
     char text[16384];
@@ -2179,7 +2425,7 @@ namespace curl {  // nothing is followed, retried or judged here but the form of
 struct exchange {
   string url;
   vector<string> headers;
-  unsigned connect_seconds;
+  unsigned connect_seconds, stall_seconds;
 };
 // Who gets an answer. false: stop. on_end() is the last, and may neither start nor stop anything.
 template <class Lazy = void> class receiver : os::pinned {
@@ -2198,7 +2444,9 @@ VQCACHE_LAZY_ status judge(int code, const string& words) {
                why = join(" (", words.empty() ? join("curl error ", code) : words, ")");
   if (code == 0) return {};
   if (code == 18) return fail(errc::truncated, "the connection ended before the file did", why);
-  if (code == 28) return fail(errc::timed_out, "no connection in time", why);
+  if (code == 28)
+    return fail(errc::timed_out,
+        text::has(words, "too slow") ? "nothing came for too long" : "no connection in time", why);
   if (text::has(" 1 8 43 ", number))
     return fail(errc::http_status, "the answer is not proper HTTP", why);
   if (text::has(" 35 51 53 54 58 59 60 64 66 77 80 82 83 90 91 ", number))
@@ -2247,6 +2495,40 @@ VQCACHE_LAZY_ void* const* libcurl() {  // null: there is none; loaded at the fi
 template <class R, class... A> inline R call(function f, A... a) {
   return os::call<R>(libcurl()[f], a...);
 }
+// After how many seconds of silence the program curl is to give up by itself, so that it does not
+// outlive for long a caller that was killed; 0: never. What is too slow is for us to decide: the
+// first answer may take connect_seconds and three times stall_seconds, and this is far beyond.
+VQCACHE_LAZY_ unsigned silence_limit(const exchange& x) {
+  constexpr uint64_t most = 2147483;         // curl counts it in milliseconds, in a long
+  constexpr uint64_t connect_of_curl = 300;  // what curl takes for no limit
+  if (x.stall_seconds == 0) return 0;
+
+  const uint64_t connect = x.connect_seconds == 0 ? connect_of_curl : x.connect_seconds;
+  return unsigned((std::min)(connect + 6 * uint64_t{x.stall_seconds}, most));
+}
+VQCACHE_LAZY_ late<Lazy, vector<string>> program_arguments(const exchange& x, const string& mark) {
+  vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
+      "--http1.1", "--suppress-connect-headers", "--connect-timeout",
+      std::to_string(x.connect_seconds), "-w", mark + "%{size_download}", "-K", "-"};
+  const unsigned silence = silence_limit(x);
+  if (silence == 0) return all;
+
+  for (const string& word : {string("--speed-limit"), string("1"), string("--speed-time"),
+           std::to_string(silence)})
+    all.push_back(word);
+  return all;
+}
+VQCACHE_LAZY_ status cannot_start(int e) {  // e: of errno
+  const bool passing = e == EMFILE || e == ENFILE || e == EAGAIN || e == ENOMEM;
+  const char* advice = "install curl or libcurl, or set options::fetch";
+  if (passing) advice = "this machine has used something up; try again later";
+  if (e == EACCES || e == EPERM || e == ENOEXEC)
+    advice = "see what file that is and who may run it, install libcurl, or set options::fetch";
+  if (e == E2BIG) advice = "its URL and headers, or the environment, are too long; install libcurl";
+  const errc code = passing ? errc::connection : errc::no_transport;
+  return fail(code, "the program curl cannot be started (", std::generic_category().message(e),
+      "): ", advice);
+}
 template <class Lazy> class basic_link : os::pinned {  // one exchange under way
  public:
   receiver<Lazy>* to;
@@ -2294,15 +2576,8 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
       for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + string(1, c);
       config += "\"\n";
     }
-    const int e = process.start(
-        {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https", "--http1.1",
-            "--suppress-connect-headers", "--connect-timeout", std::to_string(x.connect_seconds),
-            "-w", string(mark) + "%{size_download}", "-K", "-"},
-        config);
-    if (e == 0) return {};
-    return fail(e == EMFILE || e == ENFILE ? errc::connection : errc::no_transport,
-        "the program curl cannot be started (", std::generic_category().message(e),
-        "): install curl or libcurl, or set options::fetch");
+    const int e = process.start(program_arguments(x, string(mark)), config);
+    return e == 0 ? status() : cannot_start(e);
   }
   void pull() {  // what it has written
     block_.resize(262144);
@@ -2780,7 +3055,8 @@ template <class Lazy> class basic_job : os::pinned {
       const bool strong = text::starts(known, "\"") || text::ends(known, " GMT");
 
       forget_answer();
-      curl::exchange x{url, {"Accept: */*", "Accept-Encoding: identity"}, o.connect_seconds};
+      curl::exchange x{url, {"Accept: */*", "Accept-Encoding: identity"},
+          o.connect_seconds, o.stall_seconds};
       if (at_home) x.headers.insert(x.headers.end(), own.begin(), own.end());
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);

@@ -78,8 +78,24 @@ mkdir work
 printf 'model:\n  target: taming.models.vqgan.VQModel\n' >work/served.yaml
 { printf '\200\002'; head -c 3000000 /dev/urandom; } >work/served.ckpt
 python3 - "$place/work" >port <<'PYTHON' &
-import functools, http.server, sys
-handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
+import functools, http.server, os, sys, time
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):  # /held/FILE: the last byte comes when there is a file "release", or after a minute
+        held = self.path.startswith("/held/")
+        if not held:
+            return super().do_GET()
+        with open(os.path.join(sys.argv[1], os.path.basename(self.path)), "rb") as f:
+            body = f.read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:-1])
+        for _ in range(600):
+            if os.path.exists(os.path.join(sys.argv[1], "release")):
+                break
+            time.sleep(0.1)
+        self.wfile.write(body[-1:])
+handler = functools.partial(Handler, directory=sys.argv[1])
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 print(server.server_address[1], flush=True)
 sys.stderr = open("server.log", "w")

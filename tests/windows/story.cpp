@@ -5,6 +5,7 @@
 #include "vqcache.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -72,6 +73,79 @@ static bool receipt_lists(const std::string& receipt, const std::string& name) {
   for (std::size_t i = at - 64; i < at; ++i)
     if (!has("0123456789abcdef", std::string(1, receipt[i]))) return false;
   return at == 64 || receipt[at - 65] == '\n';
+}
+
+// What no code page of one byte can say, in a variable.
+static void environment_has_umlauts(const fs::path& top, const vqcache::options& like) {
+  const fs::path wanted = top / L"\u00fcber \u65e5\u672c";
+  vqcache::options o = like;
+  o.local_dir.clear();
+  EXPECT(::_wputenv_s(L"VQCACHE_LOCAL_DIR", wanted.c_str()) == 0);
+  const vqcache::result r =
+      vqcache::try_download_vqgan_model("umlauts", "mine://x/a.yaml", "mine://x/b.ckpt", o);
+  EXPECT(::_wputenv_s(L"VQCACHE_LOCAL_DIR", L"") == 0);
+  EXPECT_OK(r);
+  EXPECT(fs::exists(wanted / "umlauts.ckpt"));
+  EXPECT(r.model.checkpoint == wanted / "umlauts.ckpt");
+}
+
+// A program that is there and does not start is told from one that is not there.
+static void curl_does_not_start(const std::string& base, vqcache::options o) {
+  o.transport = "curl";
+  const fs::path place = fs::path(std::getenv("SystemRoot")) / "System32";
+  const fs::path curl = place / "curl.exe", away = place / "curl.away";
+  const auto call = [&] {
+    return vqcache::try_download_vqgan_model(
+        "does_not_start", base + "/served.yaml", base + "/served.ckpt", o);
+  };
+  const std::string missing = "No such file";
+
+  fs::rename(curl, away);
+  vqcache::result r = call();
+  EXPECT_CODE(r, no_transport);
+  EXPECT(has(r.error.what(), missing) && has(r.error.what(), "install curl"));
+
+  EXPECT(put(curl, "this is no program\n"));
+  r = call();
+  EXPECT_CODE(r, no_transport);
+  EXPECT(has(r.error.what(), "cannot be started") && !has(r.error.what(), missing));
+
+  fs::remove(curl);
+  fs::rename(away, curl);
+}
+
+// Programs that are started at one moment inherit only what is theirs: a download is seen to be over
+// while another one, started beside it, still waits for its server.
+static void nobody_holds_the_pipes_of_another(const std::string& base, const fs::path& top) {
+  constexpr int pairs = 4;
+  std::atomic<int> ready{0}, quick{0}, held{0};
+  std::vector<std::thread> fast, slow;
+  const auto bring = [&](const std::string& name, const std::string& from) {
+    vqcache::options o;
+    o.local_dir = top / "beside" / name;
+    o.cache_dir = top / "beside" / (name + " cache");
+    o.on_message = nullptr;
+    o.transport = "curl";
+    o.stall_seconds = 60;
+    const vqcache::source config(std::vector<std::string>{base + from + "/served.yaml"});
+    ++ready;
+    while (ready < 2 * pairs) std::this_thread::yield();
+    const auto start = std::chrono::steady_clock::now();
+    const vqcache::result r = vqcache::try_download_vqgan_model(name, config, "served.ckpt", o);
+    if (!r.ok()) std::printf("  beside: %s\n", r.error.what());
+    return r.ok() && std::chrono::steady_clock::now() - start < std::chrono::seconds(30);
+  };
+  for (int i = 0; i < pairs; ++i) {
+    const std::string number = std::to_string(i);
+    fast.emplace_back([&, number] { quick += bring("fast" + number, "") ? 1 : 0; });
+    slow.emplace_back([&, number] { held += bring("slow" + number, "/held") ? 1 : 0; });
+  }
+  for (std::thread& one : fast) one.join();
+  EXPECT(quick == pairs);
+  EXPECT(held == 0);
+  EXPECT(put("release", "now\n"));
+  for (std::thread& one : slow) one.join();
+  EXPECT(held == pairs);
 }
 
 int main(int argc, char** argv) {
@@ -264,6 +338,10 @@ int main(int argc, char** argv) {
   real.transport.clear();        // and then the program serves
   r = vqcache::try_download_vqgan_model("by_itself", served_config, served, real);
   EXPECT_OK(r);
+
+  environment_has_umlauts(top, opt);
+  curl_does_not_start(base, real);
+  nobody_holds_the_pipes_of_another(base, top);
 
   EXPECT(!vqcache::try_remove("served", real).code());
   EXPECT(!fs::exists(real.local_dir / "served.ckpt"));
