@@ -817,40 +817,273 @@ VQCACHE_LAZY_ string first_words(view page) {  // a person would see: no tags, s
   }
   return join("\"", trim(out), "\"");
 }
-VQCACHE_LAZY_ string not_the_file(kind want, view head, view content_type) {
-  if (head.empty()) return "an empty file";  // head: up to 16 KiB; no answer: it may be the file
-  view s = head.substr(starts(head, "\xEF\xBB\xBF") ? 3 : 0);
+// ---- what a file is by its first and last bytes, where no digest tells
+
+inline constexpr size_t short_text = 4096;  // bytes; no checkpoint is so short and all text
+
+// A file as far as it was looked at. size: of the whole file; 0: more may come than the head has.
+struct specimen {
+  kind want = kind::binary;
+  view head{};
+  uint64_t size = 0;
+  view content_type{};
+  bool is_whole() const { return size != 0 && size == head.size(); }
+};
+
+// The length of the UTF-8 sequence that s begins with (RFC 3629); 0: it begins with none.
+VQCACHE_LAZY_ size_t utf8_length(view s) {
+  const auto byte = [s](size_t i) { return unsigned{static_cast<unsigned char>(s[i])}; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+
+  const size_t n = 2U + (lead >= 0xe0) + (lead >= 0xf0);
+  if (s.size() < n) return 0;
+  for (size_t i = 1; i < n; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  return n;
+}
+
+VQCACHE_LAZY_ bool is_readable_text(view s) {  // for a person: UTF-8 that moves no cursor
+  while (!s.empty()) {
+    const size_t n = utf8_length(s);
+    const bool control = is_control(s[0]) && !has("\t\n\v\f\r\x1b", {s.data(), 1});
+    if (n == 0 || control) return false;
+    s.remove_prefix(n);
+  }
+  return true;
+}
+
+// Behind the closing quotation mark of a string that s begins with; npos: it does not end here.
+VQCACHE_LAZY_ size_t end_of_quoted(view s) {
+  const char mark = s[0];
+  for (size_t i = 1; i < s.size(); ++i) {
+    const bool escaped = mark == '"' ? s[i] == '\\' : starts(s.substr(i), "''");
+    if (escaped) ++i;
+    else if (s[i] == mark) return i + 1;
+  }
+  return npos;
+}
+
+VQCACHE_LAZY_ view without_blanks(view s) {  // at its front
   s.remove_prefix((std::min)(s.find_first_not_of(" \t\n\v\f\r"), s.size()));
-  if (s.empty()) return "nothing but white space";
+  return s;
+}
+
+// The keys of the outermost mappings of JSON or of YAML's flow style ({a: 1, "b": [2]}).
+VQCACHE_LAZY_ vector<string> flow_keys(view s) {
+  vector<string> keys;
+  string word;
+  size_t depth = 0, outermost = npos;
+
+  while (!s.empty()) {
+    const char c = s[0];
+    const bool quoted = (c == '"' || c == '\'') && trim(word).empty();  // not that of "don't"
+    const size_t n = quoted ? end_of_quoted(s) : 1;
+    if (n == npos) break;
+
+    if (c == '{') outermost = (std::min)(outermost, depth);
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && depth > 0) --depth;
+    const bool ends_key = c == ':' && outermost != npos && depth == outermost + 1;
+    if (ends_key && !trim(word).empty()) keys.emplace_back(trim(word));
+
+    if (quoted) word = s.substr(1, n - 2);
+    else if (has("{}[],:", {&c, 1})) word.clear();
+    else word += c == '\n' || c == '\r' ? ' ' : c;
+    s.remove_prefix(n);
+  }
+  return keys;
+}
+
+// The key that a line of YAML's block style begins with; empty: none.
+VQCACHE_LAZY_ string block_key(view line) {
+  if (line.empty() || has("#%@`{}[],|>", line.substr(0, 1))) return {};
+  if (starts(line, "? ")) return "?";  // a key of several lines
+
+  const bool quoted = line[0] == '"' || line[0] == '\'';
+  size_t colon = quoted ? end_of_quoted(line) : line.find(':');
+  if (colon == npos) return {};
+  if (quoted) colon += (std::min)(line.substr(colon).find_first_not_of(' '), line.size() - colon);
+
+  const auto ends_key = [line](size_t at) {
+    return at < line.size() && line[at] == ':' &&
+        (at + 1 == line.size() || has(" \t", line.substr(at + 1, 1)));
+  };
+  while (!quoted && colon != npos && !ends_key(colon)) colon = line.find(':', colon + 1);
+  if (colon == npos || !ends_key(colon)) return {};
+
+  const view key = trim(line.substr(0, colon));
+  const bool remark = !quoted && has(key, " #");
+  return remark ? string() : string(quoted ? key.substr(1, key.size() - 2) : key);
+}
+
+struct mapping {          // what a text says of itself as YAML
+  vector<string> keys{};  // of the outermost mapping
+  size_t lines = 0;       // that are neither empty nor remarks
+  bool in_flow_style = false, in_quotes = false;  // the first key
+  bool has_only_remarks() const { return lines == 0; }
+  // "Rate limit exceeded: come back later" is YAML, too; a config of one line has no such key
+  bool is_prose() const {
+    const bool plain = !in_flow_style && !in_quotes;
+    return plain && lines == 1 && keys.size() == 1 && has(keys[0], " ");
+  }
+};
+
+// In a text in block style the first line has a key, or the text is no mapping (YAML 1.2.2, 8.2.2).
+// In a list ("- a: 1") any line may have one.
+VQCACHE_LAZY_ mapping read_mapping(view s) {
+  mapping found;
+  bool listed = false;
+  s.remove_prefix(starts(s, "\xEF\xBB\xBF") ? 3 : 0);
+
+  while (!s.empty()) {
+    const view rest = s;
+    view line = s.substr(0, s.find_first_of("\r\n"));
+    s.remove_prefix((std::min)(line.size() + 1, s.size()));
+    const bool is_outer = !line.empty() && !has(" \t", line.substr(0, 1));
+    line = without_blanks(line);
+
+    // what may stand before a document and its first node: a directive, ---, a tag, an anchor
+    if (starts(line, "%") || starts(line, "...")) continue;
+    if (starts(line, "---")) line = without_blanks(line.substr(3));
+    while (starts(line, "!") || starts(line, "&")) {
+      line = without_blanks(line.substr((std::min)(line.find_first_of(" \t"), line.size())));
+    }
+    if (line.empty() || line[0] == '#') continue;
+
+    const bool first = found.lines++ == 0;
+    if (first && (line[0] == '{' || line[0] == '[')) {
+      found.in_flow_style = true;
+      found.keys = flow_keys(rest.substr(size_t(line.data() - rest.data())));
+      return found;
+    }
+    const bool is_entry = line == "-" || starts(line, "- ");
+    listed = listed || (first && is_entry);
+    while (starts(line, "- ")) line = without_blanks(line.substr(2));
+
+    string key = block_key(line);
+    found.in_quotes = found.in_quotes || (first && has("\"'", line.substr(0, 1)));
+    if (key.empty() && listed && starts(line, "{") && !flow_keys(line).empty()) key = "{";
+    if (first && key.empty() && !listed) return found;
+    if (!key.empty() && (first || is_outer || listed)) found.keys.push_back(std::move(key));
+  }
+  return found;
+}
+
+// Whether these keys, all of them, are those of a server that says what went wrong.
+VQCACHE_LAZY_ bool are_of_an_answer(const vector<string>& keys) {
+  constexpr const char* telling =
+      " error errors error_msg error_message error_code error_description errormessage errorcode"
+      " errmsg err exception failure fault forbidden unauthorized denied sorry note notice warning"
+      " fatal message messages msg detail details reason code status statuscode status_code result"
+      " success ok ";
+  constexpr const char* beside =
+      " type title instance path timestamp url documentation_url data id request_id requestid"
+      " x-request-id trace_id host help info ";
+  bool tells = false;
+  for (const string& key : keys) {
+    const string word = join(" ", lower(key), " ");
+    if (!has(telling, word) && !has(beside, word)) return false;
+    tells = tells || has(telling, word);
+  }
+  return tells;
+}
+
+// Names of which one alone is enough: no config and no checkpoint has them outermost.
+VQCACHE_LAZY_ bool has_key_of_an_error(const vector<string>& keys) {
+  constexpr const char* sure = " error errors error_msg error_message errormessage errmsg ";
+  return std::any_of(keys.begin(), keys.end(),
+      [](const string& key) { return has(sure, join(" ", lower(key), " ")); });
+}
+
+// Why a text is no config; empty: it may be one.
+VQCACHE_LAZY_ string not_a_config(const specimen& seen) {
+  const auto says = [&seen] { return "that says " + first_words(seen.head.substr(0, 400)); };
+  if (has(seen.head, "\nmodel:")) return {};  // whatever stands before it
+  if (seen.size == 0) return {};              // the rest of its first line may be to come
+
+  const mapping m = read_mapping(seen.head);
+  if (m.has_only_remarks()) return seen.is_whole() ? "remarks alone " + says() : string();
+  if (m.keys.empty()) return "a text without a single key " + says();
+
+  const bool answer = m.is_prose() || are_of_an_answer(m.keys);
+  return seen.is_whole() && answer ? "an error text " + says() : string();
+}
+
+VQCACHE_LAZY_ bool has_model(view s) {  // as the config of a VQGAN has
   const string low = lower(s.substr(0, 1024));
-  const auto says = [&s](size_t n) { return "that says " + first_words(s.substr(0, n)); };
-  const bool html = has(lower(content_type), "text/html");
+  return s.find('\0') == npos && has("\n" + low, "\nmodel:") && has(low, "target:");
+}
+
+// Which page or answer of a server these bytes are, from the first that is no white space on.
+VQCACHE_LAZY_ string page_or_answer(const specimen& seen, view s) {
+  const string low = lower(s.substr(0, 1024));
+  const auto says = [s](size_t n) { return "that says " + first_words(s.substr(0, n)); };
+  const bool nul = has(seen.head, {"", 1}), html = has(lower(seen.content_type), "text/html");
+  const bool merge = seen.want == kind::text && starts(s, "<<") &&
+      starts(without_blanks(s.substr(2)), ":");  // YAML's key for what another mapping has
+
   bool page = html || starts(low, "<!doctype html");
   for (const char* tag : {"<html", "<body", "<head"}) page = page || has(low, tag);
   if (s[0] == '<' && page) return "an HTML page (a login, quota or error page?) " + says(npos);
-  if (s[0] == '<') return "an XML document " + says(npos);
-  if (starts(head, "\x1f\x8b")) return "gzip-compressed data";
+  if (s[0] == '<' && !merge) return "an XML document " + says(npos);
   if (starts(s, "version https://git-lfs"))
     return join("a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
         "): use the URL of the raw or resolved file");
-  const bool text = want == kind::text, nul = head.find('\0') != npos;
-  const bool json = !nul && only(s.substr(0, 1), "{[") && !has(low, "\"model\"");
-  const char* keys = "error errors error_msg message msg detail code status statuscode";
-  for (const string& key : words(json ? keys : ""))
-    if (has(low, "\"" + key + "\"")) return "a JSON answer " + says(400);
-  const bool config = !nul && has("\n" + low, "\nmodel:") && has(low, "target:");
-  if (html && !nul && !config) return "an HTML page " + says(npos);
-  string what;
-  if (!text && config) what = join("a config (", first_words(s.substr(0, 60)), ")");
-  if (text && nul) what = "binary data (it has NUL bytes)";
-  if (text && head[0] == '\x80') what = "a pickle, as checkpoints are";
-  if (text && starts(head, "PK\x03\x04")) what = "a zip archive, as checkpoints are";
-  return what.empty() ? what : what + "; are the URLs of config and checkpoint swapped?";
+
+  const bool json = !nul && only(s.substr(0, 1), "{[");
+  const vector<string> keys = json ? flow_keys(s) : vector<string>();
+  const bool config = std::find(keys.begin(), keys.end(), "model") != keys.end();
+  if (!config && (are_of_an_answer(keys) || has_key_of_an_error(keys)))
+    return "a JSON answer " + says(400);
+
+  return html && !nul && !has_model(s) ? "an HTML page " + says(npos) : string();
 }
-VQCACHE_LAZY_ bool zip_has_end(view tail) {  // a record that names its own length (APPNOTE 4.3.16)
-  for (size_t at = tail.size(); at > 0 && (at = tail.rfind("PK\x05\x06", at - 1)) != npos;) {
+
+// Which file it is instead of the config (want: text) or of the checkpoint.
+VQCACHE_LAZY_ string other_of_the_pair(kind want, view head, view s) {
+  if (want == kind::binary)
+    return has_model(s) ? join("a config (", first_words(s.substr(0, 60)), ")") : string();
+  if (starts(head, "PK\x03\x04")) return "a zip archive, as checkpoints are";
+  if (starts(head, "\x1f\x8b")) return "gzip-compressed data";
+  if (starts(head, "\x80")) return "a pickle, as checkpoints are";
+  return has(head, {"", 1}) ? "binary data (it has NUL bytes)" : "";
+}
+
+// Why it is not the file that is wanted, as far as its head shows; empty: it may be.
+VQCACHE_LAZY_ string not_the_file(const specimen& seen) {
+  const view head = seen.head;
+  if (head.empty()) return "an empty file";  // no answer: it may be the file
+  const view s = without_blanks(head.substr(starts(head, "\xEF\xBB\xBF") ? 3 : 0));
+  if (s.empty()) return "nothing but white space";
+
+  if (string what = page_or_answer(seen, s); !what.empty()) return what;
+  if (const string what = other_of_the_pair(seen.want, head, s); !what.empty())
+    return what + "; are the URLs of config and checkpoint swapped?";
+  if (seen.want == kind::text) return not_a_config(seen);
+
+  const bool short_one = seen.is_whole() && seen.size < short_text && is_readable_text(head);
+  return short_one ? "a short text that says " + first_words(s.substr(0, 400)) : string();
+}
+VQCACHE_LAZY_ string not_the_file(
+    kind want, late<Lazy, view> head, view content_type, uint64_t size = 0) {
+  return not_the_file(specimen{want, head, size, content_type});
+}
+
+// Whether the end record of a zip archive is there: it names its own length (APPNOTE 4.3.16). Some
+// stores fill the last block up; what unpacks looks for the record, and so do we.
+VQCACHE_LAZY_ bool zip_has_end(view tail) {
+  constexpr size_t record_size = 22;
+  constexpr view padding("\0 \t\r\n\x1a\xff", 7);
+  for (size_t at = tail.size(); at > 0;) {
+    at = tail.rfind("PK\x05\x06", at - 1);
+    if (at == npos) return false;
+    if (at + record_size > tail.size()) continue;
+
     const auto byte = [&](size_t i) { return size_t{static_cast<unsigned char>(tail[at + i])}; };
-    if (at + 22 <= tail.size() && at + 22 + (byte(20) | byte(21) << 8) == tail.size()) return true;
+    const size_t end = at + record_size + (byte(20) | byte(21) << 8);
+    if (end <= tail.size() && only(tail.substr(end), padding)) return true;
   }
   return false;
 }
@@ -1982,6 +2215,27 @@ VQCACHE_LAZY_ vector<string> numbered(
         names.push_back(n);
   return names;
 }
+struct looks {  // what a file is to look like where no digest tells
+  text::kind kind = text::kind::binary;
+  uint64_t size = 0;
+  view content_type{};
+};
+// Looks at its head and its tail alone. not_the_file or truncated: it is no such file.
+VQCACHE_LAZY_ status judge(os::file& file, const fs::path& path, const looks& as) {
+  size_t got = 0;
+  string head(smaller(as.size, head_size), '\0');
+  VQCACHE_NEED_(error::system(os::read_at(file, 0, &head[0], head.size(), got), "read", path));
+  head.resize(got);
+  const string what = text::not_the_file({as.kind, head, as.size, as.content_type});
+  if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
+  if (!text::starts(head, "PK\x03\x04")) return {};
+
+  string tail(smaller(as.size, zip_tail), '\0');
+  const uint64_t at = as.size - tail.size();
+  VQCACHE_NEED_(error::system(os::read_at(file, at, &tail[0], tail.size(), got), "read", path));
+  if (text::zip_has_end(tail)) return {};
+  return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
+}
 template <class Lazy> struct found {  // an unfinished file, by its name without .part and .record
   text::record<Lazy> record{};
   os::fate fate = os::fate::unknown;
@@ -2279,23 +2533,26 @@ template <class Lazy = void> class partial : os::pinned {
     return {};
   }
   status inspect(const demand& d) {  // bytes that no digest vouches for
-    string head(smaller(size_, head_size), '\0');
-    string tail(smaller(size_, zip_tail), '\0');
-    size_t got = 0;
-    VQCACHE_NEED_(lost("read", os::read_at(file, 0, &head[0], head.size(), got)));
-    const string what = text::not_the_file(d.kind, head, d.type);
-    if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
-    if (has_nul_) return fail(errc::not_the_file, "it has NUL bytes, which no config has");
+    status s = judge(file, final_, {d.kind, size_, d.type});
+    if (s.ok() && has_nul_) s = fail(errc::not_the_file, "it has NUL bytes, which no config has");
+    if (s.code == errc::not_the_file && d.sha256.empty())
+      s.text += join("; if it is what you want, a pin says so: #sha256=", sha256,
+          " behind its URL, or source::sha256");
+    VQCACHE_NEED_(s);
+
     if (d.size != 0 && size_ != d.size)
       return fail(size_ < d.size ? errc::truncated : errc::not_the_file, "it has ", size_,
           " bytes instead of ", d.size);
-    VQCACHE_NEED_(lost("read", os::read_at(file, size_ - tail.size(), &tail[0], tail.size(), got)));
-    if (text::starts(head, "PK\x03\x04") && !text::zip_has_end(tail))
-      return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
-    has_end_mark = text::starts(head, "PK\x03\x04");
+    has_end_mark = begins_as_zip();
     if (d.sha256.empty() || d.sha256 == sha256) return {};
     return fail(
         errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256);
+  }
+  bool begins_as_zip() {
+    char mark[4] = {};
+    size_t got = 0;
+    return os::read_at(file, 0, &mark[0], sizeof mark, got) == 0 &&
+        view(mark, got) == view("PK\x03\x04", 4);
   }
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
   fs::path final_, base_;
@@ -2314,6 +2571,12 @@ VQCACHE_LAZY_ status open(const fs::path& p, os::mode how, os::file& in, uint64_
   size = i.size;
   if (!i.regular) return fail(errc::io, p, i.exists ? " is not a regular file" : " is not there");
   return error::system(os::open(p, how, in), "open", p);
+}
+VQCACHE_LAZY_ status judge(const fs::path& p, os::mode how, text::kind kind) {
+  os::file in;
+  uint64_t size = 0;
+  VQCACHE_NEED_(open(p, how, in, size));
+  return judge(in, p, {kind, size, {}});
 }
 // whether a file of so many bytes, of which some are there, can be written
 VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have) {
@@ -3684,6 +3947,14 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   os::mode how{};  // link: links are followed
   const text::entry* said = nullptr;
   uint64_t told = 0;  // its size, by the receipt; 0: not told
+  late<Lazy, status> looks{};  // of a file that no receipt speaks of: whether it may be such a file
+  // what has no receipt of its own is judged by its look, as a download is
+  void judge(text::kind kind) {
+    if (regular && !said) looks = stage::judge(path, how, kind);
+  }
+  bool is_no_such_file() const {
+    return looks.code == errc::not_the_file || looks.code == errc::truncated;
+  }
   bool fits() const { return regular && (!told || told == size); }
   bool vouched() const { return said && !said->unverified; }
   bool is(const string& sha) const { return said && said->sha256 == sha; }
@@ -3718,7 +3989,7 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   copy look(const string& file) const {
     const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
     return {os::look(at / file, how == os::mode::link), at / file, how,
-        e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0};
+        e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}};
   }
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
@@ -3753,7 +4024,7 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     VQCACHE_NEED_(p.begin(receipt_path(), text::kind::binary));
     VQCACHE_NEED_(p.write(content.data(), content.size()));
     p.end_here();
-    VQCACHE_NEED_(p.seal(stage::demand()));
+    VQCACHE_NEED_(p.seal({text::kind::binary, hash::of(content), "its writer", true}));
     VQCACHE_NEED_(p.publish());
     return sync();
   }
@@ -3788,6 +4059,7 @@ template <class Lazy> struct basic_item {  // one file of the set that a model i
   source from{};  // from.sha256: what a download is held to
   string pin{};   // the caller's: what stands in a tier is held to it too
   string read{};  // the digest of the cached copy, if this call has read it to the end
+  string wrong{};  // why the local file, which stands, is not used
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
@@ -3904,11 +4176,14 @@ template <class Lazy = void> class story {  // of one call
       tier::copy &l = i.here = local.look(i.file), &c = i.there = cache.look(i.file);
       // without a receipt of its own, a local file of the cached size is held to the cache's
       const bool lent = !l.said && c.vouched() && c.told && c.told == l.size;
-      i.good = l.fits() && !local.problem && (i.right || (!lent && (i.pin.empty() || l.is(i.pin))));
+      if (!i.right && !lent && i.pin.empty()) l.judge(i.kind);
+      if (!l.said && i.pin.empty()) c.judge(i.kind);
+      const bool trusted = !lent && l.looks.ok() && (i.pin.empty() || l.is(i.pin));
+      i.good = l.fits() && !local.problem && i.wrong.empty() && (i.right || trusted);
       i.found = i.good || c.regular;
       i.same_size = c.regular && c.size == l.size;
       i.stored = i.same_size && !cache.problem && (l.said ? c.is(l.said->sha256) : c.fits()) &&
-          (i.read.empty() || !l.said || l.is(i.read));
+          !c.is_no_such_file() && (i.read.empty() || !l.said || l.is(i.read));
     }
   }
   bool served() {  // the local files are whole; are the copies, or can none be made?
@@ -3974,6 +4249,7 @@ template <class Lazy = void> class story {  // of one call
     text::receipt<Lazy> now;
     string sha;
     bool news = false;
+    lost_.clear();
     for (const item& i : items)
       for (const tier::copy* c : {&i.here, &i.there}) {
         if (i.pin.empty() || !c->vouched() || c->is(i.pin) || !c->fits()) continue;
@@ -3989,8 +4265,13 @@ template <class Lazy = void> class story {  // of one call
       VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
       if (l.exists && !l.regular) return fail(errc::io, l.path, " is not a regular file; move it");
       text::entry e = l.said ? *l.said : text::entry();
-      if (l.regular && !i.good) {
-        const stage::demand d = binding(i);
+      const stage::demand d = binding(i);
+      if (l.regular && !i.good && d.sha256.empty()) {  // it stands until another takes its place
+        VQCACHE_NEED_(l.is_no_such_file() ? status() : l.looks);
+        i.wrong = l.looks.ok() ? join("it has ", l.size, " bytes, its receipt says ", l.told)
+                               : l.looks.text;
+        lost_ += join("; ", l.path, " is left as it is: ", i.wrong);
+      } else if (l.regular && !i.good) {
         if (!i.pin.empty() || l.said) who_.say("Checking ", i.file, " against ", d.bound_by, ".");
         VQCACHE_NEED_(l.digest(who_, sha));
         const bool right = sha == d.sha256;
@@ -4057,9 +4338,18 @@ template <class Lazy = void> class story {  // of one call
     }
     see();
     // where the lock lies, another call may have been faster: its pair stands, ours goes
-    if (!all([](auto& i) { return i.good && i.here.said; })) VQCACHE_NEED_(local.publish(own, now));
+    if (!all([](auto& i) { return i.good && i.here.said; })) {
+      for (size_t i = 0; i < items.size(); ++i) VQCACHE_NEED_(make_way(items[i], *own[i]));
+      VQCACHE_NEED_(local.publish(own, now));
+    }
     see();
     return {};
+  }
+  // What stands under the name and is no such file is put aside when its replacement is complete.
+  status make_way(item& i, const stage::partial<Lazy>& by) {
+    const tier::copy& l = i.here;
+    if (i.good || !by.begun || !l.regular) return {};
+    return l.put_aside(std::exchange(i.wrong, string()), who_);
   }
   status vouch(const item& i, text::entry& e) {  // what a receipt says of a file that had none
     e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
@@ -4074,6 +4364,8 @@ template <class Lazy = void> class story {  // of one call
     bool unreadable = !s.ok();
     if (c.regular && !c.fits()) {
       s = fail(errc::truncated, "it has ", c.size, " bytes, its receipt says ", c.told);
+    } else if (s.ok() && c.is_no_such_file()) {
+      s = c.looks;
     } else if (s.ok()) {
       VQCACHE_NEED_(to.begin(i.here.path, i.kind));
       s = stage::copy(c.path, c.how, to, who_, phase::restoring, unreadable);
@@ -4089,9 +4381,11 @@ template <class Lazy = void> class story {  // of one call
     if (i.found && e.unverified) tell_unverified(i);
     if (i.found) return {};
     const bool own = c.vouched() && c.is(i.read);  // not damaged, but another model's
-    if (!own) lost_ = join("; the copy in ", cache.at, " could not be used: ", s.text);
+    if (!own) lost_ += join("; the copy in ", cache.at, " could not be used: ", s.text);
     to.drop();
     if (own) who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
+    else if (!c.said && (s.code == errc::not_the_file || s.code == errc::truncated))
+      who_.say("The cached ", i.file, " is not used: ", s.text, ".");  // it stands till replaced
     else if (unreadable || cache.problem) who_.say("The cache cannot be read: ", s.text, ".");
     else if (status aside = c.put_aside(s.text, who_); !aside.ok())
       who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");

@@ -461,11 +461,14 @@ TEST_SUITE("integrity") {
       prime(w.cache / "m", "m", config(), here ? checkpoint() : cut);
       const auto r = w.call("m");
       REQUIRE_MESSAGE(r.ok(), why(r));
-      CHECK(r.model.cached == !here);
+      CHECK(r.model.cached);
+      CHECK(r.model.from == (here ? origin::cache : origin::local));
+      CHECK(w.local_is("m"));
       CHECK(w.cache_is("m"));
-      CHECK(corrupt(w).size() == (here ? 0U : 1U));
+      REQUIRE(corrupt(w).size() == 1);
+      CHECK(read(w.root.at / corrupt(w)[0]) == cut);
       if (here) CHECK_MESSAGE(w.heard("zip archive without its end"), w.all_said());
-      if (here) CHECK_MESSAGE(w.heard((w.cache / "m/m.ckpt").string()), w.all_said());
+      if (here) CHECK_MESSAGE(w.heard((w.local / "m.ckpt").string()), w.all_said());
     }
   }
 
@@ -861,9 +864,9 @@ TEST_SUITE("integrity") {
     for (const std::string& k :
         {std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 15) + std::string(3000, '\1'),
             std::string("\0\1\2\3", 4) + std::string(100, 'z'),
-            std::string("\x89HDF\r\n\x1a\n") + std::string(100, '\0'), std::string("x"),
+            std::string("\x89HDF\r\n\x1a\n") + std::string(100, '\0'), std::string("\1"),
             std::string("GGUF") + std::string(50, '\3'),
-            std::string("{\"__metadata__\":{\"format\":\"pt\"}}")}) {
+            number(32, 8) + "{\"__metadata__\":{\"format\":\"pt\"}}"}) {
       place w;
       w.serve(checkpoint_url, {k});
       const auto r = w.call("m");

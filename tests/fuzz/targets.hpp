@@ -467,6 +467,9 @@ inline void page(string_view s) {
   for (const auto want : {t::kind::text, t::kind::binary}) {
     const string what = t::not_the_file(want, head, type);
     need(what.size() < 400, "the reason is short", what);
+    const string whole = t::not_the_file(want, head, type, head.size());
+    need(whole.size() < 400 && no_control(whole), "of a whole file too", whole);
+    need(what.empty() || !whole.empty(), "what the front shows, the whole shows", what);
     need(no_control(what), "it has no control characters", what);
     need(!head.empty() || !what.empty(), "nothing is no file");
     const bool nul = has(head, string_view("\0", 1));
@@ -484,8 +487,12 @@ inline void zip_end(string_view s) {
     for (std::size_t at = 0; at + 22 <= tail.size(); ++at) {
       const auto low = static_cast<unsigned char>(tail[at + 20]);
       const auto high = static_cast<unsigned char>(tail[at + 21]);
-      if (tail.substr(at, 4) == "PK\x05\x06" && at + 22 + low + high * 256U == tail.size())
-        return true;
+      if (tail.substr(at, 4) != "PK\x05\x06") continue;
+      const std::size_t end = at + 22 + low + high * 256U;
+      if (end > tail.size()) continue;
+      if (end == tail.size()) return true;
+      const string_view padding("\0 \t\r\n\x1a\xff", 7);
+      if (tail.substr(end).find_first_not_of(padding) == string_view::npos) return true;
     }
     return false;
   };

@@ -515,7 +515,7 @@ def gzip_unasked(r):
 
 @behaviour
 def gzip_undeclared(r):  # the file is packed and no header says so
-    r.page('200 OK', gzip.compress(r.b.cut(), 1), 'application/octet-stream')
+    r.page('200 OK', gzip.compress(r.b.cut(), 1, mtime=0), 'application/octet-stream')
 
 @behaviour
 def gzip_bomb(r):  # 300 MB in 300 kB
