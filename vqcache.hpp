@@ -1196,6 +1196,7 @@ __declspec(dllimport) unsigned long __stdcall GetLastError();
 #if defined(__APPLE__)
 #include <crt_externs.h>
 #elif defined(__linux__)
+#include <sys/ioctl.h>
 #include <sys/vfs.h>
 #endif
 #define VQCACHE_OS_(windows, others) others
@@ -1700,12 +1701,18 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
   return !none && (theirs.empty() || now.back() == ' ' || now == who) ? fate::alive : fate::gone;
 }
 // sync_slice: begins to write a part back, or waits for that; nothing lasts by it, but an error is
-// told here and not again. copy_some: by the kernel, maybe sharing blocks; 0: read and write.
+// told here and not again. copy_some: by the kernel or by a server; what that wrote has to be read
+// again (two reports of zeros in it). 0: read and write. clone: all of a file by sharing its blocks,
+// which needs no room; false: the file system cannot.
 #if defined(__linux__) && !defined(__ANDROID__)
 VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
   const auto at = std::int64_t(from), size = std::int64_t(n);
   if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
   return is_refusal(errno) ? 0 : errno;
+}
+VQCACHE_LAZY_ bool clone(const file& from, file& to) {
+  constexpr auto ficlone = _IOW(0x94, 9, int);  // of linux/fs.h: ioctl_ficlonerange(2)
+  return again([&] { return ::ioctl(to.fd(), ficlone, from.fd()); }) == 0;
 }
 VQCACHE_LAZY_ size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
   std::int64_t in = std::int64_t(at), out = in;
@@ -1714,6 +1721,7 @@ VQCACHE_LAZY_ size_t copy_some(const file& from, file& to, uint64_t at, size_t n
 }
 #else
 VQCACHE_LAZY_ int sync_slice(file&, uint64_t, uint64_t, bool = false) { return 0; }
+VQCACHE_LAZY_ bool clone(const file&, file&) { return false; }
 VQCACHE_LAZY_ size_t copy_some(const file&, file&, uint64_t, size_t) { return 0; }
 #endif
 struct info {
@@ -2256,6 +2264,9 @@ VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
   if (!f.record.todo.empty()) f.bytes = f.record.id.total - text::sum(f.record.todo);
   return f;
 }
+// When the bytes of a partial are hashed: behind the writing, from the file; or as write() is given
+// them, in order.
+enum class hashing { behind, as_given };
 template <class Lazy = void> class partial : os::pinned {
  public:
   struct run {  // a part of the file that has not come yet; taken: somebody is bringing it
@@ -2272,10 +2283,10 @@ template <class Lazy = void> class partial : os::pinned {
   late<Lazy, text::identity> id;
   late<Lazy, vector<run>> runs;
   ~partial() { release(); }
-  // a private file, after a record of whose it is; hashes: somebody wants its digest
-  status begin(const fs::path& final_path, text::kind kind, bool hashes = true) {
+  // a private file, after a record of whose it is
+  status begin(const fs::path& final_path, text::kind kind, hashing when = hashing::behind) {
     VQCACHE_NEED_(own(final_path, kind));
-    hashes_ = hashes;
+    hashing_ = when;
     VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file)));
     begun = true;
     runs.assign(1, run());
@@ -2324,6 +2335,7 @@ template <class Lazy = void> class partial : os::pinned {
     run& r = runs[to];
     if (kind_ == text::kind::text && r.next() + n > config_limit)
       return fail(errc::not_the_file, "over 16 MiB, which no config has; are the URLs swapped?");
+    if (hashing_ == hashing::as_given) absorb(data, n);
     r.held.append(data, n);
     return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
   }
@@ -2368,11 +2380,12 @@ template <class Lazy = void> class partial : os::pinned {
   status flush(run& r) {
     const size_t n = r.held.size();
     if (n == 0) return {};
+    const bool behind = hashing_ == hashing::behind;
     const bool unread = !behind_.started() && behind_.done == r.at && r.at + n < thread_from;
-    if (hashes_ && unread) absorb(r.held.data(), n);  // no need to read it back
+    if (behind && unread) absorb(r.held.data(), n);  // no need to read it back
     VQCACHE_NEED_(put_down(r));
     if (unread) behind_.done = r.at;
-    else if (hashes_) (void)follow_itself();  // if it fails, seal() tries again
+    else if (behind) (void)follow_itself();  // if it fails, seal() tries again
     tell_gaps();
     behind_.limit = front();
     return {};
@@ -2385,9 +2398,13 @@ template <class Lazy = void> class partial : os::pinned {
   }
   bool whole() const { return begun && size() == end(); }
   void end_here() { runs[0].end = runs[0].next(); }  // of a file whose length nobody told
-  void arrived(uint64_t upto) { runs[0].at = behind_.limit = upto; }  // not by write()
-  // Hashes what has come, on another thread; from: this file, or the one that it is a copy of.
-  os::file& follow(os::file from, const fs::path& path) {
+  void arrived(uint64_t upto) {  // not by write()
+    runs[0].at = upto;
+    (void)follow_itself();  // if it fails, seal() tries again
+    behind_.limit = upto;
+  }
+  // Hashes what has come, on another thread; from: this file, or the one that it is a clone of.
+  void follow(os::file from, const fs::path& path) {
     behind_.limit = front();
     behind_.start(std::move(from), path, [this](const char* data, size_t n) {
       const uint64_t done = behind_.done + n, at = done / slice * slice;
@@ -2395,7 +2412,6 @@ template <class Lazy = void> class partial : os::pinned {
       if (at > behind_.done) VQCACHE_NEED_(lost("sync", os::sync_slice(file, at - slice, slice)));
       return n > 0 && id.usable() && done - synced_ >= sync_every ? make_safe(done) : status();
     });
-    return behind_.file;
   }
   status seal(const demand& d, caller<Lazy>* who = nullptr) {  // all is checked, then synced
     for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
@@ -2407,11 +2423,12 @@ template <class Lazy = void> class partial : os::pinned {
     const auto step = [&](uint64_t done) {
       return !who || size_ < slice || who->step(phase::verifying, name, done, size_);
     };
-    if (hashes_ && behind_.done < size_) VQCACHE_NEED_(follow_itself());
+    const bool unread = hashing_ == hashing::behind && behind_.done < size_;
+    if (unread) VQCACHE_NEED_(follow_itself());
     while (behind_.wait(size_))
       if (!step(behind_.done)) return who->stop();
     VQCACHE_NEED_(behind_.stop());
-    sha256 = hashes_ ? sha_.hex() : d.sha256;
+    sha256 = sha_.hex();
     if (sha256.empty()) return fail(errc::io, "the system's SHA-256 failed");
     if (d.doubted || d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
     for (uint64_t at = 0; at + slice < size_; at += slice) {
@@ -2430,7 +2447,8 @@ template <class Lazy = void> class partial : os::pinned {
     (void)file.close(), (void)record_.close();
     if (begun) (void)os::unlink(named(".part"));
     if (recorded_) (void)os::unlink(named(".record"));
-    (void)(hashes_ = true), begun = recorded_ = has_nul_ = split_ = has_end_mark = false;
+    hashing_ = hashing::behind;
+    begun = recorded_ = has_nul_ = split_ = has_end_mark = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
@@ -2563,7 +2581,8 @@ template <class Lazy = void> class partial : os::pinned {
   late<Lazy, status> broken_{};
   string gaps_;
   uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
-  bool recorded_ = false, has_nul_ = false, split_ = false, hashes_ = true;
+  bool recorded_ = false, has_nul_ = false, split_ = false;
+  hashing hashing_ = hashing::behind;
   follower<Lazy> behind_;  // the digest, on its thread: the first member to go
 };
 VQCACHE_LAZY_ status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size) {
@@ -2590,27 +2609,46 @@ VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have)
           "; free some space there, or choose another directory"),
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
-// A whole file into a partial that has begun. Where the system copies, the source is hashed: a copy
-// that shares its blocks is not in memory. at_source: it is the reading that failed.
+// By the kernel, all at once: of a file that shares its blocks the source is hashed, which is in
+// memory perhaps; `in` is closed behind it. done: whether the file system can do that.
+VQCACHE_LAZY_ status clone(
+    const fs::path& from, os::file& in, uint64_t size, partial<Lazy>& to, bool& done) {
+  done = size >= thread_from && os::clone(in, to.file);
+  if (!done) return {};
+  if (os::look(to.named(".part"), false).size != size)
+    return fail(errc::io, from, " is being written to while it is copied");
+  to.follow(std::move(in), from);
+  to.arrived(size);
+  return {};
+}
+// A whole file into a partial that has begun. at_source: it is the reading that failed. by_kernel:
+// if given, copy_file_range may copy, and it is told whether it did: the new file is hashed then,
+// which only a digest that is known can judge.
 VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to, caller<Lazy>& who,
-    phase what, bool& at_source) {
-  os::file own;
+    phase what, bool& at_source, bool* by_kernel = nullptr) {
+  os::file in;
   string block;
-  uint64_t size = 0, done = 0;
+  uint64_t size = 0;
+  bool cloned = false;
   at_source = true;
-  VQCACHE_NEED_(open(from, how, own, size));
+  VQCACHE_NEED_(open(from, how, in, size));
+  VQCACHE_NEED_(clone(from, in, size, to, cloned));
   at_source = false;
-  VQCACHE_NEED_(has_room(to.final_path().parent_path(), size, 0));
-  bool by_system = size >= thread_from;
-  os::file& in = by_system ? to.follow(std::move(own), from) : own;
+  if (!cloned) VQCACHE_NEED_(has_room(to.final_path().parent_path(), size, 0));
+
   watch<Lazy> seen{who, what, from, os::shown(to.final_path().filename())};
-  for (size_t got = 1; got > 0; done += got) {
+  bool by_system = by_kernel && size >= thread_from;
+  uint64_t done = cloned ? size : 0;
+  for (size_t got = 1; got > 0 && !cloned; done += got) {
     VQCACHE_NEED_(seen.step(done, size));
     const size_t most = smaller(slice / 4, size - (std::min)(done, size));
     got = by_system ? os::copy_some(in, to.file, done, most) : 0;
     by_system = got > 0;
-    if (by_system) to.arrived(done + got);
-    if (by_system) continue;
+    if (by_system) {
+      to.arrived(done + got);
+      *by_kernel = true;
+      continue;
+    }
     block.resize(block_size);
     at_source = true;
     VQCACHE_NEED_(error::system(os::read_at(in, done, &block[0], block.size(), got), "read", from));
@@ -2619,6 +2657,21 @@ VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to,
   }
   to.end_here();
   return seen.step(done, done);
+}
+// The same, sealed. That the kernel copied other bytes than there were is no damage of the source.
+VQCACHE_LAZY_ status copy_and_seal(const fs::path& from, os::mode how, partial<Lazy>& to,
+    caller<Lazy>& who, phase what, const demand& want, bool& at_source) {
+  bool by_kernel = false;
+  bool* const may = want.sha256.empty() ? nullptr : &by_kernel;
+  const fs::path final_path = to.final_path();
+
+  status s = copy(from, how, to, who, what, at_source, may);
+  if (s.ok()) s = to.seal(want, &who);
+  if (s.ok() || s.cause || who.stopped() || at_source || !by_kernel) return s;
+
+  VQCACHE_NEED_(to.begin(final_path, want.kind));
+  VQCACHE_NEED_(copy(from, how, to, who, what, at_source));
+  return to.seal(want, &who);
 }
 VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller<Lazy>& who, string& out) {
   hash::sha256<Lazy> sha;
@@ -2665,7 +2718,7 @@ template <class Lazy = void> class copying {
     watch<Lazy> seen{who, phase::storing, final_, os::shown(final_.filename())};
     while (behind.wait(size)) VQCACHE_NEED_(seen.step(behind.done, size));
     VQCACHE_NEED_(behind.stop());
-    VQCACHE_NEED_(to.seal({kind_, sha256}));
+    VQCACHE_NEED_(to.seal({kind_, sha256, "the local receipt", true}));
     return seen.step(size, size);
   }
  private:
@@ -2673,7 +2726,7 @@ template <class Lazy = void> class copying {
     const fs::path at = final_.parent_path();
     if (!to.begun) {
       VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
-      VQCACHE_NEED_(to.begin(final_, kind_, false));
+      VQCACHE_NEED_(to.begin(final_, kind_, hashing::as_given));
     }
     const uint64_t before = to.front() / slice;
     VQCACHE_NEED_(to.write(data, n));
@@ -4368,8 +4421,7 @@ template <class Lazy = void> class story {  // of one call
       s = c.looks;
     } else if (s.ok()) {
       VQCACHE_NEED_(to.begin(i.here.path, i.kind));
-      s = stage::copy(c.path, c.how, to, who_, phase::restoring, unreadable);
-      if (s.ok()) s = to.seal(want, &who_);
+      s = stage::copy_and_seal(c.path, c.how, to, who_, phase::restoring, want, unreadable);
       if (who_.stopped()) return who_.stop();
       unreadable = unreadable || s.code == errc::timed_out;
       if (s.cause && !unreadable) return s;  // the local disk's failure
@@ -4441,9 +4493,12 @@ template <class Lazy = void> class story {  // of one call
         bool at_source = false;
         const bool doubted = c.regular && !c.said && !l.said;  // either may be the whole one
         VQCACHE_NEED_(part.begin(c.path, i.kind));
-        VQCACHE_NEED_(stage::copy(l.path, l.how, part, who_, phase::storing, at_source));
-        status s = part.seal({i.kind, e.sha256, "the local receipt", true, doubted}, &who_);
-        local_damaged = !s.ok() && !s.cause && l.said;
+        const stage::demand want{i.kind, e.sha256, "the local receipt", true, doubted};
+        status s = stage::copy_and_seal(
+            l.path, l.how, part, who_, phase::storing, want, at_source);
+        const bool judged = s.code == errc::hash_mismatch || s.code == errc::not_the_file ||
+            s.code == errc::truncated;
+        local_damaged = judged && !s.cause && l.said;
         if (local_damaged) VQCACHE_NEED_(l.put_aside(s.text, who_));
         if (doubted) s.text = join(l.path, " differs from ", c.path, ", and ", s.text);
         VQCACHE_NEED_(s);
