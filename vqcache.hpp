@@ -90,11 +90,19 @@ struct source {
   std::vector<std::string> headers;  // "Name: value", for the host of urls[0] only
   std::uint64_t size = 0;            // bytes; 0: not known
   source() = default;
-  source(const char* url) : urls{url} {}  // "URL#sha256=HEX" carries the pin
+  source(const char* url) : urls{given(url)} {}  // "URL#sha256=HEX" carries the pin
   source(const std::string& url) : urls{url} {}
-  source(std::initializer_list<const char*> mirrors) : urls(mirrors.begin(), mirrors.end()) {}
+  source(std::initializer_list<const char*> mirrors) {
+    for (const char* url : mirrors) urls.push_back(given(url));
+  }
   explicit source(std::vector<std::string> u, std::string d = {}, std::vector<std::string> h = {})
       : urls(std::move(u)), sha256(std::move(d)), headers(std::move(h)) {}
+
+ private:
+  // A null pointer, of an unset variable perhaps, is told inside the call: as what no URL can be.
+  static std::string given(const char* url) {
+    return url ? std::string(url) : std::string(1, '\0');
+  }
 };
 struct model {                               // what a call returns
   std::string name;                          // canonical: an alias of a published model is resolved
@@ -146,9 +154,10 @@ struct options {
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
   std::function<bool(const progress&)> on_progress{};  // at most 2/s, and both ends; false cancels
   std::string transport{};  // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
+  // of these 0 is no limit
   std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file, unless source::size tells
   unsigned connect_seconds = 20;                      // to connect, up to 2147483
-  unsigned stall_seconds = 30;  // what gains under 64 KiB in this time has failed
+  unsigned stall_seconds = 30;  // what gains under 64 KiB in this time has failed; up to 2147483
   // SIGINT (Ctrl-C, a notebook's stop button) ends the call with errc::interrupted, not the program
   bool catch_interrupt = VQCACHE_INTERPRETED != 0;
 };
@@ -271,8 +280,91 @@ VQCACHE_LAZY_ status system(int e, const char* doing, const fs::path& which) {
                             : "";
   return {code, join("cannot ", doing, " ", which, ": ", cause.message(), advice), cause, {}};
 }
+// Nothing but these functions stops an exception: where one may not pass (a thread, a destructor, a
+// callback of C), and where a call ends. None of them throws, whatever the memory is like.
+template <class F> inline bool attempt(const F& f) noexcept {
+#if VQCACHE_EXCEPTIONS_
+  try {
+    f();
+  } catch (...) { return false; }
+#else
+  f();
+#endif
+  return true;
+}
+// short enough for every standard library to keep it in the string itself
+inline constexpr const char* no_memory = "out of memory";
+VQCACHE_LAZY_ status out_of_memory() noexcept {
+  status s{errc::io, {}, std::make_error_code(std::errc::not_enough_memory), {}};
+  (void)attempt([&s] { s.text = no_memory; });
+  return s;
+}
+// a failure of this machine and moment, which tells nothing about a file and may pass
+VQCACHE_LAZY_ bool may_pass(const status& s) {
+  return s.cause == std::errc::not_enough_memory || s.cause == std::errc::too_many_files_open ||
+      s.cause == std::errc::too_many_files_open_in_system;
+}
+// of an exception that is not a callback's
+VQCACHE_LAZY_ status unexpected(const char* what, std::error_code cause) noexcept {
+  status s{errc::io, {}, cause, {}};
+  const bool told = attempt([&] { s.text = join("it failed inside (", what, ")"); });
+  return told ? s : out_of_memory<Lazy>();
+}
+// What our own f() returns. An exception becomes a failure of this machine: it has a cause, so that
+// nobody takes it for a damaged file.
+template <class F> inline status contain(const F& f) noexcept {
+#if VQCACHE_EXCEPTIONS_
+  const auto odd = std::make_error_code(std::errc::state_not_recoverable);
+  try {
+    return f();
+  } catch (const std::bad_alloc&) { return out_of_memory(); } catch (const std::system_error& e) {
+    return unexpected(e.what(), e.code());
+  } catch (const std::exception& e) { return unexpected(e.what(), odd); } catch (...) {
+    return unexpected("an exception that is no std::exception", odd);
+  }
+#else
+  return f();
+#endif
+}
+// Calls a user's callback. What it throws is kept, for the throwing form to pass on.
+VQCACHE_LAZY_ status thrown_by(const char* who, const char* how, const char* what) noexcept {
+  status s{errc::callback, {}, {}, std::current_exception()};
+  if (!attempt([&] { s.text = join(who, " threw an exception", how, what); }))
+    (void)attempt([&s] { s.text = "callback failed"; });  // short, as above
+  return s;
+}
+template <class F> inline status guard([[maybe_unused]] const char* who, const F& f) noexcept {
+#if VQCACHE_EXCEPTIONS_
+  try {
+    f();
+  } catch (const std::exception& e) { return thrown_by(who, ": ", e.what()); } catch (...) {
+    return thrown_by(who, " that is no std::exception", "");
+  }
+#else
+  f();
+#endif
+  return {};
+}
+// Errors that are made while there is memory: making one allocates, copying one cannot fail.
+template <class Lazy> struct ready_errors {
+  vqcache::error none{};
+  vqcache::error out_of_memory{
+      errc::io, no_memory, std::make_error_code(std::errc::not_enough_memory)};
+};
+VQCACHE_LAZY_ const ready_errors<Lazy>& ready() {  // made once, never destroyed
+  static const ready_errors<Lazy>& only = *new ready_errors<Lazy>;
+  return only;
+}
 VQCACHE_LAZY_ vqcache::error to_error(const status& s) {
-  return s.ok() ? vqcache::error() : vqcache::error(s.code, s.text, s.cause);
+  const ready_errors<Lazy>& made = ready();  // contained() has made them
+  if (s.ok()) return made.none;
+#if VQCACHE_EXCEPTIONS_
+  try {
+    return vqcache::error(s.code, s.text, s.cause);
+  } catch (const std::bad_alloc&) { return made.out_of_memory; }
+#else
+  return vqcache::error(s.code, s.text, s.cause);
+#endif
 }
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_LAZY_ void raise(const status& s) {
@@ -280,21 +372,6 @@ VQCACHE_LAZY_ void raise(const status& s) {
   if (!s.ok()) throw to_error(s);
 }
 #endif
-template <class F> inline status guard([[maybe_unused]] const char* who, const F& f) {
-#if VQCACHE_EXCEPTIONS_
-  const auto caught = [who](const auto&... why) -> status {
-    return {errc::callback, join(who, " threw an exception", why...), {}, std::current_exception()};
-  };
-  try {
-    f();  // may call back, or allocate
-  } catch (const std::exception& e) { return caught(": ", e.what()); } catch (...) {
-    return caught(" that is no std::exception");
-  }
-#else
-  f();
-#endif
-  return {};
-}
 template <class Lazy> using clock = late<Lazy, std::chrono::steady_clock>;
 template <class Lazy = void> class caller {  // the first callback that throws or cancels ends it
  public:
@@ -302,11 +379,14 @@ template <class Lazy = void> class caller {  // the first callback that throws o
   const options& opts() const { return *opts_; }
   const status& stop() const { return stop_; }
   bool stopped() const { return !stop_.ok(); }
-  void stop_with(const status& s) { stop_ = stopped() ? stop_ : s; }
+  void stop_with(status s) {  // the first one counts
+    if (!stopped()) stop_ = std::move(s);
+  }
   void go_on() { stop_ = stop_.code == errc::cancelled ? status() : stop_; }  // all is there
   template <class... A> void say(const A&... line) {
-    if (opts_->on_message && !stopped())
-      stop_with(guard("on_message", [&] { opts_->on_message(join(line...)); }));
+    if (!opts_->on_message || stopped()) return;
+    const string text = join(line...);
+    stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
@@ -324,10 +404,10 @@ template <class Lazy = void> class caller {  // the first callback that throws o
     const double seconds = std::chrono::duration<double>(now - m->began).count();
     const double rate = seconds > 0 ? double(done - m->base) / seconds : 0;
     const double left = total >= done && total > 0 && rate > 0 ? double(total - done) / rate : -1;
-    stop_with(guard("on_progress", [&] {
-      if (!opts_->on_progress({name_, file, what, done, total, rate, left}))
-        stop_with(fail(errc::cancelled, "on_progress cancelled at ", file));
-    }));
+    const progress told{name_, file, what, done, total, rate, left};
+    bool wanted = true;
+    stop_with(guard("on_progress", [&] { wanted = opts_->on_progress(told); }));
+    if (!wanted) stop_with(fail(errc::cancelled, "on_progress cancelled at ", file));
     return !stopped();
   }
   void watch(late<Lazy, std::function<bool()>> f) { interrupted_ = std::move(f); }
@@ -413,6 +493,11 @@ VQCACHE_LAZY_ bool ends(view s, view e) { return has(s, e) && s.rfind(e) == s.si
 VQCACHE_LAZY_ view trim(view s) {
   const size_t first = s.find_first_not_of(" \t"), last = s.find_last_not_of(" \t\r\n");
   return last == npos ? view() : s.substr(first, last + 1 - first);
+}
+// of a switch in the environment: 0, false, no, off and nothing mean no, anything else means yes
+VQCACHE_LAZY_ bool means_yes(view value) {
+  const string word = lower(trim(value));
+  return !word.empty() && word != "0" && word != "false" && word != "no" && word != "off";
 }
 VQCACHE_LAZY_ view take(view& s, char end) {  // what stands before the next `end`, off the front
   const view head = s.substr(0, s.find(end));
@@ -1180,6 +1265,7 @@ __declspec(dllimport) unsigned long __stdcall GetLastError();
 }
 #define VQCACHE_OS_(windows, others) windows
 #else
+#include <dirent.h>
 #include <dlfcn.h>
 #if defined(__CLING__) && !defined(__fortified_attr_access)
 #define __fortified_attr_access(access, to, size)  // ROOT's own glibc may be older than poll.h
@@ -1231,6 +1317,14 @@ VQCACHE_LAZY_ void print(const string& text, std::FILE* to) {
 #endif
   std::fwrite(text.data(), 1, text.size(), to);
   std::fflush(to);
+}
+VQCACHE_LAZY_ void print_line(const string& text) {  // in one piece, and without memory
+#if VQCACHE_INTERPRETED
+  std::cout << text << '\n' << std::flush;
+#else
+  std::printf("%.*s\n", int((std::min)(text.size(), size_t{1} << 20)), text.c_str());
+  std::fflush(stdout);
+#endif
 }
 inline constexpr const char* libcurl_names[] = {
 #if defined(_WIN32)
@@ -1466,6 +1560,9 @@ VQCACHE_LAZY_ string owner(const string& = "") { return "windows"; }
 struct quiet_signals {  // there are none
   explicit quiet_signals(bool = false) {}
 };
+struct held_cancel {  // nobody can
+  held_cancel() {}
+};
 struct watch {  // as pollfd
   int fd;
   short events, revents;
@@ -1608,6 +1705,20 @@ class quiet_signals : pinned {
   }
  private:
   sigset_t pending_, before_;
+};
+// While one lives pthread_cancel() is held back: unwinding for it, which no handler of exceptions
+// may end, would go through them, and through noexcept functions. It acts at the thread's next
+// cancellation point after.
+class held_cancel : pinned {
+ public:
+#if defined(__ANDROID__)  // has no cancellation
+  held_cancel() {}
+#else
+  held_cancel() { (void)::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~held_cancel() { (void)::pthread_setcancelstate(before_, nullptr); }
+ private:
+  int before_ = 0;
+#endif
 };
 #if defined(__APPLE__)
 VQCACHE_LAZY_ int pipe2(int* ends, int) {
@@ -1783,11 +1894,28 @@ VQCACHE_LAZY_ int make_directories(const fs::path& p) {  // what is missing, eac
   fs::create_directory(p, e);
   return look(p).directory ? sync_directory(parent) : e ? value(e) : ENOTDIR;
 }
+// Without fs::directory_iterator: that of libstdc++ ends the program when an allocation fails.
 VQCACHE_LAZY_ vector<string> list(const fs::path& directory, const string& prefix) {
   vector<string> names;
-  std::error_code e;
-  for (fs::directory_iterator i(directory, e), end; !e && i != end; i.increment(e))
-    if (const string n = shown(i->path().filename()); text::starts(n, prefix)) names.push_back(n);
+#if defined(_WIN32)
+  struct searching {
+    std::intptr_t handle;
+    ~searching() { (void)::_findclose(handle); }
+  };
+  _wfinddata_t found;
+  const searching all{::_wfindfirst((directory / L"*").c_str(), &found)};
+  for (int e = all.handle == -1 ? -1 : 0; e == 0; e = ::_wfindnext(all.handle, &found)) {
+    const string name = shown(fs::path(found.name));
+#else
+  struct closing {
+    void operator()(::DIR* d) const { (void)::closedir(d); }
+  };
+  const std::unique_ptr<::DIR, closing> all(::opendir(directory.c_str()));
+  while (const auto* found = all ? VQCACHE_64_(readdir)(all.get()) : nullptr) {
+    const string name = found->d_name;
+#endif
+    if (name != "." && name != ".." && text::starts(name, prefix)) names.push_back(name);
+  }
   return names;
 }
 VQCACHE_LAZY_ fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
@@ -1817,7 +1945,7 @@ class thread : pinned {  // joined by its owner; that it cannot start is a value
  public:
   ~thread() { join(); }
   bool running() const { return running_; }  // started, and not joined yet
-  template <class T> int start(T* with) {    // whose loop() it calls
+  template <class T> int start(T* with) {    // whose loop() it calls, which throws nothing
     const quiet_signals all(true);           // signals are for the threads of the program
     running_ = VQCACHE_OS_((id_ = ::_beginthreadex(nullptr, 0, &enter<T>, with, 0, nullptr)) != 0,
         (errno = ::pthread_create(&id_, nullptr, &enter<T>, with)) == 0);
@@ -2030,7 +2158,9 @@ template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
     const std::uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
         0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     std::memcpy(state_, initial, sizeof state_);
-    (void)(length_ = 0), drop();
+    length_ = 0;
+    failed_ = false;
+    drop();
     e_ = system_ ? system_engine() : engine();
     void* const none = nullptr;
     void* const algorithm = reinterpret_cast<void*>(0x41);  // BCRYPT_SHA256_ALG_HANDLE
@@ -2173,13 +2303,9 @@ template <class Lazy = void> class follower : os::pinned {
     else over_ = !work();
     return !over_;
   }
-  void loop() {  // of its thread
-    for (int idle = 0; !stopping;) {
-      const bool ended = ended_;
-      if (work()) idle = 0;
-      else if (ended || !problem_.ok()) break;
-      else os::sleep_ms(++idle < 50 ? 1 : 10);
-    }
+  void loop() noexcept {  // of its thread
+    status s = error::contain([this] { return keep_up(); });
+    if (!s.ok()) problem_ = std::move(s);
     over_ = true;
   }
   status stop() {
@@ -2191,19 +2317,31 @@ template <class Lazy = void> class follower : os::pinned {
     return std::exchange(problem_, status());
   }
  private:
-  bool work() {  // one block; false: there is none
+  status keep_up() {
+    for (int idle = 0; !stopping;) {
+      const bool ended = ended_;
+      if (work()) idle = 0;
+      else if (ended || !problem_.ok()) break;
+      else os::sleep_ms(++idle < 50 ? 1 : 10);
+    }
+    return {};
+  }
+  bool work() {  // one block; false: there is none, or it failed
     const uint64_t from = done, upto = limit;
-    size_t got = 0;
     if (from >= upto && !ended_) return false;
-    block_.resize(block_size);
-    const size_t n = smaller(block_size, upto - from);
-    if (n > 0) problem_ = error::system(os::read_at(file, from, &block_[0], n, got), "read", path_);
-    if (problem_.ok() && got < n) problem_ = fail(errc::io, path_, " became shorter");
-    status s = problem_;
-    if (s.ok()) s = error::guard("the transfer", [&] { problem_ = take_(block_.data(), got); });
-    if (problem_.ok()) problem_ = s;
+
+    size_t got = 0;
+    problem_ = take_block(from, smaller(block_size, upto - from), got);
     done = from + got;
     return got > 0 && problem_.ok();
+  }
+  status take_block(uint64_t from, size_t n, size_t& got) {
+    block_.resize(block_size);
+    if (n > 0)
+      VQCACHE_NEED_(
+          error::system(os::read_at(file, from, &block_[0], n, got), "read", path_));
+    if (got < n) return fail(errc::io, path_, " became shorter");
+    return take_(block_.data(), got);
   }
   os::thread thread_;
   fs::path path_{};
@@ -2445,22 +2583,27 @@ template <class Lazy = void> class partial : os::pinned {
   void drop() {
     (void)behind_.stop();
     (void)file.close(), (void)record_.close();
-    if (begun) (void)os::unlink(named(".part"));
-    if (recorded_) (void)os::unlink(named(".record"));
+    if (begun) (void)os::unlink(part_path_);
+    if (recorded_) (void)os::unlink(record_path_);
     hashing_ = hashing::behind;
     begun = recorded_ = has_nul_ = split_ = has_end_mark = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
   }
-  uint64_t release() {  // to a later call, if one can continue it: how many bytes
+  // To a later call, if one can continue it: how many bytes. Destructors call it, so that it does
+  // without memory; gaps that cannot be told are told as they were, which only asks for more bytes.
+  uint64_t release() noexcept {
     bool keeps = begun && id.usable();
     (void)behind_.stop();
     for (run& r : runs)
-      if (file.fd() >= 0 && !put_down(r).ok())
-        r.held.clear(), keeps = keeps && broken_.code == errc::no_space;  // the rest is there
+      if (file.fd() >= 0 && !error::contain([&] { return put_down(r); }).ok()) {
+        r.held.clear();
+        keeps = keeps && broken_.code == errc::no_space;  // the rest is there
+      }
+
     const uint64_t bytes = keeps ? size() : 0;
-    if (bytes > 0) tell_gaps();
+    if (bytes > 0) (void)error::attempt([this] { tell_gaps(); });
     keeps = bytes > 0 && note("released") == 0;
     if (keeps) begun = recorded_ = false;
     drop();
@@ -2494,6 +2637,8 @@ template <class Lazy = void> class partial : os::pinned {
     final_ = final_path;
     kind_ = kind;
     base_ = final_.parent_path() / join(".", os::shown(final_.filename()), ".", os::unique());
+    part_path_ = named(".part");
+    record_path_ = named(".record");
     const string who = os::owner();  // before: a record is to be empty for no longer than it must
     VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record_)));
     recorded_ = true;
@@ -2502,11 +2647,12 @@ template <class Lazy = void> class partial : os::pinned {
   }
   // a line of the record: at its end, or over the one of the same kind (at: where that is)
   int note(const string& line, uint64_t* at = nullptr) {
+    const string text = line + "\n";  // first: without memory nothing has changed
     const std::lock_guard<std::mutex> one(lock_);
     const uint64_t where = at && *at ? *at : record_size_;
     if (at) *at = where;
-    record_size_ = (std::max)(record_size_, where + line.size() + 1);
-    return os::write_at(record_, where, line + "\n");
+    record_size_ = (std::max)(record_size_, where + text.size());
+    return os::write_at(record_, where, text);
   }
   void tell_gaps() {  // in a line of fixed length: it is written again and again
     if (!id.usable()) return;
@@ -2537,9 +2683,11 @@ template <class Lazy = void> class partial : os::pinned {
     has_nul_ = has_nul_ || (kind_ == text::kind::text && std::memchr(data, 0, n));
   }
   status make_safe(uint64_t done) {  // against a power cut; on the follower's thread
-    lock_.lock();
-    const string gaps = gaps_;
-    lock_.unlock();
+    string line = "safe ";
+    {
+      const std::lock_guard<std::mutex> one(lock_);
+      line += gaps_;
+    }
     for (uint64_t at = synced_; at < done; at += slice) {
       if (behind_.stopping) return {};
       VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
@@ -2547,7 +2695,7 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(lost("sync", os::sync(file)));
     if (synced_ == 0) VQCACHE_NEED_(lost("sync", os::sync_directory(final_.parent_path())));
     synced_ = done;
-    if (note("safe " + gaps, &safe_at_) == 0) (void)os::sync(record_);
+    if (note(line, &safe_at_) == 0) (void)os::sync(record_);
     return {};
   }
   status inspect(const demand& d) {  // bytes that no digest vouches for
@@ -2574,6 +2722,7 @@ template <class Lazy = void> class partial : os::pinned {
   }
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
   fs::path final_, base_;
+  fs::path part_path_, record_path_;  // for drop(), which does without memory
   text::kind kind_ = text::kind::binary;
   os::file record_;
   hash::sha256<Lazy> sha_{};
@@ -2748,7 +2897,7 @@ template <class Lazy = void> class receiver : os::pinned {
  public:
   virtual bool on_head(int code, const text::headers<Lazy>& headers) = 0;
   virtual bool on_body(const char* data, size_t size) = 0;
-  virtual void on_end(const status& s) = 0;
+  virtual void on_end(status s) noexcept = 0;
  protected:
   ~receiver() = default;
 };
@@ -2880,8 +3029,8 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
         "VQCACHE_TRANSPORT=curl uses the program");
   }
   void ended(int e) {  // libcurl is done with it, and says so
-    const status s = judge(e, words_[0] ? words_ : call<const char*>(easy_strerror, e));
-    end(s.ok() && !headed_ ? not_http() : s);
+    status s = judge(e, words_[0] ? words_ : call<const char*>(easy_strerror, e));
+    end(s.ok() && !headed_ ? not_http() : std::move(s));
   }
   // The URL and every secret go to the program's standard input, where ps does not look; what
   // safety needs is in its arguments: curl before 8.7 ignores unknown words of a file.
@@ -2937,8 +3086,8 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     if (!headed_) return not_http();
     return full ? status() : fail(errc::truncated, "the program curl ended before the file did");
   }
-  void end(const status& s) {
-    if (!std::exchange(over, true)) to->on_end(s);
+  void end(status s) noexcept {
+    if (!std::exchange(over, true)) to->on_end(std::move(s));
   }
   // Interim answers (1xx) are skipped, and all is bounded: curl before 8.4 is not (CVE-2023-38039).
   enum : size_t { head_limit = 256 * 1024 };
@@ -2962,20 +3111,25 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     if (!proper) end(not_http());
     return !over && (!headed_ || to->on_head(code_, headers_));
   }
-  template <class F> size_t guarded(size_t n, const F& f) {  // no exception may cross libcurl
+  template <class F> size_t guarded(size_t n, const F& f) noexcept {  // for a callback of libcurl
     bool wanted = true;
-    const status s = error::guard("the transfer", [&] { wanted = f(); });
-    if (!s.ok() || !wanted) end(s);
+    status s = error::contain([&] {
+      wanted = f();
+      return status();
+    });
+    if (!s.ok() || !wanted) end(std::move(s));
     return over ? 0 : n;
   }
-  static size_t on_line(char* data, size_t size, size_t n, void* self) {
+  static size_t on_line(char* data, size_t size, size_t n, void* self) noexcept {
     auto& me = *static_cast<basic_link*>(self);  // after the head: trailers of a chunked body
     return me.guarded(size * n, [&] { return me.headed_ || me.line({data, size * n}); });
   }
-  static size_t on_body(char* data, size_t size, size_t n, void* self) {
+  static size_t on_body(char* data, size_t size, size_t n, void* self) noexcept {
     auto& me = *static_cast<basic_link*>(self);
-    if (!me.headed_) me.end(not_http());
-    return me.guarded(size * n, [&] { return !me.over && me.to->on_body(data, size * n); });
+    return me.guarded(size * n, [&] {
+      if (!me.headed_) me.end(not_http());
+      return !me.over && me.to->on_body(data, size * n);
+    });
   }
   void *multi_ = nullptr, *list_ = nullptr;
   int code_ = 0;
@@ -3033,79 +3187,154 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
 }  // namespace curl
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 namespace transfer {
-template <class Lazy> struct basic_answer final : response {  // what a user's fetcher said
+// What a user's fetcher says. It stands between our code and ours: no exception of ours passes
+// through the user's function, which might take it for its own.
+template <class Lazy> struct basic_answer final : response {
   curl::receiver<Lazy>* to;
   int code = 0;
   text::headers<Lazy> headers{};
   bool head_done = false, stopped = false;
   string failure{}, misuse{};
+  late<Lazy, detail::status> broken{};  // of our own code
   explicit basic_answer(curl::receiver<Lazy>* receiver) : to(receiver) {}
   void end_head() {
     if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
   }
   void status(int told) override {
-    if (head_done) misuse = "status() after write()";
-    code = told;
+    inside([&] {
+      if (head_done) misuse = "status() after write()";
+      code = told;
+    });
   }
   void header(view name, view value) override {
-    text::header h;
-    if (head_done) misuse = "header() after write()";
-    else if (text::parse_header(join(name, ":", value), h)) headers.push_back(h);
-    else misuse = "a header has control characters or no name";
+    inside([&] {
+      text::header h;
+      if (head_done) misuse = "header() after write()";
+      else if (text::parse_header(join(name, ":", value), h)) headers.push_back(h);
+      else misuse = "a header has control characters or no name";
+    });
   }
   bool write(const void* data, size_t size) override {
-    end_head();
-    if (!stopped && size > 0) stopped = !to->on_body(static_cast<const char*>(data), size);
-    return !stopped && misuse.empty();
+    inside([&] {
+      end_head();
+      if (!stopped && size > 0) stopped = !to->on_body(static_cast<const char*>(data), size);
+    });
+    return !stopped && misuse.empty() && broken.ok();
   }
-  void fail(string why) override { failure = why.empty() ? "nothing" : std::move(why); }
+  void fail(string why) override {
+    inside([&] { failure = why.empty() ? "nothing" : std::move(why); });
+  }
+ private:
+  template <class F> void inside(const F& f) {
+    if (!broken.ok()) return;
+    broken = error::contain([&f] {
+      f();
+      return detail::status();
+    });
+  }
 };
+// What the caller gave is checked before anything is done with it. 0 seconds and 0 bytes: no limit.
+inline constexpr unsigned most_connections = 16;
+// Both transports count milliseconds in 31 bits (CURLOPT_CONNECTTIMEOUT(3), curl(1)).
+inline constexpr unsigned most_seconds = 2147483;
+inline constexpr uint64_t largest_file = (uint64_t{1} << 63) - 1;  // of any file: off_t has a sign
+inline constexpr view null_pointer{"\0", 1};                       // as source::given() records it
+// without a limit libcurl would take its own, 300 s
+VQCACHE_LAZY_ unsigned connect_limit(const options& o) {
+  return o.connect_seconds == 0 ? most_seconds : o.connect_seconds;
+}
+VQCACHE_LAZY_ uint64_t most_bytes(const source& s, const options& o) {  // of one file
+  if (s.size != 0) return s.size;
+  return o.max_bytes == 0 ? uint64_t{text::endless} : o.max_bytes;
+}
 VQCACHE_LAZY_ string wanted_transport(const options& o) {
   return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
+}
+VQCACHE_LAZY_ status check_transport(const string& name, const char* given_by) {
+  if (name.empty() || name == "libcurl" || name == "curl") return {};
+  return fail(errc::invalid_argument, given_by, " is '", text::printable(name),
+      "'; known are libcurl and curl");
+}
+VQCACHE_LAZY_ status check_options(const options& o) {  // what may be wrong in any call
+  const auto bad = [](const auto&... why) { return fail(errc::invalid_argument, why...); };
+  const auto has_nul = [](const fs::path& p) {
+    return p.native().find(fs::path::value_type()) != npos;
+  };
+
+  if (o.connections == 0 || o.connections > most_connections)
+    return bad("options::connections is ", o.connections, "; it may be 1 to ", most_connections);
+  if (o.connect_seconds > most_seconds)
+    return bad("options::connect_seconds is ", o.connect_seconds, "; it may be up to ",
+        most_seconds, ", and 0 is no limit");
+  if (o.stall_seconds > most_seconds)
+    return bad("options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
+        ", and 0 is no limit");
+
+  if (has_nul(o.local_dir)) return bad("options::local_dir has a NUL byte");
+  if (has_nul(o.cache_dir)) return bad("options::cache_dir has a NUL byte");
+  return check_transport(o.transport, "options::transport");
+}
+// of a call that may download, with what the environment says where the options say nothing
+VQCACHE_LAZY_ status check_call(const options& o) {
+  VQCACHE_NEED_(check_options(o));
+  if (o.fetch) return {};
+  return check_transport(wanted_transport(o), "the environment variable VQCACHE_TRANSPORT");
+}
+// why a path or a URL without its pin cannot be asked for, or empty; by_user: over options::fetch
+VQCACHE_LAZY_ string url_problem(view url, bool by_user) {
+  const string path = text::local_path(url);
+  if (!path.empty()) {
+    const string kind = text::lower(url.substr(0, 6));
+    const bool relative = text::has_scheme(url) && path[0] != '/' && path.substr(1, 1) != ":";
+    if (relative || path.find('\0') != npos) return "names no file of this machine";
+    if (kind == "http:/" || kind == "https:")
+      return "would be a path of this machine; did you mean http:// or https://?";
+    return {};
+  }
+
+  if (const size_t odd = text::odd_byte(url); odd != npos)
+    return join("is no URL: byte ", odd + 1,
+        " must be percent-encoded (it is a space, a quote, ...)");
+  text::url u;
+  if (!text::parse_url(url, u)) return "is no URL: it has no host, or a wrong port";
+  if (!by_user && !text::is_http(u))
+    return "has no scheme http, https or file; options::fetch can serve others";
+  return {};
 }
 // out: the source with bare URLs and one pin in lower case, every word harmless to a transport
 VQCACHE_LAZY_ status examine(const source& s, const string& role, const options& o, source& out) {
   const auto bad = [&role](const auto&... why) {
     return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
   };
-  const string by = text::printable(wanted_transport(o));
-  text::header parsed;
   out = source(vector<string>(), text::lower(s.sha256), s.headers);
   out.size = s.size;
   string& pin = out.sha256;
+
   if (!pin.empty() && !text::is_digest(pin))
     return bad("sha256 is '", text::printable(s.sha256), "', not 64 hex digits");
+  if (s.size > largest_file) return bad("size is ", s.size, "; no file can have so many bytes");
   if (s.urls.empty()) return bad("no URL is given");
+
   for (view url : s.urls) {
-    const string also = text::lower(text::split_pin(url)), path = text::local_path(url);
+    if (url == null_pointer)
+      return bad("a null pointer was given as URL ", out.urls.size() + 1,
+          "; is an environment variable unset?");
+    const string also = text::lower(text::split_pin(url));
     const string name = "'" + text::redact(text::printable(url)) + "'";
-    text::url u;
     if (!also.empty() && !text::is_digest(also))
       return bad("#sha256= of ", name, " is '", text::printable(also), "', not 64 hex digits");
     if (!also.empty() && !pin.empty() && also != pin)
       return bad("two different SHA-256 are given, ", pin, " and ", also);
     if (!also.empty()) pin = also;
+
     if (text::is_digest(url)) return bad(name, " is no URL; a pin goes to source::sha256");
     if (url.empty() || url.find('\0') != npos) return bad("a URL is empty or has a NUL byte");
+    if (const string why = url_problem(url, bool(o.fetch)); !why.empty())
+      return bad(name, " ", why);
     out.urls.emplace_back(url);
-    if (!path.empty()) {
-      const string kind = text::lower(url.substr(0, 6));
-      const bool relative = text::has_scheme(url) && path[0] != '/' && path.substr(1, 1) != ":";
-      if (relative || path.find('\0') != npos) return bad(name, " names no file of this machine");
-      if (kind == "http:/" || kind == "https:")
-        return bad(name, " would be a path of this machine; did you mean http:// or https://?");
-      continue;
-    }
-    if (const size_t odd = text::odd_byte(url); odd != npos)
-      return bad(name, " is no URL: byte ", odd + 1,
-          " must be percent-encoded (it is a space, a quote, ...)");
-    if (!text::parse_url(url, u)) return bad(name, " is no URL: it has no host, or a wrong port");
-    if (o.fetch) continue;
-    if (!by.empty() && by != "libcurl" && by != "curl")
-      return bad("the transport '", by, "' is unknown; known are libcurl and curl");
-    if (!text::is_http(u))
-      return bad(name, " has no scheme http, https or file; options::fetch can serve others");
   }
+
+  text::header parsed;
   for (size_t i = 0; i < s.headers.size(); ++i)
     if (s.headers[i].find_first_of("\r\n") != npos || !text::parse_header(s.headers[i], parsed))
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
@@ -3372,7 +3601,7 @@ template <class Lazy> class basic_job : os::pinned {
 
       forget_answer();
       curl::exchange x{url, {"Accept: */*", "Accept-Encoding: identity"},
-          o.connect_seconds, o.stall_seconds};
+          connect_limit(o), o.stall_seconds};
       if (at_home) x.headers.insert(x.headers.end(), own.begin(), own.end());
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
@@ -3541,8 +3770,8 @@ template <class Lazy> class basic_job : os::pinned {
       const uint64_t end = of->t_.to->runs[run].end;
       return end == text::endless ? end : end + more;
     }
-    void on_end(const status& s) override {
-      if (result.ok() && !done) result = s;
+    void on_end(status s) noexcept override {
+      if (result.ok() && !done) result = std::move(s);
       over = true;
     }
     template <class... A> bool refuse(const A&... why) {
@@ -3568,7 +3797,7 @@ template <class Lazy> class basic_job : os::pinned {
     tries_ = fruitless_ = lost_ = 0;
     statuses_ = asks_whole_ = tells_no_length_ = false;
     ranges_ = ranges::unknown;
-    limit_ = who_->opts().fetch ? 1 : (std::max)(1U, (std::min)(16U, who_->opts().connections));
+    limit_ = who_->opts().fetch ? 1 : who_->opts().connections;
     not_before_ = clock<Lazy>::now();
   }
   bool may_begin() const {
@@ -3602,11 +3831,22 @@ template <class Lazy> class basic_job : os::pinned {
     if (tell()) add_lane(to.begun ? to.spare_run(1, text::endless) : 0);
   }
   void copy_local() {
-    const fs::path at = os::resolved(os::to_path(path_));
-    status s = t_.to->begin(t_.final_path, t_.want.kind);
-    if (s.ok()) s = stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_);
+    const status s = copied_local();
     if (s.ok()) finish();
     else failed(s);
+  }
+  status copied_local() {  // a path or a file:// URL: the limits of a download hold for it, too
+    const fs::path at = os::resolved(os::to_path(path_));
+    const auto too_large = [this](uint64_t size) {
+      return fail(errc::not_the_file, "it has ", size, " bytes, more than the ", most(),
+          " of source::size or options::max_bytes");
+    };
+
+    if (const os::info i = os::look(at); i.size > most()) return too_large(i.size);
+    VQCACHE_NEED_(t_.to->begin(t_.final_path, t_.want.kind));
+    VQCACHE_NEED_(
+        stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_));
+    return t_.to->size() > most() ? too_large(t_.to->size()) : status();  // it grew meanwhile
   }
   void add_lane(size_t run) {
     lanes_.push_back(std::make_unique<lane>(this, run));
@@ -3650,7 +3890,7 @@ template <class Lazy> class basic_job : os::pinned {
   // Ends the connections that gain too little; whether all the others have answered.
   bool end_stalled() {
     const unsigned limit = who_->opts().stall_seconds,
-                   grace = who_->opts().connect_seconds + (lanes_.size() > 1 ? 1 : 3) * limit;
+                   grace = connect_limit(who_->opts()) + (lanes_.size() > 1 ? 1 : 3) * limit;
     bool all_answered = true;
     for (auto& l : lanes_) {
       all_answered = all_answered && l->code != 0 && !l->over;
@@ -3880,11 +4120,13 @@ template <class Lazy> class basic_job : os::pinned {
     statuses_ = statuses_ || r.code != 0;
     if (r.failure.empty() && !r.head_done && r.code == 0)
       r.misuse += "it returned without status, write or fail";
-    if (!r.misuse.empty()) s = fail(errc::callback, "options::fetch is used wrongly: ", r.misuse);
+    if (!r.broken.ok()) s = r.broken;
+    else if (!r.misuse.empty())
+      s = fail(errc::callback, "options::fetch is used wrongly: ", r.misuse);
     else if (!r.failure.empty())
       s = fail(errc::connection, "options::fetch says: ", text::printable(r.failure));
     else r.end_head();
-    l.on_end(s);
+    l.on_end(std::move(s));
   }
 
   // ---- two beginnings of the file: what is here stays until the new one is worth more
@@ -3945,7 +4187,7 @@ template <class Lazy> class basic_job : os::pinned {
     const uint64_t total = t_.to->id.total ? t_.to->id.total : t_.from->size;
     return who_->step(phase::downloading, file_, t_.to->size(), total);
   }
-  uint64_t most() const { return t_.from->size ? t_.from->size : who_->opts().max_bytes; }
+  uint64_t most() const { return most_bytes(*t_.from, who_->opts()); }
   target<Lazy>& t_;
   caller<Lazy>* who_;
   curl::pump<Lazy>* pump_;
@@ -4125,6 +4367,7 @@ template <class Lazy = void> class story {  // of one call
   explicit story(const options& opts) : who_(opts, string()) {}
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(const string& called, const source* config, const source* checkpoint, model& m) {
+    VQCACHE_NEED_(transfer::check_call(who_.opts()));
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find<Lazy>(config ? string() : called);
     const bool listed = rows.size() == 1;
@@ -4145,6 +4388,7 @@ template <class Lazy = void> class story {  // of one call
     return {};
   }
   status remove(const string& called) {  // receipts first: none is to be without its model
+    VQCACHE_NEED_(transfer::check_options(who_.opts()));
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find<Lazy>(called);
     const bool none = held() + local.strays().size() + cache.strays().size() == 0;
@@ -4162,8 +4406,12 @@ template <class Lazy = void> class story {  // of one call
     const string why = text::name_problem(as);
     if (!why.empty()) return fail(errc::invalid_argument, "this name cannot be used: ", why);
     const fs::path fast = directory(o, true), slow = directory(o, false);
-    if (fast.empty() || slow.empty())
-      return fail(errc::invalid_argument, "~ is used, but there is no home directory");
+    const auto homeless = [](const fs::path& option, const char* member, const char* variable) {
+      return fail(errc::invalid_argument, option.empty() ? variable : member,
+          " begins with ~, but there is no home directory");
+    };
+    if (fast.empty()) return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
+    if (slow.empty()) return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
     const vector<string> names{as + ".sha256", as + ".yaml", as + ".ckpt"};
     who_ = caller<Lazy>(o, name = as);
     local = {fast, os::mode::link, names};
@@ -4211,7 +4459,7 @@ template <class Lazy = void> class story {  // of one call
       local.sweep(who_, true);
       again = false;
       if (served() || who_.stopped()) break;
-      const status s = store(again);
+      const status s = error::contain([&] { return store(again); });
       cached = s.ok();
       if (!cached && !again) who_.go_on(), not_cached(s);  // the local pair is complete: no error
     }
@@ -4274,7 +4522,8 @@ template <class Lazy = void> class story {  // of one call
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
   void lock() {
     if (os::open(local.at / lock_name(), os::mode::lock, lock_) != 0) return;
-    stage::pace<Lazy> growth{who_.opts().stall_seconds, 0, 1};
+    const unsigned limit = who_.opts().stall_seconds;
+    stage::pace<Lazy> growth{limit == 0 ? 30 : limit, 0, 1};  // going on without it costs little
     uint64_t seen = 0;  // bytes that some call has brought so far
     for (int waits = 0;; ++waits) {
       if (os::try_lock(lock_) != EWOULDBLOCK) return;
@@ -4306,7 +4555,9 @@ template <class Lazy = void> class story {  // of one call
     for (const item& i : items)
       for (const tier::copy* c : {&i.here, &i.there}) {
         if (i.pin.empty() || !c->vouched() || c->is(i.pin) || !c->fits()) continue;
-        if (c->digest(who_, sha).ok() && c->is(sha))
+        const status read = c->digest(who_, sha);
+        if (error::may_pass(read)) return read;  // then nothing is known of it
+        if (read.ok() && c->is(sha))
           return fail(errc::name_taken, "another model stands under this name: ", c->path,
               " fits its receipt, but not the pin ", i.pin, "; use another name, or remove ", name,
               ".yaml, .ckpt and .sha256 from ", local.at, ", and ", cache.at,
@@ -4443,9 +4694,13 @@ template <class Lazy = void> class story {  // of one call
       who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");
     return {};
   }
+  string offline_by() const {  // what forbids to download, or empty
+    if (who_.opts().offline) return "options::offline";
+    return text::means_yes(os::env("VQCACHE_OFFLINE")) ? "the variable VQCACHE_OFFLINE" : "";
+  }
   status reachable() const {  // whether what no tier has may be downloaded
-    const string flag = os::env("VQCACHE_OFFLINE");
-    const bool offline = who_.opts().offline || (!flag.empty() && flag != "0");
+    const string why = offline_by();
+    const bool offline = !why.empty();
     bool known = true, may = true;
     string missing;
     for (const item& i : items) {
@@ -4457,7 +4712,7 @@ template <class Lazy = void> class story {  // of one call
     if (known && may) return {};
     return fail(known ? errc::offline : errc::unknown_model, "there is no ", missing, " in ",
         local.at, " and none to be used in ", cache.at, lost_,
-        known ? ", and the call is offline; put it there, or call once with a network"
+        known ? join(", and ", why, " makes the call offline; put it there, or call once without")
               : ", and no URL for it is known");
   }
   // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
@@ -4522,24 +4777,33 @@ template <class Lazy = void> class story {  // of one call
   origin from = origin::local;
   bool cached = false, announced_ = false;
 };
-// every error says which model it is about; one that an allocation or a file system throws, too
-template <class F> inline status contained(const string& name, const F& f) {
-  status s;
-  const status thrown = error::guard("the call", [&] { s = f(); });
-  if (!thrown.ok()) s = {errc::io, thrown.text, thrown.cause, thrown.thrown};
-  if (!s.ok()) s.text = join("model '", text::printable(name.substr(0, 120)), "': ", s.text);
+// The whole of a call: every error says which model it is about, also one of an exception
+template <class F> inline status contained(const string& name, const F& f) noexcept {
+  const os::held_cancel until_the_end;
+  status s = error::contain([&f] {
+    (void)error::ready();  // while there is memory
+    return f();
+  });
+  if (s.ok()) return s;
+  (void)error::attempt([&] {
+    s.text = join("model '", text::printable(name.substr(0, 120)), "': ", s.text);
+  });
   return s;
 }
 // R: a result, or a model where an error is thrown
 template <class R> inline R download(
     const string& name, const source* config, const source* checkpoint, const options& opts) {
-  result r;
+  model found;
   const status s = contained(
-      name, [&] { return story<late<R, void>>(opts).download(name, config, checkpoint, r.model); });
-  if constexpr (std::is_same_v<R, result>) return (void)(r.error = error::to_error(s)), r;
+      name, [&] { return story<late<R, void>>(opts).download(name, config, checkpoint, found); });
+  if constexpr (std::is_same_v<R, result>) {
+    return {std::move(found), error::to_error(s)};
+  } else {
 #if VQCACHE_EXCEPTIONS_
-  else return (void)error::raise(s), r.model;
+    error::raise(s);
 #endif
+    return found;
+  }
 }
 VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
   return contained(name, [&] { return story<Lazy>(opts).remove(name); });
@@ -4582,6 +4846,7 @@ VQCACHE_LAZY_ string lasting(const platform& p, const string& root) {  // empty:
   return {};
 }
 VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the place of /
+  const os::held_cancel until_the_end;
   string sign, note;
   const platform* p = nullptr;
   for (const bool path : {false, true})  // paths last: they may be anybody's
@@ -4609,7 +4874,7 @@ VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the p
 }  // namespace notebook
 }  // namespace detail
 // ==== >>public ==== thin bodies of the public functions ====
-inline void print_message(const std::string& line) { detail::os::print(line + "\n", stdout); }
+inline void print_message(const std::string& line) { detail::os::print_line(line); }
 template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
   constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
   const auto mb = [](std::uint64_t n) { return detail::join(n / 10, ".", n % 10, " MB"); };

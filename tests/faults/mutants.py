@@ -94,7 +94,7 @@ MUTANTS = [
              r' return error::system(f.close(), "close", at); } \2')],
            'restore', 'kill', 'I1 T5', calls='pwrite64'),
     Mutant('leak_temporaries', 'a failed download leaves its partial',
-           [(r'if \(begun\) (\(void\)os::unlink\(named\("\.part"\)\))',
+           [(r'if \(begun\) (\(void\)os::unlink\(part_path_\))',
              r'if (begun && !MUT("leak_temporaries")) \1')],
            'cold', 'error', 'I3', calls='recvfrom pwrite64'),
     Mutant('no_sweep', 'what a killed process left stays for ever',

@@ -1,0 +1,313 @@
+// What a caller gives is judged when the call begins: options, sources, and variables of the
+// environment. What is wrong is errc::invalid_argument that names it, before anything is asked for
+// or made.
+#include <doctest/doctest.h>
+
+#include "children.hpp"
+#include "world.hpp"
+
+#include <sys/stat.h>
+
+using namespace world;
+using vqcache::errc;
+using vqcache::options;
+using vqcache::source;
+
+namespace {
+
+struct change {  // of the options, and whether a call may go on with it
+  std::string what;
+  void (*make)(options&);
+  std::string refused_with{};  // empty: it is good
+};
+
+const std::vector<change> changes = {
+    {"no connection", [](options& o) { o.connections = 0; }, "options::connections"},
+    {"one connection", [](options& o) { o.connections = 1; }},
+    {"sixteen connections", [](options& o) { o.connections = 16; }},
+    {"seventeen connections", [](options& o) { o.connections = 17; }, "options::connections"},
+    {"a negative count", [](options& o) { o.connections = unsigned(-1); }, "options::connections"},
+    {"no limit for connecting", [](options& o) { o.connect_seconds = 0; }},
+    {"the longest time to connect", [](options& o) { o.connect_seconds = 2147483; }},
+    {"more seconds than milliseconds can be counted",
+        [](options& o) { o.connect_seconds = 2147484; }, "options::connect_seconds"},
+    {"a negative time", [](options& o) { o.connect_seconds = unsigned(-1); },
+        "options::connect_seconds"},
+    {"no stall", [](options& o) { o.stall_seconds = 0; }},
+    {"the longest stall", [](options& o) { o.stall_seconds = 2147483; }},
+    {"a longer one", [](options& o) { o.stall_seconds = 2147484; }, "options::stall_seconds"},
+    {"no limit of bytes", [](options& o) { o.max_bytes = 0; }},
+    {"the largest limit", [](options& o) { o.max_bytes = ~std::uint64_t{0}; }},
+    {"a transport", [](options& o) { o.transport = "curl"; }},
+    {"an unknown transport", [](options& o) { o.transport = "pigeon\n"; },
+        "options::transport is 'pigeon?'"},
+    {"a directory with a NUL byte",
+        [](options& o) { o.local_dir = o.local_dir.string() + std::string(1, '\0') + "x"; },
+        "options::local_dir"},
+    {"another", [](options& o) { o.cache_dir = o.cache_dir.string() + std::string(1, '\0'); },
+        "options::cache_dir"}};
+
+// both files are paths: no transport would notice anything
+struct with_paths : place {
+  std::string config_path = (root.at / "site/model.yaml").string(),
+              checkpoint_path = (root.at / "site/last.ckpt").string();
+  with_paths() {
+    write(config_path, config());
+    write(checkpoint_path, checkpoint());
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("arguments") {
+  // ---- options
+
+  TEST_CASE("every option is checked when a call begins, whatever the call has to do") {
+    for (const change& c : changes) {
+      CAPTURE(c.what);
+      for (const std::string state : {"nothing there", "a hit", "paths", "by name", "a removal"}) {
+        CAPTURE(state);
+        with_paths w;
+        if (state == "a hit" || state == "a removal") REQUIRE(w.call("m").ok());
+        w.forget();
+        options o = w.options();
+        if (state == "paths") o.fetch = nullptr;
+        c.make(o);
+        const auto before = contents(w.root.at);
+        vqcache::error e;
+        if (state == "a removal") e = vqcache::try_remove("m", o);
+        else if (state == "by name") e = vqcache::try_download_vqgan_model("nobody", o).error;
+        else if (state == "paths") e = w.call_with(o, "m", w.config_path, w.checkpoint_path).error;
+        else e = w.call_with(o, "m").error;
+        if (c.refused_with.empty()) {
+          if (state == "by name") CHECK(e.code() == errc::unknown_model);
+          else CHECK_MESSAGE(!e.code(), e.what());
+          continue;
+        }
+        CHECK(e.code() == errc::invalid_argument);
+        CHECK_MESSAGE(has(e.what(), c.refused_with), e.what());
+        CHECK(w.asked.empty());
+        CHECK(contents(w.root.at) == before);
+      }
+    }
+  }
+
+  TEST_CASE("the defaults, and the options of a notebook, are good") {
+    place w;
+    options o = options();
+    o.local_dir = w.local, o.cache_dir = w.cache, o.on_message = nullptr;
+    CHECK(vqcache::try_download_vqgan_model("nobody", o).error.code() == errc::unknown_model);
+    CHECK_FALSE(vqcache::try_remove("nobody", vqcache::notebook_options(o)).code());
+  }
+
+  TEST_CASE("an unknown transport in the environment is named, where a transport is used") {
+    with_paths w;
+    const environment by("VQCACHE_TRANSPORT", "pigeon");
+    options o = w.options();
+    CHECK_MESSAGE(w.call_with(o, "fetched").ok(), "a callback needs no transport");
+    o.fetch = nullptr;
+    const auto r = w.call_with(o, "m", w.config_path, w.checkpoint_path);
+    CHECK(r.error.code() == errc::invalid_argument);
+    CHECK(has(r.error.what(), "VQCACHE_TRANSPORT is 'pigeon'"));
+    CHECK_FALSE(has(r.error.what(), "options::transport"));
+    CHECK_FALSE(vqcache::try_remove("m", o).code());
+    INFO("the option wins");
+    o.transport = "curl";
+    CHECK(w.call_with(o, "m", w.config_path, w.checkpoint_path).ok());
+  }
+
+  TEST_CASE("a directory that begins with ~ names who gave it, when there is no home") {
+    place w;
+    const environment home("HOME", nullptr);
+    const environment variable("VQCACHE_CACHE_DIR", "~/kept");
+    options o = w.options();
+    o.cache_dir.clear();
+    const auto by_variable = w.call_with(o, "m");
+    CHECK(by_variable.error.code() == errc::invalid_argument);
+    CHECK(has(by_variable.error.what(), "VQCACHE_CACHE_DIR"));
+    o = w.options();
+    o.local_dir = "~/fast";
+    const auto by_option = w.call_with(o, "m");
+    CHECK(has(by_option.error.what(), "options::local_dir"));
+  }
+
+  // ---- 0 is no limit
+
+  TEST_CASE("without a stall limit nothing stalls: from memory, from paths, from the cache") {
+    with_paths w;
+    options o = w.options();
+    o.stall_seconds = 0, o.connect_seconds = 0, o.max_bytes = 0;
+    CHECK_MESSAGE(w.call_with(o, "m").ok(), w.all_said());
+    w.wipe_local();
+    const auto restored = w.call_with(o, "m");
+    CHECK_MESSAGE(restored.ok(), why(restored));
+    w.wipe_cache();
+    const auto stored = w.call_with(o, "m");
+    CHECK_MESSAGE(stored.model.cached, w.all_said());
+    const auto copied = w.call_with(o, "n", w.config_path, w.checkpoint_path);
+    CHECK_MESSAGE(copied.ok(), why(copied));
+    CHECK(copied.model.cached);
+  }
+
+  // ---- the limit of bytes
+
+  TEST_CASE("max_bytes and source::size hold for paths and file:// as for downloads") {
+    const std::uint64_t size = checkpoint().size();
+    struct row {
+      std::uint64_t max_bytes, told;
+      bool good;
+      errc code;
+    };
+    for (const row& r : {row{size, 0, true, {}}, row{size - 1, 0, false, errc::not_the_file},
+             row{0, 0, true, {}}, row{5, size, true, {}},
+             row{5, size - 1, false, errc::not_the_file}, row{5, size + 1, false, errc::truncated},
+             row{size + 9, 1, false, errc::not_the_file},
+             row{size, ~std::uint64_t{0}, false, errc::invalid_argument}}) {
+      CAPTURE(r.max_bytes);
+      CAPTURE(r.told);
+      for (const std::string from : {"memory", "path", "file://"}) {
+        CAPTURE(from);
+        with_paths w;
+        options o = w.options();
+        o.max_bytes = r.max_bytes;
+        source c = config_url, k = checkpoint_url;
+        if (from != "memory") {
+          c = w.config_path, k = (from == "path" ? "" : from) + w.checkpoint_path;
+          o.fetch = nullptr;
+        }
+        c.size = config().size(), k.size = r.told;
+        const auto got = w.call_with(o, "m", c, k);
+        if (r.good) {
+          CHECK_MESSAGE(got.ok(), why(got));
+          CHECK(w.local_is("m"));
+          continue;
+        }
+        CHECK_MESSAGE(got.error.code() == r.code, why(got));
+        CHECK_FALSE(fs::exists(w.local / "m.ckpt"));
+        CHECK(w.litter().empty());
+        if (r.code == errc::not_the_file && from != "memory")
+          CHECK_MESSAGE(has(why(got), "max_bytes"), why(got));
+      }
+    }
+  }
+
+  TEST_CASE("a file of this machine that is too large is not read for that") {
+    with_paths w;
+    std::ofstream(w.checkpoint_path).close();
+    fs::resize_file(w.checkpoint_path, std::uint64_t{1} << 40);  // sparse
+    options o = w.options();
+    o.fetch = nullptr;
+    const auto began = std::chrono::steady_clock::now();
+    const auto r = w.call_with(o, "m", w.config_path, w.checkpoint_path);
+    CHECK(r.error.code() == errc::not_the_file);
+    CHECK(has(why(r), "options::max_bytes"));
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(10));
+  }
+
+  // ---- a null pointer
+
+  TEST_CASE("a null pointer for a source throws nowhere; the call says what it was given") {
+    const char* const unset = std::getenv("VQCACHE_TEST_IS_NOT_SET");
+    REQUIRE(unset == nullptr);
+    struct row {
+      source given;
+      std::string place;
+    };
+    const std::vector<row> rows = {{source(unset), "URL 1"}, {source{unset}, "URL 1"},
+        {source{nullptr}, "URL 1"}, {source{"http://a.test/k", unset}, "URL 2"},
+        {source{unset, "http://a.test/k"}, "URL 1"},
+        {source(std::initializer_list<const char*>{"http://a.test/k", "http://b.test/k", unset}),
+            "URL 3"}};
+    for (const row& r : rows) {
+      CAPTURE(r.place);
+      for (const bool checkpoint_is : {true, false}) {
+        place w;
+        const auto got = checkpoint_is ? w.call("m", config_url, r.given)
+                                       : w.call("m", r.given, checkpoint_url);
+        CHECK(got.error.code() == errc::invalid_argument);
+        CHECK_MESSAGE(has(why(got), "null pointer was given as " + r.place), why(got));
+        CHECK(has(why(got), checkpoint_is ? "checkpoint" : "config"));
+        CHECK(has(why(got), "unset"));
+        CHECK(w.asked.empty());
+        CHECK_FALSE(fs::exists(w.local));
+      }
+    }
+    place w;
+    const auto implicit = vqcache::try_download_vqgan_model("m", unset, {nullptr}, w.options());
+    CHECK(implicit.error.code() == errc::invalid_argument);
+    CHECK_THROWS_AS(
+        vqcache::download_vqgan_model("m", unset, checkpoint_url, w.options()), vqcache::error);
+  }
+
+  // ---- VQCACHE_OFFLINE
+
+  TEST_CASE("VQCACHE_OFFLINE: 0, false, no, off and nothing mean no, anything else means yes") {
+    struct row {
+      const char* value;
+      bool offline;
+    };
+    for (const row& r : {row{nullptr, false}, row{"", false}, row{"0", false}, row{"false", false},
+             row{"False", false}, row{"FALSE", false}, row{"no", false}, row{"No", false},
+             row{"off", false}, row{"OFF", false}, row{" off ", false}, row{"1", true},
+             row{"true", true}, row{"yes", true}, row{"on", true}, row{"2", true},
+             row{"offline", true}}) {
+      CAPTURE(r.value ? r.value : "(not set)");
+      place w;
+      const environment flag("VQCACHE_OFFLINE", r.value);
+      const auto got = w.call("m");
+      CHECK(got.ok() == !r.offline);
+      if (!r.offline) continue;
+      CHECK(got.error.code() == errc::offline);
+      CHECK(has(why(got), "VQCACHE_OFFLINE"));
+      CHECK_FALSE(has(why(got), "options::offline"));
+      CHECK(w.asked.empty());
+    }
+    place w;
+    options o = w.options();
+    o.offline = true;
+    const auto by_option = w.call_with(o, "m");
+    CHECK(by_option.error.code() == errc::offline);
+    CHECK(has(why(by_option), "options::offline"));
+    CHECK_FALSE(has(why(by_option), "VQCACHE_OFFLINE"));
+  }
+
+  // ---- a digest that failed once
+
+  TEST_CASE("a SHA-256 of the system that failed once is asked again") {
+    support::temp_dir built;
+    const std::string cc = std::getenv("CC") ? std::getenv("CC") : "cc";
+    world::write(built / "failing.c",
+        "int SHA256_Init(void* c) { (void)c; return 1; }\n"
+        "int SHA256_Update(void* c, const void* d, unsigned long n)\n"
+        "{ (void)c; (void)d; (void)n; return 1; }\n"
+        "int SHA256_Final(unsigned char* out, void* c)\n"
+        "{ static int calls; (void)c; out[0] = 7; return ++calls > 1; }\n");
+    int code = -1;
+    const std::string words = run(cc + " -shared -fPIC -o " +
+            quoted((built / "libcrypto.so.3").string()) + " " +
+            quoted((built / "failing.c").string()),
+        &code);
+    if (code != 0) return skipped("no C compiler for the failing library: " + words);
+    const std::string said = run("VQCACHE_TEST_ROLE='a digest that fails' LD_LIBRARY_PATH=" +
+        quoted(built.path().string()) + " " + quoted(children::self()));
+    CHECK(said == "empty, then 64 digits\n");
+  }
+}
+
+namespace {
+
+int digest_twice() {
+  vqcache::detail::hash::sha256<> sha;
+  sha.start();
+  sha.update("a", 1);
+  const std::string first = sha.hex();
+  sha.start();
+  sha.update("a", 1);
+  std::printf("%s, then %s\n", first.empty() ? "empty" : "a digest",
+      std::to_string(sha.hex().size()).append(" digits").c_str());
+  std::fflush(nullptr);
+  return 0;
+}
+const children::role asked_for_a_digest("a digest that fails", &digest_twice);
+
+}  // namespace
