@@ -205,7 +205,10 @@ template <class> class VQCACHE_SEEN_ basic_error : public std::system_error {
   basic_error() : std::system_error(std::error_code()), text_("no error") {}
   basic_error(errc code, const std::string& text, std::error_code why)
       : std::system_error(make_error_code(code)), text_(text), cause_(why) {}
-  const char* what() const noexcept override { return text_.what(); }  // complete by itself
+  const char* what() const noexcept override {  // complete by itself
+    const char* const text = text_.what();
+    return *text || cause_ != std::errc::not_enough_memory ? text : "out of memory";
+  }
   std::error_code cause() const noexcept { return cause_; }  // of the operating system, if any
  private:
   std::runtime_error text_;  // for its copy, which cannot throw
@@ -345,7 +348,7 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 #endif
   return {};
 }
-// Errors that are made while there is memory: making one allocates, copying one cannot fail.
+// Making an error allocates, copying one cannot fail: these are made while there is memory.
 template <class Lazy> struct ready_errors {
   vqcache::error none{};
   vqcache::error out_of_memory{
@@ -355,13 +358,29 @@ VQCACHE_LAZY_ const ready_errors<Lazy>& ready() {  // made once, never destroyed
   static const ready_errors<Lazy>& only = *new ready_errors<Lazy>;
   return only;
 }
+// And if there was none from the start: an empty text needs none in libstdc++. For this moment the
+// category gives empty texts, so many threads are about it.
+VQCACHE_LAZY_ std::atomic<int>& wordless() {
+  static std::atomic<int> threads{0};
+  return threads;
+}
+VQCACHE_LAZY_ vqcache::error bare_error() {
+  struct moment {
+    moment() { ++wordless(); }
+    ~moment() { --wordless(); }
+  };
+  const moment without_words;
+  return vqcache::error(errc::io, {}, std::make_error_code(std::errc::not_enough_memory));
+}
 VQCACHE_LAZY_ vqcache::error to_error(const status& s) {
-  const ready_errors<Lazy>& made = ready();  // contained() has made them
-  if (s.ok()) return made.none;
+  if (s.ok()) return ready().none;  // contained() has made it
 #if VQCACHE_EXCEPTIONS_
   try {
     return vqcache::error(s.code, s.text, s.cause);
-  } catch (const std::bad_alloc&) { return made.out_of_memory; }
+  } catch (const std::bad_alloc&) {}
+  try {
+    return ready().out_of_memory;
+  } catch (const std::bad_alloc&) { return bare_error(); }
 #else
   return vqcache::error(s.code, s.text, s.cause);
 #endif
@@ -429,7 +448,7 @@ template <class Lazy = void> class caller {  // the first callback that throws o
 template <class Lazy> class basic_category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
-  string message(int code) const override { return row(code).first; }
+  string message(int code) const override { return wordless() > 0 ? "" : row(code).first; }
   std::error_condition default_error_condition(int code) const noexcept override {
     return std::make_error_condition(row(code).second);
   }

@@ -70,7 +70,7 @@ struct ground {  // of one process: two directories, and what its calls found to
   fs::path local = root.at / "local", cache = root.at / "cache";
   std::size_t heard = 0;
   bool gone = false;  // the origin answers 404
-  std::string transport{};
+  std::string transport{};  // empty: from memory, by a callback
   vqcache::source config_from = config_url, checkpoint_from = checkpoint_url;
 
   vqcache::options options() {
@@ -321,6 +321,20 @@ std::string sweep(const scenario& s, how kind, long most, ground& g, report& r) 
   return "";
 }
 
+// One allocation, or all from there on, of the very first call of a process: what is made once, for
+// all calls, is made in it.
+std::string first_call(const scenario& s, how kind, long at, ground& g, report& r) {
+  r.at = at;
+  ::alarm(60);
+  vqcache::options o = g.options();
+  const left before;
+  failing = at;
+  lasting = kind == how::for_the_rest;
+  const outcome got = under_faults([&] { return s.act(g, o); });
+  const std::string wrong = judge(g, got, before, false);
+  return wrong.empty() ? wrong : wrong + " (" + got.what + ")";
+}
+
 // a disk that syncs at once: thousands of calls are made
 fs::path quick_disk() {
   const fs::path memory = "/dev/shm";
@@ -336,6 +350,35 @@ TEST_SUITE("allocations") {
     for (const scenario& s : scenarios)
       all.push_back(std::make_unique<child_sweep>(s.name,
           [&s](ground& g, report& r) { return sweep(s, how::once, s.most, g, r); }));
+  }
+
+  TEST_CASE("the first call of a process has no memory, from its first allocation on") {
+    const environment temporary("TMPDIR", quick_disk().string());
+    for (const how kind : {how::once, how::for_the_rest})
+      for (long at = 1; at <= 40; at += at < 8 ? 1 : 8) {
+        const child_sweep one("a first call", [kind, at](ground& g, report& r) {
+          return first_call(scenarios.front(), kind, at, g, r);
+        });
+      }
+  }
+
+  TEST_CASE("the same over libcurl, which is C between us and us, and over the program curl") {
+    const environment temporary("TMPDIR", quick_disk().string());
+    support::temp_dir site;
+    write(site / "model.yaml", yaml);
+    write(site / "last.ckpt", ckpt);
+    const support::server origin = support::plain(site.path());
+    const scenario& cold = scenarios.front();
+    for (const std::string transport : {"libcurl", "curl"}) {
+      const child_sweep one(
+          "a cold call over " + transport, [&](ground& g, report& r) -> std::string {
+            g.config_from = origin.url("/model.yaml"), g.checkpoint_from = origin.url("/last.ckpt");
+            g.transport = transport;
+            const vqcache::result first = g.call(g.options());
+            if (first.error.code() == vqcache::errc::no_transport) return skipped(why(first)), "";
+            return sweep(cold, how::once, transport == "curl" ? 40 : 150, g, r);
+          });
+    }
   }
 
   TEST_CASE("from some allocation on every one fails, until the call has ended") {
