@@ -505,6 +505,11 @@ VQCACHE_LAZY_ string lower(view s) {
   for (char& c : r) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return r;
 }
+VQCACHE_LAZY_ string upper(view s) {
+  string r(s);
+  for (char& c : r) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  return r;
+}
 VQCACHE_LAZY_ bool has(view s, view part) { return s.find(part) != npos; }
 VQCACHE_LAZY_ bool only(view s, view these) { return s.find_first_not_of(these) == npos; }
 VQCACHE_LAZY_ bool starts(view s, view with) { return s.substr(0, with.size()) == with; }
@@ -545,6 +550,42 @@ VQCACHE_LAZY_ string printable(view s) {
   string r(s);
   for (char& c : r) c = is_control(c) ? '?' : c;
   return r;
+}
+// Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
+// excludes overlong forms and surrogates (RFC 3629, section 4).
+inline constexpr struct { unsigned first, last, least, most; size_t bytes; } utf8_rows[] = {
+    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+VQCACHE_LAZY_ size_t utf8_length(view s) {  // of the character at the front; 0: there is none
+  const auto byte = [&s](size_t i) { return unsigned{static_cast<unsigned char>(s[i])}; };
+  if (s.empty()) return 0;
+  if (byte(0) < 0x80) return 1;
+
+  for (const auto& row : utf8_rows) {
+    if (byte(0) < row.first || byte(0) > row.last) continue;
+    if (s.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) return 0;
+    for (size_t i = 2; i < row.bytes; ++i)
+      if ((byte(i) & 0xc0) != 0x80) return 0;
+    return row.bytes;
+  }
+  return 0;
+}
+// Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
+// and cut where a character ends.
+VQCACHE_LAZY_ string readable(view s, size_t most = npos) {
+  string out;
+
+  while (!s.empty()) {
+    const size_t n = utf8_length(s), step = (std::max)(n, size_t{1});
+    const bool high_control = n == 2 && s[0] == '\xc2' && (s[1] & 0x60) == 0;  // U+0080 to U+009F
+    const bool wrong = n == 0 || high_control || is_control(s[0]);
+    const view character = wrong ? view("?") : s.substr(0, n);
+    if (out.size() + character.size() > most) break;
+    out += character;
+    s.remove_prefix(step);
+  }
+  return out;
 }
 VQCACHE_LAZY_ string name_problem(view name) {  // or empty; everywhere, for a cache that moves
   string stem = lower(name.substr(0, name.find('.')));
@@ -616,11 +657,33 @@ VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***,
   u.path = out;
   return u.whole();
 }
+// What a path or a query may not hold is percent-encoded, byte by byte as browsers do. Control
+// characters stay, and are refused.
+VQCACHE_LAZY_ string percent_encoded(view s) {
+  string out;
+
+  for (const char c : s) {
+    const unsigned byte = static_cast<unsigned char>(c);
+    const bool odd = byte > 0x7f || has(" \"\\", {&c, 1});
+    out += odd ? join("%", upper(hex(byte, 2))) : string(1, c);
+  }
+  return out;
+}
+// A Location as a URL, except in its host, where that would mean another one.
+VQCACHE_LAZY_ string escaped(view location) {
+  const size_t colon = location.find(':');
+  const bool absolute = colon < location.find_first_of("/?");
+  const view behind = location.substr(absolute ? colon + 1 : 0);
+  const size_t authority = starts(behind, "//") ? location.size() - behind.size() + 2 : 0;
+  const size_t found = authority > 0 ? location.find_first_of("/?", authority) : 0;
+  const size_t path = (std::min)(found, location.size());
+
+  return join(location.substr(0, path), percent_encoded(location.substr(path)));
+}
 // Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
 VQCACHE_LAZY_ bool resolve(const url& base, late<Lazy, view> location, basic_url<Lazy>& out) {
-  string escaped(location.substr(0, location.find('#')));
-  for (size_t at = 0; (at = escaped.find(' ', at)) != npos;) escaped.replace(at, 1, "%20");
-  location = escaped;
+  const string usable = escaped(location.substr(0, location.find('#')));
+  location = usable;
   const bool absolute = location.find(':') < location.find_first_of("/?");
   const string path = base.path.substr(0, base.path.find('?'));
   url u = base;
@@ -629,6 +692,7 @@ VQCACHE_LAZY_ bool resolve(const url& base, late<Lazy, view> location, basic_url
   else if (!location.empty()) u.path = join(path.substr(0, path.rfind('/') + 1), location);
   const string target = starts(location, "//") ? join(base.scheme, ":", location) : u.whole();
   if (!parse_url(absolute ? location : view(target), out)) return false;
+  out.path = percent_encoded(out.path);  // of the base too
   out.user = out.origin() == base.origin() ? base.user : string();
   return true;
 }
@@ -668,9 +732,15 @@ VQCACHE_LAZY_ string scrub(late<Lazy, string> said, view address, const vector<s
   for (const string& pair : words(query, '&')) secrets.push_back(pair.substr(pair.find('=') + 1));
   for (view value : headers) {
     take(value, ':');
-    for (const string& word : words(trim(value))) secrets.emplace_back(trim(word));
+    for (const string& word : words(trim(value))) {
+      secrets.emplace_back(trim(word));
+      const view pair = trim(view(word).substr(0, word.find(';')));  // of a cookie
+      secrets.emplace_back(pair);
+      secrets.emplace_back(pair.substr((std::min)(pair.find('='), pair.size() - 1) + 1));
+    }
   }
   for (size_t i = 0, n = secrets.size(); i < n; ++i) secrets.push_back(unescaped(secrets[i]));
+  for (size_t i = 0, n = secrets.size(); i < n; ++i) secrets.push_back(readable(secrets[i]));
   std::sort(secrets.begin(), secrets.end(), [](auto& a, auto& b) { return a.size() > b.size(); });
   const auto hide = [&said](const string& part, size_t n) {
     for (size_t i = 0; n > 3 && (i = said.find(part, i)) != npos; i += 3) said.replace(i, n, "***");
@@ -685,7 +755,7 @@ VQCACHE_LAZY_ string scrub(late<Lazy, string> said, view address, const vector<s
   for (const char* scheme : {"asic ", "earer "})
     if (const size_t at = said.find(scheme), from = said.find(' ', at) + 1; at != npos)
       said.replace(from, said.find_first_of(" \"", from) - from, "***");
-  return said;
+  return readable(said);
 }
 struct header {
   string name, value;  // the name in lower case
@@ -699,9 +769,104 @@ VQCACHE_LAZY_ bool parse_header(view line, header& out) {
   out = {lower(line.substr(0, colon)), string(trim(line.substr(colon + 1)))};
   return only(out.name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz");
 }
+enum class reading { good, ignored, improper };
+// A line that is no header is overlooked, as by curl and browsers, unless it has a control
+// character, or is one that tells of the body but for the white space before its colon.
+VQCACHE_LAZY_ reading read_header(view line, header& out) {
+  if (parse_header(line, out)) return reading::good;
+
+  const char* weighty =
+      " transfer-encoding content-length content-encoding content-range location ";
+  const auto bad = [](char c) { return is_control(c) && c != '\t'; };
+  const string name = lower(trim(line.substr(0, line.find(':'))));
+  const bool control = std::any_of(line.begin(), line.end(), bad);
+  const bool weighs = has(line, ":") && has(weighty, join(" ", name, " "));
+  return control || weighs ? reading::improper : reading::ignored;
+}
+// Appends a line that continues a header (RFC 9112 5.2), as one space. false: there is nothing to
+// continue; or it is an address that has begun, which no honest server folds.
+VQCACHE_LAZY_ bool unfold(string& header_line, view continuation) {
+  const view value = trim(view(header_line).substr((std::min)(header_line.size(), size_t{9})));
+  const bool address = starts(lower(header_line), "location:") && !value.empty();
+  const view more = trim(continuation);
+
+  if (header_line.empty() || (address && !more.empty())) return false;
+  if (!more.empty()) header_line += join(" ", more);
+  return true;
+}
+VQCACHE_LAZY_ int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
+  uint64_t code = 0;
+  const bool http = starts(take(line, ' '), "HTTP/");
+  const bool number = to_number(line.substr(0, 3), code) && code > 99 && code < 600;
+  const bool ends_there = line.size() == 3 || line.substr(3, 1) == " ";
+  return http && number && ends_there ? int(code) : 0;
+}
 VQCACHE_LAZY_ string find(const headers<Lazy>& all, view name) {  // empty: there is none
   for (const header& h : all)
     if (h.name == name && !h.value.empty()) return h.value;
+  return {};
+}
+VQCACHE_LAZY_ string name_of(view line) { return lower(trim(line.substr(0, line.find(':')))); }
+// Headers that belong to the transfer itself: with another's value no answer would be understood.
+VQCACHE_LAZY_ bool is_reserved(view name, view value) {
+  const char* all = " range if-range te transfer-encoding content-length accept-encoding ";
+  const bool harmless = name == "accept-encoding" && lower(trim(value)) == "identity";
+  return has(all, join(" ", name, " ")) && !harmless;
+}
+// Ours, and the user's, of which each takes the place of ours of the same name.
+VQCACHE_LAZY_ vector<string> request_headers(
+    const vector<string>& ours, const vector<string>& users) {
+  vector<string> all;
+
+  for (const string& line : ours) {
+    const auto same = [&line](const string& one) { return name_of(one) == name_of(line); };
+    if (std::none_of(users.begin(), users.end(), same)) all.push_back(line);
+  }
+  all.insert(all.end(), users.begin(), users.end());
+  return all;
+}
+// The members of a list in all lines of this name, in lower case, without their parameters.
+VQCACHE_LAZY_ vector<string> list_of(const headers<Lazy>& all, view name) {
+  vector<string> members;
+
+  for (const header& h : all) {
+    if (h.name != name) continue;
+    for (view member : words(h.value, ',')) {
+      const string token = lower(trim(take(member, ';')));
+      if (!token.empty()) members.push_back(token);
+    }
+  }
+  return members;
+}
+// Codings that change bytes: those of the registry (RFC 9110 8.4.1) and their old names. What else
+// stands in a Content-Encoding ("aws-chunked", "none", "utf-8") is a server's mistake about it.
+inline constexpr const char* codings =
+    " gzip x-gzip compress x-compress deflate br zstd dcb dcz sdch exi aes128gcm pack200-gzip ";
+VQCACHE_LAZY_ string foreign_coding(const vector<string>& content) {  // or empty
+  for (const string& one : content)
+    if (has(codings, join(" ", one, " "))) return one;
+  return {};
+}
+// The transfer coding that nobody asked for, or empty. "identity", which RFC 9112 has removed, is
+// none. What a transport unpacks has another length than what it counts, so only chunked is good.
+VQCACHE_LAZY_ string foreign_transfer(const vector<string>& transfer) {
+  bool chunked = false;
+
+  for (const string& one : transfer) {
+    const bool again = one == "chunked" && chunked;
+    if (again || (one != "chunked" && one != "identity")) return again ? "chunked twice" : one;
+    chunked = chunked || one == "chunked";
+  }
+  return {};
+}
+VQCACHE_LAZY_ string coding_problem(const headers<Lazy>& all) {  // of the answer, or empty
+  const string content = foreign_coding(list_of<Lazy>(all, "content-encoding"));
+  const string transfer = foreign_transfer(list_of<Lazy>(all, "transfer-encoding"));
+
+  if (!transfer.empty())
+    return join("the server used the transfer coding ", transfer, ", and only chunked was asked");
+  if (!content.empty())
+    return join("the server encoded the file (", content, ") though identity was asked");
   return {};
 }
 // false: two lengths, or one that is no number. without one: known stays false
@@ -759,35 +924,214 @@ VQCACHE_LAZY_ maybe_range<Lazy> find_content_range(const headers<Lazy>& all) {
   }
   return found;
 }
-VQCACHE_LAZY_ bool http_date(view s, uint64_t& out) {  // RFC 9110 5.6.7, as seconds since 1970
-  bool good = has(" Mon, Tue, Wed, Thu, Fri, Sat, Sun, ", join(" ", take(s, ' '), " "));
-  const auto number = [&](char end, uint64_t least, uint64_t most) {
-    uint64_t n = 0;
-    good = to_number(take(s, end), n) && n >= least && n <= most && good;
-    return n;
-  };
-  const uint64_t day = number(' ', 1, 31);
-  const string name = join(" ", take(s, ' '), " ");
-  const size_t month = view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(name) / 4 + 1;
-  const uint64_t year = number(' ', 1970, 9999), h = number(':', 0, 23), m = number(':', 0, 59);
-  const uint64_t sec = number(' ', 0, 60);
-  const uint64_t y = month < 3 ? year - 1 : year, months = (month + 9) % 12;  // since March
-  const uint64_t days = y * 365 + y / 4 - y / 100 + y / 400 + (months * 153 + 2) / 5 + day - 719469;
-  const uint64_t time = days * 86400 + h * 3600 + m * 60 + sec;
-  return good && month < 13 && s == "GMT" && ((void)(out = time), true);
+struct date {  // and time, in UTC
+  uint64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+};
+VQCACHE_LAZY_ uint64_t since_1970(const date& d) {  // seconds; a day that no month has flows over
+  const uint64_t y = d.month < 3 ? d.year - 1 : d.year;
+  const uint64_t months = (d.month + 9) % 12;  // since March, so that a leap day comes last
+  const uint64_t leap = y / 4 - y / 100 + y / 400;
+  const uint64_t days = y * 365 + leap + (months * 153 + 2) / 5 + d.day - 719469;
+  return days * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
 }
+VQCACHE_LAZY_ uint64_t month_of(view name) {  // 1 to 12; 0: it is none
+  const size_t at = view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(
+      join(" ", name, " "));
+  return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
+}
+VQCACHE_LAZY_ bool between(view s, uint64_t least, uint64_t most, uint64_t& out) {
+  return to_number(s, out) && out >= least && out <= most;
+}
+VQCACHE_LAZY_ bool time_of_day(view s, date& d) {  // "08:49:37"; a leap second is one
+  const view hour = take(s, ':'), minute = take(s, ':');
+  return between(hour, 0, 23, d.hour) && between(minute, 0, 59, d.minute) &&
+      between(s, 0, 60, d.second);
+}
+// A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
+VQCACHE_LAZY_ uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
+  const uint64_t year = this_year / 100 * 100 + two_digits;
+  if (year > this_year + 50) return year - 100;
+  return year;
+}
+template <class Lazy> using maybe_time = late<Lazy, std::optional<uint64_t>>;
+VQCACHE_LAZY_ uint64_t this_moment() { return uint64_t(std::time(nullptr)); }
+// The three forms of RFC 9110 5.6.7, as seconds since 1970. Cookies write a fourth, the first with
+// dashes. `now` is for the second, whose year has two digits.
+//   Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
+VQCACHE_LAZY_ maybe_time<Lazy> http_date(view text, uint64_t now = this_moment()) {
+  const view days = " Mon Tue Wed Thu Fri Sat Sun "
+                    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday ";
+  const bool comma = has(text, ",");
+  string rest(text);
+  date d;
+
+  const string weekday(text.substr(0, text.find_first_of(", ")));
+  rest.erase(0, weekday.size() + (comma ? 1 : 0));
+  if (comma) std::replace(rest.begin(), rest.end(), '-', ' ');
+  else if (view(rest).substr((std::min)(rest.size(), size_t{4}), 2) == "  ") rest.erase(4, 1);
+  if (weekday.empty() || !has(days, join(" ", weekday, " ")) || !starts(rest, " ")) return {};
+
+  const vector<string> part = words(view(rest).substr(1));
+  if (part.size() != (comma ? 5 : 4) || (comma && part[4] != "GMT")) return {};
+
+  const string &day = part[comma ? 0 : 1], &year = part[comma ? 2 : 3];
+  d.month = month_of(part[comma ? 1 : 0]);
+  const bool good = between(day, 1, 31, d.day) && d.month > 0 &&
+      time_of_day(part[comma ? 3 : 2], d) && to_number(year, d.year);
+  if (year.size() == 2) d.year = full_year(d.year, 1970 + now / 31556952);  // a mean year
+  if (!good || d.year < 1970 || d.year > 9999) return {};
+  return since_1970(d);
+}
+VQCACHE_LAZY_ bool is_date(view s) { return http_date(s).has_value(); }
 VQCACHE_LAZY_ unsigned retry_after(view after, view date) {  // in seconds; 0: there is none
-  uint64_t then = 0, now = 0;
-  if (!to_number(after, then) && (!http_date(after, then) || !http_date(date, now))) return 0;
-  return unsigned((std::min)(then - (std::min)(now, then), uint64_t{1} << 30));
+  uint64_t seconds = 0;
+
+  if (!to_number(after, seconds)) {
+    const maybe_time<Lazy> then = http_date<Lazy>(after), now = http_date<Lazy>(date);
+    seconds = then && now && *then > *now ? *then - *now : 0;
+  }
+  return unsigned((std::min)(seconds, uint64_t{1} << 30));
 }
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
 VQCACHE_LAZY_ string validator(const headers<Lazy>& all) {
   const string tag = find<Lazy>(all, "etag"), date = find<Lazy>(all, "last-modified");
-  uint64_t then = 0, sent = 0;
   if (!tag.empty() && !starts(tag, "W/")) return printable(tag);
-  const bool both = http_date(date, then) && http_date(find<Lazy>(all, "date"), sent);
-  return both && sent >= then + 60 ? date : string();
+
+  const maybe_time<Lazy> then = http_date<Lazy>(date);
+  const maybe_time<Lazy> sent = http_date<Lazy>(find<Lazy>(all, "date"));
+  return then && sent && *sent >= *then + 60 ? date : string();
+}
+// What a redirect's Set-Cookie left, for the rest of that chain of redirects and no longer
+// (RFC 6265). Values are secrets of the server's.
+struct cookie {
+  string name{}, value{};
+  string host{}, port{};    // whose it is; a host on another port may be another's
+  string path{};            // where it is sent to, and below
+  bool subdomains = false;  // of host too
+  bool secure = false;      // over https only
+};
+template <class Lazy> using cookies = late<Lazy, vector<cookie>>;
+// more than any login needs (browsers keep 50 of 4096 bytes for a host, RFC 6265 6.1)
+enum : size_t { most_cookies = 50, cookie_size = 4096, cookies_size = 16384 };
+VQCACHE_LAZY_ string own_port(const url& u) {  // empty: the usual one of its scheme
+  const char* usual = u.scheme == "https" ? "443" : "80";
+  return u.port == usual ? string() : u.port;
+}
+VQCACHE_LAZY_ string bare_path(const url& u) { return u.path.substr(0, u.path.find('?')); }
+VQCACHE_LAZY_ bool below(view host, view domain) { return ends(host, join(".", domain)); }
+// A host may share a cookie with its siblings, but not with all of a registry: without the list of
+// public suffixes that is a domain of two labels or more, and of three below those like "co.uk".
+VQCACHE_LAZY_ bool may_share(view host, view domain) {
+  const size_t dot = domain.rfind('.');
+  const bool address = has(host, ":") || only(host, "0123456789.");
+  if (address || dot == npos || dot == 0) return false;
+
+  const view name = domain.substr(0, dot), top = domain.substr(dot + 1);
+  const bool registry = !has(name, ".") && name.size() <= 3 && top.size() == 2;
+  return !registry && (host == domain || below(host, domain));
+}
+// "/a" covers "/a" and "/a/b", not "/ab" (RFC 6265 5.1.4)
+VQCACHE_LAZY_ bool covers(view folder, view path) {
+  if (!starts(path, folder)) return false;
+  return path.size() == folder.size() || ends(folder, "/") || path[folder.size()] == '/';
+}
+VQCACHE_LAZY_ bool has_gone(view age, view expires, uint64_t now) {  // Max-Age wins
+  uint64_t seconds = 0;
+  if (!age.empty()) return starts(age, "-") || (to_number(age, seconds) && seconds == 0);
+  const maybe_time<Lazy> then = http_date<Lazy>(expires, now);
+  return then && *then <= now;
+}
+struct cookie_attributes {
+  string domain{}, path{}, age{}, expires{};
+  bool secure = false;
+};
+VQCACHE_LAZY_ cookie_attributes attributes_of(view rest) {  // what stands behind the first ';'
+  cookie_attributes a;
+
+  for (view one : words(rest, ';')) {
+    const string key = lower(trim(take(one, '=')));
+    const view value = trim(one);
+    if (key == "domain") a.domain = lower(value.substr(starts(value, ".") ? 1 : 0));
+    if (key == "path") a.path = value;
+    if (key == "max-age") a.age = value;
+    if (key == "expires") a.expires = value;
+    if (key == "secure") a.secure = true;
+  }
+  return a;
+}
+// Takes one Set-Cookie of an answer from `at`; what is malformed or not for that host is nothing.
+VQCACHE_LAZY_ void take_cookie(
+    cookies<Lazy>& jar, const url& at, view line, uint64_t now = this_moment()) {
+  if (line.size() > cookie_size || has(line, "\t")) return;
+
+  view pair = take(line, ';');
+  const bool named = has(pair, "=");
+  const string name(trim(take(pair, '='))), host = lower(at.host), path = bare_path(at);
+  const cookie_attributes a = attributes_of(line);
+  const bool shared = !a.domain.empty() && may_share(host, a.domain);
+  if (!named || name.empty() || (a.secure && at.scheme != "https")) return;
+  if (!a.domain.empty() && a.domain != host && !shared) return;
+
+  cookie c;
+  c.name = name;
+  c.value = trim(pair);
+  c.host = shared ? a.domain : host;
+  c.port = own_port(at);
+  c.path = starts(a.path, "/") ? a.path : path.substr(0, (std::max)(path.rfind('/'), size_t{1}));
+  c.subdomains = shared;
+  c.secure = a.secure;
+
+  const auto same = [&c](const cookie& o) {
+    return o.name == c.name && o.host == c.host && o.port == c.port && o.path == c.path;
+  };
+  jar.erase(std::remove_if(jar.begin(), jar.end(), same), jar.end());
+  if (has_gone<Lazy>(a.age, a.expires, now) || jar.size() >= most_cookies) return;
+  jar.push_back(std::move(c));
+}
+VQCACHE_LAZY_ bool goes_to(const cookie& c, const url& to) {
+  const string host = lower(to.host);
+  const bool its_host = c.host == host || (c.subdomains && below(host, c.host));
+  const bool open = !c.secure || to.scheme == "https";
+  return its_host && open && c.port == own_port(to) && covers(c.path, bare_path(to));
+}
+// The headers of a request to `to`, with the jar's cookies behind the user's own in one Cookie. A
+// server that sets a name anew means its own value.
+VQCACHE_LAZY_ vector<string> with_cookies(
+    const vector<string>& lines, const cookies<Lazy>& jar, const url& to) {
+  late<Lazy, vector<const cookie*>> fit;
+  vector<string> all;
+  string sent;
+
+  for (const cookie& c : jar)
+    if (goes_to(c, to)) fit.push_back(&c);
+  if (fit.empty()) return lines;
+  std::stable_sort(fit.begin(), fit.end(),
+      [](const cookie* a, const cookie* b) { return a->path.size() > b->path.size(); });
+
+  const auto add = [&sent](view pair) {
+    const string separated = join(sent.empty() ? "" : "; ", pair);
+    if (sent.size() + separated.size() <= cookies_size) sent += separated;
+  };
+  const auto is_new = [&fit](view name) {
+    return std::any_of(fit.begin(), fit.end(), [name](auto c) { return c->name == name; });
+  };
+  for (const string& line : lines) {
+    if (name_of(line) != "cookie") {
+      all.push_back(line);
+      continue;
+    }
+    for (const string& pair : words(view(line).substr(line.find(':') + 1), ';'))
+      if (!is_new(trim(view(pair).substr(0, pair.find('='))))) add(trim(pair));
+  }
+  for (const cookie* c : fit) add(join(c->name, "=", c->value));
+  all.push_back("Cookie: " + sent);
+  return all;
+}
+// what scrub() has to hide: the user's headers, and what servers gave
+VQCACHE_LAZY_ vector<string> secret_lines(const vector<string>& lines, const cookies<Lazy>& jar) {
+  vector<string> all = lines;
+  for (const cookie& c : jar) all.push_back(join("Cookie: ", c.name, "=", c.value));
+  return all;
 }
 struct entry {  // of a receipt, in the format of sha256sum
   string file{}, sha256{}, origin{}, etag{};
@@ -910,16 +1254,16 @@ enum class kind { text, binary };              // a config, a checkpoint
 VQCACHE_LAZY_ string first_words(view page) {  // a person would see: no tags, scripts, styles
   const string low = lower(page);
   string out;
-  for (size_t i = 0; i < page.size() && out.size() < 160; ++i) {
+  for (size_t i = 0; i < page.size() && out.size() < 164; ++i) {  // more than is shown
     const bool tag = page[i] == '<', space = tag || static_cast<unsigned char>(page[i]) <= 0x20;
     if (space && !out.empty() && out.back() != ' ') out += ' ';
-    if (!space && page[i] != 0x7f) out += page[i];
+    if (!space && !is_control(page[i])) out += page[i];
     if (!tag) continue;
     for (const string hidden : {"script", "style"})
       if (low.compare(i + 1, hidden.size(), hidden) == 0) i = low.find(join("</", hidden), i);
     if ((i = low.find('>', i)) == npos) break;
   }
-  return join("\"", trim(out), "\"");
+  return join("\"", trim(readable(out, 160)), "\"");
 }
 // ---- what a file is by its first and last bytes, where no digest tells
 
@@ -2922,6 +3266,9 @@ template <class Lazy = void> class receiver : os::pinned {
 };
 inline constexpr const char* agent = "vqcache/0.2.0";
 VQCACHE_LAZY_ status not_http() { return fail(errc::http_status, "the answer is not proper HTTP"); }
+VQCACHE_LAZY_ status cut_head() {  // what came was proper as far as it went
+  return fail(errc::truncated, "the connection ended before the header of the answer did");
+}
 // an exit of the program or a result of libcurl, which are alike (libcurl-errors(3)), in its words
 VQCACHE_LAZY_ status judge(int code, const string& words) {
   const string number = join(" ", code, " "),
@@ -2933,6 +3280,8 @@ VQCACHE_LAZY_ status judge(int code, const string& words) {
         text::has(words, "too slow") ? "nothing came for too long" : "no connection in time", why);
   if (text::has(" 1 8 43 ", number))
     return fail(errc::http_status, "the answer is not proper HTTP", why);
+  if (code == 61)  // newer ones look at Transfer-Encoding before the head's end
+    return fail(errc::http_status, "the server used a coding that nobody asked for", why);
   if (text::has(" 35 51 53 54 58 59 60 64 66 77 80 82 83 90 91 ", number))
     return fail(errc::tls, "no trustworthy TLS connection", why,
         "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs");
@@ -3049,7 +3398,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   }
   void ended(int e) {  // libcurl is done with it, and says so
     status s = judge(e, words_[0] ? words_ : call<const char*>(easy_strerror, e));
-    end(s.ok() && !headed_ ? not_http() : std::move(s));
+    end(s.ok() && !headed_ ? cut_head() : std::move(s));
   }
   // The URL and every secret go to the program's standard input, where ps does not look; what
   // safety needs is in its arguments: curl before 8.7 ignores unknown words of a file.
@@ -3072,8 +3421,9 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     });
   }
  private:
-  // the last line tells that curl came to its end, and where the body ends and trailers begin
-  static constexpr view mark = "\nvqcache ";
+  // The last line tells that curl came to its end, and where the body ends and trailers begin. It
+  // begins no line: the empty one before it would look like the end of a head that was cut.
+  static constexpr view mark = "vqcache ";
   bool feed(view data) {
     held_ += data;
     view rest = held_;
@@ -3093,7 +3443,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   status conclude() {
     int code = process.finish(false);
     view errors = process.errors();
-    const string words(text::trim(text::printable(text::take(errors, '\n'))));
+    const string words(text::trim(text::readable(text::take(errors, '\n'))));
     uint64_t size = 0;
     if (code < 0 && text::starts(words, "curl: (")) code = std::atoi(&words[7]);  // not reaped
     if (code == 127 && !headed_) return fail(errc::no_transport, "curl cannot be run: ", words);
@@ -3102,7 +3452,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
         size >= given_ && size - given_ <= at;
     if (headed_ && !give(full ? size - given_ : 0)) return {};
     VQCACHE_NEED_(judge((std::max)(code, 0), words));
-    if (!headed_) return not_http();
+    if (!headed_) return cut_head();
     return full ? status() : fail(errc::truncated, "the program curl ended before the file did");
   }
   void end(status s) noexcept {
@@ -3110,25 +3460,35 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   }
   // Interim answers (1xx) are skipped, and all is bounded: curl before 8.4 is not (CVE-2023-38039).
   enum : size_t { head_limit = 256 * 1024 };
+  // A header waits for the next line, which may continue it.
   bool line(view s) {
-    // one that continues another is obsolete, and a way to smuggle (RFC 9112 5.2)
-    const bool continues = code_ != 0 && s.find_first_of(" \t") == 0;
-    uint64_t n = 0;
     head_size_ += s.size();
-    s = text::trim(s);
-    bool proper = head_size_ <= head_limit && (!continues || s.empty());
-    if (s.empty()) {
-      headed_ = code_ >= 200;
-      if (!headed_) headers_.clear(), code_ = 0;
-    } else if (code_ != 0) {
-      proper = proper && text::parse_header(s, headers_.emplace_back());
-    } else {
-      proper = text::starts(text::take(s, ' '), "HTTP/") && text::to_number(s.substr(0, 3), n) &&
-          n > 99 && n < 600 && (s.size() == 3 || s[3] == ' ') && proper;
-      code_ = int(n);
-    }
-    if (!proper) end(not_http());
+    const bool small = head_size_ <= head_limit;
+    if (!small || !take_line(s)) end(not_http());
     return !over && (!headed_ || to->on_head(code_, headers_));
+  }
+  bool take_line(view s) {  // false: no proper HTTP
+    const bool continues = text::starts(s, " ") || text::starts(s, "\t");
+    if (continues) return text::unfold(pending_, s);
+
+    if (!pending_.empty()) {
+      text::header h;
+      const text::reading read = text::read_header(pending_, h);
+      pending_.clear();
+      if (read == text::reading::improper) return false;
+      if (read == text::reading::good) headers_.push_back(std::move(h));
+    }
+    s = text::trim(s);
+    if (!s.empty() && code_ != 0) pending_ = s;
+    else if (!s.empty()) code_ = text::status_code(s);
+    else end_head();
+    return code_ != 0 || s.empty();
+  }
+  void end_head() {  // of an answer, or of an interim one (1xx), which is forgotten
+    headed_ = code_ >= 200;
+    if (headed_) return;
+    headers_.clear();
+    code_ = 0;
   }
   template <class F> size_t guarded(size_t n, const F& f) noexcept {  // for a callback of libcurl
     bool wanted = true;
@@ -3154,6 +3514,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   int code_ = 0;
   bool headed_ = false;  // the header has come
   text::headers<Lazy> headers_{};
+  string pending_{};         // a header line that the next may continue
   string block_{}, held_{};  // of what the program writes: one reading; what is not told yet
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
@@ -3354,9 +3715,13 @@ VQCACHE_LAZY_ status examine(const source& s, const string& role, const options&
   }
 
   text::header parsed;
-  for (size_t i = 0; i < s.headers.size(); ++i)
+  for (size_t i = 0; i < s.headers.size(); ++i) {
     if (s.headers[i].find_first_of("\r\n") != npos || !text::parse_header(s.headers[i], parsed))
       return bad("header ", i + 1, " is not 'Name: value' without control characters");
+    if (text::is_reserved(parsed.name, parsed.value))
+      return bad("header ", i + 1, " is ", parsed.name,
+          ", which the transfer sets itself; a file is asked for in parts and without codings");
+  }
   return {};
 }
 // What the head of an answer asks of us: a pure function of the head, of what was asked and of what
@@ -3597,6 +3962,7 @@ template <class Lazy> class basic_job : os::pinned {
     bool is_abandoned = false;  // another connection brings its part
     text::url at{};
     bool at_home = true;  // until a redirect leaves it
+    text::cookies<Lazy> jar{};
     stage::pace<Lazy> speed{0};
     late<Lazy, status> result{};
     unsigned number = 0;  // of the answer, in this job
@@ -3616,12 +3982,14 @@ template <class Lazy> class basic_job : os::pinned {
       const text::identity& id = of->t_.to->id;
       const vector<string>& own = of->t_.from->headers;
       const string known = of->validator();
-      const bool strong = text::starts(known, "\"") || text::ends(known, " GMT");
+      const bool strong = text::starts(known, "\"") || text::is_date(known);
+      const vector<string> ours{"Accept: */*", "Accept-Encoding: identity"};
+      const vector<string> users = at_home ? own : vector<string>();
+      const vector<string> lines = text::request_headers(ours, users);
 
       forget_answer();
-      curl::exchange x{url, {"Accept: */*", "Accept-Encoding: identity"},
-          connect_limit(o), o.stall_seconds};
-      if (at_home) x.headers.insert(x.headers.end(), own.begin(), own.end());
+      curl::exchange x{
+          url, text::with_cookies<Lazy>(lines, jar, at), connect_limit(o), o.stall_seconds};
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
       if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
@@ -3657,14 +4025,15 @@ template <class Lazy> class basic_job : os::pinned {
       if (is_abandoned) return false;
       if (code >= 400 || code == 202) wait = text::retry_after(value("retry-after"), value("date"));
       if (is_redirect(code)) {
-        location = value("location");
+        for (const text::header& h : headers)
+          if (h.name == "set-cookie") text::take_cookie<Lazy>(jar, at, h.value);
+        location = find(headers, "location");
         if (location.empty()) (void)refuse("HTTP ", code, " without a Location");
         return false;
       }
 
-      const string coding = text::lower(value("content-encoding"));
-      if (code < 400 && !coding.empty() && coding != "identity")
-        return refuse("the server encoded the file (", coding, ") though identity was asked");
+      const string coding = text::coding_problem<Lazy>(headers);
+      if (code < 400 && !coding.empty()) return refuse(coding);
       if (!text::content_length(headers, sized, upto) && code < 400)
         return refuse("its Content-Length is malformed or given twice");
 
@@ -3674,7 +4043,7 @@ template <class Lazy> class basic_job : os::pinned {
       head.range = text::find_content_range<Lazy>(headers);
       head.names_range = !text::find(headers, "content-range").empty();
       if (sized) head.length = upto;
-      head.validator = value(text::ends(known, " GMT") ? "last-modified" : "etag");
+      head.validator = value(text::is_date(known) ? "last-modified" : "etag");
       mark = text::validator(headers);
       if (value("accept-ranges") == "none") of->limit_ = 1;
       of->is_chunked_ = !sized && text::has(text::lower(value("transfer-encoding")), "chunked");
@@ -3955,7 +4324,8 @@ template <class Lazy> class basic_job : os::pinned {
     } else {
       s = ending(l, s);
     }
-    s.text = text::scrub(s.text, l.at.whole(), t_.from->headers);
+    const vector<string> secrets = text::secret_lines<Lazy>(t_.from->headers, l.jar);
+    s.text = text::scrub(s.text, l.at.whole(), secrets);
     if (l.code == 206 && (l.result.ok() || l.gained >= 65536)) ranges_ = ranges::honoured;
     if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code >= 200 && l.gained == 0);
     if (l.has_changed) {
@@ -3993,7 +4363,7 @@ template <class Lazy> class basic_job : os::pinned {
   status redirected(lane& l) {
     text::url next;
     const string& to = l.location;
-    const string target = text::printable(
+    const string target = text::readable(
         text::has_scheme(to) ? text::redact(to) : to.substr(0, to.find_first_of(":?")));
     if (l.hops++ == 20) return fail(errc::http_status, "it redirects more than 20 times");
     const bool good = text::resolve(l.at, to, next) && text::is_http(next);
@@ -4103,7 +4473,7 @@ template <class Lazy> class basic_job : os::pinned {
     const uint64_t size = t_.to->size();
     if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
-    tried_ += join(tried_.empty() ? "'" : "; then '", t_.got,
+    tried_ += join(tried_.empty() ? "'" : "; then '", text::readable(t_.got),
         "': ", text::scrub(s.text, url_, t_.from->headers),
         tries_ > 1 ? join(" (", tries_, " tries)") : "",
         o.wait > longest_wait ? join("; it asks to come back in ", o.wait, " s") : "",
@@ -4143,7 +4513,7 @@ template <class Lazy> class basic_job : os::pinned {
     else if (!r.misuse.empty())
       s = fail(errc::callback, "options::fetch is used wrongly: ", r.misuse);
     else if (!r.failure.empty())
-      s = fail(errc::connection, "options::fetch says: ", text::printable(r.failure));
+      s = fail(errc::connection, "options::fetch says: ", text::readable(r.failure));
     else r.end_head();
     l.on_end(std::move(s));
   }

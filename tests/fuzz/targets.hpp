@@ -162,34 +162,31 @@ inline string http_text(std::uint64_t when) {  // by counting days, as nobody wo
 }
 
 inline void date(string_view s) {
-  std::uint64_t when = 0, again = 0, n = 0;
+  std::uint64_t again = 0, n = 0;
   std::uint64_t seed = 0;  // some moment up to the year 9999, made of the bytes
   for (char c : s) seed = seed * 1099511628211U + static_cast<unsigned char>(c);
   seed %= 253402300800U;
-  need(t::http_date("Sun, " + http_text(seed), when) && when == seed, "a date is read as it is");
   need(t::to_number(s, n) == number(s, again), "a number of seconds is digits that fit");
   if (number(s, again)) need(n == again, "and is their value");
-  if (!t::http_date(s, when)) return;
-  need(when < 253402300800U + 86400 * 3, "no date lies behind the year 9999", std::to_string(when));
-  // as it would be written; days that a month has not, and leap seconds, flow over
-  const std::vector<string> in = split(s.substr(s.find(' ') + 1), ' ');
-  const std::vector<string> out = split(http_text(when), ' ');
-  need(in.size() == 5 && in[4] == "GMT", "a date has these words", s);
-  need(has(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ", " " + in[1] + " ") &&
-          in[1].size() == 3,
-      "a month is called so", in[1]);
-  std::uint64_t day = 0, year = 0, was = 0;
-  need(number(in[0], day) && day >= 1 && day <= 31, "a day is 1 to 31", in[0]);
-  need(number(in[2], year) && year >= 1970 && year <= 9999, "a year has four digits", in[2]);
-  const std::vector<string> clock = split(in[3], ':');
-  need(clock.size() == 3 && number(clock[0], was) && was < 24 && number(clock[1], was) &&
-          was < 60 && number(clock[2], was) && was <= 60,
-      "a time is hours, minutes and seconds", in[3]);
-  if (day <= 28 && was < 60) {
-    std::uint64_t got = 0;
-    need(number(out[0], got) && got == day, "the day is that of the text");
-    need(number(out[2], got) && got == year && out[1] == in[1], "so are month and year");
-  }
+
+  // the same moment in the three forms
+  const std::vector<string> part = split(http_text(seed), ' ');
+  const string &day = part[0], &month = part[1], &year = part[2], &clock = part[3];
+  const string padded = day.size() == 2 && day[0] == '0' ? " " + day.substr(1) : day;
+  need(t::http_date("Sun, " + http_text(seed)) == seed, "a date is read as it is");
+  need(t::http_date("Sun " + month + " " + padded + " " + clock + " " + year) == seed,
+      "so is one of asctime");
+  const string old = "Sunday, " + day + "-" + month + "-" + year.substr(2) + " " + clock + " GMT";
+  need(t::http_date(old, seed) == seed, "so is one of this year with two digits");
+
+  const auto when = t::http_date(s);
+  if (!when) return;
+  need(*when < 253402300800U + 86400 * 3, "no date lies behind the year 9999",
+      std::to_string(*when));
+  // what was read is written and read again; days that a month has not flow over
+  need(t::http_date("Mon, " + http_text(*when)) == when || *when >= 253402300800U,
+      "a moment that was read can be written", s);
+  need(std::any_of(s.begin(), s.end(), [](char c) { return c == ':'; }), "a date has a time", s);
 }
 
 inline void same_file(string_view bytes) {  // validator()
@@ -205,10 +202,9 @@ inline void same_file(string_view bytes) {  // validator()
   if (!tag.empty() && tag.compare(0, 2, "W/") != 0) {
     need(mark.size() == tag.size() && no_control(mark), "a strong tag is the validator");
   } else if (!mark.empty()) {
-    std::uint64_t then = 0, now = 0;
+    const auto then = t::http_date(at), now = t::http_date(first("date"));
     need(mark == at, "else the date is");
-    need(t::http_date(at, then) && t::http_date(first("date"), now) && now >= then &&
-            now - then >= 60,
+    need(then && now && *now >= *then && *now - *then >= 60,
         "if it is a minute older than the answer");
   }
 }
@@ -322,6 +318,7 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
       known.push_back(word.substr(0, word.find_last_not_of("\t\r") + 1));
   for (std::size_t i = 0, n = known.size(); i < n; ++i) known.push_back(decoded(known[i]));
   const string shown = t::scrub(words, from, head);
+  need(t::readable(shown) == shown, "what is shown is UTF-8", shown);
   for (const string& secret : known) {
     // stars are what secrets become, and a header's white space belongs to nobody
     if (secret.size() < 4 || has(secret, "*") || has(secret, "\t") || has(secret, "\r")) continue;
@@ -461,6 +458,7 @@ inline void page(string_view s) {
   need(words.size() >= 2 && words.size() <= 163, "first words are few", words);
   need(words[0] == '"' && words.back() == '"', "they are quoted", words);
   need(no_control(words), "they have no control characters", words);
+  need(t::readable(words) == words, "they are UTF-8", words);
   need(!has(words, "  "), "white space is one space", words);
   const string_view type = s.substr(0, s.find('\n'));
   const string_view head = s.substr((std::min)(type.size() + 1, s.size()));

@@ -1372,6 +1372,23 @@ def many_headers(r):  # 100 of 100 bytes: unusual and legal
     whole(r, **{'X_%d' % i: 'y' * 100 for i in range(100)})
 
 @behaviour
+def raw(r):  # ?1=HEAD&2=HEAD...: the answer to the first, the second request; the last one again
+    """bytes as they are, percent-encoded; {size}, {half}, {last}, {left} and {at}, where the part
+    begins that is asked for, are numbers; {body}, the {first} half or the {rest} from {at} on"""
+    pieces = urllib.parse.parse_qs(r.query, keep_blank_values=True, encoding='latin-1')
+    n = min(r.n, max(int(k) for k in pieces if k.isdigit()))
+    head = pieces[str(n)][0].encode('latin-1')
+    size, at = r.b.size, r.range[0] if r.range else 0
+    for name, number in (('size', size), ('half', size // 2), ('at', at), ('last', size - 1),
+                         ('left', size - at)):
+        head = head.replace(b'{%s}' % name.encode(), b'%d' % number)
+    parts = {b'body': (0, size), b'first': (0, size // 2), b'rest': (at, size)}
+    head, what, _ = [*re.split(rb'{(body|first|rest)}', head), None, None][:3]
+    r.send(head)
+    if what:
+        r.give(r.b, *parts[what])
+
+@behaviour
 def folded_header(r):
     r.bare(b'X-Folded: a\r\n b', b'Content-Length: %d' % r.b.size)
     r.give(r.b)
