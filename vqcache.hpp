@@ -553,10 +553,12 @@ VQCACHE_LAZY_ string printable(view s) {
 }
 // Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
 // excludes overlong forms and surrogates (RFC 3629, section 4).
-inline constexpr struct { unsigned first, last, least, most; size_t bytes; } utf8_rows[] = {
-    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+inline constexpr struct {
+  unsigned first, last, least, most;
+  size_t bytes;
+} utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
 VQCACHE_LAZY_ size_t utf8_length(view s) {  // of the character at the front; 0: there is none
   const auto byte = [&s](size_t i) { return unsigned{static_cast<unsigned char>(s[i])}; };
   if (s.empty()) return 0;
@@ -798,7 +800,7 @@ VQCACHE_LAZY_ int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no
   uint64_t code = 0;
   const bool http = starts(take(line, ' '), "HTTP/");
   const bool number = to_number(line.substr(0, 3), code) && code > 99 && code < 600;
-  const bool ends_there = line.size() == 3 || line.substr(3, 1) == " ";
+  const bool ends_there = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
   return http && number && ends_there ? int(code) : 0;
 }
 VQCACHE_LAZY_ string find(const headers<Lazy>& all, view name) {  // empty: there is none
@@ -935,8 +937,8 @@ VQCACHE_LAZY_ uint64_t since_1970(const date& d) {  // seconds; a day that no mo
   return days * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
 }
 VQCACHE_LAZY_ uint64_t month_of(view name) {  // 1 to 12; 0: it is none
-  const size_t at = view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(
-      join(" ", name, " "));
+  const size_t at =
+      view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(join(" ", name, " "));
   return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
 }
 VQCACHE_LAZY_ bool between(view s, uint64_t least, uint64_t most, uint64_t& out) {
@@ -959,8 +961,9 @@ VQCACHE_LAZY_ uint64_t this_moment() { return uint64_t(std::time(nullptr)); }
 // dashes. `now` is for the second, whose year has two digits.
 //   Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
 VQCACHE_LAZY_ maybe_time<Lazy> http_date(view text, uint64_t now = this_moment()) {
-  const view days = " Mon Tue Wed Thu Fri Sat Sun "
-                    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday ";
+  const view days =
+      " Mon Tue Wed Thu Fri Sat Sun "
+      "Monday Tuesday Wednesday Thursday Friday Saturday Sunday ";
   const bool comma = has(text, ",");
   string rest(text);
   date d;
@@ -978,7 +981,7 @@ VQCACHE_LAZY_ maybe_time<Lazy> http_date(view text, uint64_t now = this_moment()
   d.month = month_of(part[comma ? 1 : 0]);
   const bool good = between(day, 1, 31, d.day) && d.month > 0 &&
       time_of_day(part[comma ? 3 : 2], d) && to_number(year, d.year);
-  if (year.size() == 2) d.year = full_year(d.year, 1970 + now / 31556952);  // a mean year
+  if (comma && year.size() == 2) d.year = full_year(d.year, 1970 + now / 31556952);  // a mean year
   if (!good || d.year < 1970 || d.year > 9999) return {};
   return since_1970(d);
 }
@@ -1102,11 +1105,12 @@ VQCACHE_LAZY_ vector<string> with_cookies(
   vector<string> all;
   string sent;
 
+  const auto goes_first = [](const cookie* a, const cookie* b) {
+    return a->path.size() > b->path.size();
+  };
   for (const cookie& c : jar)
-    if (goes_to(c, to)) fit.push_back(&c);
+    if (goes_to(c, to)) fit.insert(std::upper_bound(fit.begin(), fit.end(), &c, goes_first), &c);
   if (fit.empty()) return lines;
-  std::stable_sort(fit.begin(), fit.end(),
-      [](const cookie* a, const cookie* b) { return a->path.size() > b->path.size(); });
 
   const auto add = [&sent](view pair) {
     const string separated = join(sent.empty() ? "" : "; ", pair);

@@ -118,9 +118,9 @@ TEST_CASE("a content coding that changes no bytes is no reason to refuse the fil
            "zstd", "dcb", "dcz", "GZip", "aws-chunked, gzip", "gzip;q=1", "identity,zstd"})
     scenes.push_back({"real: " + real, {coded("Content-Encoding: " + real + "\r\n")}, "http_status",
         {"encoded the file ("}, {}, 1});
-  scenes.push_back({"in two lines",
-      {coded("Content-Encoding: aws-chunked\r\nContent-Encoding: br\r\n")}, "http_status",
-      {"encoded the file (br)"}, {}, 1});
+  scenes.push_back(
+      {"in two lines", {coded("Content-Encoding: aws-chunked\r\nContent-Encoding: br\r\n")},
+          "http_status", {"encoded the file (br)"}, {}, 1});
   play(scenes, "content");
 }
 
@@ -136,10 +136,9 @@ TEST_CASE("a folded header is unfolded, but nothing folds a status line or an ad
           {ok + "Transfer-Encoding:\r\n gzip,\r\n chunked\r\n" + end + "0\r\n\r\n"}, "http_status"},
       {"the status line", {"HTTP/1.1 200 OK\r\n X: y\r\n" + length + end + "{body}"},
           "http_status"},
-      {"before the status line", {" HTTP/1.1 200 OK\r\n" + length + end + "{body}"},
-          "http_status"},
-      {"without end", {ok + "X-A: a\r\n" + std::string(2000, ' ') + "b\r\n" + length + end +
-                           "{body}"}},
+      {"before the status line", {" HTTP/1.1 200 OK\r\n" + length + end + "{body}"}, "http_status"},
+      {"without end",
+          {ok + "X-A: a\r\n" + std::string(2000, ' ') + "b\r\n" + length + end + "{body}"}},
       {"an address that has begun",
           {"HTTP/1.1 302 Found\r\nLocation: /good/\r\n x/last.ckpt\r\n" + end}, "http_status"},
       {"an address behind its name",
@@ -157,7 +156,8 @@ TEST_CASE("a connection that is cut inside the head is a cut, and tried again") 
   const std::string moved = "HTTP/1.1 302 Found\r\nLocation: /good/x/last.ckpt\r\n";
   std::vector<scene> scenes;
   for (const std::size_t at : {0, 3, 9, 12, 15, 16, 17, 30})
-    scenes.push_back({"after " + std::to_string(at), {head.substr(0, at), whole}, "right", {}, {}, 2});
+    scenes.push_back(
+        {"after " + std::to_string(at), {head.substr(0, at), whole}, "right", {}, {}, 2});
   scenes.push_back({"before the empty line", {head.substr(0, head.size() - 2), whole}});
   scenes.push_back({"in the empty line", {head.substr(0, head.size() - 1), whole}});
   scenes.push_back({"in a redirect, after its first line", {moved.substr(0, 20), whole}});
@@ -194,23 +194,22 @@ TEST_CASE("an address with quotes, backslashes or raw bytes is followed, percent
   scratch home;
   int number = 0;
   for (const std::string& by : transports()) {
-    const std::vector<std::pair<std::string, std::string>> addresses{
-        {"\"quoted\"", "%22quoted%22"}, {"back\\slash", "back%5Cslash"}, {"a b", "a%20b"},
-        {"\xc3\xa4\xff", "%C3%A4%FF"}, {"%20", "%20"}, {"a?q=\"\xc3\xa4\"", "a?q=%22%C3%A4%22"}};
+    const std::vector<std::pair<std::string, std::string>> addresses{{"\"quoted\"", "%22quoted%22"},
+        {"back\\slash", "back%5Cslash"}, {"a b", "a%20b"}, {"\xc3\xa4\xff", "%C3%A4%FF"},
+        {"%20", "%20"}, {"a?q=\"\xc3\xa4\"", "a?q=%22%C3%A4%22"}};
     for (const auto& [sent, seen] : addresses) {
       const std::string key = "address" + std::to_string(++number) + by;
       const std::size_t query = (std::min)(sent.find('?'), sent.size());
       const std::string tail = "/last.ckpt";
-      const scene s{sent, {to("/good/" + key + "/" + sent.substr(0, query) + tail +
-                              sent.substr(query))}};
+      const scene s{
+          sent, {to("/good/" + key + "/" + sent.substr(0, query) + tail + sent.substr(query))}};
       plan p = call_of(home.fresh(), by, hostile().url("/good/" + key + "/model.yaml"),
           hostile().url(target_of(s, key)));
       const outcome o = call(p);
       INFO(describe(o));
       CHECK_MESSAGE(o.ok(), sent);
       const std::size_t at = (std::min)(seen.find('?'), seen.size());
-      const std::string path =
-          "/good/" + key + "/" + seen.substr(0, at) + tail + seen.substr(at);
+      const std::string path = "/good/" + key + "/" + seen.substr(0, at) + tail + seen.substr(at);
       CHECK_MESSAGE(hostile().count(path) == 1, path);
     }
   }
@@ -235,9 +234,8 @@ TEST_CASE("a part whose total is not told, and dates of the older forms, continu
            "bytes  {at} - {last} / {size}", "BYTES {at}-{last}/{size}",
            "bytes {at}-{last}/{size}\r\nContent-Range: bytes {at}-{last}/{size}"})
     scenes.push_back({range, {half(tag), rest(range, tag)}, "right", {}, {"Discarded"}, 2});
-  for (const std::string date :
-      {"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
-          "Sun, 06 Nov 1994 08:49:37 GMT"}) {
+  for (const std::string date : {"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+           "Sun, 06 Nov 1994 08:49:37 GMT"}) {
     const std::string lines = "Last-Modified: " + date + "\r\n" + late;
     scenes.push_back({date, {half(lines), rest(usual, lines)}, "right", {}, {"Discarded"}, 2});
   }
@@ -263,8 +261,8 @@ TEST_CASE("a cookie of a redirect goes back to its host, beside the user's own, 
     vqcache::source from;
     from.urls = {hostile().url(target_of(s, key))};
     from.headers = {"cookie: mine=1; b=old"};
-    const outcome o = call(call_of(
-        home.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), from));
+    const outcome o =
+        call(call_of(home.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), from));
     INFO(describe(o));
     CHECK(o.ok());
     const std::vector<support::seen> requests = asked(path);
@@ -280,8 +278,9 @@ TEST_CASE("a cookie of a redirect goes back to its host, beside the user's own, 
       const std::string there = "/good/" + away_key + "/last.ckpt";
       const scene out{"away", {moved(away + there, "Set-Cookie: wall=SECRET-wall; Path=/\r\n")}};
       from.urls = {hostile().url(target_of(out, away_key))};
-      CHECK(call(call_of(home.fresh(), by, hostile().url("/good/" + away_key + "/model.yaml"), from))
-                .ok());
+      CHECK(
+          call(call_of(home.fresh(), by, hostile().url("/good/" + away_key + "/model.yaml"), from))
+              .ok());
       REQUIRE(asked(there).size() == 1);
       CHECK(header(asked(there)[0], "cookie") == "(none)");
     }
@@ -289,9 +288,9 @@ TEST_CASE("a cookie of a redirect goes back to its host, beside the user's own, 
     const std::string fail_key = key + "fail";
     const std::string fail_path = "/raw/" + fail_key + "/last.ckpt";
     const scene failing{"fail",
-        {moved(fail_path + "?1=" + support::hostile_server::encoded(
-                                       "HTTP/1.1 403 No\r\nContent-Length: 25\r\n" + end +
-                                       "you sent wall=SECRET-wall"),
+        {moved(fail_path + "?1=" +
+                support::hostile_server::encoded("HTTP/1.1 403 No\r\nContent-Length: 25\r\n" + end +
+                    "you sent wall=SECRET-wall"),
             "Set-Cookie: wall=SECRET-wall; Path=/\r\n")}};
     const plan p = call_of(home.fresh(), by, hostile().url("/good/" + fail_key + "/model.yaml"),
         hostile().url(target_of(failing, fail_key)));
@@ -333,19 +332,24 @@ TEST_CASE("a header of the user's replaces ours and is sent once") {
 
 TEST_CASE("what a server says is cut and shown as UTF-8") {
   const auto page = [](const std::string& body, const std::string& status = "200 OK") {
-    return "HTTP/1.1 " + status + "\r\nContent-Type: text/html\r\nContent-Length: " +
-        std::to_string(body.size()) + "\r\n" + end + body;
+    return "HTTP/1.1 " + status +
+        "\r\nContent-Type: text/html\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+        end + body;
   };
   std::string umlauts, euros;
   for (int i = 0; i < 200; ++i) umlauts += "\xc3\xa4", euros += "\xe2\x82\xac";
   std::vector<scene> scenes;
   for (std::size_t shift = 0; shift < 4; ++shift)
     for (const std::string& text : {umlauts, euros})
-      scenes.push_back({"cut " + std::to_string(shift),
-          {page("<html><body>" + std::string(shift, 'x') + text)}, "not_the_file", {text.substr(0, 60)}});
-  scenes.push_back({"raw bytes", {page("<html>caf\xe9 \xff\xfe \xc2\x9b" "31m")}, "not_the_file", {"caf? "},
-      {"\xc2\x9b"}});
-  scenes.push_back({"an error", {page("<html>caf\xe9 " + umlauts, "404 No")}, "http_status", {"caf? "}});
+      scenes.push_back(
+          {"cut " + std::to_string(shift), {page("<html><body>" + std::string(shift, 'x') + text)},
+              "not_the_file", {text.substr(0, 60)}});
+  scenes.push_back({"raw bytes",
+      {page("<html>caf\xe9 \xff\xfe \xc2\x9b"
+            "31m")},
+      "not_the_file", {"caf? "}, {"\xc2\x9b"}});
+  scenes.push_back(
+      {"an error", {page("<html>caf\xe9 " + umlauts, "404 No")}, "http_status", {"caf? "}});
   scenes.push_back({"a coding",
       {ok + "Transfer-Encoding: \xe9gzip\r\nContent-Length: {size}\r\n" + end + "{body}"},
       "http_status"});

@@ -294,6 +294,35 @@ inline void address(string_view s) {  // local_path, split_pin
   need(t::unescaped(s) == decoded(s), "percent-encoding is decoded, once");
 }
 
+// ---- cookies
+
+inline void cookie(string_view bytes) {  // where from, where to, then Set-Cookies, a line each
+  const std::vector<string> line = split(bytes, '\n');
+  t::url from, to;
+  if (line.size() < 2 || !t::parse_url(line[0], from) || !t::parse_url(line[1], to)) return;
+  t::cookies<void> jar;
+  for (std::size_t i = 2; i < line.size(); ++i) {
+    t::header h;
+    if (t::parse_header("Set-Cookie: " + line[i], h))
+      t::take_cookie(jar, from, h.value, 1700000000);
+  }
+  need(jar.size() <= 50, "cookies are few");
+  const std::vector<string> own{"X: y", "Cookie: mine=1"}, sent = t::with_cookies(own, jar, to);
+  need(sent.size() == 2 && sent[0] == own[0], "there is one Cookie, and nothing else changes");
+  need(sent[1].substr(0, 14) == "Cookie: mine=1" || jar.size() > 0, "the user's own stays");
+  need(no_control(sent[1]) && sent[1].size() < 17000, "it is one line, and bounded", sent[1]);
+  if (sent[1] == own[1]) return;
+  // the hosts have an end in common, of two labels at least, and the same port
+  const string a = lower(from.host), b = lower(to.host);
+  const string shorter = a.size() < b.size() ? a : b, longer = a.size() < b.size() ? b : a;
+  std::size_t same = 0;
+  while (same < shorter.size() && a[a.size() - 1 - same] == b[b.size() - 1 - same]) ++same;
+  need(a == b || has(a.substr(a.size() - same), "."), "a cookie stays at its host", sent[1]);
+  need(a == b || !has(a, ":"), "an address is not a domain", sent[1]);
+  for (const t::cookie& c : jar)
+    need(!c.secure || from.scheme == "https", "what is secure came over https");
+}
+
 // ---- secrets
 
 inline void secrets(string_view bytes) {  // the URL, headers, an empty line, the words
@@ -527,8 +556,8 @@ struct target {
 inline const std::vector<target>& targets() {
   static const std::vector<target> all = {{"header", header_line}, {"length", length},
       {"range", range}, {"date", date}, {"validator", same_file}, {"url", url},
-      {"redirect", redirect}, {"address", address}, {"scrub", secrets}, {"receipt", receipt},
-      {"record", record}, {"page", page}, {"zip", zip_end}, {"name", name}};
+      {"redirect", redirect}, {"address", address}, {"cookie", cookie}, {"scrub", secrets},
+      {"receipt", receipt}, {"record", record}, {"page", page}, {"zip", zip_end}, {"name", name}};
   return all;
 }
 
