@@ -1282,20 +1282,6 @@ struct specimen {
   bool is_whole() const { return size != 0 && size == head.size(); }
 };
 
-// The length of the UTF-8 sequence that s begins with (RFC 3629); 0: it begins with none.
-VQCACHE_LAZY_ size_t utf8_length(view s) {
-  const auto byte = [s](size_t i) { return unsigned{static_cast<unsigned char>(s[i])}; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-
-  const size_t n = 2U + (lead >= 0xe0) + (lead >= 0xf0);
-  if (s.size() < n) return 0;
-  for (size_t i = 1; i < n; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  return n;
-}
-
 VQCACHE_LAZY_ bool is_readable_text(view s) {  // for a person: UTF-8 that moves no cursor
   while (!s.empty()) {
     const size_t n = utf8_length(s);
