@@ -553,7 +553,7 @@ VQCACHE_LAZY_ string printable(view s) {
 }
 // Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
 // excludes overlong forms and surrogates (RFC 3629, section 4).
-inline constexpr struct {
+inline constexpr struct utf8_row {
   unsigned first, last, least, most;
   size_t bytes;
 } utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
@@ -2166,8 +2166,8 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
 }
 // sync_slice: begins to write a part back, or waits for that; nothing lasts by it, but an error is
 // told here and not again. copy_some: by the kernel or by a server; what that wrote has to be read
-// again (two reports of zeros in it). 0: read and write. clone: all of a file by sharing its blocks,
-// which needs no room; false: the file system cannot.
+// again (two reports of zeros in it). 0: read and write. clone: all of a file by sharing its
+// blocks, which needs no room; false: the file system cannot.
 #if defined(__linux__) && !defined(__ANDROID__)
 VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
   const auto at = std::int64_t(from), size = std::int64_t(n);
@@ -3848,7 +3848,7 @@ VQCACHE_LAZY_ bool is_of_network(errc e) {
 }
 VQCACHE_LAZY_ bool passes(const attempt& a) {  // a cut, or a server that has no time now
   const bool answered_busy = is_busy(a.code) && a.failure == errc::http_status;
-  return !a.is_odd && (is_of_network(a.failure) || answered_busy);
+  return answered_busy || (!a.is_odd && is_of_network(a.failure));
 }
 // A request for the rest that failed for good. Where no part was ever served the way out is to ask
 // for the whole file: a server or proxy may answer that alone, whatever it says to a part.
@@ -4337,7 +4337,8 @@ template <class Lazy> class basic_job : os::pinned {
     stage::partial<Lazy>& to = *t_.to;
     if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
       const bool is_denied = l.code == 401 || l.code == 403;
-      const char* hint = is_denied ? "; it needs credentials (source::headers), or has expired" : "";
+      const char* hint = "";
+      if (is_denied) hint = "; it needs credentials (source::headers), or has expired";
       if (is_gone(l.code)) hint = "; the file is not there any more, or the URL is mistyped";
       return fail(errc::http_status, "the server answered HTTP ", l.code,
           l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
@@ -4431,8 +4432,8 @@ template <class Lazy> class basic_job : os::pinned {
     a.parts = ranges_;
     return a;
   }
-  // What a failed try leaves: wrong bytes go, and of two beginnings the larger one stays. A fault of
-  // this machine takes nothing away.
+  // What a failed try leaves: wrong bytes go, and of two beginnings the larger one stays. A fault
+  // of this machine takes nothing away.
   void clear_away(const status& s, const attempt& a, const outcome& o) {
     const bool is_useless = s.code == errc::not_the_file && (judged_ || o.gained > 0);
     if (is_useless) t_.to->drop();
