@@ -715,7 +715,8 @@ def use_as_python_extension(gate, plugin):
     include = sysconfig.get_paths()["include"]
     place = str(gate.scratch / "python")
     if not (pathlib.Path(include) / "Python.h").exists():
-        program = "import ctypes, sys; raise SystemExit(ctypes.CDLL(sys.argv[1]).plugin_work(sys.argv[2].encode()))"
+        program = "import ctypes, sys; library = ctypes.CDLL(sys.argv[1]); " \
+                  "raise SystemExit(library.plugin_work(sys.argv[2].encode()))"
         gate.run([sys.executable, "-c", program, plugin.with_suffix(".so"), place],
                  "Python cannot use the library over ctypes", env=clean_environment())
         print("Python over ctypes (no Python.h here): works")
@@ -732,39 +733,44 @@ def use_as_python_extension(gate, plugin):
 
 def check_shared_library(gate):
     """Shared libraries link, agree about errors with their host, and can be closed."""
-    found = compilers("g++") + compilers("clang++") or [gate.cxx]
-    levels = ["-O0", "-O1", "-O2", "-O3"]
-    last = []
-    for number, cxx in enumerate(found):
+    found = [(cxx, first) for kind in (compilers("g++"), compilers("clang++"))
+             for first, cxx in zip([True] + [False] * len(kind), kind)] or [(gate.cxx, True)]
+    levels, hidden = ["-O0", "-O1", "-O2", "-O3"], list(VISIBILITIES)
+    ended, working = [], []
+    for number, (cxx, first) in enumerate(found):
         host = "host%d" % number
         # comparing works otherwise since C++20, which turns operands round
         gate.compile([HERE / "plugin_host.cpp"], host, ["-O1", "-Wall", "-Wextra", "-Werror"],
                      cxx=cxx, std=["-std=c++17", "-std=c++20"][number % 2], link=["-ldl"],
                      fail="plugin_host.cpp does not build")
-        for visibility, flags in VISIBILITIES.items():
-            for level in levels:
-                what = "%s %s and %s" % (cxx, level, visibility)
-                gate.compile([HERE / "plugin.cpp"], "small.o", ["-c", "-fPIC", level, *flags],
-                             cxx=cxx, fail="plugin.cpp does not compile")
-                shared_object(gate, cxx, [level, *flags], ["small.o"], "small.so")
-                last.append(load_plugin(gate, host, "small.so", what))
-        # all of the library, once for each compiler: the levels and the visibilities take turns
-        level = levels[(2 - number) % len(levels)]
-        visibility = list(VISIBILITIES)[(number + 1) % 2]
-        flags = VISIBILITIES[visibility]
-        works = "works%d.o" % number
-        gate.compile([HERE / "plugin.cpp"], works,
-                     ["-c", "-fPIC", "-DPLUGIN_WORKS", level, *flags], cxx=cxx,
-                     fail="plugin.cpp does not compile")
-        shared_object(gate, cxx, [level, *flags], [works], "works%d.so" % number)
-        last.append(load_plugin(gate, host, "works%d.so" % number, "%s %s and %s" % (
-            cxx, level, visibility), str(gate.scratch / "work")))
-        print("%s: links and works in a host, at %s, hidden or not; one that brings a model (%s, "
-              "%s), after ten times: %s" % (cxx, " ".join(levels), level, visibility, last[-1]))
+        # one compiler of each kind tries all, with the others the visibilities take turns
+        small = [(level, visibility) for at, level in enumerate(levels)
+                 for visibility in (hidden if first else [hidden[at % 2]])]
+        for level, visibility in small:
+            flags = [level, *VISIBILITIES[visibility]]
+            gate.compile([HERE / "plugin.cpp"], "small.o", ["-c", "-fPIC", *flags], cxx=cxx,
+                         fail="plugin.cpp does not compile")
+            shared_object(gate, cxx, flags, ["small.o"], "small.so")
+            ended.append(load_plugin(gate, host, "small.so", " ".join([cxx, level, visibility])))
+        print("%s: %d libraries link and work, at %s, hidden or not" % (
+            cxx, len(small), " ".join(levels)))
+        if not first:
+            continue
+        # all of the library, which brings a model
+        flags = [["-O2", "-O0"][len(working) % 2], *VISIBILITIES["hidden visibility"]]
+        working.append(gate.scratch / ("works%d.o" % number))
+        gate.compile([HERE / "plugin.cpp"], working[-1], ["-c", "-fPIC", "-DPLUGIN_WORKS", *flags],
+                     cxx=cxx, fail="plugin.cpp does not compile")
+        plugin = working[-1].with_suffix(".so")
+        shared_object(gate, cxx, flags, [working[-1]], plugin)
+        ended.append(load_plugin(gate, host, plugin.name, cxx + " and a model to bring",
+                                 str(gate.scratch / "work")))
+        print("%s %s: a plugin that brings a model, opened and closed ten times: %s" % (
+            cxx, flags[0], ended[-1]))
     # elsewhere (musl) closing a library may do nothing
-    if platform.libc_ver()[0] == "glibc" and "unloaded" not in last:
+    if platform.libc_ver()[0] == "glibc" and "unloaded" not in ended:
         raise Failed("no library was ever unloaded: what closing does was not tried")
-    use_as_python_extension(gate, gate.scratch / "works0.o")
+    use_as_python_extension(gate, working[0])
 
 
 CONSUMER = """cmake_minimum_required(VERSION 3.14)
