@@ -1659,7 +1659,10 @@ VQCACHE_LAZY_ fs::path to_path(const string& utf8) {
 }
 VQCACHE_LAZY_ int value(const std::error_code& e) {  // as errno has it
   const std::error_condition c = e.default_error_condition();
-  return c == std::error_condition(c.value(), std::generic_category()) ? c.value() : EIO;
+#if defined(_WIN32)
+  if (c.category() != std::generic_category()) return EIO;  // a number of Windows is no errno
+#endif
+  return c.value();  // also one that std::errc has no name for: EDQUOT, ESTALE
 }
 VQCACHE_LAZY_ bool is_terminal(std::FILE* f) {
   return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
@@ -2113,8 +2116,11 @@ class spawn_orders : pinned {
     e = posix_spawnattr_setsigmask(&attributes_, &none);
     if (e == 0) e = posix_spawnattr_setsigdefault(&attributes_, &quiet);
     if (e != 0) return e;
-    constexpr auto both = static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return posix_spawnattr_setflags(&attributes_, both);
+    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+#if defined(POSIX_SPAWN_CLOEXEC_DEFAULT)  // of Apple, whose pipe() cannot close them on exec at once
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#endif
+    return posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
   }
  private:
   posix_spawn_file_actions_t actions_{};
