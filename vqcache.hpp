@@ -283,6 +283,15 @@ VQCACHE_LAZY_ status system(int e, const char* doing, const fs::path& which) {
                             : "";
   return {code, join("cannot ", doing, " ", which, ": ", cause.message(), advice), cause, {}};
 }
+// A fault of this machine that says nothing of the bytes on its disk, and may be over in a moment:
+// no descriptor, no memory, a scanner that holds a file.
+VQCACHE_LAZY_ bool is_passing(int e) {
+  constexpr int all[] = {EMFILE, ENFILE, ENOMEM, EAGAIN, EINTR, EBUSY, EACCES, EPERM, EROFS};
+  return std::find(std::begin(all), std::end(all), e) != std::end(all);
+}
+VQCACHE_LAZY_ bool is_passing(const status& s) {
+  return s.cause && is_passing(s.cause.default_error_condition().value());
+}
 // Nothing but these functions stops an exception: where one may not pass (a thread, a destructor, a
 // callback of C), and where a call ends. None of them throws, whatever the memory is like.
 template <class F> inline bool attempt(const F& f) noexcept {
@@ -2165,7 +2174,11 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
   const string mine = owner();
   view theirs = who, ours = mine;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::unknown;
-  if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::restarted;
+  const view boot = text::take(theirs, ' '), now_boot = text::take(ours, ' ');
+  if (boot != now_boot) {  // without one it could not be read, for want of a descriptor perhaps
+    const bool told = !boot.empty() && !now_boot.empty();
+    return told ? fate::restarted : fate::unknown;
+  }
   const string pid(text::take(theirs, ' ')), now = owner(pid);
   const bool none = VQCACHE_OS_(true, ::kill(std::atoi(pid.c_str()), 0) != 0 && errno == ESRCH);
   return !none && (theirs.empty() || now.back() == ' ' || now == who) ? fate::alive : fate::gone;
@@ -2254,7 +2267,8 @@ VQCACHE_LAZY_ int make_directories(const fs::path& p) {  // what is missing, eac
   return look(p).directory ? sync_directory(parent) : e ? value(e) : ENOTDIR;
 }
 // Without fs::directory_iterator: that of libstdc++ ends the program when an allocation fails.
-VQCACHE_LAZY_ vector<string> list(const fs::path& directory, const string& prefix) {
+VQCACHE_LAZY_ vector<string> list(
+    const fs::path& directory, const string& prefix, int* problem = nullptr) {
   vector<string> names;
 #if defined(_WIN32)
   struct searching {
@@ -2263,6 +2277,7 @@ VQCACHE_LAZY_ vector<string> list(const fs::path& directory, const string& prefi
   };
   _wfinddata_t found;
   const searching all{::_wfindfirst((directory / L"*").c_str(), &found)};
+  if (problem) *problem = all.handle == -1 ? errno : 0;
   for (int e = all.handle == -1 ? -1 : 0; e == 0; e = ::_wfindnext(all.handle, &found)) {
     const string name = shown(fs::path(found.name));
 #else
@@ -2270,6 +2285,7 @@ VQCACHE_LAZY_ vector<string> list(const fs::path& directory, const string& prefi
     void operator()(::DIR* d) const { (void)::closedir(d); }
   };
   const std::unique_ptr<::DIR, closing> all(::opendir(directory.c_str()));
+  if (problem) *problem = all ? 0 : errno;
   while (const auto* found = all ? VQCACHE_64_(readdir)(all.get()) : nullptr) {
     const string name = found->d_name;
 #endif
@@ -2711,10 +2727,12 @@ template <class Lazy = void> class follower : os::pinned {
 };
 // the names in a directory that are `before`, `digits` hex digits, and one of `after`
 VQCACHE_LAZY_ vector<string> numbered(
-    const fs::path& at, const string& before, size_t digits, const vector<string>& after) {
+    const fs::path& at, const string& before, size_t digits, const vector<string>& after,
+    int* problem = nullptr) {
   vector<string> names;
+  const vector<string> listed = os::list(at, before, problem);
   for (const string& end : after)
-    for (const string& n : os::list(at, before))
+    for (const string& n : listed)
       if (n.size() == before.size() + digits + end.size() && text::ends(n, end) &&
           n.find_first_not_of(text::hex_digits, before.size()) >= before.size() + digits)
         names.push_back(n);
@@ -2745,6 +2763,7 @@ template <class Lazy> struct found {  // an unfinished file, by its name without
   text::record<Lazy> record{};
   os::fate fate = os::fate::unknown;
   uint64_t size = 0, bytes = 0;  // of the file; of what has come
+  int problem = 0;               // its record is there, and cannot be read
 };
 VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
   found<Lazy> f;
@@ -2752,7 +2771,9 @@ VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
   string content, name = os::shown(base.filename()), digits = name.substr(name.rfind('.') + 1, 8);
   const os::info part = os::look(fs::path(base) += ".part", false);
   f.size = f.bytes = part.size;
-  if (os::read_text(fs::path(base) += ".record", content) != 0) return f;
+  const int e = os::read_text(fs::path(base) += ".record", content);
+  f.problem = e == ENOENT ? part.problem : e;
+  if (e != 0) return f;
   f.record = text::read_record<Lazy>(content);
   // empty: its process was killed before it could say more than the name does
   if (content.empty() && !part.exists && text::to_number(digits, pid, 16))
@@ -2789,43 +2810,32 @@ template <class Lazy = void> class partial : os::pinned {
     runs.assign(1, run());
     return {};
   }
-  void keep_as(const text::identity& as) {  // from now on a later call may continue it
+  int keep_as(const text::identity& as) {  // from now on a later call may continue it
     id = as;
     if (id.total && runs[0].end == text::endless) runs[0].end = id.total;
-    if (id.usable())
-      (void)note(join("url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
-          id.validator.empty() ? "" : "\nvalidator ", id.validator, "\ntotal ", id.total));
+    return describe();
   }
   // Continues what an earlier call left of the same file; begun tells whether there was such. Its
   // bytes are hashed again; what was not synced when the machine went down counts only with a pin.
   status resume(const fs::path& final_path, const text::identity& want, text::kind kind) {
     const fs::path at = final_path.parent_path();
-    const string before = "." + os::shown(final_path.filename()) + ".";
-    for (const string& name : numbered(at, before, 16, {".record"})) {
-      const fs::path old = at / name.substr(0, name.size() - 7);
+    const string name = os::shown(final_path.filename());
+    int problem = 0;
+    const auto records = numbered(at, join(".", name, "."), 16, {".record"}, &problem);
+    if (error::is_passing(problem)) return error::system(problem, "look into", at);
+
+    for (const string& record : records) {
+      const fs::path old = at / record.substr(0, record.size() - 7);
       const found<Lazy> f = find<Lazy>(old);
-      const text::record<Lazy>& r = f.record;
-      const bool same = want.pin.empty() ? r.id.url == want.url && !r.id.validator.empty()
-                                         : r.id.url == want.url || r.id.pin == want.pin;
-      const bool gone = f.fate == os::fate::gone, lost = !gone && f.fate != os::fate::alive;
-      const bool free = r.released || gone || f.fate == os::fate::restarted;
-      const auto gaps =
-          text::within(lost && want.pin.empty() ? r.safe : r.todo, f.size, r.id.total);
-      const uint64_t end = r.id.total ? r.id.total : uint64_t{text::endless};
-      if (!same || !free || text::sum(gaps) == end) continue;
-      VQCACHE_NEED_(own(final_path, kind));
-      runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
-      for (const text::range& g : gaps) runs.push_back({g.at, g.end, false, {}});
-      keep_as({want.pin, r.id.url, r.id.validator, r.id.total});
-      split_ = text::sum(gaps) + f.size != end;
-      tell_gaps();  // before it is ours: from then on they count
-      if (os::rename(fs::path(old) += ".part", named(".part")) != 0) continue;  // too late
-      begun = true;
-      (void)os::unlink(fs::path(old) += ".record");
-      if (os::open(named(".part"), os::mode::update, file) == 0) return {};
+      status s = error::system(error::is_passing(f.problem) ? f.problem : 0, "read", at / record);
+      if (s.ok() && is_to_continue(f, want)) s = claim(old, f, final_path, want, kind);
+      if (s.ok() && begun) return s;
       drop();
+      if (s.ok()) continue;  // another's, or another call was faster
+      s.text += join("; what an earlier call brought of ", name, " (", f.size,
+          " bytes) stays for the next one");
+      return s;
     }
-    drop();
     return {};
   }
   status write(const char* data, size_t n, size_t to = 0) {
@@ -2910,30 +2920,10 @@ template <class Lazy = void> class partial : os::pinned {
       return n > 0 && id.usable() && done - synced_ >= sync_every ? make_safe(done) : status();
     });
   }
-  status seal(const demand& d, caller<Lazy>* who = nullptr) {  // all is checked, then synced
-    for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
-    std::error_code e;
-    size_ = front();
-    if (split_ && os::look(named(".part")).size > size_) fs::resize_file(named(".part"), size_, e);
-    VQCACHE_NEED_(lost("shorten", os::value(e)));
-    const string name = os::shown(final_.filename());
-    const auto step = [&](uint64_t done) {
-      return !who || size_ < slice || who->step(phase::verifying, name, done, size_);
-    };
-    const bool unread = hashing_ == hashing::behind && behind_.done < size_;
-    if (unread) VQCACHE_NEED_(follow_itself());
-    while (behind_.wait(size_))
-      if (!step(behind_.done)) return who->stop();
-    VQCACHE_NEED_(behind_.stop());
-    sha256 = sha_.hex();
-    if (sha256.empty()) return fail(errc::io, "the system's SHA-256 failed");
-    if (d.doubted || d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
-    for (uint64_t at = 0; at + slice < size_; at += slice) {
-      VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
-      if (!step(size_)) return who->stop();
-    }
-    VQCACHE_NEED_(lost("sync", os::sync(file)));
-    return lost("close", file.close());
+  status seal(const demand& d, caller<Lazy>* who = nullptr) {
+    const status s = check_and_sync(d, who);
+    if (broken_.ok() && is_of_disk(s)) broken_ = s;
+    return s;
   }
   status publish() {  // the final name, at one moment; the directory is synced by the caller
     VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
@@ -2945,26 +2935,30 @@ template <class Lazy = void> class partial : os::pinned {
     if (begun) (void)os::unlink(part_path_);
     if (recorded_) (void)os::unlink(record_path_);
     hashing_ = hashing::behind;
-    begun = recorded_ = has_nul_ = split_ = has_end_mark = false;
+    begun = recorded_ = has_nul_ = split_ = has_end_mark = is_described_ = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
   }
-  // To a later call, if one can continue it: how many bytes. Destructors call it, so that it does
-  // without memory; gaps that cannot be told are told as they were, which only asks for more bytes.
+  // To a later call, if one can continue it: how many bytes. What the disk may have lost is not.
+  // Destructors call it, so that it does without memory; gaps that cannot be told are told as they
+  // were, which only asks for more bytes.
   uint64_t release() noexcept {
-    bool keeps = begun && id.usable();
-    (void)behind_.stop();
+    const status behind = behind_.stop();
     for (run& r : runs)
-      if (file.fd() >= 0 && !error::contain([&] { return put_down(r); }).ok()) {
-        r.held.clear();
-        keeps = keeps && broken_.code == errc::no_space;  // the rest is there
-      }
+      if (file.fd() >= 0 && !error::contain([&] { return put_down(r); }).ok()) r.held.clear();
 
-    const uint64_t bytes = keeps ? size() : 0;
-    if (bytes > 0) (void)error::attempt([this] { tell_gaps(); });
-    keeps = bytes > 0 && note("released") == 0;
-    if (keeps) begun = recorded_ = false;
+    const bool full = broken_.code == errc::no_space;  // the rest is there
+    const bool spoilt = (is_of_disk(broken_) && !full) || is_of_disk(behind);
+    const uint64_t bytes = begun && id.usable() && !spoilt ? size() : 0;
+    if (bytes > 0 && !is_described_) (void)error::attempt([this] { (void)describe(); });
+
+    const bool keeps = bytes > 0 && is_described_;
+    if (keeps) {
+      (void)error::attempt([this] { (void)tell_gaps(); });
+      (void)error::attempt([this] { (void)note("released"); });  // else free when we have ended
+      begun = recorded_ = false;
+    }
     drop();
     return keeps ? bytes : 0;
   }
@@ -2991,6 +2985,84 @@ template <class Lazy = void> class partial : os::pinned {
     split_ = true;
     return rest;
   }
+  // Whether a failure tells that the disk may not hold what was written to it.
+  static bool is_of_disk(const status& s) { return s.cause && !error::is_passing(s); }
+  status check_and_sync(const demand& d, caller<Lazy>* who) {
+    for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
+    std::error_code e;
+    size_ = front();
+    if (split_ && os::look(named(".part")).size > size_) fs::resize_file(named(".part"), size_, e);
+    VQCACHE_NEED_(lost("shorten", os::value(e)));
+    const string name = os::shown(final_.filename());
+    const auto step = [&](uint64_t done) {
+      return !who || size_ < slice || who->step(phase::verifying, name, done, size_);
+    };
+    const bool unread = hashing_ == hashing::behind && behind_.done < size_;
+    if (unread) VQCACHE_NEED_(follow_itself());
+    while (behind_.wait(size_))
+      if (!step(behind_.done)) return who->stop();
+    VQCACHE_NEED_(behind_.stop());
+    sha256 = sha_.hex();
+    if (sha256.empty()) return fail(errc::io, "the system's SHA-256 failed");
+    if (d.doubted || d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
+    for (uint64_t at = 0; at + slice < size_; at += slice) {
+      VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
+      if (!step(size_)) return who->stop();
+    }
+    VQCACHE_NEED_(lost("sync", os::sync(file)));
+    return lost("close", file.close());
+  }
+  int describe() {  // into the record: which file it is to become
+    if (!id.usable()) return 0;
+    const int e = note(join("url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
+        id.validator.empty() ? "" : "\nvalidator ", id.validator, "\ntotal ", id.total));
+    is_described_ = e == 0;
+    return e;
+  }
+  // What is to come of an unfinished file.
+  static text::ranges<Lazy> gaps_of(const found<Lazy>& f, const text::identity& want) {
+    const bool lost = f.fate == os::fate::restarted || f.fate == os::fate::unknown;
+    const text::ranges<Lazy>& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
+    return text::within(told, f.size, f.record.id.total);
+  }
+  // Whether it is of the wanted file, nobody's, and has something of it.
+  static bool is_to_continue(const found<Lazy>& f, const text::identity& want) {
+    const text::identity& its = f.record.id;
+    const bool same_url = its.url == want.url;
+    const bool same = want.pin.empty() ? same_url && !its.validator.empty()
+                                       : same_url || its.pin == want.pin;
+    const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
+    const uint64_t end = its.total ? its.total : uint64_t{text::endless};
+    return same && (f.record.released || gone) && text::sum(gaps_of(f, want)) != end;
+  }
+  // Makes it ours: begun, unless another call was faster. The new record is complete before the file
+  // gets its name, and the old one goes last: whatever fails, one of the two tells of the bytes.
+  status claim(const fs::path& old, const found<Lazy>& f, const fs::path& final_path,
+      const text::identity& want, text::kind kind) {
+    const text::identity& its = f.record.id;
+    const text::ranges<Lazy> gaps = gaps_of(f, want);
+    const fs::path part = fs::path(old) += ".part";
+    VQCACHE_NEED_(own(final_path, kind));
+    runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
+    for (const text::range& g : gaps) runs.push_back({g.at, g.end, false, {}});
+    split_ = text::sum(gaps) + f.size != (its.total ? its.total : uint64_t{text::endless});
+    VQCACHE_NEED_(lost("write", keep_as({want.pin, its.url, its.validator, its.total})));
+    VQCACHE_NEED_(lost("write", tell_gaps()));
+
+    const int taken = os::rename(part, named(".part"));
+    if (taken == ENOENT) return {};
+    VQCACHE_NEED_(error::system(taken, "rename", part));
+    const int opened = os::open(named(".part"), os::mode::update, file);
+    if (opened != 0) {
+      const bool is_back = os::rename(named(".part"), part) == 0;
+      if (!is_back) (void)note("released");
+      recorded_ = is_back;  // else it stays under the new name, and so does its record
+      return lost("open", opened);
+    }
+    begun = true;
+    (void)os::unlink(fs::path(old) += ".record");
+    return {};
+  }
   status own(const fs::path& final_path, text::kind kind) {  // a name nobody else has, a record
     drop();
     final_ = final_path;
@@ -3009,20 +3081,23 @@ template <class Lazy = void> class partial : os::pinned {
     const string text = line + "\n";  // first: without memory nothing has changed
     const std::lock_guard<std::mutex> one(lock_);
     const uint64_t where = at && *at ? *at : record_size_;
+    const int e = os::write_at(record_, where, text);
+    if (e != 0) return e;  // the next line takes its place
     if (at) *at = where;
     record_size_ = (std::max)(record_size_, where + text.size());
-    return os::write_at(record_, where, text);
+    return 0;
   }
-  void tell_gaps() {  // in a line of fixed length: it is written again and again
-    if (!id.usable()) return;
+  int tell_gaps() {  // in a line of fixed length: it is written again and again
+    if (!id.usable()) return 0;
     text::ranges<Lazy> gaps;
     for (const run& r : runs)
       if (r.at < r.end) gaps.push_back({r.at, r.end});
     std::sort(gaps.begin(), gaps.end(), [](auto& a, auto& b) { return a.at < b.at; });
     string line = text::write_ranges(gaps);
-    if (split_) (void)note("todo " + line, &todo_at_);
+    const int e = split_ ? note("todo " + line, &todo_at_) : 0;
     const std::lock_guard<std::mutex> one(lock_);
     gaps_ = std::move(line);
+    return e;
   }
   status put_down(run& r) {  // after a failure nothing is tried again
     if (broken_.ok()) broken_ = lost("write", os::write_at(file, r.at, r.held));
@@ -3089,7 +3164,7 @@ template <class Lazy = void> class partial : os::pinned {
   late<Lazy, status> broken_{};
   string gaps_;
   uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
-  bool recorded_ = false, has_nul_ = false, split_ = false;
+  bool recorded_ = false, has_nul_ = false, split_ = false, is_described_ = false;
   hashing hashing_ = hashing::behind;
   follower<Lazy> behind_;  // the digest, on its thread: the first member to go
 };
@@ -4629,6 +4704,7 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   const text::entry* said = nullptr;
   uint64_t told = 0;  // its size, by the receipt; 0: not told
   late<Lazy, status> looks{};  // of a file that no receipt speaks of: whether it may be such a file
+  string aside{};              // the name under which this call has put it aside
   // what has no receipt of its own is judged by its look, as a download is
   void judge(text::kind kind) {
     if (regular && !said) looks = stage::judge(path, how, kind);
@@ -4640,15 +4716,39 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   bool vouched() const { return said && !said->unverified; }
   bool is(const string& sha) const { return said && said->sha256 == sha; }
   status digest(caller<Lazy>& who, string& sha) const { return stage::digest(path, how, who, sha); }
-  // a damaged file is kept under another name, so that nothing is lost; of several only the newest
-  status put_aside(const string& why, caller<Lazy>& who) const {
+  // A damaged file is kept under another name, so that nothing is lost. What was put aside earlier
+  // goes, but only after it was hashed: what is one of the known digests after all stays.
+  status put_aside(const string& why, const vector<string>& known, caller<Lazy>& who) {
     const fs::path at = path.parent_path();
-    const string as = os::shown(path.filename()) + ".corrupt-", aside = as + os::unique().substr(8);
+    aside = aside_prefix() + os::unique().substr(8);
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
-    for (auto& n : stage::numbered(at, as, 8, {""}))
-      if (n != aside) (void)os::unlink(at / n);
     who.say("The file ", path, " is damaged (", why, "); it was put aside as ", aside, ".");
+
+    for (const string& n : stage::numbered(at, aside_prefix(), 8, {""}))
+      if (n != aside && is_none_of(known, at / n, who)) (void)os::unlink(at / n);
     return {};
+  }
+  // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name again.
+  bool take_back(const string& sha, caller<Lazy>& who) const {
+    const fs::path at = path.parent_path();
+    string its;
+    for (const string& n : stage::numbered(at, aside_prefix(), 8, {""})) {
+      const fs::path from = at / n;
+      const bool may = n != aside && (told == 0 || os::look(from, false).size == told);
+      if (!may || !stage::digest(from, how, who, its).ok() || its != sha) continue;
+      if (os::look(path).exists || os::rename(from, path) != 0) continue;
+      who.say("The file ", n, " is right after all; it is ", path, " again.");
+      return true;
+    }
+    return false;
+  }
+ private:
+  string aside_prefix() const { return os::shown(path.filename()) + ".corrupt-"; }
+  bool is_none_of(const vector<string>& known, const fs::path& p, caller<Lazy>& who) const {
+    string sha;  // what cannot be read stays
+    if (known.empty()) return true;
+    return stage::digest(p, how, who, sha).ok() &&
+        std::find(known.begin(), known.end(), sha) == known.end();
   }
 };
 using copy = basic_copy<void>;
@@ -4670,7 +4770,7 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   copy look(const string& file) const {
     const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
     return {os::look(at / file, how == os::mode::link), at / file, how,
-        e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}};
+        e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}, {}};
   }
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
@@ -4690,8 +4790,9 @@ template <class Lazy = void> struct shelf {  // one model in one tier
       const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
       const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
       if (!part && !text::ends(name, ".record")) continue;
+      if (f.problem != 0) continue;  // whose it is cannot be told at this moment
       if (!old && !(f.record.released ? all : gone && (all || !f.record.id.usable()))) continue;
-      if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // they go together
+      if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // it goes with it
       if (os::unlink(path) != 0 || !part) continue;
       (void)os::unlink(fs::path(base) += ".record");
       if (f.bytes)
@@ -4938,6 +5039,8 @@ template <class Lazy = void> class story {  // of one call
     string sha;
     bool news = false;
     lost_.clear();
+    take_back();
+    if (all(&item::good)) return {};
     for (const item& i : items)
       for (const tier::copy* c : {&i.here, &i.there}) {
         if (i.pin.empty() || !c->vouched() || c->is(i.pin) || !c->fits()) continue;
@@ -4951,7 +5054,7 @@ template <class Lazy = void> class story {  // of one call
       }
     VQCACHE_NEED_(local.readable());
     for (item& i : items) {
-      const tier::copy& l = i.here;
+      tier::copy& l = i.here;
       VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
       if (l.exists && !l.regular) return fail(errc::io, l.path, " is not a regular file; move it");
       text::entry e = l.said ? *l.said : text::entry();
@@ -4967,7 +5070,7 @@ template <class Lazy = void> class story {  // of one call
         const bool right = sha == d.sha256;
         if (right && !l.said && i.there.is(sha)) e = *i.there.said;
         if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
-        else VQCACHE_NEED_(l.put_aside(join("its SHA-256 is ", sha, ", not ", d.sha256), who_));
+        else VQCACHE_NEED_(put_aside(i, l, join("its SHA-256 is ", sha, ", not ", d.sha256)));
         news = news || right;
         i.right = right;
       }
@@ -4975,6 +5078,7 @@ template <class Lazy = void> class story {  // of one call
     }
     if (status s = news ? local.keep(now) : status(); !s.ok() && !local.receipt.empty()) return s;
     see();
+    take_back();
     return {};
   }
   // What is missing, all of it before any gets its name; what is new to the cache is copied there.
@@ -4983,13 +5087,6 @@ template <class Lazy = void> class story {  // of one call
     vector<stage::partial<Lazy>*> own;
     vector<transfer::target<Lazy>> targets;
     text::receipt<Lazy> now;
-    for (item& i : items)  // what was put aside may be right: a drive shows odd bytes for a while
-      if (const tier::copy& c = i.there;
-          c.said && !c.exists && !i.good && (i.pin.empty() || c.is(i.pin)))
-        for (auto& n : stage::numbered(cache.at, i.file + ".corrupt-", 8, {""}))
-          if (string sha; os::look(cache.at / n, false).size == c.told &&
-              stage::digest(cache.at / n, c.how, who_, sha).ok() && c.is(sha))
-            if (!os::look(c.path).exists && os::rename(cache.at / n, c.path) == 0) see();
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
     who_.say("The model (", name,
@@ -5030,23 +5127,59 @@ template <class Lazy = void> class story {  // of one call
     // where the lock lies, another call may have been faster: its pair stands, ours goes
     if (!all([](auto& i) { return i.good && i.here.said; })) {
       for (size_t i = 0; i < items.size(); ++i) VQCACHE_NEED_(make_way(items[i], *own[i]));
-      VQCACHE_NEED_(local.publish(own, now));
+      VQCACHE_NEED_(publish(own, now));
     }
     see();
     return {};
   }
+  status publish(const vector<stage::partial<Lazy>*>& own, const text::receipt<Lazy>& now) {
+    status s = local.publish(own, now);
+    if (s.ok()) return s;
+    for (stage::partial<Lazy>* p : own) {
+      const string file = os::shown(p->final_path().filename());
+      const uint64_t size = p->release();
+      if (size > 0) s.text += join("; ", size, " bytes of ", file, " are kept for the next call");
+    }
+    return s;
+  }
+  // What was put aside gets its name again, if it fits the receipt after all.
+  void take_back() {
+    bool news = false;
+    for (item& i : items)
+      for (const tier::copy* c : {&i.here, &i.there}) {
+        const string sha = i.pin.empty() && c->said ? c->said->sha256 : i.pin;
+        const bool missing = !c->exists && c->problem == 0 && !i.good;
+        if (missing && !sha.empty()) news = c->take_back(sha, who_) || news;
+      }
+    if (news) see();
+  }
+  // also: the digest of what takes its place
+  status put_aside(const item& i, tier::copy& c, const string& why, const string& also = string()) {
+    vector<string> known;
+    for (const string& sha : {i.pin, i.here.said ? i.here.said->sha256 : string(),
+             i.there.said ? i.there.said->sha256 : string(), also})
+      if (!sha.empty()) known.push_back(sha);
+    return c.put_aside(why, known, who_);
+  }
   // What stands under the name and is no such file is put aside when its replacement is complete.
   status make_way(item& i, const stage::partial<Lazy>& by) {
-    const tier::copy& l = i.here;
-    if (i.good || !by.begun || !l.regular) return {};
-    return l.put_aside(std::exchange(i.wrong, string()), who_);
+    if (i.good || !by.begun || !i.here.regular) return {};
+    return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256);
   }
   status vouch(const item& i, text::entry& e) {  // what a receipt says of a file that had none
     e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
   status restore(item& i, stage::partial<Lazy>& to, text::entry& e) {  // found: it could be used
-    const tier::copy& c = i.there;
+    VQCACHE_NEED_(restore_once(i, to, e));
+    const string sha = binding(i).sha256;
+    const bool gone = !i.found && !sha.empty() && !i.there.aside.empty();
+    if (!gone || !i.there.take_back(sha, who_)) return who_.stop();
+    i.there = cache.look(i.file);
+    return restore_once(i, to, e);
+  }
+  status restore_once(item& i, stage::partial<Lazy>& to, text::entry& e) {
+    tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
     if (!c.exists) return {};
@@ -5076,7 +5209,7 @@ template <class Lazy = void> class story {  // of one call
     else if (!c.said && (s.code == errc::not_the_file || s.code == errc::truncated))
       who_.say("The cached ", i.file, " is not used: ", s.text, ".");  // it stands till replaced
     else if (unreadable || cache.problem) who_.say("The cache cannot be read: ", s.text, ".");
-    else if (status aside = c.put_aside(s.text, who_); !aside.ok())
+    else if (status aside = put_aside(i, c, s.text); !aside.ok())
       who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");
     return {};
   }
@@ -5117,7 +5250,7 @@ template <class Lazy = void> class story {  // of one call
     if (bytes >= uint64_t{64} << 20)
       who_.say("The model (", name, ") is ready locally; storing it in the cache.");
     VQCACHE_NEED_(error::system(os::make_directories(cache.at), "create", cache.at));
-    for (const item& i : items) {
+    for (item& i : items) {
       const tier::copy &l = i.here, &c = i.there;
       text::entry e;
       VQCACHE_NEED_(vouch(i, e));
@@ -5140,15 +5273,18 @@ template <class Lazy = void> class story {  // of one call
         const bool judged = s.code == errc::hash_mismatch || s.code == errc::not_the_file ||
             s.code == errc::truncated;
         local_damaged = judged && !s.cause && l.said;
-        if (local_damaged) VQCACHE_NEED_(l.put_aside(s.text, who_));
+        if (local_damaged) VQCACHE_NEED_(put_aside(i, i.here, s.text));
         if (doubted) s.text = join(l.path, " differs from ", c.path, ", and ", s.text);
         VQCACHE_NEED_(s);
       }
       now.push_back(e);
     }
-    for (size_t i = 0; i < items.size(); ++i)
-      if (const tier::copy& c = items[i].there; ready[i]->begun && c.exists)
-        VQCACHE_NEED_(c.put_aside("it is not the local file, or not readable", who_));
+    for (size_t n = 0; n < items.size(); ++n) {
+      item& i = items[n];
+      if (!ready[n]->begun || !i.there.exists) continue;
+      VQCACHE_NEED_(
+          put_aside(i, i.there, "it is not the local file, or not readable", now[n].sha256));
+    }
     VQCACHE_NEED_(cache.publish(ready, now));
     // a notebook's pair gets its receipt, if it can, when it is hashed anyway
     if (!all([](auto& i) { return i.here.said != nullptr; })) (void)local.keep(now);
