@@ -3602,7 +3602,8 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
     if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
     if (!multi_ && by_ == "libcurl")
       return to.on_end(fail(errc::no_transport,
-          "libcurl is not installed: install it or the program curl, or set options::fetch"));
+          "libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT asks for it alone; "
+          "install it, or set options::fetch"));
     const status s = multi_ ? one->start(x, multi_) : one->start(x);
     if (s.ok()) links_.push_back(std::move(one));
     else to.on_end(s);

@@ -72,6 +72,7 @@ struct ground {  // of one process: two directories, and what its calls found to
   bool gone = false;  // the origin answers 404
   std::string transport{};  // empty: from memory, by a callback
   vqcache::source config_from = config_url, checkpoint_from = checkpoint_url;
+  std::string right_config = yaml, right_checkpoint = ckpt;
 
   vqcache::options options() {
     vqcache::options o;
@@ -196,21 +197,29 @@ struct left {  // of this process
 
 // thousands of times: in one piece
 bool holds(const fs::path& p, const std::string& bytes) {
-  static std::string there(ckpt.size() + 1, '\0');
+  static std::string there(ckpt.size() * 2, '\0');
   const int fd = ::open(p.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   const ssize_t n = ::read(fd, &there[0], there.size());
   ::close(fd);
   return n >= 0 && std::string_view(there.data(), static_cast<std::size_t>(n)) == bytes;
 }
-bool right_or_absent(const fs::path& at) {
+bool right_or_absent(const ground& g, const fs::path& at) {
   const auto is = [&at](const char* file, const std::string& bytes) {
     return !fs::exists(at / file) || holds(at / file, bytes);
   };
-  return is("m.yaml", yaml) && is("m.ckpt", ckpt);
+  return is("m.yaml", g.right_config) && is("m.ckpt", g.right_checkpoint);
 }
-bool both_there(const fs::path& at) {
-  return holds(at / "m.yaml", yaml) && holds(at / "m.ckpt", ckpt);
+bool both_there(const ground& g, const fs::path& at) {
+  return holds(at / "m.yaml", g.right_config) && holds(at / "m.ckpt", g.right_checkpoint);
+}
+// of the checkpoint, under whatever name: what a later call need not ask for
+std::uint64_t bytes_here(const ground& g) {
+  std::uint64_t most = 0;
+  for (const std::string& name : tree(g.local))
+    if (has(name, "m.ckpt") && !has(name, ".record"))
+      most = (std::max)(most, std::uint64_t{fs::file_size(g.local / name)});
+  return most;
 }
 
 // "" or what is wrong
@@ -221,14 +230,15 @@ std::string judge(ground& g, const outcome& got, const left& before, bool damage
   if (!got.ok && std::strcmp(got.code.category().name(), "vqcache") != 0) return "a foreign code";
   if (now.threads != before.threads) return "a thread is left";
   if (now.descriptors != before.descriptors) return "a descriptor is left";
-  if (!damaged && !(right_or_absent(g.local) && right_or_absent(g.cache / "m")))
+  if (!damaged && !(right_or_absent(g, g.local) && right_or_absent(g, g.cache / "m")))
     return "a wrong file under a final name";
 
   g.gone = false;
   const vqcache::result next = g.call(g.options());
   if (!next.ok()) return std::string("the next call failed: ") + next.error.what();
   if (!next.model.cached) return "the next call did not store";
-  if (!both_there(g.local) || !both_there(g.cache / "m")) return "the next call left a wrong file";
+  if (!both_there(g, g.local) || !both_there(g, g.cache / "m"))
+    return "the next call left a wrong file";
   for (const fs::path& tier : {g.local, g.cache})
     for (const std::string& name : tree(tier))
       if (has(name, ".part") || has(name, ".record")) return "an unfinished file stays: " + name;
@@ -310,10 +320,13 @@ std::string sweep(const scenario& s, how kind, long most, ground& g, report& r) 
     lasting = false;
     o = prepared();
     const left before;
+    const std::uint64_t had = bytes_here(g);
     lasting = kind == how::for_the_rest;
     failing = at;
     const outcome got = under_faults([&] { return s.act(g, o); });
-    const std::string wrong = judge(g, got, before, has(s.name, "damaged"));
+    std::string wrong;
+    if (has(s.name, "unfinished") && bytes_here(g) < had) wrong = "bytes that were here are lost";
+    if (wrong.empty()) wrong = judge(g, got, before, has(s.name, "damaged"));
     if (!wrong.empty()) return wrong + " (" + got.what + ")";
   }
   std::printf("%s: %ld allocations, every %ld. failed\n", s.name.c_str(), all, step);
@@ -326,7 +339,7 @@ std::string sweep(const scenario& s, how kind, long most, ground& g, report& r) 
 std::string first_call(const scenario& s, how kind, long at, ground& g, report& r) {
   r.at = at;
   ::alarm(60);
-  vqcache::options o = g.options();
+  const vqcache::options o = g.options();
   const left before;
   failing = at;
   lasting = kind == how::for_the_rest;
@@ -378,6 +391,34 @@ TEST_SUITE("allocations") {
             if (first.error.code() == vqcache::errc::no_transport) return skipped(why(first)), "";
             return sweep(cold, how::once, transport == "curl" ? 40 : 150, g, r);
           });
+    }
+  }
+
+  TEST_CASE("what an earlier call left unfinished is not lost for want of memory") {
+    const environment temporary("TMPDIR", quick_disk().string());
+    const std::string c = "/good/memory/model.yaml", k = "/good/memory/last.ckpt?size=1060000";
+    const auto& origin = support::hostile();
+    const scenario resumed = {"an unfinished file", 150,
+        [](ground& g) {
+          vqcache::options o = g.options();
+          o.on_progress = [](const vqcache::progress& p) {
+            return p.file != "m.ckpt" || p.done < 400000;
+          };
+          const vqcache::result cut = g.call(o);
+          CHECK_MESSAGE(cut.error.code() == vqcache::errc::cancelled, why(cut));
+          CHECK(bytes_here(g) >= 400000);
+        },
+        called};
+    for (const how kind : {how::once, how::for_the_rest}) {
+      const child_sweep one(resumed.name, [&](ground& g, report& r) -> std::string {
+        g.config_from = origin.url(c), g.checkpoint_from = origin.url(k);
+        g.right_config = support::get(origin.port("plain"), c);
+        g.right_checkpoint = support::get(origin.port("plain"), k);
+        g.transport = "libcurl";
+        const vqcache::result first = g.call(g.options());
+        if (first.error.code() == vqcache::errc::no_transport) return skipped(why(first)), "";
+        return sweep(resumed, kind, kind == how::once ? resumed.most : 30, g, r);
+      });
     }
   }
 
