@@ -2126,7 +2126,7 @@ class spawn_orders : pinned {
     if (e == 0) e = posix_spawnattr_setsigdefault(&attributes_, &quiet);
     if (e != 0) return e;
     int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-#if defined(POSIX_SPAWN_CLOEXEC_DEFAULT)  // of Apple, whose pipe() cannot close them on exec at once
+#if defined(POSIX_SPAWN_CLOEXEC_DEFAULT)  // Apple: pipe() there knows no O_CLOEXEC
     flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
 #endif
     return posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
@@ -2408,6 +2408,8 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
     int e = make_pipes(ends, in);
     if (e == 0) e = VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK) < 0 ? errno : 0);
     if (e != 0) return e;
+    // nobody reads yet: where a full pipe cannot say so, more than it holds would wait for ever
+    if (VQCACHE_OS_(input.size() > pipe_room, false)) return E2BIG;
 
     const auto put = [](int fd, const char* data, size_t n, std::int64_t) {
       return VQCACHE_OS_(::_write, ::write)(fd, data, unsigned(n));
@@ -2453,9 +2455,10 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   const string& errors() const { return errors_; }
  private:
   enum : int { patience = 5000 };  // ms: a loaded machine takes its time to end a program
+  enum : unsigned { pipe_room = 1 << 20 };  // of Windows' pipes, which we choose
   static int pipe(file& reading, file& writing) {
     int p[2] = {-1, -1};
-    if (VQCACHE_OS_(::_pipe(p, 1 << 20, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC)) != 0)
+    if (VQCACHE_OS_(::_pipe(p, pipe_room, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC)) != 0)
       return errno;
 
     file both[2] = {file(p[0]), file(p[1])};
