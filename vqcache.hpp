@@ -882,15 +882,21 @@ VQCACHE_LAZY_ string coding_problem(const headers<Lazy>& all) {  // of the answe
 }
 // false: two lengths, or one that is no number. without one: known stays false
 VQCACHE_LAZY_ bool content_length(const headers<Lazy>& all, bool& known, uint64_t& length) {
-  bool chunked = known = false;  // RFC 9112 6.3: it overrides, in whichever line it stands
+  bool chunked = false;  // RFC 9112 6.3: it overrides, in whichever line it stands
+  known = false;
+
   for (const header& h : all) {
-    const uint64_t before = length;
     chunked = chunked || (h.name == "transfer-encoding" && has(lower(h.value), "chunked"));
     if (h.name != "content-length") continue;
-    if (!to_number(h.value, length) || (known && length != before)) return false;
-    known = true;
+    if (h.value.empty() || ends(h.value, ",")) return false;
+    for (const string& one : words(h.value, ',')) {  // a proxy may join two lines (RFC 9110 8.6)
+      const uint64_t before = length;
+      if (!to_number(trim(one), length) || (known && length != before)) return false;
+      known = true;
+    }
   }
-  return (void)(known = known && !chunked), true;
+  known = known && !chunked;
+  return true;
 }
 // What a Content-Range tells (RFC 9110 14.4): "bytes FIRST-LAST/TOTAL", or "bytes FIRST-LAST/*" of
 // a server that does not know the total, or "bytes */TOTAL", which serves nothing.

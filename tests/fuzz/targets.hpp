@@ -117,13 +117,17 @@ inline void length(string_view bytes) {
   for (const t::header& h : headers) {
     std::uint64_t one = 0;
     if (h.name == "content-length") {
-      good = good && number(h.value, one) && (!told || one == expected);
-      told = true, expected = one;
+      for (string piece : split(h.value, ',')) {
+        piece.erase(0, piece.find_first_not_of(" \t"));
+        piece.erase(piece.find_last_not_of(" \t") + 1);
+        good = good && number(piece, one) && (!told || one == expected);
+        told = true, expected = one;
+      }
     }
     chunked = chunked || (h.name == "transfer-encoding" && has(lower(h.value), "chunked"));
   }
   const bool accepted = t::content_length(headers, known, n);
-  need(accepted == good, "a length is refused exactly if it is no number, or two");
+  need(accepted == good, "a length is refused exactly if it is no number, or two differ");
   if (accepted) need(known == (told && !chunked), "chunked overrides a length");
   if (accepted && known) need(n == expected, "the length is the number");
 }
