@@ -966,9 +966,8 @@ VQCACHE_LAZY_ bool time_of_day(view s, date& d) {  // "08:49:37"; a leap second 
 }
 // A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
 VQCACHE_LAZY_ uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
-  const uint64_t year = this_year / 100 * 100 + two_digits;
-  if (year > this_year + 50) return year - 100;
-  return year;
+  const uint64_t latest = this_year + 50;
+  return latest - (latest - two_digits) % 100;
 }
 template <class Lazy> using maybe_time = late<Lazy, std::optional<uint64_t>>;
 VQCACHE_LAZY_ uint64_t this_moment() { return uint64_t(std::time(nullptr)); }

@@ -268,6 +268,8 @@ TEST_SUITE("http heads") {
     CHECK(year("77", in_2026) == 1977);
     CHECK(year("00", in_2026) == 2000);
     CHECK(year("99", 946000000) == 1999);  // in 1999
+    CHECK(year("00", 946000000) == 2000);
+    CHECK(year("30", 4000000000) == 2130);  // in 2096
   }
 
   TEST_CASE("an old form of a date is as good a mark of the file as the new one") {
