@@ -171,21 +171,8 @@ TEST_CASE("a connection that is cut inside the head is a cut, and tried again") 
           "Content-Range: bytes {at}-{last}/{size}\r\n" +
               end + "{rest}"},
       "right", {}, {"Discarded"}, 3});
+  scenes.push_back({"always", {ok + "Content-Le"}, "truncated", {"header", " tries)"}});
   play(scenes, "cut");
-}
-
-TEST_CASE("a connection that is always cut inside the head says so") {
-  scratch home;
-  for (const std::string& by : transports()) {
-    const scene s{"always", {ok + "Content-Le"}};
-    plan p = call_of(home.fresh(), by, hostile().url("/good/always" + by + "/model.yaml"),
-        hostile().url(target_of(s, "always" + by)));
-    const outcome o = call(p);
-    INFO(describe(o));
-    CHECK(!o.ok());
-    CHECK((o.code == int(errc::truncated) || o.code == int(errc::connection)));
-    CHECK(has(o.what, " tries)"));
-  }
 }
 
 TEST_CASE("an address with quotes, backslashes or raw bytes is followed, percent-encoded") {
