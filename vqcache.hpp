@@ -3542,8 +3542,8 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   // A header waits for the next line, which may continue it.
   bool line(view s) {
     head_size_ += s.size();
-    const bool small = head_size_ <= head_limit;
-    if (!small || !take_line(s)) end(not_http());
+    const bool within_limit = head_size_ <= head_limit;
+    if (!within_limit || !take_line(s)) end(not_http());
     return !over && (!headed_ || to->on_head(code_, headers_));
   }
   bool take_line(view s) {  // false: no proper HTTP
