@@ -4781,6 +4781,28 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     return {os::look(at / file, how == os::mode::link), at / file, how,
         e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}, {}};
   }
+  // Whether its own receipt speaks of all the files: then no listing has to tell whose they are.
+  bool speaks_of_all() const {
+    return std::all_of(names.begin() + 1, names.end(),
+        [this](const string& file) { return text::find(receipt, file) != nullptr; });
+  }
+  // What stands here under another spelling of our names, where the file system takes the two for
+  // one (macOS, Windows, some mounts): the listing shows the name that was given. Else empty.
+  fs::path other_spelling() const {
+    const auto other = [](const fs::path& folder, const string& wanted) -> fs::path {
+      const vector<string> all = os::list(folder, "");
+      if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
+      for (const string& n : all)
+        if (text::lower(n) == text::lower(wanted)) return folder / n;
+      return {};
+    };
+    const bool own_folder = how == os::mode::read;  // in the cache a model has one
+    fs::path found;
+    if (own_folder && os::look(at).exists) found = other(at.parent_path(), os::shown(at.filename()));
+    for (const string& n : names)
+      if (found.empty() && os::look(at / n, false).exists) found = other(at, n);
+    return found;
+  }
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
     for (const string& f : names)
@@ -4889,6 +4911,9 @@ template <class Lazy = void> class story {  // of one call
     const auto rows = catalog::find<Lazy>(called);
     const bool none = held() + local.strays().size() + cache.strays().size() == 0;
     if (rows.size() == 1 && none) VQCACHE_NEED_(open(rows[0]->name));
+    see();
+    VQCACHE_NEED_(local_is_taken_);
+    VQCACHE_NEED_(cache_is_taken_);
     lock();
     for (const tier::shelf<Lazy>* t : {&local, &cache})
       for (const vector<string>& gone : {t->names, t->strays()}) VQCACHE_NEED_(t->remove(gone));
@@ -4937,6 +4962,7 @@ template <class Lazy = void> class story {  // of one call
   }
   status run() {
     see();
+    VQCACHE_NEED_(local_is_taken_);
     if (all(&item::good) && served()) return who_.stop();
     VQCACHE_NEED_(may_stand(local.at));
     VQCACHE_NEED_(may_stand(cache.at.parent_path()));
@@ -4948,6 +4974,8 @@ template <class Lazy = void> class story {  // of one call
     bool again = true;  // storing may find that the local file is damaged
     for (int round = 0; again && round < 3 && !who_.stopped(); ++round) {
       see();
+      VQCACHE_NEED_(local_is_taken_);
+      if (!all(&item::good)) VQCACHE_NEED_(cache_is_taken_);
       local.sweep(who_, false);
       cache.sweep(who_, true);
       if (!all(&item::good)) VQCACHE_NEED_(settle());
@@ -4969,6 +4997,8 @@ template <class Lazy = void> class story {  // of one call
   void see() {
     local.see();
     cache.see();
+    local_is_taken_ = taken(local);
+    cache_is_taken_ = taken(cache);
     for (item& i : items) {
       tier::copy &l = i.here = local.look(i.file), &c = i.there = cache.look(i.file);
       // without a receipt of its own, a local file of the cached size is held to the cache's
@@ -4983,6 +5013,14 @@ template <class Lazy = void> class story {  // of one call
           !c.is_no_such_file() && (i.read.empty() || !l.said || l.is(i.read));
     }
   }
+  // A model whose name differs in case only is another one, and left alone.
+  status taken(const tier::shelf<Lazy>& t) const {
+    if (t.speaks_of_all()) return {};
+    const fs::path other = t.other_spelling();
+    if (other.empty()) return {};
+    return fail(errc::name_taken, "another model stands there: this file system takes ", name,
+        " and ", other, " for one name; use another name, or remove that model (vqcache::remove)");
+  }
   bool served() {  // the local files are whole; are the copies, or can none be made?
     if (!std::exchange(announced_, true)) {
       who_.say("The model (", name, ") is already available locally.");
@@ -4990,8 +5028,9 @@ template <class Lazy = void> class story {  // of one call
       for (const item& i : items)
         if (!i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
     }
-    cached = all(&item::stored);
-    status why = cached ? status() : may_stand(cache.at.parent_path());
+    cached = all(&item::stored) && cache_is_taken_.ok();
+    status why = cache_is_taken_;
+    if (!cached && why.ok()) why = may_stand(cache.at.parent_path());
     if (!cached && why.ok() && os::read_only(cache.at))
       why = fail(errc::permission_denied, cache.at, " cannot be written");
     if (!why.ok()) not_cached(why);
@@ -5304,6 +5343,7 @@ template <class Lazy = void> class story {  // of one call
   tier::shelf<Lazy> local{}, cache{};
   vector<item> items{};
   os::file lock_{};
+  late<Lazy, status> local_is_taken_{}, cache_is_taken_{};  // by a name that differs in case only
   string lost_{};  // what an error says of a copy in the cache that could not be used
   origin from = origin::local;
   bool cached = false, announced_ = false;

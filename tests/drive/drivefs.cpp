@@ -21,6 +21,7 @@
 //   upload=FATE     what the next session finds of each file written in this one: lost: nothing;
 //                   empty: no byte; half: its first half; late: no byte, and all of them when that
 //                   session ends; twin: "NAME (1).EXT" in its place
+//   case=ignore     names that differ in case only are one name; the listing shows the first one given
 //   of=BYTES        that is the fate of files of at least so many only
 #define FUSE_USE_VERSION 31
 #include <fuse.h>
@@ -29,6 +30,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -67,7 +69,22 @@ int error_of(const char* rule) {  // as FUSE wants it: below 0; 0: none
     if (const char* const name = strerrorname_np(e); name && found->second == name) return -e;
   return 0;
 }
-fs::path below(const char* path) { return cloud / (path + 1); }
+bool is_one_name(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && strcasecmp(a.c_str(), b.c_str()) == 0;
+}
+fs::path below(const char* path) {
+  if (!is("case", "ignore")) return cloud / (path + 1);
+  fs::path at = cloud;
+  for (const fs::path& wanted : fs::path(path + 1)) {
+    fs::path found = at / wanted;
+    std::error_code e;
+    if (!fs::exists(fs::symlink_status(found)))
+      for (const auto& i : fs::directory_iterator(at, e))
+        if (is_one_name(i.path().filename(), wanted)) found = i.path();
+    at = found;
+  }
+  return at;
+}
 int answer(long result) { return result < 0 ? -errno : static_cast<int>(result); }
 
 struct open_file {
@@ -237,8 +254,10 @@ int main(int argc, char** argv) {
   ops.release = counted<do_release>, ops.statfs = counted<do_statfs>;
   ops.readdir = counted<do_readdir>, ops.fsyncdir = counted<do_fsyncdir>;
   char foreground[] = "-f", one_thread[] = "-s";
-  char* arguments[] = {argv[0], foreground, one_thread, argv[2], nullptr};
-  const int status = fuse_main(4, arguments, &ops, nullptr);
+  // the kernel knows nothing of two spellings of one name, and may remember neither
+  char option[] = "-o", nothing[] = "entry_timeout=0,negative_timeout=0,attr_timeout=0";
+  char* arguments[] = {argv[0], foreground, one_thread, argv[2], option, nothing, nullptr};
+  const int status = fuse_main(is("case", "ignore") ? 6 : 4, arguments, &ops, nullptr);
   deliver();
   for (const std::string& path : fresh) meets_its_fate(path);
   return status;
