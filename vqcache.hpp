@@ -3043,8 +3043,8 @@ template <class Lazy = void> class partial : os::pinned {
     const uint64_t end = its.total ? its.total : uint64_t{text::endless};
     return same && (f.record.released || gone) && text::sum(gaps_of(f, want)) != end;
   }
-  // Makes it ours: begun, unless another call was faster. The new record is complete before the file
-  // gets its name, and the old one goes last: whatever fails, one of the two tells of the bytes.
+  // Makes it ours: begun, unless another call was faster. The new record is complete before the
+  // file gets its name, and the old one goes last: whatever fails, one of the two tells of it.
   status claim(const fs::path& old, const found<Lazy>& f, const fs::path& final_path,
       const text::identity& want, text::kind kind) {
     const text::identity& its = f.record.id;
@@ -4737,7 +4737,8 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
       if (n != aside && is_none_of(known, at / n, who)) (void)os::unlink(at / n);
     return {};
   }
-  // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name again.
+  // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name
+  // again.
   bool take_back(const string& sha, caller<Lazy>& who) const {
     const fs::path at = path.parent_path();
     string its;
@@ -4798,7 +4799,8 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     };
     const bool own_folder = how == os::mode::read;  // in the cache a model has one
     fs::path found;
-    if (own_folder && os::look(at).exists) found = other(at.parent_path(), os::shown(at.filename()));
+    if (own_folder && os::look(at).exists)
+      found = other(at.parent_path(), os::shown(at.filename()));
     for (const string& n : names)
       if (found.empty() && os::look(at / n, false).exists) found = other(at, n);
     return found;

@@ -1,5 +1,5 @@
-// A file system that ignores case, as macOS and Windows have them: here the one of tests/drive, through
-// FUSE. The name on the disk decides whose a file is.
+// A file system that ignores case, as macOS and Windows have them: here the one of tests/drive,
+// through FUSE. The name on the disk decides whose a file is.
 #include "children.hpp"
 #include "world.hpp"
 
@@ -18,8 +18,8 @@ fs::path drivefs(std::string& why) {
   if (fs::exists(made)) return made;
   const std::string cxx = std::getenv("CXX") ? std::getenv("CXX") : "c++";
   const fs::path source = tests_dir() / "drive/drivefs.cpp";
-  const std::string build = cxx + " -std=c++17 -O0 " + support::quoted(source.string()) + " -o " +
-      made.string() + " $(pkg-config --cflags --libs fuse3) -pthread";
+  const std::string build = cxx + " -std=c++17 -O0 " + support::quoted(source.string()) + " -o "
+      + made.string() + " $(pkg-config --cflags --libs fuse3) -pthread";
   if (run({"sh", "-c", build}, built / "log", 120)) return made;
   why = "the drive does not compile (Debian: libfuse3-dev): " + slurp(built / "log");
   return {};
@@ -28,26 +28,32 @@ fs::path drivefs(std::string& why) {
 class drive_mount {  // of a directory, until this object goes
  public:
   drive_mount() {
-    if (::access("/dev/fuse", R_OK | W_OK) != 0) why_ = "no /dev/fuse";
-    else if (find_in_path("fusermount3").empty()) why_ = "no fusermount3 (Debian: fuse3)";
+    if (::access("/dev/fuse", R_OK | W_OK) != 0)
+      why_ = "no /dev/fuse";
+    else if (find_in_path("fusermount3").empty())
+      why_ = "no fusermount3 (Debian: fuse3)";
     const fs::path program_of_it = why_.empty() ? drivefs(why_) : fs::path();
     if (!why_.empty()) return;
     fs::create_directories(home_ / "cloud");
     fs::create_directories(at());
-    daemon_.start({program_of_it.string(), (home_ / "cloud").string(), at().string(),
-                      "case=ignore"},
-        {}, home_ / "log", home_ / "log");
+    daemon_.start(
+        {program_of_it.string(), (home_ / "cloud").string(), at().string(), "case=ignore"}, {},
+        home_ / "log", home_ / "log");
     const std::string line = " " + at().string() + " fuse";
     if (!wait_until([&] { return has(slurp("/proc/self/mounts"), line); }, 10))
       why_ = "nothing can be mounted here: " + slurp(home_ / "log");
   }
+
   drive_mount(const drive_mount&) = delete;
   drive_mount& operator=(const drive_mount&) = delete;
+
   ~drive_mount() {
     if (why_.empty()) (void)run({"fusermount3", "-u", "-z", at().string()});
     (void)daemon_.wait(10);
   }
+
   const std::string& why() const { return why_; }
+
   fs::path at() const { return home_ / "mount"; }
 
  private:
@@ -59,26 +65,30 @@ class drive_mount {  // of a directory, until this object goes
 struct pair {
   std::string yaml, ckpt;
 };
+
 const pair small{config("small"), checkpoint(5000, 1)}, big{config("big"), checkpoint(6000, 2)};
 
 struct tiers {
   fs::path at;
   scratch sources{};
   std::vector<std::string> said{};
+
   vqcache::options options() {
     vqcache::options o;
     o.local_dir = at / "local", o.cache_dir = at / "cache";
-    o.on_message = [this](const std::string& line) { said.push_back(line); };
+    o.on_message = [this](const std::string& line) {
+      said.push_back(line);
+    };
     return o;
   }
+
   vqcache::result call(const std::string& name, const pair& files, bool pinned = false) {
     said.clear();
     write_file(sources / "a.yaml", files.yaml);
     write_file(sources / "a.ckpt", files.ckpt);
     vqcache::source k((sources / "a.ckpt").string());
     if (pinned) k.sha256 = sha256(files.ckpt);
-    return vqcache::try_download_vqgan_model(
-        name, (sources / "a.yaml").string(), k, options());
+    return vqcache::try_download_vqgan_model(name, (sources / "a.yaml").string(), k, options());
   }
 };
 
@@ -86,7 +96,8 @@ struct tiers {
 
 TEST_SUITE_BEGIN("case insensitive");
 
-TEST_CASE("where case is ignored, a name that differs in case only is taken, and nothing is touched") {
+TEST_CASE(
+    "where case is ignored, a name that differs in case only is taken, and nothing is touched") {
   const drive_mount drive;
   if (!drive.why().empty()) return skipped(drive.why());
   for (const std::string s : {"both tiers", "local alone", "cache alone", "no receipts",
@@ -98,10 +109,12 @@ TEST_CASE("where case is ignored, a name that differs in case only is taken, and
     if (s == "local alone") fs::remove_all(t.at / "cache");
     if (s == "cache alone" || s == "a folder in the cache alone") fs::remove_all(local);
     if (s == "no receipts")
-      for (const fs::path& tier : {local, cache}) fs::remove(tier / "model.sha256");
+      for (const fs::path& tier : {local, cache})
+        fs::remove(tier / "model.sha256");
     if (s == "receipts alone" || s == "a folder in the cache alone")
       for (const fs::path& tier : {local, cache})
-        for (const char* file : {"model.yaml", "model.ckpt"}) fs::remove(tier / file);
+        for (const char* file : {"model.yaml", "model.ckpt"})
+          fs::remove(tier / file);
     if (s == "a folder in the cache alone") fs::remove(cache / "model.sha256");
     const auto before = world::contents(t.at);
     for (const bool pinned : {false, true}) {
@@ -137,7 +150,8 @@ TEST_CASE("where case is ignored, a name that differs in case only is taken, and
   }
 }
 
-TEST_CASE("where case is ignored, a taken name in the cache fails no call whose local pair is whole") {
+TEST_CASE(
+    "where case is ignored, a taken name in the cache fails no call whose local pair is whole") {
   const drive_mount drive;
   if (!drive.why().empty()) return skipped(drive.why());
   const world::folder fast;
@@ -171,7 +185,8 @@ TEST_CASE("where case counts, names that differ in case only are two models") {
   fs::remove_all(t.at);
   REQUIRE(t.call("model", small).ok());
   for (const char* tail : {".yaml", ".ckpt", ".sha256"})
-    fs::rename(t.at / ("local/model" + std::string(tail)), t.at / ("local/Model" + std::string(tail)));
+    fs::rename(
+        t.at / ("local/model" + std::string(tail)), t.at / ("local/Model" + std::string(tail)));
   CHECK(t.call("Model", small).ok());
 }
 

@@ -31,6 +31,7 @@ int call_with_lies() {
   save(o, where / "outcome");
   return 0;
 }
+
 const role lied_to("lied to", call_with_lies);
 
 // whether the lie is one here: some file systems know no copy_file_range
@@ -41,16 +42,19 @@ int probe_lies() {
   const int out = ::open((where / "to").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const ssize_t k = ::copy_file_range(in, nullptr, out, nullptr, 100000, 0);
   ::close(in), ::close(out);
-  return k > 8192 && slurp(where / "to").substr(0, std::size_t(k)) != std::string(std::size_t(k), 'x')
+  return k > 8192
+          && slurp(where / "to").substr(0, std::size_t(k)) != std::string(std::size_t(k), 'x')
       ? 0
       : 1;
 }
+
 const role probed("probe lies", probe_lies);
 
 struct liar {
   scratch home{};
   fs::path library = home / "lying_copy.so";
   std::string why{};  // it cannot be had
+
   liar() {
     const std::string cc = std::getenv("CC") ? std::getenv("CC") : "cc";
     if (!run({cc, "-shared", "-fPIC", "-o", library.string(),
@@ -60,10 +64,12 @@ struct liar {
     else if (!run({self()}, home / "log", 60, env("probe lies", home.fresh())))
       why = "there is no copy_file_range here that could lie";
   }
+
   environment env(const std::string& role_name, const fs::path& where) const {
     return clean({{"VQCACHE_TEST_ROLE", role_name}, {"VQT_WHERE", where.string()},
         {"LD_PRELOAD", library.string()}, {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
   }
+
   outcome call(const fs::path& where, const environment& more) const {
     environment e = env("lied to", where);
     e.insert(more.begin(), more.end());
@@ -103,7 +109,8 @@ TEST_CASE("a kernel whose copies lie gives no wrong file, and no right one is ta
     CHECK(fits_receipt(local));
     CHECK(fits_receipt(cache));
     for (const fs::path& at : {local, cache})
-      for (const std::string& n : names_in(at)) CHECK_FALSE(has(n, ".corrupt-"));
+      for (const std::string& n : names_in(at))
+        CHECK_FALSE(has(n, ".corrupt-"));
   };
   judge("from a local source, without a pin");
   fs::remove_all(local);
@@ -116,7 +123,8 @@ TEST_CASE("a kernel whose copies lie gives no wrong file, and no right one is ta
   judge("without a receipt");
 }
 
-TEST_CASE("what copies behind a download may read other bytes than were hashed: it hashes its own") {
+TEST_CASE(
+    "what copies behind a download may read other bytes than were hashed: it hashes its own") {
   const liar kernel;
   if (!kernel.why.empty()) return skipped(kernel.why);
   const std::string good = checkpoint(large);
@@ -145,14 +153,17 @@ TEST_CASE("where blocks can be shared a restore is a clone, and needs no room fo
   scratch home;
   const fs::path image = home / "image", at = home / "mount";
   fs::create_directories(at);
-  const std::string make = "truncate -s 320M " + image.string() + " && mkfs.xfs -q -m reflink=1 " +
-      image.string() + " && mount -o loop " + image.string() + " " + at.string();
+  const std::string make = "truncate -s 320M " + image.string() + " && mkfs.xfs -q -m reflink=1 "
+      + image.string() + " && mount -o loop " + image.string() + " " + at.string();
   if (!run({"sh", "-c", make}, home / "log"))
     return skipped("no loop mount here: " + slurp(home / "log"));
+
   struct unmount {
     fs::path at;
+
     ~unmount() { ::umount2(at.c_str(), MNT_DETACH); }
   } after{at};
+
   const std::string good = "\x80\x02" + std::string(std::size_t{20} << 20, '\1');
   write_file(home / "a.yaml", config());
   write_file(home / "a.ckpt", good);
@@ -168,8 +179,8 @@ TEST_CASE("where blocks can be shared a restore is a clone, and needs no room fo
   (void)wait_until([&] {
     const std::uint64_t left = fs::space(at).available, keep = 6U << 20;
     if (left > keep)
-      (void)run({"fallocate", "-o", std::to_string(fs::exists(fill) ? fs::file_size(fill) : 0), "-l",
-                    std::to_string(left - keep), fill},
+      (void)run({"fallocate", "-o", std::to_string(fs::exists(fill) ? fs::file_size(fill) : 0),
+                    "-l", std::to_string(left - keep), fill},
           home / "log");
     return fs::space(at).available < good.size() / 2;
   });

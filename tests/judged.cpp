@@ -1,5 +1,5 @@
-// What no receipt and no pin vouches for is judged by its look: of a download, and of what some other
-// tool left in either tier, of either file. One rule for all of them.
+// What no receipt and no pin vouches for is judged by its look: of a download, and of what some
+// other tool left in either tier, of either file. One rule for all of them.
 #include <doctest/doctest.h>
 
 #include "world.hpp"
@@ -23,8 +23,9 @@ std::vector<thing> bad_things() {
       {"remarks alone", "m.yaml", "# this was a config\n"},
       {"binary data", "m.yaml", std::string(100, '\0')}};
   for (const std::string file : {"m.yaml", "m.ckpt"})
-    for (const auto& [what, bytes] : std::map<std::string, std::string>{{"an empty file", ""},
-             {"a page", page}, {"an error text", slow_down}, {"a JSON answer", "{\"error\":\"x\"}"}})
+    for (const auto& [what, bytes] :
+        std::map<std::string, std::string>{{"an empty file", ""}, {"a page", page},
+            {"an error text", slow_down}, {"a JSON answer", "{\"error\":\"x\"}"}})
       all.push_back({what, file, bytes});
   return all;
 }
@@ -42,7 +43,10 @@ std::vector<thing> good_things() {
 const std::string& url_of(const std::string& file) {
   return file == "m.yaml" ? config_url : checkpoint_url;
 }
-std::vector<std::string> put_aside(const place& w) { return matching(w.root.at, ".corrupt-"); }
+
+std::vector<std::string> put_aside(const place& w) {
+  return matching(w.root.at, ".corrupt-");
+}
 
 // the pair of another tool, without a receipt, of which one file is this
 void leave(const fs::path& at, const thing& one) {
@@ -58,7 +62,8 @@ vqcache::result call_pinned(place& w, const thing& one) {
 }  // namespace
 
 TEST_SUITE("judged") {
-  TEST_CASE("a text that is served with status 200 is no file, and the error says how a pin overrules") {
+  TEST_CASE(
+      "a text that is served with status 200 is no file, and the error says how a pin overrules") {
     for (const thing& one : bad_things()) {
       CAPTURE(one.what);
       CAPTURE(one.file);
@@ -126,7 +131,8 @@ TEST_SUITE("judged") {
           REQUIRE_FALSE(r.ok());
           CHECK_MESSAGE(has(why(r), at.string()), why(r));
           auto after = contents(at);
-          for (const char* ours : {".m.lock"}) after.erase(ours);
+          for (const char* ours : {".m.lock"})
+            after.erase(ours);
           CHECK(after == before);
           CHECK_FALSE(fs::exists(w.cache / "m/m.sha256"));
 
@@ -166,8 +172,10 @@ TEST_SUITE("judged") {
         CAPTURE(one.what);
         CAPTURE(way);
         place w;
-        if (way == "downloaded") w.serve(url_of(one.file), {one.bytes});
-        else leave(way == "local" ? w.local : w.cache / "m", one);
+        if (way == "downloaded")
+          w.serve(url_of(one.file), {one.bytes});
+        else
+          leave(way == "local" ? w.local : w.cache / "m", one);
         const auto r = w.call("m");
         REQUIRE_MESSAGE(r.ok(), why(r));
         CHECK(read(w.local / one.file) == one.bytes);

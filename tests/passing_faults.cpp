@@ -1,5 +1,6 @@
-// A passing fault of this machine (no descriptor, no memory, no room for a record, a scanner that holds
-// a file) takes nothing away that an earlier call left: neither a partial nor what was put aside.
+// A passing fault of this machine (no descriptor, no memory, no room for a record, a scanner that
+// holds a file) takes nothing away that an earlier call left: neither a partial nor what was put
+// aside.
 #include "children.hpp"
 #include "world.hpp"
 
@@ -14,8 +15,8 @@ using world::config;
 using world::place;
 using world::why;
 
-// What an earlier call brought came slowly, so that it could be killed; a mirror sends the rest, and by
-// its pin it is known to be of the same file.
+// What an earlier call brought came slowly, so that it could be killed; a mirror sends the rest,
+// and by its pin it is known to be of the same file.
 const std::string wanted = "/good/passing/last.ckpt?size=1000000",
                   slow = "/good/passing/last.ckpt?size=1000000&rate=4000000";
 constexpr std::uint64_t size = 1000000, had = 400000;
@@ -35,7 +36,8 @@ int call_on_a_bad_day() {
   p.opts.connections = 1;
   const auto call = [&p] {
     outcome o;
-    const vqcache::result r = vqcache::try_download_vqgan_model("m", p.config, p.checkpoint, p.opts);
+    const vqcache::result r =
+        vqcache::try_download_vqgan_model("m", p.config, p.checkpoint, p.opts);
     o.code = r.error.code().value();
     o.what = r.ok() ? "" : r.error.what();
     return o;
@@ -58,12 +60,14 @@ int call_on_a_bad_day() {
   save(call(), where / "then");
   return 0;
 }
+
 const role bad_day("bad day", call_on_a_bad_day);
 
 // both tiers after a call that was killed when much of the checkpoint was here
 struct begun {
   scratch home{};
   std::uint64_t bytes = 0;
+
   begun() {
     const auto part = [this] {
       const std::string n = first_name(home / "local", ".m.ckpt.", ".part");
@@ -75,9 +79,11 @@ struct begun {
     if (!wait_until([&] { return part() >= had; })) support::broken("no partial");
     c.end();
     bytes = part();
-    for (const char* trace : {"said", "noise", "outcome"}) fs::remove(home / trace);
+    for (const char* trace : {"said", "noise", "outcome"})
+      fs::remove(home / trace);
   }
 };
+
 const begun& half_a_call() {
   static const begun one;
   return one;
@@ -121,10 +127,10 @@ bool survives(const std::string& fault, const environment& more) {
 
 TEST_SUITE_BEGIN("passing faults");
 
-TEST_CASE("with few descriptors left a call may fail, but what an earlier one brought is continued") {
+TEST_CASE(
+    "with few descriptors left a call may fail, but what an earlier one brought is continued") {
   for (int spare = 0; spare <= 9; ++spare)
-    (void)survives(std::to_string(spare) + " descriptors",
-        {{"VQT_SPARE", std::to_string(spare)}});
+    (void)survives(std::to_string(spare) + " descriptors", {{"VQT_SPARE", std::to_string(spare)}});
 }
 
 TEST_CASE("a fault of one moment, whichever, takes nothing of a partial away") {
@@ -135,16 +141,16 @@ TEST_CASE("a fault of one moment, whichever, takes nothing of a partial away") {
                (tests_dir() / "faulty_calls.c").string(), "-ldl"},
           built / "log"))
     return skipped("no C compiler for the faulty calls: " + slurp(built / "log"));
+
   struct {
     const char* call;
     int error;
-  } const faults[] = {
-      {"open", EMFILE}, {"opendir", EMFILE}, {"rename", EACCES}, {"write", ENOSPC}};
+  } const faults[] = {{"open", EMFILE}, {"opendir", EMFILE}, {"rename", EACCES}, {"write", ENOSPC}};
+
   for (const auto& f : faults) {
     int moments = 0;
     for (int k = 1; k < 60; ++k) {
-      const std::string rule =
-          f.call + (" " + std::to_string(f.error)) + " " + std::to_string(k);
+      const std::string rule = f.call + (" " + std::to_string(f.error)) + " " + std::to_string(k);
       if (!survives(rule, {{"VQT_FAULT", rule}, {"LD_PRELOAD", library.string()}})) break;
       ++moments;
     }
@@ -163,8 +169,10 @@ TEST_CASE("a file that was put aside goes only when it was read and is not the r
     place w;
     REQUIRE(w.call("m").ok());
     const fs::path at = s == "local" ? w.local : w.cache / "m";
-    if (s == "local") w.wipe_cache();
-    else w.wipe_local();
+    if (s == "local")
+      w.wipe_cache();
+    else
+      w.wipe_local();
     if (by_pin) fs::remove(at / "m.sha256");
     world::write(at / (older + "1"), world::flipped(checkpoint(), 100));
     world::write(at / (older + "2"), all_bad ? world::flipped(checkpoint(), 200) : checkpoint());

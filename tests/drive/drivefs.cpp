@@ -21,7 +21,7 @@
 //   upload=FATE     what the next session finds of each file written in this one: lost: nothing;
 //                   empty: no byte; half: its first half; late: no byte, and all of them when that
 //                   session ends; twin: "NAME (1).EXT" in its place
-//   case=ignore     names that differ in case only are one name; the listing shows the first one given
+//   case=ignore     names that differ in case only are one name; the first one given is listed
 //   of=BYTES        that is the fate of files of at least so many only
 #define FUSE_USE_VERSION 31
 #include <fuse.h>
