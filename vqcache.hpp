@@ -3049,7 +3049,7 @@ template <class Lazy = void> class partial : os::pinned {
       const text::identity& want, text::kind kind) {
     const text::identity& its = f.record.id;
     const text::ranges<Lazy> gaps = gaps_of(f, want);
-    const fs::path part = fs::path(old) += ".part";
+    const fs::path part = fs::path(old) += ".part", record = fs::path(old) += ".record";
     VQCACHE_NEED_(own(final_path, kind));
     runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
     for (const text::range& g : gaps) runs.push_back({g.at, g.end, false, {}});
@@ -3057,19 +3057,23 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(lost("write", keep_as({want.pin, its.url, its.validator, its.total})));
     VQCACHE_NEED_(lost("write", tell_gaps()));
 
-    const int taken = os::rename(part, named(".part"));
+    // from here on without memory: an exception is not to leave it between two names
+    const int taken = os::rename(part, part_path_);
     if (taken == ENOENT) return {};
-    VQCACHE_NEED_(error::system(taken, "rename", part));
-    const int opened = os::open(named(".part"), os::mode::update, file);
-    if (opened != 0) {
-      const bool is_back = os::rename(named(".part"), part) == 0;
-      if (!is_back) (void)note("released");
-      recorded_ = is_back;  // else it stays under the new name, and so does its record
-      return lost("open", opened);
-    }
+    if (taken != 0) return error::system(taken, "rename", part);
     begun = true;
-    (void)os::unlink(fs::path(old) += ".record");
-    return {};
+    const int opened = os::open(part_path_, os::mode::update, file);
+    if (opened == 0) {
+      (void)os::unlink(record);
+      return {};
+    }
+    if (os::rename(part_path_, part) == 0) {
+      begun = false;
+    } else {  // it stays under the new name, and so does its record
+      (void)note("released");
+      begun = recorded_ = false;
+    }
+    return lost("open", opened);
   }
   status own(const fs::path& final_path, text::kind kind) {  // a name nobody else has, a record
     drop();
