@@ -2901,6 +2901,9 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(put_down(r));
     if (unread) behind_.done = r.at;
     else if (behind) (void)follow_itself();  // if it fails, seal() tries again
+    const uint64_t full = r.at / slice * slice, before = (r.at - n) / slice * slice;
+    if (!behind && full > before)  // where a follower is, it begins the writing back
+      VQCACHE_NEED_(lost("sync", os::sync_slice(file, before, full - before)));
     tell_gaps();
     behind_.limit = front();
     return {};
@@ -2913,6 +2916,7 @@ template <class Lazy = void> class partial : os::pinned {
   }
   bool whole() const { return begun && size() == end(); }
   void end_here() { runs[0].end = runs[0].next(); }  // of a file whose length nobody told
+  void hash_as_given() { hashing_ = hashing::as_given; }  // as long as nothing has come
   void arrived(uint64_t upto) {  // not by write()
     runs[0].at = upto;
     (void)follow_itself();  // if it fails, seal() tries again
@@ -3239,6 +3243,7 @@ VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to,
     const size_t most = smaller(slice / 4, size - (std::min)(done, size));
     got = by_system ? os::copy_some(in, to.file, done, most) : 0;
     by_system = got > 0;
+    if (!by_system && done == 0) to.hash_as_given();  // to read it again may cost another transfer
     if (by_system) {
       to.arrived(done + got);
       *by_kernel = true;
