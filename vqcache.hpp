@@ -3061,23 +3061,20 @@ template <class Lazy = void> class partial : os::pinned {
     VQCACHE_NEED_(lost("write", keep_as({want.pin, its.url, its.validator, its.total})));
     VQCACHE_NEED_(lost("write", tell_gaps()));
 
-    // from here on without memory: an exception is not to leave it between two names
     const int taken = os::rename(part, part_path_);
     if (taken == ENOENT) return {};
-    if (taken != 0) return error::system(taken, "rename", part);
-    begun = true;
+    VQCACHE_NEED_(error::system(taken, "rename", part));
+    // from here until it has begun nothing needs memory: it would be nobody's
     const int opened = os::open(part_path_, os::mode::update, file);
-    if (opened == 0) {
-      (void)os::unlink(record);
-      return {};
+    if (opened != 0) {
+      const bool is_back = os::rename(part_path_, part) == 0;
+      if (!is_back) (void)note("released");
+      recorded_ = is_back;  // else it stays under the new name, and so does its record
+      return lost("open", opened);
     }
-    if (os::rename(part_path_, part) == 0) {
-      begun = false;
-    } else {  // it stays under the new name, and so does its record
-      (void)note("released");
-      begun = recorded_ = false;
-    }
-    return lost("open", opened);
+    begun = true;
+    (void)os::unlink(record);
+    return {};
   }
   status own(const fs::path& final_path, text::kind kind) {  // a name nobody else has, a record
     drop();
