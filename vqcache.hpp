@@ -2832,10 +2832,16 @@ template <class Lazy = void> class partial : os::pinned {
     const auto records = numbered(at, join(".", name, "."), 16, {".record"}, &problem);
     if (error::is_passing(problem)) return error::system(problem, "look into", at);
 
+    late<Lazy, vector<std::pair<fs::path, found<Lazy>>>> all;  // of two beginnings the larger first
     for (const string& record : records) {
       const fs::path old = at / record.substr(0, record.size() - 7);
-      const found<Lazy> f = find<Lazy>(old);
-      status s = error::system(error::is_passing(f.problem) ? f.problem : 0, "read", at / record);
+      all.emplace_back(old, find<Lazy>(old));
+    }
+    std::stable_sort(all.begin(), all.end(),
+        [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+
+    for (const auto& [old, f] : all) {
+      status s = error::system(error::is_passing(f.problem) ? f.problem : 0, "read", old);
       if (s.ok() && is_to_continue(f, want)) s = claim(old, f, final_path, want, kind);
       if (s.ok() && begun) return s;
       drop();
@@ -3616,7 +3622,7 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
     if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
     if (!multi_ && by_ == "libcurl")
       return to.on_end(fail(errc::no_transport,
-          "libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT asks for it alone; "
+          "libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
           "install it, or set options::fetch"));
     const status s = multi_ ? one->start(x, multi_) : one->start(x);
     if (s.ok()) links_.push_back(std::move(one));

@@ -133,6 +133,27 @@ TEST_CASE("where neither the rest nor the whole comes, the calls end and the lar
   run_all(jobs);
 }
 
+TEST_CASE("of two beginnings that a killed call left the larger is continued, and both go") {
+  for (const std::string& by : transports())
+    for (const char other : {'0', 'f'}) {  // before and behind it in the directory
+      CAPTURE(by);
+      CAPTURE(other);
+      home h(by, "resume_503", "?n=4&after=0");
+      CHECK_FALSE(call(h.call()).ok());
+      REQUIRE(h.kept() == 150000);
+      const std::string name = h.parts()[0];
+      const std::string base = name.substr(0, name.size() - 5);
+      const std::string twin = base.substr(0, base.size() - 16) + std::string(16, other);
+      write_file(h.local() / (twin + ".record"), slurp(h.local() / (base + ".record")));
+      write_file(h.local() / (twin + ".part"), slurp(h.local() / name).substr(0, 50000));
+
+      const outcome o = call(h.call());
+      CHECK_MESSAGE(o.ok(), describe(o));
+      CHECK(range_of(h.requests().back()) == "bytes=150000-");
+      h.is_right();
+    }
+}
+
 TEST_CASE("a disk without room for two beginnings keeps the first, and says what to remove") {
   for (const std::string& by : transports()) {
     CAPTURE(by);
