@@ -162,7 +162,9 @@ class program {  // a program that is ended with its owner
     in_ = in[1];
   }
   pid_t pid() const { return pid_; }
-  void signal(int number) const { ::kill(pid_, number); }
+  void signal(int number) const {
+    if (pid_ > 0) ::kill(pid_, number);  // -1 would be every process
+  }
   // its wait status, or -1 when it did not end in time and was killed
   int wait(double limit) {
     int state = 0;
@@ -287,6 +289,7 @@ class small_server {
   small_server(const small_server&) = delete;
   small_server& operator=(const small_server&) = delete;
   ~small_server() {
+    if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
@@ -511,8 +514,11 @@ class child {  // runs a function in a forked process and brings its outcome
     if (std::chrono::steady_clock::now() > until_) end();
     return pid_ > 0;
   }
-  void signal(int number) const { ::kill(pid_, number); }
+  void signal(int number) const {
+    if (pid_ > 0) ::kill(pid_, number);  // -1 would be every process
+  }
   void end() {
+    if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
