@@ -2837,7 +2837,7 @@ template <class Lazy = void> class partial : os::pinned {
       const fs::path old = at / record.substr(0, record.size() - 7);
       all.emplace_back(old, find<Lazy>(old));
     }
-    std::stable_sort(all.begin(), all.end(),
+    std::sort(all.begin(), all.end(),
         [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
 
     for (const auto& [old, f] : all) {
@@ -3405,16 +3405,24 @@ struct message {  // CURLMsg
   void* easy;
   int result;
 };
-VQCACHE_LAZY_ void* const* libcurl() {  // null: there is none; loaded at the first need, to stay
-  static const library found = [] {
-    // what the process has comes first: a second copy would be bound to the symbols of the first
-    library l = bind(nullptr);
-    for (const char* name : os::libcurl_names)
-      if (void* from = l.whole() ? nullptr : os::load(name)) l = bind(from);
-    return l;
-  }();
-  static const bool usable = found.whole() && os::call<int>(found.f[global_init], 3L) == 0;
-  return usable ? found.f : nullptr;
+// null: there is none. It is loaded at the first need, to stay; where that failed, for want of a
+// descriptor perhaps, it is tried again at the next need.
+VQCACHE_LAZY_ void* const* libcurl() {
+  static library found{};
+  static std::atomic<bool> usable{false};
+  static std::mutex turn;
+  if (usable) return found.f;
+
+  const std::lock_guard<std::mutex> one(turn);
+  if (usable) return found.f;
+  // what the process has comes first: a second copy would be bound to the symbols of the first
+  found = bind(nullptr);
+  for (const char* name : os::libcurl_names)
+    if (void* from = found.whole() ? nullptr : os::load(name)) found = bind(from);
+
+  const bool works = found.whole() && os::call<int>(found.f[global_init], 3L) == 0;
+  usable = works;
+  return works ? found.f : nullptr;
 }
 template <class R, class... A> inline R call(function f, A... a) {
   return os::call<R>(libcurl()[f], a...);
