@@ -4120,36 +4120,21 @@ template <class Lazy> class basic_job : os::pinned {
     }
 
     bool on_head(int status_code, const text::headers<Lazy>& headers) override {
-      const auto value = [&](const char* name) { return text::printable(find(headers, name)); };
       code = status_code;
       if (is_abandoned) return false;
-      if (code >= 400 || code == 202) wait = text::retry_after(value("retry-after"), value("date"));
-      if (is_redirect(code)) {
-        for (const text::header& h : headers)
-          if (h.name == "set-cookie") text::take_cookie<Lazy>(jar, at, h.value);
-        location = find(headers, "location");
-        if (location.empty()) (void)refuse("HTTP ", code, " without a Location");
-        return false;
-      }
+      if (is_redirect(code)) return leave_for(headers);
 
+      const string retry = find(headers, "retry-after"), date = find(headers, "date");
+      if (code >= 400 || code == 202) wait = text::retry_after(retry, date);
       const string coding = text::coding_problem<Lazy>(headers);
       if (code < 400 && !coding.empty()) return refuse(coding);
       if (!text::content_length(headers, sized, upto) && code < 400)
         return refuse("its Content-Length is malformed or given twice");
 
       const string known = of->validator();
-      answer_head head;
-      head.code = code;
-      head.range = text::find_content_range<Lazy>(headers);
-      head.names_range = !text::find(headers, "content-range").empty();
-      if (sized) head.length = upto;
-      head.validator = value(text::is_date(known) ? "last-modified" : "etag");
+      const asked want{ranged, next, of->lanes_.size() > 1};
+      const verdict v = judge_head(head_of(headers, known), want, of->on_disk_now(known));
       mark = text::validator(headers);
-      if (value("accept-ranges") == "none") of->limit_ = 1;
-      of->is_chunked_ = !sized && text::has(text::lower(value("transfer-encoding")), "chunked");
-
-      const verdict v =
-          judge_head(head, {ranged, next, of->lanes_.size() > 1}, of->on_disk_now(known));
       sized = v.end > 0;
       upto = v.end;
       total = v.total;
@@ -4159,12 +4144,35 @@ template <class Lazy> class basic_job : os::pinned {
         case answer_kind::redirect: return false;
         case answer_kind::complete: all_there = true; return false;
         case answer_kind::odd: is_odd = true; return refuse(v.why);
-        case answer_kind::part: break;
-        case answer_kind::whole: break;
+        case answer_kind::part: note_kind(headers); return begin_part();
+        case answer_kind::whole: note_kind(headers); return begin_whole();
       }
-      of->t_.want.type = value("content-type");
-      of->t_.etag = value("etag");
-      return v.kind == answer_kind::part ? begin_part() : begin_whole();
+      return false;
+    }
+    bool leave_for(const text::headers<Lazy>& headers) {  // another address
+      for (const text::header& h : headers)
+        if (h.name == "set-cookie") text::take_cookie<Lazy>(jar, at, h.value);
+      location = find(headers, "location");
+      if (location.empty()) (void)refuse("HTTP ", code, " without a Location");
+      return false;
+    }
+    answer_head head_of(const text::headers<Lazy>& headers, const string& known) {
+      answer_head head;
+      head.code = code;
+      head.range = text::find_content_range<Lazy>(headers);
+      head.names_range = !find(headers, "content-range").empty();
+      if (sized) head.length = upto;
+      head.validator = text::printable(
+          find(headers, text::is_date(known) ? "last-modified" : "etag"));
+
+      const string coding = text::lower(find(headers, "transfer-encoding"));
+      of->is_chunked_ = !sized && text::has(coding, "chunked");
+      if (find(headers, "accept-ranges") == "none") of->limit_ = 1;
+      return head;
+    }
+    void note_kind(const text::headers<Lazy>& headers) {
+      of->t_.want.type = text::printable(find(headers, "content-type"));
+      of->t_.etag = text::printable(find(headers, "etag"));
     }
     bool begin_part() {
       stage::partial<Lazy>& to = *of->t_.to;
@@ -4431,6 +4439,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (l.has_changed) {
       hang_up();
       limit_ = 1;  // its parts may come from different machines
+      if (l.gained > 0) discard("it has changed at the server; bytes of both versions are here");
     }
     if (who_->stopped()) return;
     if (s.ok() && (to.whole() || l.all_there)) return finish(l);
@@ -4530,7 +4539,8 @@ template <class Lazy> class basic_job : os::pinned {
     a.wanted_rest = o.ranged;
     // a page in place of the rest says nothing of the file
     const bool is_page = a.wanted_rest && kept_ && is(errc::not_the_file);
-    a.is_wrong = judged_ && !s.cause && !is_page;
+    a.is_wrong = judged_ && !s.cause && !is_page &&
+        is(errc::not_the_file, errc::truncated, errc::hash_mismatch);
     a.is_odd = o.is_odd;
     a.has_changed = o.has_changed;
     a.gained = o.gained >= (is(errc::timed_out) ? 65536U : 1U) && !is_page;
