@@ -277,10 +277,15 @@ VQCACHE_LAZY_ status system(int e, const char* doing, const fs::path& which) {
   if (e == EDQUOT) e = ENOSPC;
 #endif
   const bool full = e == ENOSPC || e == EFBIG, denied = e == EACCES || e == EPERM || e == EROFS;
-  const errc code = full ? errc::no_space : denied ? errc::permission_denied : errc::io;
-  const char* advice = full ? "; free some space there, or choose another directory"
-      : denied              ? "; check its permissions, or choose another directory"
-                            : "";
+  errc code = errc::io;
+  const char* advice = "";
+  if (full) {
+    code = errc::no_space;
+    advice = "; free some space there, or choose another directory";
+  } else if (denied) {
+    code = errc::permission_denied;
+    advice = "; check its permissions, or choose another directory";
+  }
   return {code, join("cannot ", doing, " ", which, ": ", cause.message(), advice), cause, {}};
 }
 // A fault of this machine that says nothing of the bytes on its disk, and may be over in a moment:
@@ -545,7 +550,9 @@ VQCACHE_LAZY_ vector<string> words(view s, char end = ' ') {
 VQCACHE_LAZY_ bool to_number(view s, uint64_t& out, int base = 10) {  // digits only, no overflow
   uint64_t n = 0;
   const auto [end, problem] = std::from_chars(s.data(), s.data() + s.size(), n, base);
-  return problem == std::errc() && end == s.data() + s.size() && ((void)(out = n), true);
+  const bool good = problem == std::errc() && end == s.data() + s.size();
+  if (good) out = n;
+  return good;
 }
 inline constexpr const char* hex_digits = "0123456789abcdef";
 VQCACHE_LAZY_ bool is_digest(view s) { return s.size() == 64 && only(lower(s), hex_digits); }
@@ -654,7 +661,8 @@ VQCACHE_LAZY_ bool parse_url(view s, basic_url<Lazy>& out) {
   const bool good = (u.port.empty() || to_number(u.port, number)) && number > 0 && number < 65536 &&
       !u.scheme.empty() && only(u.scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-") &&
       (!u.host.empty() || u.scheme == "file");
-  return good && ((void)(out = std::move(u)), true);
+  if (good) out = std::move(u);
+  return good;
 }
 VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***, the fragment goes
   if (!has_scheme(s)) return string(s);
@@ -1787,7 +1795,10 @@ class file {  // a descriptor that closes itself; close() tells what only closin
  public:
   explicit file(int fd = -1) : fd_(fd) {}
   file(file&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  file& operator=(file&& o) noexcept { return (void)(fd_ = std::exchange(o.fd_, fd_)), *this; }
+  file& operator=(file&& o) noexcept {
+    std::swap(fd_, o.fd_);
+    return *this;
+  }
   ~file() { (void)close(); }
   int fd() const { return fd_; }
   int close() {  // after EINTR it is closed, or being closed
@@ -2269,7 +2280,8 @@ VQCACHE_LAZY_ int make_directories(const fs::path& p) {  // what is missing, eac
   if (const int e = parent == p ? ENOENT : make_directories(parent)) return e;
   std::error_code e;
   fs::create_directory(p, e);
-  return look(p).directory ? sync_directory(parent) : e ? value(e) : ENOTDIR;
+  if (look(p).directory) return sync_directory(parent);
+  return e ? value(e) : ENOTDIR;
 }
 // Without fs::directory_iterator: that of libstdc++ ends the program when an allocation fails.
 VQCACHE_LAZY_ vector<string> list(
@@ -2675,7 +2687,9 @@ template <class Lazy = void> class follower : os::pinned {
   os::file file{};
   bool started() const { return file.fd() >= 0; }
   void start(os::file from, const fs::path& path, taker take) {
-    (void)(file = std::move(from)), (void)(path_ = path), take_ = std::move(take);
+    file = std::move(from);
+    path_ = path;
+    take_ = std::move(take);
     (void)thread_.start(this);
   }
   bool wait(uint64_t size) {  // no more will come than that; false: it is through, or has failed
@@ -2945,7 +2959,9 @@ template <class Lazy = void> class partial : os::pinned {
   }
   status publish() {  // the final name, at one moment; the directory is synced by the caller
     VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
-    return (void)(begun = false), drop(), status();
+    begun = false;
+    drop();
+    return {};
   }
   void drop() {
     (void)behind_.stop();
@@ -4927,9 +4943,12 @@ template <class Lazy = void> class story {  // of one call
     }
     for (item& i : items) {
       const bool first = i.kind == text::kind::text;
-      const string role = !config ? i.file : first ? "config" : "checkpoint";
       if (!config && !listed) break;
-      const source s = listed ? catalog::sources(*rows[0], first) : first ? *config : *checkpoint;
+      string role = i.file;
+      if (config) role = first ? "config" : "checkpoint";
+      source s;
+      if (listed) s = catalog::sources(*rows[0], first);
+      else s = first ? *config : *checkpoint;
       VQCACHE_NEED_(transfer::examine(s, role, who_.opts(), i.from));
       if (config) i.pin = i.from.sha256;
     }
@@ -5194,7 +5213,8 @@ template <class Lazy = void> class story {  // of one call
     if (all_cached && !targets.empty()) who_.say("It could not be restored whole, downloading.");
     from = targets.empty() ? origin::cache : origin::network;
     status s = transfer::fetch(targets, who_);
-    if (!s.ok()) return (void)(s.text += lost_), s;
+    s.text += s.ok() ? "" : lost_;
+    VQCACHE_NEED_(s);
     for (const transfer::target<Lazy>& t : targets) {
       own[t.item] = t.to.get();
       text::entry& e = now[t.item];
@@ -5458,7 +5478,10 @@ VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the p
         view value = s;
         const string is = os::env(string(text::take(value, '=')).c_str());
         const bool set = !is.empty() && (value.empty() || is == value);
-        if (path ? s[0] == '/' && os::look(root + s).exists : set) (void)(p = &one), sign = s;
+        const bool there = path && s[0] == '/' && os::look(root + s).exists;
+        if (path ? !there : !set) continue;
+        p = &one;
+        sign = s;
       }
   const string fast = p ? root + p->fast : "", slow = p ? lasting(*p, root) : "";
   if (p && o.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty())
