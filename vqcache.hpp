@@ -4579,16 +4579,19 @@ template <class Lazy> class basic_job : os::pinned {
   void pause(const attempt& a, const outcome& o, bool gained) {
     const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << fruitless_;
     const bool at_once = (gained || asks_whole_) && !is_busy(a.code);
-    const uint64_t wait = (std::max)(o.wait * uint64_t{1000}, at_once ? 0 : ms);
-    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(wait);
-    if (o.wait > 0)
-      who_->say("The server of ", file_, " asks to wait ", o.wait, " s until the next try.");
+    wait_at_least(o.wait, at_once ? 0 : ms);
   }
   void take_turns(const outcome& o) {
     turn_of_ = o.host;
-    not_before_ = clock<Lazy>::now();
     limit_ = 1;
     who_->say("The server of ", file_, " refuses another connection; it waits for its turn.");
+    wait_at_least(o.wait > longest_wait ? 0 : o.wait, 0);
+  }
+  void wait_at_least(unsigned seconds, uint64_t ms) {  // as the server asks; as we think best
+    const uint64_t pause = (std::max)(seconds * uint64_t{1000}, ms);
+    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(pause);
+    if (seconds > 0)
+      who_->say("The server of ", file_, " asks to wait ", seconds, " s until the next try.");
   }
   void end_turn() {  // a server takes a moment to see that the other connection has ended
     turn_of_.clear();
