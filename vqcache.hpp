@@ -1304,14 +1304,19 @@ struct specimen {
   bool is_whole() const { return size != 0 && size == head.size(); }
 };
 
-VQCACHE_LAZY_ bool is_readable_text(view s) {  // for a person: UTF-8 that moves no cursor
-  while (!s.empty()) {
-    const size_t n = utf8_length(s);
-    const bool control = is_control(s[0]) && !has("\t\n\v\f\r\x1b", {s.data(), 1});
-    if (n == 0 || control) return false;
-    s.remove_prefix(n);
+// For a person: UTF-8, or an older encoding in which most is ASCII, and nothing that moves a cursor
+// or that only binary data has.
+VQCACHE_LAZY_ bool is_readable_text(view s) {
+  constexpr size_t shortest = 12;  // in an older encoding; fewer bytes may be anything
+  size_t strange = 0;
+  view rest = s;
+  while (!rest.empty()) {
+    if (is_control(rest[0]) && !has("\b\t\n\v\f\r\x1b", {rest.data(), 1})) return false;
+    const size_t n = utf8_length(rest);
+    strange += n == 0 ? 1 : 0;
+    rest.remove_prefix((std::max)(n, size_t{1}));
   }
-  return true;
+  return strange == 0 || (s.size() >= shortest && strange * 4 <= s.size());
 }
 
 // Behind the closing quotation mark of a string that s begins with; npos: it does not end here.
@@ -1450,8 +1455,10 @@ VQCACHE_LAZY_ bool are_of_an_answer(const vector<string>& keys) {
   return tells;
 }
 
-// Names of which one alone is enough: no config and no checkpoint has them outermost.
+// Names of which one alone is enough, where there are few: a tokenizer's config may say how it
+// takes "errors", among much else.
 VQCACHE_LAZY_ bool has_key_of_an_error(const vector<string>& keys) {
+  if (keys.size() > 3) return false;
   constexpr const char* sure = " error errors error_msg error_message errormessage errmsg ";
   return std::any_of(keys.begin(), keys.end(),
       [](const string& key) { return has(sure, join(" ", lower(key), " ")); });
@@ -1487,7 +1494,7 @@ VQCACHE_LAZY_ string page_or_answer(const specimen& seen, view s) {
   bool page = html || starts(low, "<!doctype html");
   for (const char* tag : {"<html", "<body", "<head"}) page = page || has(low, tag);
   if (s[0] == '<' && page) return "an HTML page (a login, quota or error page?) " + says(npos);
-  if (s[0] == '<' && !merge) return "an XML document " + says(npos);
+  if (s[0] == '<' && !merge && !nul) return "an XML document " + says(npos);
   if (starts(s, "version https://git-lfs"))
     return join("a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
         "): use the URL of the raw or resolved file");
@@ -2303,11 +2310,16 @@ VQCACHE_LAZY_ vector<string> list(
   };
   const std::unique_ptr<::DIR, closing> all(::opendir(directory.c_str()));
   if (problem) *problem = all ? 0 : errno;
+  errno = 0;  // which readdir sets only when it fails
   while (const auto* found = all ? VQCACHE_64_(readdir)(all.get()) : nullptr) {
     const string name = found->d_name;
 #endif
     if (name != "." && name != ".." && text::starts(name, prefix)) names.push_back(name);
+    errno = 0;
   }
+#if !defined(_WIN32)
+  if (problem && all) *problem = errno;
+#endif
   return names;
 }
 VQCACHE_LAZY_ fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
@@ -2779,7 +2791,8 @@ VQCACHE_LAZY_ status judge(os::file& file, const fs::path& path, const looks& as
   const uint64_t at = as.size - tail.size();
   VQCACHE_NEED_(error::system(os::read_at(file, at, &tail[0], tail.size(), got), "read", path));
   if (text::zip_has_end(tail)) return {};
-  return fail(errc::truncated, "it is a zip archive without its end: it is truncated");
+  return fail(errc::truncated,
+      "it is a zip archive without its end: it is truncated, or something else stands behind it");
 }
 template <class Lazy> struct found {  // an unfinished file, by its name without .part and .record
   text::record<Lazy> record{};
@@ -2819,6 +2832,8 @@ template <class Lazy = void> class partial : os::pinned {
   string sha256;  // once it is sealed
   bool begun = false;
   bool has_end_mark = false;  // seal() has seen that the content tells its own end
+  bool has_digest = false;            // that will judge it, whatever it looks like
+  bool ends_with_connection = false;  // neither length nor chunks: a cut could not be seen
   os::file file;
   late<Lazy, text::identity> id;
   late<Lazy, vector<run>> runs;
@@ -2868,8 +2883,9 @@ template <class Lazy = void> class partial : os::pinned {
   }
   status write(const char* data, size_t n, size_t to = 0) {
     run& r = runs[to];
-    if (kind_ == text::kind::text && r.next() + n > config_limit)
-      return fail(errc::not_the_file, "over 16 MiB, which no config has; are the URLs swapped?");
+    if (kind_ == text::kind::text && !has_digest && r.next() + n > config_limit)
+      return fail(errc::not_the_file,
+          "over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)");
     if (hashing_ == hashing::as_given) absorb(data, n);
     r.held.append(data, n);
     return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
@@ -2911,6 +2927,9 @@ template <class Lazy = void> class partial : os::pinned {
     r.taken = false;
     for (run& before : runs)
       if (join && r.held.empty() && before.taken && before.end == r.at) before.end = r.at = r.end;
+  }
+  void give_back_all() noexcept {
+    for (run& r : runs) r.taken = false;
   }
   status flush(run& r) {
     const size_t n = r.held.size();
@@ -2970,6 +2989,7 @@ template <class Lazy = void> class partial : os::pinned {
     if (recorded_) (void)os::unlink(record_path_);
     hashing_ = hashing::behind;
     begun = recorded_ = has_nul_ = split_ = has_end_mark = is_described_ = false;
+    ends_with_connection = has_digest = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
     id = text::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
@@ -3000,6 +3020,12 @@ template <class Lazy = void> class partial : os::pinned {
     uint64_t n = end();
     for (const run& r : runs) n -= r.left();
     return n;
+  }
+  bool begins_as_page(view content_type) {  // or nothing is on the disk yet, or readable
+    string head(smaller(front(), head_size), '\0');
+    size_t got = 0;
+    const bool can_read = !head.empty() && os::read_at(file, 0, &head[0], head.size(), got) == 0;
+    return !can_read || !text::not_the_file(kind_, view(head).substr(0, got), content_type).empty();
   }
   const fs::path& final_path() const { return final_; }
   fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
@@ -3170,7 +3196,7 @@ template <class Lazy = void> class partial : os::pinned {
   status inspect(const demand& d) {  // bytes that no digest vouches for
     status s = judge(file, final_, {d.kind, size_, d.type});
     if (s.ok() && has_nul_) s = fail(errc::not_the_file, "it has NUL bytes, which no config has");
-    if (s.code == errc::not_the_file && d.sha256.empty())
+    if (!s.ok() && !s.cause && d.sha256.empty())
       s.text += join("; if it is what you want, a pin says so: #sha256=", sha256,
           " behind its URL, or source::sha256");
     VQCACHE_NEED_(s);
@@ -3346,6 +3372,7 @@ template <class Lazy = void> class copying {
     if (!to.begun) {
       VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
       VQCACHE_NEED_(to.begin(final_, kind_, hashing::as_given));
+      to.has_digest = true;  // that of the file which it copies
     }
     const uint64_t before = to.front() / slice;
     VQCACHE_NEED_(to.write(data, n));
@@ -3873,6 +3900,7 @@ struct verdict {
   answer_kind kind = answer_kind::odd;
   string why{};             // of an odd one
   bool has_changed = false;  // another version of the file than what is here
+  bool is_unmarked = false;  // odd, but nothing says of which file it is: a page perhaps
   uint64_t end = 0;         // one behind the last byte of the answer; 0: not known
   uint64_t total = 0;       // of the file; 0: not known
 };
@@ -3880,12 +3908,32 @@ VQCACHE_LAZY_ bool is_redirect(int code) {
   return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
 VQCACHE_LAZY_ verdict odd(const string& why, bool has_changed = false) {
-  return {answer_kind::odd, why, has_changed, 0, 0};
+  return {answer_kind::odd, why, has_changed, false, 0, 0};
 }
 // A mark that is missing contradicts nothing; a server may call its ETag weak the second time.
 VQCACHE_LAZY_ bool is_same_version(const answer_head& head, const on_disk& have) {
   const string &its = head.validator, &known = have.validator;
   return its.empty() || known.empty() || its == known || its == "W/" + known;
+}
+// All of the file, under 200 or 206. total: by this answer; 0: not told. One mark with two lengths
+// proves neither; of a server without marks the plain request will tell.
+VQCACHE_LAZY_ verdict judge_all(
+    const answer_head& head, const asked& want, const on_disk& have, uint64_t total) {
+  const bool is_same = is_same_version(head, have);
+  const bool has_same_mark = is_same && !head.validator.empty() && !have.validator.empty();
+  const bool is_doubtful = want.range ? is_same : has_same_mark && !have.pinned;
+  if (is_doubtful && have.total != 0 && total != 0 && total != have.total) {
+    verdict v = odd(join("the server gives one ETag or date to two lengths, ", have.total, " and ",
+        total, " bytes; vqcache::remove takes what is here away, a pin would decide"));
+    if (!has_same_mark) v = odd("an answer of another length than the file has");
+    v.is_unmarked = !has_same_mark;
+    return v;
+  }
+  if (want.has_siblings) return odd("the server sends all of the file for a part of it", !is_same);
+
+  // a length that is not told is the one that came with the same mark before
+  const bool is_known = has_same_mark && !have.pinned && total == 0;
+  return {answer_kind::whole, {}, false, false, total, is_known ? have.total : total};
 }
 VQCACHE_LAZY_ verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
   const char* const elsewhere = want.range
@@ -3896,43 +3944,38 @@ VQCACHE_LAZY_ verdict judge_part(const answer_head& head, const asked& want, con
   if (head.length && *head.length != range.size()) return odd(elsewhere);
 
   const bool continues = want.range && range.first == want.first;
-  if (!continues && range.whole() && !want.has_siblings)
-    return {answer_kind::whole, {}, false, *range.total, *range.total};
+  if (!continues && range.whole()) return judge_all(head, want, have, *range.total);
   if (!continues) return odd(elsewhere);
 
   const bool other_total = range.total && have.total != 0 && *range.total != have.total;
   if (other_total || !is_same_version(head, have)) return odd(elsewhere, true);
   const uint64_t total = range.total ? *range.total : have.total;
   if (total != 0 && range.last >= total) return odd(elsewhere);
-  return {answer_kind::part, {}, false, range.last + 1, total};
+  return {answer_kind::part, {}, false, false, range.last + 1, total};
 }
-VQCACHE_LAZY_ verdict judge_whole(const answer_head& head, const asked& want, const on_disk& have) {
+// Some hosts answer the request for a part by 200 and send that part alone; others name the range
+// that all of the file is.
+VQCACHE_LAZY_ verdict judge_200(const answer_head& head, const asked& want, const on_disk& have) {
   const uint64_t length = head.length ? *head.length : 0;
-  const bool is_whole = head.range && head.range->whole() &&
-      (!head.length || length == head.range->size());
-  // some hosts answer the request for a part by 200 and send that part alone
-  const bool is_unclear = head.names_range && !is_whole && (want.range || head.range);
-  if (is_unclear) return odd("the server says 200, but its Content-Range does not cover the file");
+  if (!head.names_range || (!head.range && !want.range))
+    return judge_all(head, want, have, length);
 
-  const uint64_t total = is_whole ? *head.range->total : length;
-  const bool same_mark = !have.validator.empty() && head.validator == have.validator;
-  const bool two_lengths = have.total != 0 && total != 0 && total != have.total;
-  if (same_mark && two_lengths && (want.range || !have.pinned))
-    return odd(join("the server gives one ETag or date to two lengths, ", have.total, " and ",
-        total, " bytes; vqcache::remove takes what is here away, a pin would decide"));
-  if (want.has_siblings)
-    return odd("the server sends all of the file for a part of it", !is_same_version(head, have));
-  return {answer_kind::whole, {}, false, total, total};
+  const bool fits = head.range && head.range->first == 0 && !head.range->unsatisfied &&
+      (!head.length || length == head.range->size());
+  const bool is_all = fits && (head.range->whole() || (head.length && !head.range->total));
+  if (!is_all) return odd("the server says 200, but its Content-Range does not cover the file");
+  return judge_all(head, want, have, head.range->size());
 }
 VQCACHE_LAZY_ verdict judge_head(
     const answer_head& head, const asked& want, const on_disk& have) {
   const bool at_end = head.code == 416 && want.range && head.range && head.range->total &&
-      *head.range->total == have.size && (have.total == 0 || have.total == have.size);
-  if (at_end) return {answer_kind::complete, {}, false, have.size, have.size};
-  if (head.code >= 400) return {answer_kind::error_page, {}, false, 0, 0};
-  if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, 0, 0};
+      *head.range->total == have.size && (have.total == 0 || have.total == have.size) &&
+      is_same_version(head, have);
+  if (at_end) return {answer_kind::complete, {}, false, false, have.size, have.size};
+  if (head.code >= 400) return {answer_kind::error_page, {}, false, false, 0, 0};
+  if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, false, 0, 0};
   if (head.code == 206) return judge_part(head, want, have);
-  if (head.code == 200) return judge_whole(head, want, have);
+  if (head.code == 200) return judge_200(head, want, have);
   return odd(join("HTTP ", head.code, " for the file"));
 }
 // What follows a try that failed: a pure function. What a URL's tries have in common is in `tries`.
@@ -3943,7 +3986,7 @@ enum class next_step {
   next_source,  // this URL is given up
   stop          // no URL can help
 };
-enum class ranges { unknown, honoured, refused };  // by the server of this URL
+enum class ranges { unknown, honoured };  // by the server of this URL
 struct attempt {
   errc failure = errc::io;
   int code = 0;               // of the last answer; 0: none came
@@ -3952,6 +3995,7 @@ struct attempt {
   bool is_wrong = false;      // all came, and it is not the file
   bool is_mixed = false;      // of several answers, so that one alone may be right
   bool is_odd = false;        // see answer_kind::odd
+  bool is_unmarked = false;   // see verdict
   bool has_changed = false;   // since what is here came
   bool wanted_rest = false;   // a part was asked for
   bool gained = false;        // more is here than before
@@ -3982,7 +4026,8 @@ VQCACHE_LAZY_ next_step after_a_part(const attempt& a) {
   if (a.has_changed) return next_step::whole_file;
   if (a.gained) return next_step::next_source;
 
-  const bool contradicts = a.code == 416 || (a.is_odd && (a.code == 200 || a.code == 206));
+  const bool is_file = a.code == 200 || a.code == 206;
+  const bool contradicts = a.code == 416 || (a.is_odd && !a.is_unmarked && is_file);
   const bool is_proven = a.parts == ranges::honoured;
   if (contradicts && !is_proven) return next_step::whole_file;
 
@@ -4003,10 +4048,11 @@ VQCACHE_LAZY_ next_step decide(const attempt& a) {
   const bool refused = a.code == 0 ? is_of_network(a.failure)
                                    : is_busy(a.code) || a.code == 401 || a.code == 403;
   if (refused && !a.gained && a.host_is_taken) return next_step::take_turns;
-  if (a.wait > longest_wait) return next_step::next_source;
+  const bool unproven = a.wanted_rest && !a.gained && a.parts != ranges::honoured;
+  if (a.wait > longest_wait) return unproven ? next_step::whole_file : next_step::next_source;
 
-  const bool may_pass = passes(a) || (refused && a.had_turn);
-  if (may_pass && a.fruitless < fruitless_tries) return next_step::try_again;
+  if (passes(a) && a.fruitless < fruitless_tries) return next_step::try_again;
+  if (refused && a.had_turn && a.fruitless < 2) return next_step::try_again;
   return a.wanted_rest ? after_a_part(a) : next_step::next_source;
 }
 template <class Lazy> struct target {
@@ -4023,10 +4069,12 @@ struct outcome {  // of one connection, over its redirects
   int hops = 0;
   bool ranged = false;             // a part was asked for
   uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
-  string host{};                   // scheme, name and port of the last hop
+  string host{};                   // of the last hop
   // what follows is of one answer alone
   int code = 0;
   bool is_odd = false, has_changed = false;  // see verdict
+  bool is_unmarked = false;
+  bool host_was_taken = false;               // by another file of the call, at some moment
   unsigned wait = 0;                         // seconds the server asks for before the next try
 };
 // One file, from the first URL that serves it right, over as many connections as pay. work() is
@@ -4042,6 +4090,7 @@ template <class Lazy> class basic_job : os::pinned {
   void work() {
     if (url_.empty()) next_url();
     hang_up_abandoned();
+    for (auto& l : lanes_) l->host_was_taken = l->host_was_taken || is_taken(l->host);
 
     for (size_t i = 0; i < lanes_.size() && !over; ++i) {
       if (!lanes_[i]->over) continue;
@@ -4123,9 +4172,10 @@ template <class Lazy> class basic_job : os::pinned {
     // What the answer of an earlier hop said is nothing that holds for the next one.
     void forget_answer() {
       number = ++of->answers_;
-      host = at.origin();
+      host = text::lower(at.host);
+      host_was_taken = of->is_taken(host);
       code = 0;
-      is_odd = has_changed = false;
+      is_odd = has_changed = is_unmarked = false;
       wait = 0;
       over = sized = all_there = fresh = done = false;
       upto = total = 0;
@@ -4155,14 +4205,20 @@ template <class Lazy> class basic_job : os::pinned {
       upto = v.end;
       total = v.total;
       has_changed = v.has_changed;
+      is_unmarked = v.is_unmarked;
       switch (v.kind) {
         case answer_kind::error_page: return true;  // its words are wanted
         case answer_kind::redirect: return false;
-        case answer_kind::complete: all_there = true; return false;
+        case answer_kind::complete: return nothing_is_left();
         case answer_kind::odd: is_odd = true; return refuse(v.why);
         case answer_kind::part: note_kind(headers); return begin_part();
         case answer_kind::whole: note_kind(headers); return begin_whole();
       }
+      return false;
+    }
+    bool nothing_is_left() {
+      all_there = true;
+      of->t_.to->ends_with_connection = false;  // its length has been told
       return false;
     }
     bool leave_for(const text::headers<Lazy>& headers) {  // another address
@@ -4193,6 +4249,7 @@ template <class Lazy> class basic_job : os::pinned {
     bool begin_part() {
       stage::partial<Lazy>& to = *of->t_.to;
       if (!to.id.total && total > 0) to.runs[run].end = total;
+      if (total > 0) to.ends_with_connection = false;
       return fits(to.size());
     }
     bool begin_whole() {
@@ -4250,9 +4307,10 @@ template <class Lazy> class basic_job : os::pinned {
       of->set_aside();
       stage::partial<Lazy>& to = *of->t_.to;
       VQCACHE_NEED_(to.begin(of->t_.final_path, of->t_.want.kind));
+      to.has_digest = !of->t_.want.sha256.empty();
       to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
       to.runs[run].taken = true;
-      of->t_.is_unsized = !sized && of->is_unvouched();
+      to.ends_with_connection = !sized && of->ends_unseen();
       return {};
     }
     // Some of the n bytes: written, or compared with what is here. result tells a failure.
@@ -4274,6 +4332,10 @@ template <class Lazy> class basic_job : os::pinned {
         return 0;
       }
       next += k;
+      if (!sized && next == total && n > k) {  // the length that came with the same mark before
+        has_changed = true;
+        (void)refuse("the file has more bytes than before under the same ETag or date");
+      }
       if (next == end && next < upto) of->take_over(*this);
       done = next >= last_wanted() && (next < upto || n > k);
       return k;
@@ -4307,7 +4369,7 @@ template <class Lazy> class basic_job : os::pinned {
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
     best_ = 0;
     tries_ = fruitless_ = lost_ = 0;
-    statuses_ = asks_whole_ = tells_no_length_ = false;
+    statuses_ = asks_whole_ = tells_no_length_ = had_turn_ = false;
     ranges_ = ranges::unknown;
     limit_ = who_->opts().fetch ? 1 : who_->opts().connections;
     not_before_ = clock<Lazy>::now();
@@ -4315,18 +4377,18 @@ template <class Lazy> class basic_job : os::pinned {
   bool may_begin() const {
     return clock<Lazy>::now() >= not_before_ && (turn_of_.empty() || !is_taken(turn_of_));
   }
-  bool is_taken(const string& host) const {  // by another file of this call
+  bool is_taken(const string& host, bool and_answers = false) const {  // by another file
     for (const auto& other : *all_) {
       if (other.get() == this || other->over) continue;
       for (const auto& l : other->lanes_)
-        if (l->host == host) return true;
+        if (l->host == host && (l->code != 0 || !and_answers)) return true;
     }
     return false;
   }
   void begin_try() {
     const bool by_user = static_cast<bool>(who_->opts().fetch);
     ++tries_;
-    at_source_ = judged_ = false;
+    at_source_ = judged_ = started_over_ = false;
     if (!path_.empty()) return copy_local();
 
     stage::partial<Lazy>& to = *t_.to;
@@ -4336,11 +4398,16 @@ template <class Lazy> class basic_job : os::pinned {
       is_mixed_ = to.size() > 0;
     }
     // a user's transport is asked for ranges only when it tells statuses
-    if (to.begun && (!to.id.usable() || (by_user && !statuses_))) discard("it cannot be continued");
+    if (to.begun && (!to.id.usable() || (by_user && !statuses_))) {
+      started_over_ = to.size() > 0;
+      discard("it cannot be continued");
+    }
     if (tries_ == 1 && to.size()) who_->say("Continuing ", file_, " at byte ", to.size(), ".");
     if (to.whole()) return finish();
     wide_ = 1;
-    if (tell()) add_lane(to.begun ? to.spare_run(1, text::endless) : 0);
+    const size_t run = to.begun ? to.spare_run(1, text::endless) : 0;
+    if (run == npos) return failed(fail(errc::io, "its unfinished parts contradict each other"));
+    if (tell()) add_lane(run);
   }
   void copy_local() {
     const status s = copied_local();
@@ -4356,6 +4423,7 @@ template <class Lazy> class basic_job : os::pinned {
 
     if (const os::info i = os::look(at); i.size > most()) return too_large(i.size);
     VQCACHE_NEED_(t_.to->begin(t_.final_path, t_.want.kind));
+    t_.to->has_digest = !t_.want.sha256.empty();
     VQCACHE_NEED_(
         stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_));
     return t_.to->size() > most() ? too_large(t_.to->size()) : status();  // it grew meanwhile
@@ -4483,6 +4551,9 @@ template <class Lazy> class basic_job : os::pinned {
       return fail(
           errc::truncated, "the connection ended after ", l.next, " of ", l.upto, " bytes");
     if (!to.begun || l.fresh) return fail(errc::not_the_file, "it is an empty file");
+    if (l.upto == 0 && to.id.total != 0 && l.next != to.id.total)
+      return fail(errc::truncated, "the answer ended after ", l.next, " bytes, but the file had ",
+          to.id.total, " under the same ETag or date before");
     if (l.upto == 0) to.end_here();
     return s;
   }
@@ -4507,11 +4578,27 @@ template <class Lazy> class basic_job : os::pinned {
     if (!who_->step(phase::downloading, file_, size, size)) return;
     judged_ = true;
     const status s = t_.to->seal(t_.want, who_);
+    if (may_be_cut(s)) return continue_cut(s, o);
     if (!s.ok()) return failed(s, o);
 
     over = true;
-    t_.is_unsized = t_.is_unsized && !t_.to->has_end_mark;
+    t_.is_unsized = t_.to->ends_with_connection && !t_.to->has_end_mark &&
+        t_.want.sha256.empty() && t_.want.size == 0;
     if (kept_) drop_kept("the whole file came beside it");
+  }
+  // The end of the connection was taken for the end of the file, and a digest or size says that it
+  // was not: once, what came is continued, for the connection may have been cut.
+  bool may_be_cut(const status& s) const {
+    const bool is_short = s.code == errc::hash_mismatch || s.code == errc::truncated;
+    return is_short && t_.to->ends_with_connection && t_.to->id.usable() && !cut_was_tried_;
+  }
+  void continue_cut(status s, const outcome& o) {
+    cut_was_tried_ = true;
+    judged_ = false;
+    (void)t_.to->release();  // the next try takes it up, and hashes it from its start
+    s.code = errc::truncated;
+    s.text = "the connection may have ended before the file did: " + s.text;
+    failed(s, o);
   }
   void failed(status s, const outcome& o = outcome()) {
     if (who_->stopped()) return;
@@ -4530,7 +4617,8 @@ template <class Lazy> class basic_job : os::pinned {
     const uint64_t least = is(errc::timed_out) ? 65536 : 1;  // gain that was worth it
     const bool gained = size >= best_ + least;
     const int fruitless_before = fruitless_;
-    fruitless_ = gained ? 0 : fruitless_ + 1;
+    // what is won by starting over costs the server all that came before once more
+    fruitless_ = gained && !started_over_ ? 0 : fruitless_ + 1;
     best_ = gained ? size : best_;
     a.fruitless = fruitless_;
     const next_step next = decide(a);
@@ -4558,10 +4646,13 @@ template <class Lazy> class basic_job : os::pinned {
     a.is_wrong = judged_ && !s.cause && !is_page &&
         is(errc::not_the_file, errc::truncated, errc::hash_mismatch);
     a.is_odd = o.is_odd;
+    a.is_unmarked = o.is_unmarked;
     a.has_changed = o.has_changed;
     a.gained = o.gained >= (is(errc::timed_out) ? 65536U : 1U) && !is_page;
     a.denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
-    a.host_is_taken = !o.host.empty() && is_taken(o.host);
+    // without any answer only another file that gets one shows that the host lives
+    if (o.code == 0) a.host_is_taken = is_taken(o.host, true);
+    else a.host_is_taken = is_taken(o.host) || (o.host_was_taken && !had_turn_);
     a.had_turn = had_turn_;
     a.wait = o.wait;
     a.tries = tries_;
@@ -4579,7 +4670,7 @@ template <class Lazy> class basic_job : os::pinned {
   void pause(const attempt& a, const outcome& o, bool gained) {
     const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << fruitless_;
     const bool at_once = (gained || asks_whole_) && !is_busy(a.code);
-    wait_at_least(o.wait, at_once ? 0 : ms);
+    wait_at_least(o.wait > longest_wait ? 0 : o.wait, at_once ? 0 : ms);
   }
   void take_turns(const outcome& o) {
     turn_of_ = o.host;
@@ -4630,6 +4721,7 @@ template <class Lazy> class basic_job : os::pinned {
   void hang_up() {
     for (auto& l : lanes_) pump_->stop(*l);
     lanes_.clear();
+    t_.to->give_back_all();
   }
   void by_user(const curl::exchange& x, lane& l) {
     const request q{x.url, x.headers, l.first, 0};
@@ -4650,8 +4742,9 @@ template <class Lazy> class basic_job : os::pinned {
 
   // ---- two beginnings of the file: what is here stays until the new one is worth more
   void set_aside() {
+    started_over_ = started_over_ || t_.to->size() > 0;
     if (t_.to->size() > 0 && !kept_) {
-      for (auto& r : t_.to->runs) r.taken = false;  // nobody brings them meanwhile
+      t_.to->give_back_all();  // nobody brings them meanwhile
       kept_ = std::exchange(t_.to, std::make_unique<stage::partial<Lazy>>());
       kept_is_mixed_ = is_mixed_;
     } else {
@@ -4660,14 +4753,16 @@ template <class Lazy> class basic_job : os::pinned {
     author_ = 0;
     is_mixed_ = false;
   }
+  bool is_worth_more() {  // the new beginning, than the one that was kept
+    return kept_ && t_.to->begun && t_.to->id.usable() && t_.to->size() > kept_->size() &&
+        !t_.to->begins_as_page(t_.want.type);
+  }
   void drop_the_smaller() {  // while bytes arrive
-    if (kept_ && t_.to->id.usable() && t_.to->size() > kept_->size())
-      drop_kept("the file comes from its start, and more of it is here");
+    if (is_worth_more()) drop_kept("the file comes from its start, and more of it is here");
   }
   void keep_the_larger() {  // when they have ended
     if (!kept_) return;
-    if (t_.to->begun && t_.to->id.usable() && t_.to->size() > kept_->size())
-      return drop_kept("more of the file came beside it");
+    if (is_worth_more()) return drop_kept("more of the file came beside it");
     if (t_.to->size() > 0) discard("what an earlier try brought is more");
     t_.to = std::move(kept_);
     is_mixed_ = kept_is_mixed_;
@@ -4689,8 +4784,9 @@ template <class Lazy> class basic_job : os::pinned {
   }
 
   // ---- a body without length and chunks: its end proves nothing
+  bool ends_unseen() const { return !is_chunked_ && !who_->opts().fetch; }
   bool is_unvouched() const {
-    return !is_chunked_ && !who_->opts().fetch && t_.want.sha256.empty() && t_.want.size == 0;
+    return ends_unseen() && t_.want.sha256.empty() && t_.want.size == 0;
   }
   bool prefers_another() {  // to a source that tells no length; that one is asked again at the end
     tells_no_length_ = !takes_unsized_ && !untried_.empty();
@@ -4727,8 +4823,10 @@ template <class Lazy> class basic_job : os::pinned {
   ranges ranges_ = ranges::unknown;
   bool judged_ = false, at_source_ = false, statuses_ = false, had_turn_ = false;
   bool asks_whole_ = false;  // the next request asks for no part
+  bool started_over_ = false;  // this try: bytes that came before came, or are to come, once more
   bool is_mixed_ = false, kept_is_mixed_ = false;  // of bytes of several answers
   bool is_chunked_ = false, tells_no_length_ = false, takes_unsized_ = false;
+  bool cut_was_tried_ = false;
 };
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 VQCACHE_LAZY_ status fetch(vector<target<Lazy>>& targets, caller<Lazy>& who) {
@@ -4766,6 +4864,7 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   // what has no receipt of its own is judged by its look, as a download is
   void judge(text::kind kind) {
     if (regular && !said) looks = stage::judge(path, how, kind);
+    if (is_no_such_file()) looks.text += " (a pin, source::sha256, overrules that)";
   }
   bool is_no_such_file() const {
     return looks.code == errc::not_the_file || looks.code == errc::truncated;
@@ -4837,22 +4936,32 @@ template <class Lazy = void> struct shelf {  // one model in one tier
         [this](const string& file) { return text::find(receipt, file) != nullptr; });
   }
   // What stands here under another spelling of our names, where the file system takes the two for
-  // one (macOS, Windows, some mounts): the listing shows the name that was given. Else empty.
+  // one (macOS, Windows, some mounts): the listing shows the name that was given.
+  // A folder: it cannot be told, since it ignores case and cannot be listed. Else empty.
   fs::path other_spelling() const {
-    const auto other = [](const fs::path& folder, const string& wanted) -> fs::path {
-      const vector<string> all = os::list(folder, "");
-      if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
-      for (const string& n : all)
-        if (text::lower(n) == text::lower(wanted)) return folder / n;
-      return {};
-    };
     const bool own_folder = how == os::mode::read;  // in the cache a model has one
     fs::path found;
     if (own_folder && os::look(at).exists)
-      found = other(at.parent_path(), os::shown(at.filename()));
+      found = spelling_in(at.parent_path(), os::shown(at.filename()));
     for (const string& n : names)
-      if (found.empty() && os::look(at / n, false).exists) found = other(at, n);
+      if (found.empty() && os::look(at / n, false).exists) found = spelling_in(at, n);
     return found;
+  }
+  static fs::path spelling_in(const fs::path& folder, const string& wanted) {
+    int problem = 0;
+    const vector<string> all = os::list(folder, "", &problem);
+    if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
+    for (const string& n : all)
+      if (text::lower(n) == text::lower(wanted)) return folder / n;
+    return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
+  }
+  static bool ignores_case(const fs::path& folder, const string& name) {
+    string other = name;
+    for (char& c : other)
+      if (text::lower({&c, 1}) != string(1, c)) c = text::lower({&c, 1})[0];
+      else if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+    std::error_code e;
+    return other != name && fs::equivalent(folder / name, folder / other, e);
   }
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
@@ -5072,6 +5181,9 @@ template <class Lazy = void> class story {  // of one call
     if (t.speaks_of_all()) return {};
     const fs::path other = t.other_spelling();
     if (other.empty()) return {};
+    if (other == t.at || other == t.at.parent_path())
+      return fail(errc::name_taken, "it cannot be told which model stands there: ", other,
+          " takes names that differ in case for one, and cannot be listed; check its permissions");
     return fail(errc::name_taken, "another model stands there: this file system takes ", name,
         " and ", other, " for one name; use another name, or remove that model (vqcache::remove)");
   }
@@ -5172,7 +5284,12 @@ template <class Lazy = void> class story {  // of one call
         const bool right = sha == d.sha256;
         if (right && !l.said && i.there.is(sha)) e = *i.there.said;
         if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
-        else VQCACHE_NEED_(put_aside(i, l, join("its SHA-256 is ", sha, ", not ", d.sha256)));
+        const string why = join("its SHA-256 is ", sha, ", not ", d.sha256);
+        if (!right && l.vouched()) VQCACHE_NEED_(put_aside(i, l, why));
+        if (!right && !l.vouched()) {  // a pin may be mistyped: it stands until its place is taken
+          i.wrong = why;
+          lost_ += join("; ", l.path, " is left as it is: ", why);
+        }
         news = news || right;
         i.right = right;
       }
@@ -5281,6 +5398,11 @@ template <class Lazy = void> class story {  // of one call
     i.there = cache.look(i.file);
     return restore_once(i, to, e);
   }
+  static bool is_judged(const status& s) {  // by its bytes
+    const bool is_of_bytes = s.code == errc::hash_mismatch || s.code == errc::not_the_file ||
+        s.code == errc::truncated;
+    return is_of_bytes && !s.cause;
+  }
   status restore_once(item& i, stage::partial<Lazy>& to, text::entry& e) {
     tier::copy& c = i.there;
     const stage::demand want = binding(i);
@@ -5294,6 +5416,7 @@ template <class Lazy = void> class story {  // of one call
       s = c.looks;
     } else if (s.ok()) {
       VQCACHE_NEED_(to.begin(i.here.path, i.kind));
+      to.has_digest = !want.sha256.empty();
       s = stage::copy_and_seal(c.path, c.how, to, who_, phase::restoring, want, unreadable);
       if (who_.stopped()) return who_.stop();
       unreadable = unreadable || s.code == errc::timed_out;
@@ -5309,7 +5432,7 @@ template <class Lazy = void> class story {  // of one call
     if (!own) lost_ += join("; the copy in ", cache.at, " could not be used: ", s.text);
     to.drop();
     if (own) who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
-    else if (!c.said && (s.code == errc::not_the_file || s.code == errc::truncated))
+    else if (!c.vouched() && is_judged(s))
       who_.say("The cached ", i.file, " is not used: ", s.text, ".");  // it stands till replaced
     else if (unreadable || cache.problem) who_.say("The cache cannot be read: ", s.text, ".");
     else if (status aside = put_aside(i, c, s.text); !aside.ok())
@@ -5370,12 +5493,11 @@ template <class Lazy = void> class story {  // of one call
         bool at_source = false;
         const bool doubted = c.regular && !c.said && !l.said;  // either may be the whole one
         VQCACHE_NEED_(part.begin(c.path, i.kind));
+        part.has_digest = !e.sha256.empty();
         const stage::demand want{i.kind, e.sha256, "the local receipt", true, doubted};
         status s = stage::copy_and_seal(
             l.path, l.how, part, who_, phase::storing, want, at_source);
-        const bool judged = s.code == errc::hash_mismatch || s.code == errc::not_the_file ||
-            s.code == errc::truncated;
-        local_damaged = judged && !s.cause && l.said;
+        local_damaged = is_judged(s) && l.said;
         if (local_damaged) VQCACHE_NEED_(put_aside(i, i.here, s.text));
         if (doubted) s.text = join(l.path, " differs from ", c.path, ", and ", s.text);
         VQCACHE_NEED_(s);

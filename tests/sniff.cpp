@@ -93,6 +93,7 @@ TEST_SUITE("sniff") {
       CHECK(as_checkpoint(k) == "");
     }
     const std::vector<std::string> bad = {"", " \n", "Too many requests. Please slow down.\n", "x",
+        "Zu viele Anfragen f\xfcr heute\n",
         "Zu viele Anfragen f\xC3\xBCr heute\n", "\x1b[31mno\x1b[0m\n", "a: 1",
         std::string(4095, 'x'), "{\"any\": \"json\"}",
         "{\"error\": \"" + std::string(6000, 'x') + "\"}", world::config(),
