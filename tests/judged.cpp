@@ -206,4 +206,63 @@ TEST_SUITE("judged") {
       CHECK(read(w.local / "m.ckpt") == slow_down);
     }
   }
+
+  TEST_CASE("a mistyped pin takes no file without a receipt from its name, in either tier") {
+    const std::string mistyped = checkpoint_url + "#sha256=" + std::string(64, '0');
+    for (const std::string holds : {"local", "cache", "both"}) {
+      CAPTURE(holds);
+      place w;
+      if (holds != "cache") prime(w.local, "m");
+      if (holds != "local") prime(w.cache / "m", "m");
+      w.origin_dies();
+      const auto r = w.call("m", config_url, mistyped);
+      CHECK_FALSE(r.ok());
+      CHECK(put_aside(w).empty());
+      if (holds != "cache") CHECK(w.local_is("m"));
+      if (holds != "local") CHECK(w.cache_is("m"));
+
+      INFO("and the next call, without it, is served as ever");
+      const auto again = w.call("m");
+      CHECK_MESSAGE(again.ok(), why(again));
+      CHECK(w.local_is("m"));
+    }
+  }
+
+  TEST_CASE("a file that no pin fits makes way at the moment its replacement is complete") {
+    place w;
+    prime(w.local, "m", config(), checkpoint(5000, 7));
+    const auto r = w.call("m", config_url, checkpoint_url + "#sha256=" + sha256(checkpoint()));
+    REQUIRE_MESSAGE(r.ok(), why(r));
+    CHECK(w.local_is("m"));
+    CHECK(put_aside(w).size() == 1);
+  }
+
+  TEST_CASE("a pin overrules how large a config may be, of a download and of a store") {
+    place w;
+    const std::string large = config() + std::string(17 << 20, '\n') + "# end\n";
+    w.serve(config_url, {large});
+    const auto refused = w.call("m");
+    CHECK(refused.error.code() == errc::not_the_file);
+    CHECK_MESSAGE(has(why(refused), "source::sha256"), why(refused));
+
+    const std::string pinned = config_url + "#sha256=" + sha256(large);
+    const auto r = w.call("m", pinned);
+    REQUIRE_MESSAGE(r.ok(), why(r));
+    CHECK(r.model.cached);
+    w.wipe_cache();
+    const auto stored = w.call("m", pinned);
+    CHECK_MESSAGE(stored.ok(), why(stored));
+    CHECK(stored.model.cached);
+    CHECK(put_aside(w).empty());
+  }
+
+  TEST_CASE("what is not used in a tier is told with what overrules that") {
+    place w;
+    write(w.cache / "m" / "m.yaml", config());
+    write(w.cache / "m" / "m.ckpt", slow_down);
+    w.origin_dies();
+    const auto r = w.call("m");
+    CHECK_FALSE(r.ok());
+    CHECK_MESSAGE(has(why(r), "a pin, source::sha256, overrules that"), why(r));
+  }
 }

@@ -76,17 +76,83 @@ TEST_CASE("a part under 200 is no file: the whole is asked for beside what is he
 }
 
 TEST_CASE("one ETag with two lengths proves neither: an error, and what is here stays") {
+  for (const std::string& by : transports())
+    for (const std::string as : {"200", "206", "chunked"}) {
+      CAPTURE(by);
+      CAPTURE(as);
+      home h(by, "half_for_ever", "?as=" + as);
+      const outcome o = call(h.call());
+      CHECK_FALSE(o.ok());
+      if (as == "chunked")
+        CHECK_MESSAGE(has(o.what, "the file had 300000 under the same ETag"), o.what);
+      else
+        CHECK_MESSAGE(has(o.what, "two lengths, 300000 and 150000 bytes"), o.what);
+      CHECK_MESSAGE(has(o.what, "150000 bytes of m.ckpt are kept"), o.what);
+      CHECK_FALSE(fs::exists(h.local() / "m.ckpt"));
+      CHECK_FALSE(fs::exists(h.at / "cache" / "m" / "m.ckpt"));
+      CHECK(h.kept() == 150000);
+    }
+}
+
+TEST_CASE("what speaks of another version ends nothing and continues nothing") {
   for (const std::string& by : transports()) {
     CAPTURE(by);
-    home h(by, "half_for_ever");
-    const outcome o = call(h.call());
-    CHECK(o.failed(errc::http_status));
-    CHECK_MESSAGE(has(o.what, "two lengths, 300000 and 150000 bytes"), o.what);
-    CHECK_MESSAGE(has(o.what, "150000 bytes of m.ckpt are kept"), o.what);
-    CHECK_FALSE(fs::exists(h.local() / "m.ckpt"));
-    CHECK_FALSE(fs::exists(h.at / "cache" / "m" / "m.ckpt"));
-    CHECK(h.kept() == 150000);
+    home ended(by, "end_of_another");  // half of the file is not all of it for a 416 of another
+    CHECK_MESSAGE(call(ended.call()).ok(), "416");
+    ended.is_right();
+
+    home parts(by, "part_of_another", "?size=5000000&rate=2500000");  // of several connections
+    plan p = parts.call();
+    p.opts.connections = 4;
+    const outcome o = call(p);
+    CHECK_MESSAGE(o.ok(), describe(o));
+    parts.is_right(get("/good/reference/last.ckpt?size=5000000"));
+    CHECK_MESSAGE(parts.requests().size() > 1, "this test has to see a second connection");
   }
+}
+
+TEST_CASE("what is won by starting over counts as a try: the server is not asked for ever") {
+  for (const std::string& by : transports()) {
+    CAPTURE(by);
+    home h(by, "cut_growing");
+    const outcome o = call(h.call());
+    CHECK(o.failed(errc::truncated));
+    CHECK(h.requests().size() <= 6);
+    CHECK(h.kept() > 75000);
+  }
+}
+
+TEST_CASE("a page is worth less than any beginning of the file") {
+  for (const std::string& by : transports())
+    for (const bool pinned : {false, true}) {
+      CAPTURE(by);
+      CAPTURE(pinned);
+      home h(by, "page_for_the_rest");
+      if (pinned) h.checkpoint.sha256 = support::sha256(v1().ckpt);
+      const outcome o = call(h.call());
+      CHECK(o.failed(errc::not_the_file));
+      CHECK_MESSAGE(has(o.what, "Sign in"), o.what);
+      CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+      CHECK(h.kept() == 75000);
+    }
+}
+
+TEST_CASE("an end of the connection that a pin or a size shows to be early is a cut") {
+  for (const std::string& by : transports())
+    for (const bool pinned : {false, true}) {
+      CAPTURE(by);
+      CAPTURE(pinned);
+      home h(by, "unsized_once");
+      h.checkpoint.size = pinned ? 0 : v1().ckpt.size();
+      if (pinned) h.checkpoint.sha256 = support::sha256(v1().ckpt);
+      const outcome o = call(h.call());
+      CHECK_MESSAGE(o.ok(), describe(o));
+      CHECK_MESSAGE(!has(o.said(), "Nothing vouches"), o.said());
+      h.is_right();
+      const auto asked = h.requests();
+      REQUIRE(asked.size() == 2);
+      CHECK(range_of(asked[1]) == "bytes=150000-");
+    }
 }
 
 TEST_CASE("an answer that holds all of the file is the file, whatever its code") {
@@ -105,7 +171,8 @@ TEST_CASE("an answer that holds all of the file is the file, whatever its code")
 TEST_CASE("a server that refuses every part serves the whole, in the same call") {
   std::vector<job> jobs;
   for (const std::string& by : transports())
-    for (const std::string code : {"503", "500", "429", "404", "410", "403", "416"}) {
+    for (const std::string code :
+        {"503", "500", "429", "404", "410", "403", "416", "503&after=3600"}) {
       const auto h = std::make_shared<home>(by, "parts_refused", "?code=" + code);
       jobs.push_back({by + ", " + code, h->call(), [h](const outcome& o) {
         CHECK_MESSAGE(o.ok(), describe(o));
@@ -244,11 +311,12 @@ TEST_CASE("a source that tells a length is preferred to one that does not") {
 TEST_CASE("a host that lets a client have one connection serves one file after the other") {
   std::vector<job> jobs;
   for (const std::string& by : transports())
-    for (const std::string code : {"503", "429", "403"}) {
+    for (const std::string code : {"503", "429", "403", "403&now=1"}) {
       const auto h = std::make_shared<home>(by, "one_client", "?rate=150000&refuse=" + code);
       plan p = h->call();
       p.opts.connections = 4;
-      p.config = hostile().url("/one_client/" + h->key + "/model.yaml?refuse=" + code);
+      p.config = hostile().url(
+          "/one_client/" + h->key + "/model.yaml?rate=2000&refuse=" + code);  // a third of a second
       jobs.push_back({by + ", " + code, p, [h](const outcome& o) {
         CHECK_MESSAGE(o.ok(), describe(o));
         h->is_right();

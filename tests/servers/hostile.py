@@ -838,9 +838,52 @@ def part_under_200(r):  # a part is served, but as 200; ?range=0: without its Co
 
 @behaviour
 def half_for_ever(r):  # cut at half, then always its second half, as if that were all: one ETag
+    half = r.b.size // 2
     if r.n == 1:
-        return cut(r, r.b.size // 2)
-    part_of(r, '200 OK', r.b.size // 2, r.b.size - 1)
+        return cut(r, half)
+    how = r.q.get('as', '200')
+    if how == 'chunked':
+        r.head('200 OK', Transfer_Encoding='chunked', ETag='"v1"', Connection='close')
+        return chunk(r, b''.join(r.b.read(half, r.b.size))), chunk(r, b'')
+    part_of(r, '206 Partial Content' if how == '206' else '200 OK', half, r.b.size - 1,
+            Content_Range='bytes 0-%d/%d' % (half - 1, half) if how == '206' else None)
+
+@behaviour
+def end_of_another(r):  # cut at half; to a part 416 of a file that ends there, and has another ETag
+    if not r.range:
+        return whole(r, ETag='"v1"') if r.n > 1 else cut_unsized(r)
+    r.empty('416 Range Not Satisfiable', ETag='"v2"', Content_Range='bytes */%d' % (r.b.size // 2))
+
+def cut_unsized(r):
+    r.head('200 OK', Transfer_Encoding='chunked', ETag='"v1"', Connection='close')
+    chunk(r, b''.join(r.b.read(0, r.b.size // 2)))
+
+@behaviour
+def part_of_another(r):  # every part is of a second version
+    if not r.range:
+        return whole(r, ETag='"v1"')
+    a, z = r.range
+    part(r, a, z, r.body('v2'), a, ETag='"v2"', Content_Range='bytes %d-%d/%d' % (a, z, r.b.size))
+
+@behaviour
+def cut_growing(r):  # no ranges; each answer is cut 1,000 bytes later than the one before
+    r.head('200 OK', Content_Length=r.b.size, ETag='"v1"', Connection='close')
+    r.give(r.b, 0, r.b.size // 4 + 1000 * r.n)
+
+@behaviour
+def page_for_the_rest(r):  # a page that is larger than what is here
+    if r.n == 1:
+        return cut(r, r.b.size // 4)
+    if r.range:
+        return r.page('200 OK', '<!doctype html><title>Sign in</title>' + ' ' * r.b.size)
+    r.page('200 OK', '<!doctype html><title>Sign in</title>' + ' ' * r.b.size)
+
+@behaviour
+def unsized_once(r):  # the first answer tells no length and is cut; later ones are good
+    if r.n > 1:
+        return ranged(r)
+    r.head('200 OK', ETag='"v1"', Connection='close')
+    r.give(r.b, 0, r.b.size // 2)
 
 @behaviour
 def whole_as_206(r):  # every answer is all of the file, and says so
@@ -859,7 +902,8 @@ def part_of(r, status, a, z, **h):
 @behaviour
 def parts_refused(r):  # every request for a part gets ?code, the whole is served; ?cut=1: never whole
     if r.range:
-        return r.page(r.q.get('code', '503') + ' Refused', 'no parts here')
+        return r.page(r.q.get('code', '503') + ' Refused', 'no parts here',
+                      Retry_After=r.q.get('after'))
     if r.q.get('cut'):
         return cut(r, r.b.size // 2)
     cut_whole(r)
@@ -871,7 +915,7 @@ def length_untold(r):  # neither length nor chunks: the end of the connection is
 
 @behaviour
 def one_client(r):  # one connection for a client: the second at the same time gets ?refuse
-    if r.is_config and 'go' not in r.q:  # so that the checkpoint is first
+    if r.is_config and not {'go', 'now'} & set(r.q):  # so that the checkpoint is first
         time.sleep(.4)
         return r.redirect('%s&go=1' % r.path)
     key = 'one_client/' + r.args[0]
