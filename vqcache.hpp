@@ -4888,17 +4888,20 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name
   // again.
   bool take_back(const string& sha, caller<Lazy>& who) const {
+    const string n = aside_with(sha, who);
+    if (n.empty() || os::look(path).exists) return false;
+    if (os::rename(path.parent_path() / n, path) != 0) return false;
+    who.say("The file ", n, " is right after all; it is ", path, " again.");
+    return true;
+  }
+  string aside_with(const string& sha, caller<Lazy>& who) const {  // its name; empty: none fits
     const fs::path at = path.parent_path();
     string its;
     for (const string& n : stage::numbered(at, aside_prefix(), 8, {""})) {
-      const fs::path from = at / n;
-      const bool may = n != aside && (told == 0 || os::look(from, false).size == told);
-      if (!may || !stage::digest(from, how, who, its).ok() || its != sha) continue;
-      if (os::look(path).exists || os::rename(from, path) != 0) continue;
-      who.say("The file ", n, " is right after all; it is ", path, " again.");
-      return true;
+      const bool may = n != aside && (told == 0 || os::look(at / n, false).size == told);
+      if (may && stage::digest(at / n, how, who, its).ok() && its == sha) return n;
     }
-    return false;
+    return {};
   }
  private:
   string aside_prefix() const { return os::shown(path.filename()) + ".corrupt-"; }
@@ -5032,7 +5035,8 @@ template <class Lazy> struct basic_item {  // one file of the set that a model i
   source from{};  // from.sha256: what a download is held to
   string pin{};   // the caller's: what stands in a tier is held to it too
   string read{};  // the digest of the cached copy, if this call has read it to the end
-  string wrong{};  // why the local file, which stands, is not used
+  string wrong{};         // why the local file, which stands, is not used
+  string cached_wrong{};  // why the cached one is not
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
@@ -5393,8 +5397,13 @@ template <class Lazy = void> class story {  // of one call
   status restore(item& i, stage::partial<Lazy>& to, text::entry& e) {  // found: it could be used
     VQCACHE_NEED_(restore_once(i, to, e));
     const string sha = binding(i).sha256;
-    const bool gone = !i.found && !sha.empty() && !i.there.aside.empty();
-    if (!gone || !i.there.take_back(sha, who_)) return who_.stop();
+    if (i.found || sha.empty() || who_.stopped()) return who_.stop();
+
+    // what was put aside may be right: then what stands in its place makes way
+    const bool stands = !i.cached_wrong.empty();
+    if (stands && !i.there.aside_with(sha, who_).empty())
+      VQCACHE_NEED_(put_aside(i, i.there, i.cached_wrong, sha));
+    if (i.there.aside.empty() || !i.there.take_back(sha, who_)) return who_.stop();
     i.there = cache.look(i.file);
     return restore_once(i, to, e);
   }
@@ -5407,6 +5416,7 @@ template <class Lazy = void> class story {  // of one call
     tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
+    i.cached_wrong.clear();
     if (!c.exists) return {};
     status s = i.pin.empty() ? cache.readable() : status();
     bool unreadable = !s.ok();
@@ -5431,12 +5441,16 @@ template <class Lazy = void> class story {  // of one call
     const bool own = c.vouched() && c.is(i.read);  // not damaged, but another model's
     if (!own) lost_ += join("; the copy in ", cache.at, " could not be used: ", s.text);
     to.drop();
-    if (own) who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
-    else if (!c.vouched() && is_judged(s))
-      who_.say("The cached ", i.file, " is not used: ", s.text, ".");  // it stands till replaced
-    else if (unreadable || cache.problem) who_.say("The cache cannot be read: ", s.text, ".");
-    else if (status aside = put_aside(i, c, s.text); !aside.ok())
+    if (own) {
+      who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
+    } else if (!c.vouched() && is_judged(s)) {  // it stands till it is replaced
+      i.cached_wrong = s.text;
+      who_.say("The cached ", i.file, " is not used: ", s.text, ".");
+    } else if (unreadable || cache.problem) {
+      who_.say("The cache cannot be read: ", s.text, ".");
+    } else if (const status aside = put_aside(i, c, s.text); !aside.ok()) {
       who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");
+    }
     return {};
   }
   string offline_by() const {  // what forbids to download, or empty
