@@ -1305,7 +1305,7 @@ struct specimen {
 };
 
 // For a person: UTF-8, or an older encoding in which most is ASCII, and nothing that moves a cursor
-// or that only binary data has.
+// or that only binary data has. A first byte that is no character is a mark of some format.
 VQCACHE_LAZY_ bool is_readable_text(view s) {
   constexpr size_t shortest = 12;  // in an older encoding; fewer bytes may be anything
   size_t strange = 0;
@@ -1316,7 +1316,8 @@ VQCACHE_LAZY_ bool is_readable_text(view s) {
     strange += n == 0 ? 1 : 0;
     rest.remove_prefix((std::max)(n, size_t{1}));
   }
-  return strange == 0 || (s.size() >= shortest && strange * 4 <= s.size());
+  const bool is_older = utf8_length(s) > 0 && s.size() >= shortest && strange * 4 <= s.size();
+  return strange == 0 || is_older;
 }
 
 // Behind the closing quotation mark of a string that s begins with; npos: it does not end here.
