@@ -1495,7 +1495,9 @@ VQCACHE_LAZY_ string page_or_answer(const specimen& seen, view s) {
   bool page = html || starts(low, "<!doctype html");
   for (const char* tag : {"<html", "<body", "<head"}) page = page || has(low, tag);
   if (s[0] == '<' && page) return "an HTML page (a login, quota or error page?) " + says(npos);
-  if (s[0] == '<' && !merge && !nul) return "an XML document " + says(npos);
+  // a safetensors file begins with a number of 8 bytes, which may look like a tag
+  const bool number = has(seen.head.substr(0, 8), {"", 1});
+  if (s[0] == '<' && !merge && !number) return "an XML document " + says(npos);
   if (starts(s, "version https://git-lfs"))
     return join("a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
         "): use the URL of the raw or resolved file");

@@ -85,7 +85,8 @@ TEST_SUITE("sniff") {
         world::number(16, 8) + "{\"a\":{\"b\":1}}  ", "GGUF\x03" + std::string(9, '\0'),
         std::string(257, 'a') + "ustar" + std::string(7, '\0'), bytes({1}), bytes({0xff, 0xfe}),
         "\x89HDF\r\n\x1a\n", std::string(4, '\0'), "\x93NUMPY\x01", bytes({0xc3}),
-        bytes({0xe4, 'a'}), "\x80" + std::string(3000, '1'), std::string(4096, 'x'),
+        bytes({'<', 'a', 0, 0, 0, 0, 0, 0}) + "{\"a\":{}}", bytes({0xe4, 'a'}),
+        "\x80" + std::string(3000, '1'), std::string(4096, 'x'),
         "{\"metadata\": \"" + std::string(5000, 'x') + "\"}", "BZh91AY&SY\x01",
         bytes({0xfd, '7', 'z', 'X', 'Z', 0}), bytes({0x28, 0xb5, 0x2f, 0xfd})};
     for (const std::string& k : good) {

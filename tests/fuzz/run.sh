@@ -42,25 +42,38 @@ fi
 "$cxx" $flags -Wall -Wextra -I"$include" "-DVQCACHE_FUZZ_CORPUS=\"$here/corpus.txt\"" \
   "$here/fuzz.cpp" -o "$scratch/fuzz" -ldl || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
-passed=0 failed=0
-for target in ${*:-$("$scratch/fuzz" list)}; do
-  seeds=$scratch/$target.seeds found=$scratch/$target.found
-  [ -z "${VQCACHE_FUZZ_CORPUS:-}" ] || found=$VQCACHE_FUZZ_CORPUS/$target
+fuzz() {  # one target; its words go to a file, and .ok beside it says that nothing was found
+  seeds=$scratch/$1.seeds found=$scratch/$1.found log=$scratch/$1.log
+  [ -z "${VQCACHE_FUZZ_CORPUS:-}" ] || found=$VQCACHE_FUZZ_CORPUS/$1
   mkdir -p "$seeds" "$found"
-  log=$scratch/$target.log
-  if "$scratch/fuzz" seeds "$target" "$seeds" &&
-    VQCACHE_FUZZ=$target "$scratch/fuzz" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
-      -rss_limit_mb=2048 -use_value_profile=1 -print_final_stats=1 -artifact_prefix="$scratch/" \
-      "$found" "$seeds" >"$log" 2>&1; then
-    passed=$((passed + 1))
-    printf '%-10s %10s executions, %4d inputs of interest\n' "$target" \
+  if "$scratch/fuzz" seeds "$1" "$seeds" &&
+    VQCACHE_FUZZ=$1 "$scratch/fuzz" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
+      -rss_limit_mb=2048 -use_value_profile=1 -print_final_stats=1 \
+      -artifact_prefix="$scratch/$1." "$found" "$seeds" >"$log" 2>&1; then
+    : >"$scratch/$1.ok"
+    printf '%-10s %10s executions, %4d inputs of interest\n' "$1" \
       "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
       "$(find "$found" -type f | wc -l)"
   else
-    failed=$((failed + 1))
-    echo "failed: $target"
+    echo "failed: $1"
     grep -v '^#' "$log" | grep -v '^INFO:' | head -n 60
-  fi
+  fi >"$scratch/$1.said"
+}
+
+targets=${*:-$("$scratch/fuzz" list)}
+at_once=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)  # each is one busy thread
+running=0
+for target in $targets; do
+  fuzz "$target" &
+  running=$((running + 1))
+  [ $((running % at_once)) = 0 ] && wait
+done
+wait
+
+passed=0 failed=0
+for target in $targets; do
+  cat "$scratch/$target.said"
+  if [ -f "$scratch/$target.ok" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ] && [ $passed -gt 0 ]
