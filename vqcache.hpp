@@ -1650,13 +1650,19 @@ __declspec(dllimport) unsigned long __stdcall GetLastError();
 }
 #define VQCACHE_OS_(windows, others) windows
 #else
+// ROOT brings a glibc of its own, which may be older than these headers: it lacks two attributes
+#if defined(__CLING__) && !defined(__attr_dealloc)
+#define __attr_dealloc(function, argument)
 #include <dirent.h>
-#include <dlfcn.h>
+#undef __attr_dealloc
+#endif
 #if defined(__CLING__) && !defined(__fortified_attr_access)
-#define __fortified_attr_access(access, to, size)  // ROOT's own glibc may be older than poll.h
+#define __fortified_attr_access(access, to, size)
 #include <poll.h>
 #undef __fortified_attr_access
 #endif
+#include <dirent.h>
+#include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
