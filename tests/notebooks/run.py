@@ -34,7 +34,7 @@ passed, failed, skipped = [], [], []
 
 
 class Site(http.server.BaseHTTPRequestHandler):
-    """the pair below any path but /nothing-here; /slow/ at 2 MB a second; ranges and an ETag"""
+    """the pair below any path but /nothing-here; /slow/ at 0.8 MB a second; ranges and an ETag"""
     protocol_version = "HTTP/1.1"
     log = []
 
@@ -60,7 +60,7 @@ class Site(http.server.BaseHTTPRequestHandler):
             for at in range(first, last + 1, 1 << 16):
                 self.wfile.write(body[at:min(at + (1 << 16), last + 1)])
                 if "/slow/" in self.path:
-                    time.sleep(1 / 32)
+                    time.sleep(1 / 12)
         except OSError:
             self.close_connection = True
 
