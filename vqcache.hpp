@@ -2317,14 +2317,25 @@ VQCACHE_LAZY_ vector<string> list(
   struct closing {
     void operator()(::DIR* d) const { (void)::closedir(d); }
   };
-  const std::unique_ptr<::DIR, closing> all(::opendir(directory.c_str()));
+  std::unique_ptr<::DIR, closing> all;
+  do {
+    errno = 0;
+    all.reset(::opendir(directory.c_str()));
+  } while (!all && errno == EINTR);
   if (problem) *problem = all ? 0 : errno;
-  errno = 0;  // which readdir sets only when it fails
-  while (const auto* found = all ? VQCACHE_64_(readdir)(all.get()) : nullptr) {
+
+  const auto next = [&all] {
+    decltype(VQCACHE_64_(readdir)(all.get())) found = nullptr;
+    do {
+      errno = 0;  // which readdir sets only when it fails
+      found = all ? VQCACHE_64_(readdir)(all.get()) : nullptr;
+    } while (!found && errno == EINTR);
+    return found;
+  };
+  while (const auto* found = next()) {
     const string name = found->d_name;
 #endif
     if (name != "." && name != ".." && text::starts(name, prefix)) names.push_back(name);
-    errno = 0;
   }
 #if !defined(_WIN32)
   if (problem && all) *problem = errno;
