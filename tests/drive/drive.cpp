@@ -88,7 +88,7 @@ struct experiment {
   }
 };
 std::vector<experiment> experiments() {
-  constexpr int operations[] = {120, 15, 60, 150, 60, 40};  // that a call there takes, or some more
+  constexpr int operations[] = {180, 20, 100, 220, 100, 80};  // that a call there takes, or some more
   std::vector<experiment> all;
   for (const situation s : {cold, hit, restore, repair, dead_origin, removal}) {
     for (const behaviour& b : behaviours)

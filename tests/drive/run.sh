@@ -138,7 +138,8 @@ if [ "${1:-}" != --no-mutants ]; then
   must_notice cache_fails_call "a cache that fails takes the local pair away" "it succeeds" \
     no-quota-left/cold
   must_notice receipt_first "the receipt is published before its files" \
-    "a receipt stands only where its files do" dies-after-9 dies-after-10 dies-after-11
+    "a receipt stands only where its files do" \
+    $(seq -f 'dies-after-%.0f/cold' 150 175)
   must_notice no_sweep "what a dead session left stays" "is left" dies-after-50
   must_notice pile_up "every damaged copy stays" "is left" read-flips-a-bit/restore
 fi
