@@ -129,6 +129,9 @@ TEST_SUITE_BEGIN("passing faults");
 
 TEST_CASE(
     "with few descriptors left a call may fail, but what an earlier one brought is continued") {
+  // UBSan looks at the memory behind an object through a pipe, and takes it for bad without one
+  if (sanitized) return skipped("a sanitizer needs descriptors of its own");
+
   for (int spare = 0; spare <= 9; ++spare)
     (void)survives(std::to_string(spare) + " descriptors", {{"VQT_SPARE", std::to_string(spare)}});
 }
