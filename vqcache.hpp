@@ -27,6 +27,14 @@
 #ifndef VQCACHE_USE_LIBCURL  // 1: compile against <curl/curl.h> and link libcurl yourself
 #define VQCACHE_USE_LIBCURL 0
 #endif
+#ifndef VQCACHE_HEADER_ONLY    // 0: declarations alone, but in the one .cpp that defines
+#define VQCACHE_HEADER_ONLY 1  // VQCACHE_IMPLEMENTATION before its first include of this file
+#endif
+#if VQCACHE_HEADER_ONLY || defined(VQCACHE_IMPLEMENTATION)
+#define VQCACHE_HAS_BODIES 1
+#else
+#define VQCACHE_HAS_BODIES 0
+#endif
 #if !defined(VQCACHE_INTERPRETED) && (defined(__CLING__) || defined(__CLANG_REPL__))
 #define VQCACHE_INTERPRETED 1  // output goes through std::cout, which is what a notebook shows
 #elif !defined(VQCACHE_INTERPRETED)
@@ -43,43 +51,37 @@
 #else
 #define VQCACHE_SEEN_
 #endif
+// Units with and without the bodies link: where a unit has them, each is one that the linker may
+// find several times (a strong one would collide with an inline one on Windows).
+#if VQCACHE_HEADER_ONLY
+#define VQCACHE_API_ inline
+#elif !VQCACHE_HAS_BODIES
+#define VQCACHE_API_
+#elif defined(__GNUC__)
+#define VQCACHE_API_ __attribute__((used)) inline
+#else
+#define VQCACHE_API_
+#endif
 // The version and what changes the interface are part of all names: a mismatch does not link.
 #define VQCACHE_TAG_(exceptions, linked) v0_2_0_exceptions##exceptions##_linked##linked
 #define VQCACHE_TAG_OF_(exceptions, linked) VQCACHE_TAG_(exceptions, linked)
 #define VQCACHE_ABI_ VQCACHE_TAG_OF_(VQCACHE_EXCEPTIONS_, VQCACHE_USE_LIBCURL)
-// Below the border every function is a template: an including unit only pays for reading it.
-#define VQCACHE_LAZY_ template <class Lazy = void> inline
 #define VQCACHE_NEED_(step) /* that gives a status: its failure is this function's */ \
   if (vqcache::detail::error::status need_ = (step); !need_.ok()) return need_
 // ==== >>api ==== names a user may type ====
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <ctime>
-#include <exception>
 #include <filesystem>
 #include <functional>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <optional>
+#include <initializer_list>
 #include <ostream>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
-#if VQCACHE_INTERPRETED
-#include <iostream>
-#endif
-#if VQCACHE_USE_LIBCURL
-#include <curl/curl.h>
-#endif
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 enum class origin { local, cache, network };  // where this call found the files
@@ -124,26 +126,23 @@ struct request {
   std::vector<std::string> headers;      // "Name: value"
   std::uint64_t offset = 0, length = 0;  // bytes wanted; length 0: to the end
 };
-// This and the error are templates: a header has no file of its own for the vtable of a class.
-template <class> class basic_response {
+class response {
  public:
   virtual void status(int code) = 0;
   virtual void header(std::string_view name, std::string_view value) = 0;
   virtual bool write(const void* data, std::size_t size) = 0;  // false: stop, no more is wanted
   virtual void fail(std::string why) = 0;
  protected:
-  ~basic_response() = default;
+  ~response() = default;
 };
-using response = basic_response<void>;
 using fetcher = std::function<void(const request&, response&)>;
-inline void print_message(const std::string& line);  // the line to standard output, at once
+VQCACHE_API_ void print_message(const std::string& line);  // the line to standard output, at once
 // A ready on_progress. On a terminal one line over itself, else one per 10 % of what has over 1 MB.
-template <class> struct basic_progress_line {
+struct progress_line {
   std::FILE* to = stdout;
   std::string last{};  // what it has told
   bool operator()(const progress& p);
 };
-using progress_line = basic_progress_line<void>;
 struct options {
   unsigned connections = 4;  // at most, per file, 1 to 16; for servers that honour ranges
   bool create_dirs = true;   // false: a missing directory is an error
@@ -187,8 +186,8 @@ enum class errc {        // stable names; last the std::errc that each equals
 template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};  // before any ==
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
-inline const std::error_category& error_category() noexcept;
-inline std::error_code make_error_code(errc e) noexcept;
+VQCACHE_API_ const std::error_category& error_category() noexcept;
+VQCACHE_API_ std::error_code make_error_code(errc e) noexcept;
 
 // A library that hides its symbols has a category object of its own, and std::error_code compares
 // these by their addresses. So `e.code() == errc::x` goes by the name and the value. Two objects of
@@ -200,10 +199,10 @@ inline bool operator==(errc e, const std::error_code& code) noexcept { return co
 inline bool operator!=(const std::error_code& code, errc e) noexcept { return !(code == e); }
 inline bool operator!=(errc e, const std::error_code& code) noexcept { return !(code == e); }
 
-template <class> class VQCACHE_SEEN_ basic_error : public std::system_error {
+class VQCACHE_SEEN_ error : public std::system_error {
  public:
-  basic_error() : std::system_error(std::error_code()), text_("no error") {}
-  basic_error(errc code, const std::string& text, std::error_code why)
+  error() : std::system_error(std::error_code()), text_("no error") {}
+  error(errc code, const std::string& text, std::error_code why)
       : std::system_error(make_error_code(code)), text_(text), cause_(why) {}
   const char* what() const noexcept override {  // complete by itself
     const char* const text = text_.what();
@@ -214,7 +213,6 @@ template <class> class VQCACHE_SEEN_ basic_error : public std::system_error {
   std::runtime_error text_;  // for its copy, which cannot throw
   std::error_code cause_;
 };
-using error = basic_error<void>;
 struct result {
   vqcache::model model;
   vqcache::error error;
@@ -223,45 +221,89 @@ struct result {
 };
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
 // Without sources: the two tiers, then the catalogue. The try_ forms never throw.
-inline result try_download_vqgan_model(const std::string& name, const source& config,
+VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
-inline result try_download_vqgan_model(const std::string& name, const options& opts = {});
-inline error try_remove(const std::string& name, const options& opts = {});
+VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts = {});
+VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
-inline model download_vqgan_model(const std::string& name, const source& config,
+VQCACHE_API_ model download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
-inline model download_vqgan_model(const std::string& name, const options& opts = {});
-inline void remove(const std::string& name, const options& opts = {});  // all of it, both tiers
+VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts = {});
+VQCACHE_API_ void remove(
+    const std::string& name, const options& opts = {});  // all of it, both tiers
 #endif
 struct known_model {
   std::string name;
   std::vector<std::string> aliases;
   source config, checkpoint;
 };
-inline std::vector<known_model> known_models();  // the catalogue
+VQCACHE_API_ std::vector<known_model> known_models();  // the catalogue
 // Sets local_dir and cache_dir, unless they or their variables are set, to where the platform of a
 // notebook has its fast and its lasting disk; on_message is told which, why, and if nothing lasts.
-inline options notebook_options(options opts = {});
+VQCACHE_API_ options notebook_options(options opts = {});
+}  // namespace VQCACHE_ABI_
+}  // namespace vqcache
+#if VQCACHE_HAS_BODIES
 // ==== border ==== nothing below is for users, and nothing below is declared ahead ====
-namespace detail {
 // ==== >>error ==== makes or names an error; holds the only throw ====
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#if VQCACHE_INTERPRETED
+#include <iostream>
+#endif
+#if VQCACHE_USE_LIBCURL
+#include <curl/curl.h>
+#endif
+namespace vqcache {
+inline namespace VQCACHE_ABI_ {
+namespace detail {
 using std::size_t, std::string, std::uint64_t, std::vector;
 using view = std::string_view;
 namespace fs = std::filesystem;
 inline constexpr size_t npos = string::npos;
 namespace error {
-// A type that a unit which only includes the header does not look into: it depends on a parameter.
-template <class Lazy, class T> using late = std::enable_if_t<sizeof(Lazy*) != 0, T>;
-VQCACHE_LAZY_ string shown(const fs::path& p) {
+inline string shown(const fs::path& p) {
   const auto utf8 = p.u8string();  // path::string() may throw on Windows
   return string(utf8.begin(), utf8.end());
 }
-template <class T> inline string one(const T& part) {  // of a text of many parts
-  if constexpr (std::is_integral_v<T>) return std::to_string(part);
-  else if constexpr (!std::is_same_v<T, fs::path>) return string(part);
-  else return "'" + shown(part) + "'";
+// One part of a text: it looks at what it was made from, which lives until the text is made.
+class piece {
+ public:
+  piece(const char* text) : text_(text) {}
+  piece(view text) : text_(text) {}
+  piece(const string& text) : text_(text) {}
+  piece(const fs::path& path) : made_("'" + shown(path) + "'"), text_(made_) {}
+  piece(int number) : piece(static_cast<long long>(number)) {}
+  piece(long number) : piece(static_cast<long long>(number)) {}
+  piece(long long number) : made_(std::to_string(number)), text_(made_) {}
+  piece(unsigned number) : piece(static_cast<unsigned long long>(number)) {}
+  piece(unsigned long number) : piece(static_cast<unsigned long long>(number)) {}
+  piece(unsigned long long number) : made_(std::to_string(number)), text_(made_) {}
+  piece(piece&&) = delete;
+
+  view text() const { return text_; }
+
+ private:
+  string made_{};
+  view text_;
+};
+
+// Not a template over its parts: each mixture of their types would be one more function to compile.
+inline string join(std::initializer_list<piece> parts) {
+  string all;
+  for (const piece& part : parts) all += part.text();
+  return all;
 }
-template <class... A> inline string join(const A&... part) { return (string() + ... + one(part)); }
 struct [[nodiscard]] status {  // errors are values: this is success, or what failed
   errc code{};
   string text{};                // complete: what, which, why, what to do
@@ -269,8 +311,10 @@ struct [[nodiscard]] status {  // errors are values: this is success, or what fa
   std::exception_ptr thrown{};  // by a callback
   bool ok() const { return code == errc{}; }
 };
-template <class... A> inline status fail(errc e, const A&... t) { return {e, join(t...), {}, {}}; }
-VQCACHE_LAZY_ status system(int e, const char* doing, const fs::path& which) {
+inline status fail(errc code, std::initializer_list<piece> parts) {
+  return {code, join(parts), {}, {}};
+}
+inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
   const std::error_code cause(e, std::generic_category());
 #ifdef EDQUOT
@@ -286,15 +330,15 @@ VQCACHE_LAZY_ status system(int e, const char* doing, const fs::path& which) {
     code = errc::permission_denied;
     advice = "; check its permissions, or choose another directory";
   }
-  return {code, join("cannot ", doing, " ", which, ": ", cause.message(), advice), cause, {}};
+  return {code, join({"cannot ", doing, " ", which, ": ", cause.message(), advice}), cause, {}};
 }
 // A fault of this machine that says nothing of the bytes on its disk, and may be over in a moment:
 // no descriptor, no memory, a scanner that holds a file.
-VQCACHE_LAZY_ bool is_passing(int e) {
+inline bool is_passing(int e) {
   constexpr int all[] = {EMFILE, ENFILE, ENOMEM, EAGAIN, EINTR, EBUSY, EACCES, EPERM, EROFS};
   return std::find(std::begin(all), std::end(all), e) != std::end(all);
 }
-VQCACHE_LAZY_ bool is_passing(const status& s) {
+inline bool is_passing(const status& s) {
   return s.cause && is_passing(s.cause.default_error_condition().value());
 }
 // Nothing but these functions stops an exception: where one may not pass (a thread, a destructor, a
@@ -311,21 +355,21 @@ template <class F> inline bool attempt(const F& f) noexcept {
 }
 // short enough for every standard library to keep it in the string itself
 inline constexpr const char* no_memory = "out of memory";
-VQCACHE_LAZY_ status out_of_memory() noexcept {
+inline status out_of_memory() noexcept {
   status s{errc::io, {}, std::make_error_code(std::errc::not_enough_memory), {}};
   (void)attempt([&s] { s.text = no_memory; });
   return s;
 }
 // a failure of this machine and moment, which tells nothing about a file and may pass
-VQCACHE_LAZY_ bool may_pass(const status& s) {
+inline bool may_pass(const status& s) {
   return s.cause == std::errc::not_enough_memory || s.cause == std::errc::too_many_files_open ||
       s.cause == std::errc::too_many_files_open_in_system;
 }
 // of an exception that is not a callback's
-VQCACHE_LAZY_ status unexpected(const char* what, std::error_code cause) noexcept {
+inline status unexpected(const char* what, std::error_code cause) noexcept {
   status s{errc::io, {}, cause, {}};
-  const bool told = attempt([&] { s.text = join("it failed inside (", what, ")"); });
-  return told ? s : out_of_memory<Lazy>();
+  const bool told = attempt([&] { s.text = join({"it failed inside (", what, ")"}); });
+  return told ? s : out_of_memory();
 }
 // What our own f() returns. An exception becomes a failure of this machine: it has a cause, so that
 // nobody takes it for a damaged file.
@@ -344,9 +388,9 @@ template <class F> inline status contain(const F& f) noexcept {
 #endif
 }
 // Calls a user's callback. What it throws is kept, for the throwing form to pass on.
-VQCACHE_LAZY_ status thrown_by(const char* who, const char* how, const char* what) noexcept {
+inline status thrown_by(const char* who, const char* how, const char* what) noexcept {
   status s{errc::callback, {}, {}, std::current_exception()};
-  if (!attempt([&] { s.text = join(who, " threw an exception", how, what); }))
+  if (!attempt([&] { s.text = join({who, " threw an exception", how, what}); }))
     (void)attempt([&s] { s.text = "callback failed"; });  // short, as above
   return s;
 }
@@ -363,22 +407,22 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
   return {};
 }
 // Making an error allocates, copying one cannot fail: these are made while there is memory.
-template <class Lazy> struct ready_errors {
+struct ready_errors {
   vqcache::error none{};
   vqcache::error out_of_memory{
       errc::io, no_memory, std::make_error_code(std::errc::not_enough_memory)};
 };
-VQCACHE_LAZY_ const ready_errors<Lazy>& ready() {  // made once, never destroyed
-  static const ready_errors<Lazy>& only = *new ready_errors<Lazy>;
+inline const ready_errors& ready() {  // made once, never destroyed
+  static const ready_errors& only = *new ready_errors;
   return only;
 }
 // And if there was none from the start: an empty text needs none in libstdc++. For this moment the
 // category gives empty texts, so many threads are about it.
-VQCACHE_LAZY_ std::atomic<int>& wordless() {
+inline std::atomic<int>& wordless() {
   static std::atomic<int> threads{0};
   return threads;
 }
-VQCACHE_LAZY_ vqcache::error bare_error() {
+inline vqcache::error bare_error() {
   struct moment {
     moment() { ++wordless(); }
     ~moment() { --wordless(); }
@@ -386,7 +430,7 @@ VQCACHE_LAZY_ vqcache::error bare_error() {
   const moment without_words;
   return vqcache::error(errc::io, {}, std::make_error_code(std::errc::not_enough_memory));
 }
-VQCACHE_LAZY_ vqcache::error to_error(const status& s) {
+inline vqcache::error to_error(const status& s) {
   if (s.ok()) return ready().none;  // contained() has made it
 #if VQCACHE_EXCEPTIONS_
   try {
@@ -400,13 +444,13 @@ VQCACHE_LAZY_ vqcache::error to_error(const status& s) {
 #endif
 }
 #if VQCACHE_EXCEPTIONS_
-VQCACHE_LAZY_ void raise(const status& s) {
+inline void raise(const status& s) {
   if (s.thrown) std::rethrow_exception(s.thrown);
   if (!s.ok()) throw to_error(s);
 }
 #endif
-template <class Lazy> using clock = late<Lazy, std::chrono::steady_clock>;
-template <class Lazy = void> class caller {  // the first callback that throws or cancels ends it
+using clock = std::chrono::steady_clock;
+class caller {  // the first callback that throws or cancels ends it
  public:
   caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
   const options& opts() const { return *opts_; }
@@ -416,17 +460,17 @@ template <class Lazy = void> class caller {  // the first callback that throws o
     if (!stopped()) stop_ = std::move(s);
   }
   void go_on() { stop_ = stop_.code == errc::cancelled ? status() : stop_; }  // all is there
-  template <class... A> void say(const A&... line) {
+  void say(std::initializer_list<piece> line) {
     if (!opts_->on_message || stopped()) return;
-    const string text = join(line...);
+    const string text = join(line);
     stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
     if (interrupted_ && !stopped() && interrupted_())
-      stop_with(fail(errc::interrupted, "interrupted at ", file));
+      stop_with(fail(errc::interrupted, {"interrupted at ", file}));
     if (stopped() || !opts_->on_progress) return !stopped();
-    const auto now = clock<Lazy>::now();
+    const auto now = clock::now();
     auto m = std::find_if(meters_.begin(), meters_.end(),
         [&](const meter& one) { return one.what == what && one.file == file; });
     const bool first = m == meters_.end(), last = total > 0 && done == total;
@@ -440,26 +484,26 @@ template <class Lazy = void> class caller {  // the first callback that throws o
     const progress told{name_, file, what, done, total, rate, left};
     bool wanted = true;
     stop_with(guard("on_progress", [&] { wanted = opts_->on_progress(told); }));
-    if (!wanted) stop_with(fail(errc::cancelled, "on_progress cancelled at ", file));
+    if (!wanted) stop_with(fail(errc::cancelled, {"on_progress cancelled at ", file}));
     return !stopped();
   }
-  void watch(late<Lazy, std::function<bool()>> f) { interrupted_ = std::move(f); }
+  void watch(std::function<bool()> f) { interrupted_ = std::move(f); }
  private:
   struct meter {  // of one phase of one file
     phase what;
     string file;
-    typename clock<Lazy>::time_point began;
+    clock::time_point began;
     uint64_t base;
     bool ended;
   };
   const options* opts_;
   string name_;
   status stop_{};
-  late<Lazy, vector<meter>> meters_{};
-  typename clock<Lazy>::time_point told_{};
-  late<Lazy, std::function<bool()>> interrupted_{};
+  vector<meter> meters_{};
+  clock::time_point told_{};
+  std::function<bool()> interrupted_{};
 };
-template <class Lazy> class basic_category final : public std::error_category {
+class category_of_errc final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
   string message(int code) const override { return wordless() > 0 ? "" : row(code).first; }
@@ -484,8 +528,8 @@ template <class Lazy> class basic_category final : public std::error_category {
     return std::strcmp(one.name(), name) == 0;
   }
   using is = std::errc;
-  static late<Lazy, std::pair<const char*, is>> row(int code) noexcept {  // in the order of errc
-    static constexpr decltype(row(0)) rows[] = {{"no error", is{}},
+  static std::pair<const char*, is> row(int code) noexcept {  // in the order of errc
+    static constexpr std::pair<const char*, is> rows[] = {{"no error", is{}},
         {"invalid argument", is::invalid_argument},
         {"unknown model", is::no_such_file_or_directory},
         {"another model has this name", is::file_exists},
@@ -504,50 +548,50 @@ template <class Lazy> class basic_category final : public std::error_category {
 
 // Never destroyed, since errors may outlive everything else, and never on the heap, where each
 // library that is opened and closed would leave one.
-VQCACHE_LAZY_ const std::error_category& category() noexcept {
-  using made = basic_category<Lazy>;
-  alignas(made) static unsigned char place[sizeof(made)];
-  static const std::error_category* const only = ::new (static_cast<void*>(&place[0])) made;
+inline const std::error_category& category() noexcept {
+  alignas(category_of_errc) static unsigned char place[sizeof(category_of_errc)];
+  static const std::error_category* const only =
+      ::new (static_cast<void*>(&place[0])) category_of_errc;
   return *only;
 }
 }  // namespace error
-using error::caller, error::clock, error::fail, error::join, error::late, error::status;
+using error::caller, error::clock, error::fail, error::join, error::status;
 // ==== >>text ==== bytes into meaning, without disk or network ====
 namespace text {
-VQCACHE_LAZY_ string lower(view s) {
+inline string lower(view s) {
   string r(s);
   for (char& c : r) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return r;
 }
-VQCACHE_LAZY_ string upper(view s) {
+inline string upper(view s) {
   string r(s);
   for (char& c : r) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return r;
 }
-VQCACHE_LAZY_ bool has(view s, view part) { return s.find(part) != npos; }
-VQCACHE_LAZY_ bool only(view s, view these) { return s.find_first_not_of(these) == npos; }
-VQCACHE_LAZY_ bool starts(view s, view with) { return s.substr(0, with.size()) == with; }
-VQCACHE_LAZY_ bool ends(view s, view e) { return has(s, e) && s.rfind(e) == s.size() - e.size(); }
-VQCACHE_LAZY_ view trim(view s) {
+inline bool has(view s, view part) { return s.find(part) != npos; }
+inline bool only(view s, view these) { return s.find_first_not_of(these) == npos; }
+inline bool starts(view s, view with) { return s.substr(0, with.size()) == with; }
+inline bool ends(view s, view e) { return has(s, e) && s.rfind(e) == s.size() - e.size(); }
+inline view trim(view s) {
   const size_t first = s.find_first_not_of(" \t"), last = s.find_last_not_of(" \t\r\n");
   return last == npos ? view() : s.substr(first, last + 1 - first);
 }
 // of a switch in the environment: 0, false, no, off and nothing mean no, anything else means yes
-VQCACHE_LAZY_ bool means_yes(view value) {
+inline bool means_yes(view value) {
   const string word = lower(trim(value));
   return !word.empty() && word != "0" && word != "false" && word != "no" && word != "off";
 }
-VQCACHE_LAZY_ view take(view& s, char end) {  // what stands before the next `end`, off the front
+inline view take(view& s, char end) {  // what stands before the next `end`, off the front
   const view head = s.substr(0, s.find(end));
   s.remove_prefix((std::min)(head.size() + 1, s.size()));
   return head;
 }
-VQCACHE_LAZY_ vector<string> words(view s, char end = ' ') {
+inline vector<string> words(view s, char end = ' ') {
   vector<string> r;
   while (!s.empty()) r.emplace_back(take(s, end));
   return r;
 }
-VQCACHE_LAZY_ bool to_number(view s, uint64_t& out, int base = 10) {  // digits only, no overflow
+inline bool to_number(view s, uint64_t& out, int base = 10) {  // digits only, no overflow
   uint64_t n = 0;
   const auto [end, problem] = std::from_chars(s.data(), s.data() + s.size(), n, base);
   const bool good = problem == std::errc() && end == s.data() + s.size();
@@ -555,14 +599,14 @@ VQCACHE_LAZY_ bool to_number(view s, uint64_t& out, int base = 10) {  // digits 
   return good;
 }
 inline constexpr const char* hex_digits = "0123456789abcdef";
-VQCACHE_LAZY_ bool is_digest(view s) { return s.size() == 64 && only(lower(s), hex_digits); }
-VQCACHE_LAZY_ string hex(uint64_t n, size_t digits) {
+inline bool is_digest(view s) { return s.size() == 64 && only(lower(s), hex_digits); }
+inline string hex(uint64_t n, size_t digits) {
   string s(digits, '0');
   for (size_t i = digits; i-- > 0; n >>= 4) s[i] = hex_digits[n & 15];
   return s;
 }
-VQCACHE_LAZY_ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-VQCACHE_LAZY_ string printable(view s) {
+inline bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+inline string printable(view s) {
   string r(s);
   for (char& c : r) c = is_control(c) ? '?' : c;
   return r;
@@ -575,7 +619,7 @@ inline constexpr struct utf8_row {
 } utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
     {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
     {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-VQCACHE_LAZY_ size_t utf8_length(view s) {  // of the character at the front; 0: there is none
+inline size_t utf8_length(view s) {  // of the character at the front; 0: there is none
   const auto byte = [&s](size_t i) { return unsigned{static_cast<unsigned char>(s[i])}; };
   if (s.empty()) return 0;
   if (byte(0) < 0x80) return 1;
@@ -591,7 +635,7 @@ VQCACHE_LAZY_ size_t utf8_length(view s) {  // of the character at the front; 0:
 }
 // Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
 // and cut where a character ends.
-VQCACHE_LAZY_ string readable(view s, size_t most = npos) {
+inline string readable(view s, size_t most = npos) {
   string out;
 
   while (!s.empty()) {
@@ -605,12 +649,12 @@ VQCACHE_LAZY_ string readable(view s, size_t most = npos) {
   }
   return out;
 }
-VQCACHE_LAZY_ string name_problem(view name) {  // or empty; everywhere, for a cache that moves
+inline string name_problem(view name) {  // or empty; everywhere, for a cache that moves
   string stem = lower(name.substr(0, name.find('.')));
   if (stem.size() == 4 && only(stem.substr(3), "0123456789")) stem[3] = '#';
-  const bool device = has(" con prn aux nul com# lpt# ", join(" ", stem, " "));
+  const bool device = has(" con prn aux nul com# lpt# ", join({" ", stem, " "}));
   const bool odd = !only(lower(name), "abcdefghijklmnopqrstuvwxyz0123456789._-");
-  return name.size() > 100 ? join("it has ", name.size(), " bytes, at most 100 are allowed")
+  return name.size() > 100 ? join({"it has ", name.size(), " bytes, at most 100 are allowed"})
       : name.empty()       ? "it is empty"
       : odd                ? "only letters, digits and . _ - are allowed"
       : starts(name, ".") || name[0] == '-' ? "it begins with . or -"
@@ -619,32 +663,31 @@ VQCACHE_LAZY_ string name_problem(view name) {  // or empty; everywhere, for a c
                                             : "";
 }
 // b has all of a, or they differ in one short stretch
-VQCACHE_LAZY_ bool alike(late<Lazy, view> a, late<Lazy, view> b) {
+inline bool alike(view a, view b) {
   const auto front = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
   const auto back = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin();
   return has(b, a) || size_t(front + back) + 2 + a.size() / 6 >= (std::max)(a.size(), b.size());
 }
-template <class> struct basic_url {       // RFC 3986, as far as http needs it
+struct url {                              // RFC 3986, as far as http needs it
   string scheme, user, host, port, path;  // path with its query; never a fragment
   string origin() const {
     const char* usual = scheme == "https" ? "443" : "80";
-    return join(scheme, "://", lower(host), ":", port.empty() ? usual : port);
+    return join({scheme, "://", lower(host), ":", port.empty() ? usual : port});
   }
   string whole() const {
     const char *at = user.empty() ? "" : "@", *colon = port.empty() ? "" : ":";
-    return join(scheme, "://", user, at, host, colon, port, path);
+    return join({scheme, "://", user, at, host, colon, port, path});
   }
 };
-using url = basic_url<void>;
-VQCACHE_LAZY_ bool has_scheme(view s) { return has(s, "://"); }
-VQCACHE_LAZY_ bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
-VQCACHE_LAZY_ size_t odd_byte(view s) {  // where a byte that no URL has stands
+inline bool has_scheme(view s) { return has(s, "://"); }
+inline bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
+inline size_t odd_byte(view s) {  // where a byte that no URL has stands
   for (size_t i = 0; i < s.size(); ++i)
     if (is_control(s[i]) || has(" \"\\", {&s[i], 1})) return i;
   return npos;
 }
-VQCACHE_LAZY_ bool parse_url(view s, basic_url<Lazy>& out) {
-  basic_url<Lazy> u;
+inline bool parse_url(view s, url& out) {
+  url u;
   u.scheme = lower(take(s, ':'));
   if (!starts(s, "//") || odd_byte(s) != npos) return false;
   s = s.substr(2, s.find('#') - 2);
@@ -664,7 +707,7 @@ VQCACHE_LAZY_ bool parse_url(view s, basic_url<Lazy>& out) {
   if (good) out = std::move(u);
   return good;
 }
-VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***, the fragment goes
+inline string redact(view s) {  // user info and query values become ***, the fragment goes
   if (!has_scheme(s)) return string(s);
   url u;
   if (!parse_url(s, u)) return "***://*** (malformed)";  // anything in it may be a secret
@@ -672,24 +715,24 @@ VQCACHE_LAZY_ string redact(view s) {  // user info and query values become ***,
   view query = u.path;
   string out(take(query, '?'));
   for (const view p : words(query, '&'))
-    out += join(has(out, "?") ? "&" : "?", p.substr(0, p.find('=') + 1), p.empty() ? "" : "***");
+    out += join({has(out, "?") ? "&" : "?", p.substr(0, p.find('=') + 1), p.empty() ? "" : "***"});
   u.path = out;
   return u.whole();
 }
 // What a path or a query may not hold is percent-encoded, byte by byte as browsers do. Control
 // characters stay, and are refused.
-VQCACHE_LAZY_ string percent_encoded(view s) {
+inline string percent_encoded(view s) {
   string out;
 
   for (const char c : s) {
     const unsigned byte = static_cast<unsigned char>(c);
     const bool odd = byte > 0x7f || has(" \"\\", {&c, 1});
-    out += odd ? join("%", upper(hex(byte, 2))) : string(1, c);
+    out += odd ? join({"%", upper(hex(byte, 2))}) : string(1, c);
   }
   return out;
 }
 // A Location as a URL, except in its host, where that would mean another one.
-VQCACHE_LAZY_ string escaped(view location) {
+inline string escaped(view location) {
   const size_t colon = location.find(':');
   const bool absolute = colon < location.find_first_of("/?");
   const view behind = location.substr(absolute ? colon + 1 : 0);
@@ -697,25 +740,25 @@ VQCACHE_LAZY_ string escaped(view location) {
   const size_t found = authority > 0 ? location.find_first_of("/?", authority) : 0;
   const size_t path = (std::min)(found, location.size());
 
-  return join(location.substr(0, path), percent_encoded(location.substr(path)));
+  return join({location.substr(0, path), percent_encoded(location.substr(path))});
 }
 // Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
-VQCACHE_LAZY_ bool resolve(const url& base, late<Lazy, view> location, basic_url<Lazy>& out) {
+inline bool resolve(const url& base, view location, url& out) {
   const string usable = escaped(location.substr(0, location.find('#')));
   location = usable;
   const bool absolute = location.find(':') < location.find_first_of("/?");
   const string path = base.path.substr(0, base.path.find('?'));
   url u = base;
   if (starts(location, "/")) u.path = location;
-  else if (starts(location, "?")) u.path = join(path, location);
-  else if (!location.empty()) u.path = join(path.substr(0, path.rfind('/') + 1), location);
-  const string target = starts(location, "//") ? join(base.scheme, ":", location) : u.whole();
+  else if (starts(location, "?")) u.path = join({path, location});
+  else if (!location.empty()) u.path = join({path.substr(0, path.rfind('/') + 1), location});
+  const string target = starts(location, "//") ? join({base.scheme, ":", location}) : u.whole();
   if (!parse_url(absolute ? location : view(target), out)) return false;
   out.path = percent_encoded(out.path);  // of the base too
   out.user = out.origin() == base.origin() ? base.user : string();
   return true;
 }
-VQCACHE_LAZY_ string unescaped(view s) {  // %20 and its like
+inline string unescaped(view s) {  // %20 and its like
   string out;
   for (uint64_t byte = 0; !s.empty(); s.remove_prefix(1)) {
     const bool escape = s[0] == '%' && s.size() > 2 && to_number(s.substr(1, 2), byte, 16);
@@ -724,14 +767,14 @@ VQCACHE_LAZY_ string unescaped(view s) {  // %20 and its like
   }
   return out;
 }
-VQCACHE_LAZY_ string local_path(view s) {  // of a path or a file:// URL; empty: it is neither
+inline string local_path(view s) {  // of a path or a file:// URL; empty: it is neither
   if (!has_scheme(s)) return string(s);
   if (lower(s.substr(0, 7)) != "file://") return {};
   const string out = unescaped(s.substr(lower(s.substr(7, 10)) == "localhost/" ? 16 : 7));
   const bool drive = out.size() > 2 && out[0] == '/' && out[2] == ':';  // file:///C:/folder
   return drive ? out.substr(1) : out;
 }
-VQCACHE_LAZY_ view split_pin(view& address) {  // "URL#sha256=HEX"; any other fragment is dropped
+inline view split_pin(view& address) {  // "URL#sha256=HEX"; any other fragment is dropped
   size_t at = address.find("#sha256=");
   const bool other = at == npos && has_scheme(address);
   if (other) at = address.find('#');
@@ -742,11 +785,11 @@ VQCACHE_LAZY_ view split_pin(view& address) {  // "URL#sha256=HEX"; any other fr
   return at != npos && pin.empty() ? "(nothing)" : pin;
 }
 // What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
-VQCACHE_LAZY_ string scrub(late<Lazy, string> said, view address, const vector<string>& headers) {
-  basic_url<Lazy> u;
+inline string scrub(string said, view address, const vector<string>& headers) {
+  url u;
   (void)parse_url(address, u);
   view user = u.user, query = u.path;
-  late<Lazy, vector<string>> secrets{string(take(user, ':')), string(user)};
+  vector<string> secrets{string(take(user, ':')), string(user)};
   take(query, '?');
   for (const string& pair : words(query, '&')) secrets.push_back(pair.substr(pair.find('=') + 1));
   for (view value : headers) {
@@ -779,8 +822,8 @@ VQCACHE_LAZY_ string scrub(late<Lazy, string> said, view address, const vector<s
 struct header {
   string name, value;  // the name in lower case
 };
-template <class Lazy> using headers = late<Lazy, vector<header>>;
-VQCACHE_LAZY_ bool parse_header(view line, header& out) {
+using headers = vector<header>;
+inline bool parse_header(view line, header& out) {
   const size_t colon = line.find(':');
   for (char c : trim(line))
     if (is_control(c) && c != '\t') return false;
@@ -791,7 +834,7 @@ VQCACHE_LAZY_ bool parse_header(view line, header& out) {
 enum class reading { good, ignored, improper };
 // A line that is no header is overlooked, as by curl and browsers, unless it has a control
 // character, or is one that tells of the body but for the white space before its colon.
-VQCACHE_LAZY_ reading read_header(view line, header& out) {
+inline reading read_header(view line, header& out) {
   if (parse_header(line, out)) return reading::good;
 
   const char* weighty =
@@ -799,42 +842,41 @@ VQCACHE_LAZY_ reading read_header(view line, header& out) {
   const auto bad = [](char c) { return is_control(c) && c != '\t'; };
   const string name = lower(trim(line.substr(0, line.find(':'))));
   const bool control = std::any_of(line.begin(), line.end(), bad);
-  const bool weighs = has(line, ":") && has(weighty, join(" ", name, " "));
+  const bool weighs = has(line, ":") && has(weighty, join({" ", name, " "}));
   return control || weighs ? reading::improper : reading::ignored;
 }
 // Appends a line that continues a header (RFC 9112 5.2), as one space. false: there is nothing to
 // continue; or it is an address that has begun, which no honest server folds.
-VQCACHE_LAZY_ bool unfold(string& header_line, view continuation) {
+inline bool unfold(string& header_line, view continuation) {
   const view value = trim(view(header_line).substr((std::min)(header_line.size(), size_t{9})));
   const bool address = starts(lower(header_line), "location:") && !value.empty();
   const view more = trim(continuation);
 
   if (header_line.empty() || (address && !more.empty())) return false;
-  if (!more.empty()) header_line += join(" ", more);
+  if (!more.empty()) header_line += join({" ", more});
   return true;
 }
-VQCACHE_LAZY_ int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
+inline int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
   uint64_t code = 0;
   const bool http = starts(take(line, ' '), "HTTP/");
   const bool number = to_number(line.substr(0, 3), code) && code > 99 && code < 600;
   const bool ends_there = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
   return http && number && ends_there ? int(code) : 0;
 }
-VQCACHE_LAZY_ string find(const headers<Lazy>& all, view name) {  // empty: there is none
+inline string find(const headers& all, view name) {  // empty: there is none
   for (const header& h : all)
     if (h.name == name && !h.value.empty()) return h.value;
   return {};
 }
-VQCACHE_LAZY_ string name_of(view line) { return lower(trim(line.substr(0, line.find(':')))); }
+inline string name_of(view line) { return lower(trim(line.substr(0, line.find(':')))); }
 // Headers that belong to the transfer itself: with another's value no answer would be understood.
-VQCACHE_LAZY_ bool is_reserved(view name, view value) {
+inline bool is_reserved(view name, view value) {
   const char* all = " range if-range te transfer-encoding content-length accept-encoding ";
   const bool harmless = name == "accept-encoding" && lower(trim(value)) == "identity";
-  return has(all, join(" ", name, " ")) && !harmless;
+  return has(all, join({" ", name, " "})) && !harmless;
 }
 // Ours, and the user's, of which each takes the place of ours of the same name.
-VQCACHE_LAZY_ vector<string> request_headers(
-    const vector<string>& ours, const vector<string>& users) {
+inline vector<string> request_headers(const vector<string>& ours, const vector<string>& users) {
   vector<string> all;
 
   for (const string& line : ours) {
@@ -845,7 +887,7 @@ VQCACHE_LAZY_ vector<string> request_headers(
   return all;
 }
 // The members of a list in all lines of this name, in lower case, without their parameters.
-VQCACHE_LAZY_ vector<string> list_of(const headers<Lazy>& all, view name) {
+inline vector<string> list_of(const headers& all, view name) {
   vector<string> members;
 
   for (const header& h : all) {
@@ -861,14 +903,14 @@ VQCACHE_LAZY_ vector<string> list_of(const headers<Lazy>& all, view name) {
 // stands in a Content-Encoding ("aws-chunked", "none", "utf-8") is a server's mistake about it.
 inline constexpr const char* codings =
     " gzip x-gzip compress x-compress deflate br zstd dcb dcz sdch exi aes128gcm pack200-gzip ";
-VQCACHE_LAZY_ string foreign_coding(const vector<string>& content) {  // or empty
+inline string foreign_coding(const vector<string>& content) {  // or empty
   for (const string& one : content)
-    if (has(codings, join(" ", one, " "))) return one;
+    if (has(codings, join({" ", one, " "}))) return one;
   return {};
 }
 // The transfer coding that nobody asked for, or empty. "identity", which RFC 9112 has removed, is
 // none. What a transport unpacks has another length than what it counts, so only chunked is good.
-VQCACHE_LAZY_ string foreign_transfer(const vector<string>& transfer) {
+inline string foreign_transfer(const vector<string>& transfer) {
   bool chunked = false;
 
   for (const string& one : transfer) {
@@ -878,18 +920,18 @@ VQCACHE_LAZY_ string foreign_transfer(const vector<string>& transfer) {
   }
   return {};
 }
-VQCACHE_LAZY_ string coding_problem(const headers<Lazy>& all) {  // of the answer, or empty
-  const string content = foreign_coding(list_of<Lazy>(all, "content-encoding"));
-  const string transfer = foreign_transfer(list_of<Lazy>(all, "transfer-encoding"));
+inline string coding_problem(const headers& all) {  // of the answer, or empty
+  const string content = foreign_coding(list_of(all, "content-encoding"));
+  const string transfer = foreign_transfer(list_of(all, "transfer-encoding"));
 
   if (!transfer.empty())
-    return join("the server used the transfer coding ", transfer, ", and only chunked was asked");
+    return join({"the server used the transfer coding ", transfer, ", and only chunked was asked"});
   if (!content.empty())
-    return join("the server encoded the file (", content, ") though identity was asked");
+    return join({"the server encoded the file (", content, ") though identity was asked"});
   return {};
 }
 // false: two lengths, or one that is no number. without one: known stays false
-VQCACHE_LAZY_ bool content_length(const headers<Lazy>& all, bool& known, uint64_t& length) {
+inline bool content_length(const headers& all, bool& known, uint64_t& length) {
   bool chunked = false;  // RFC 9112 6.3: it overrides, in whichever line it stands
   known = false;
 
@@ -908,26 +950,26 @@ VQCACHE_LAZY_ bool content_length(const headers<Lazy>& all, bool& known, uint64_
 }
 // What a Content-Range tells (RFC 9110 14.4): "bytes FIRST-LAST/TOTAL", or "bytes FIRST-LAST/*" of
 // a server that does not know the total, or "bytes */TOTAL", which serves nothing.
-template <class Lazy> struct content_range {
-  uint64_t first = 0, last = 0;               // of an unsatisfied one both are 0
-  late<Lazy, std::optional<uint64_t>> total;  // none: the end of this part may not be the file's
+struct content_range {
+  uint64_t first = 0, last = 0;   // of an unsatisfied one both are 0
+  std::optional<uint64_t> total;  // none: the end of this part may not be the file's
   bool unsatisfied = false;
   uint64_t size() const { return unsatisfied ? 0 : last - first + 1; }
   bool whole() const { return !unsatisfied && first == 0 && total && *total == last + 1; }
 };
-template <class Lazy> using maybe_range = late<Lazy, std::optional<content_range<Lazy>>>;
-VQCACHE_LAZY_ maybe_range<Lazy> parse_content_range(view s) {
+using maybe_range = std::optional<content_range>;
+inline maybe_range parse_content_range(view s) {
   s = trim(s);
   const bool in_bytes = lower(take(s, ' ')) == "bytes";
   const view span = trim(take(s, '/')), size = trim(s);
-  content_range<Lazy> r;
+  content_range r;
   uint64_t total = 0;
   const bool sized = to_number(size, total);
 
   if (!in_bytes || (!sized && size != "*")) return {};
   if (sized) r.total = total;
   r.unsatisfied = span == "*";
-  if (r.unsatisfied) return sized ? maybe_range<Lazy>(r) : maybe_range<Lazy>();
+  if (r.unsatisfied) return sized ? maybe_range(r) : maybe_range();
 
   view rest = span;
   const view first = trim(take(rest, '-')), last = trim(rest);
@@ -936,14 +978,14 @@ VQCACHE_LAZY_ maybe_range<Lazy> parse_content_range(view s) {
   return r;
 }
 // of all the lines of an answer; none: there is none, it is malformed, or two contradict each other
-VQCACHE_LAZY_ maybe_range<Lazy> find_content_range(const headers<Lazy>& all) {
-  maybe_range<Lazy> found;
+inline maybe_range find_content_range(const headers& all) {
+  maybe_range found;
   string text;
 
   for (const header& h : all) {
     if (h.name != "content-range" || h.value.empty()) continue;
     if (found && h.value != text) return {};
-    found = parse_content_range<Lazy>(h.value);
+    found = parse_content_range(h.value);
     if (!found) return {};
     text = h.value;
   }
@@ -952,37 +994,37 @@ VQCACHE_LAZY_ maybe_range<Lazy> find_content_range(const headers<Lazy>& all) {
 struct date {  // and time, in UTC
   uint64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
 };
-VQCACHE_LAZY_ uint64_t since_1970(const date& d) {  // seconds; a day that no month has flows over
+inline uint64_t since_1970(const date& d) {  // seconds; a day that no month has flows over
   const uint64_t y = d.month < 3 ? d.year - 1 : d.year;
   const uint64_t months = (d.month + 9) % 12;  // since March, so that a leap day comes last
   const uint64_t leap = y / 4 - y / 100 + y / 400;
   const uint64_t days = y * 365 + leap + (months * 153 + 2) / 5 + d.day - 719469;
   return days * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
 }
-VQCACHE_LAZY_ uint64_t month_of(view name) {  // 1 to 12; 0: it is none
+inline uint64_t month_of(view name) {  // 1 to 12; 0: it is none
   const size_t at =
-      view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(join(" ", name, " "));
+      view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(join({" ", name, " "}));
   return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
 }
-VQCACHE_LAZY_ bool between(view s, uint64_t least, uint64_t most, uint64_t& out) {
+inline bool between(view s, uint64_t least, uint64_t most, uint64_t& out) {
   return to_number(s, out) && out >= least && out <= most;
 }
-VQCACHE_LAZY_ bool time_of_day(view s, date& d) {  // "08:49:37"; a leap second is one
+inline bool time_of_day(view s, date& d) {  // "08:49:37"; a leap second is one
   const view hour = take(s, ':'), minute = take(s, ':');
   return between(hour, 0, 23, d.hour) && between(minute, 0, 59, d.minute) &&
       between(s, 0, 60, d.second);
 }
 // A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
-VQCACHE_LAZY_ uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
+inline uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
   const uint64_t latest = this_year + 50;
   return latest - (latest - two_digits) % 100;
 }
-template <class Lazy> using maybe_time = late<Lazy, std::optional<uint64_t>>;
-VQCACHE_LAZY_ uint64_t this_moment() { return uint64_t(std::time(nullptr)); }
+using maybe_time = std::optional<uint64_t>;
+inline uint64_t this_moment() { return uint64_t(std::time(nullptr)); }
 // The three forms of RFC 9110 5.6.7, as seconds since 1970. Cookies write a fourth, the first with
 // dashes. `now` is for the second, whose year has two digits.
 //   Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
-VQCACHE_LAZY_ maybe_time<Lazy> http_date(view text, uint64_t now = this_moment()) {
+inline maybe_time http_date(view text, uint64_t now = this_moment()) {
   const view days =
       " Mon Tue Wed Thu Fri Sat Sun "
       "Monday Tuesday Wednesday Thursday Friday Saturday Sunday ";
@@ -994,7 +1036,7 @@ VQCACHE_LAZY_ maybe_time<Lazy> http_date(view text, uint64_t now = this_moment()
   rest.erase(0, weekday.size() + (comma ? 1 : 0));
   if (comma) std::replace(rest.begin(), rest.end(), '-', ' ');
   else if (view(rest).substr((std::min)(rest.size(), size_t{4}), 2) == "  ") rest.erase(4, 1);
-  if (weekday.empty() || !has(days, join(" ", weekday, " ")) || !starts(rest, " ")) return {};
+  if (weekday.empty() || !has(days, join({" ", weekday, " "})) || !starts(rest, " ")) return {};
 
   const vector<string> part = words(view(rest).substr(1));
   if (part.size() != (comma ? 5 : 4) || (comma && part[4] != "GMT")) return {};
@@ -1007,23 +1049,23 @@ VQCACHE_LAZY_ maybe_time<Lazy> http_date(view text, uint64_t now = this_moment()
   if (!good || d.year < 1970 || d.year > 9999) return {};
   return since_1970(d);
 }
-VQCACHE_LAZY_ bool is_date(view s) { return http_date(s).has_value(); }
-VQCACHE_LAZY_ unsigned retry_after(view after, view date) {  // in seconds; 0: there is none
+inline bool is_date(view s) { return http_date(s).has_value(); }
+inline unsigned retry_after(view after, view date) {  // in seconds; 0: there is none
   uint64_t seconds = 0;
 
   if (!to_number(after, seconds)) {
-    const maybe_time<Lazy> then = http_date<Lazy>(after), now = http_date<Lazy>(date);
+    const maybe_time then = http_date(after), now = http_date(date);
     seconds = then && now && *then > *now ? *then - *now : 0;
   }
   return unsigned((std::min)(seconds, uint64_t{1} << 30));
 }
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
-VQCACHE_LAZY_ string validator(const headers<Lazy>& all) {
-  const string tag = find<Lazy>(all, "etag"), date = find<Lazy>(all, "last-modified");
+inline string validator(const headers& all) {
+  const string tag = find(all, "etag"), date = find(all, "last-modified");
   if (!tag.empty() && !starts(tag, "W/")) return printable(tag);
 
-  const maybe_time<Lazy> then = http_date<Lazy>(date);
-  const maybe_time<Lazy> sent = http_date<Lazy>(find<Lazy>(all, "date"));
+  const maybe_time then = http_date(date);
+  const maybe_time sent = http_date(find(all, "date"));
   return then && sent && *sent >= *then + 60 ? date : string();
 }
 // What a redirect's Set-Cookie left, for the rest of that chain of redirects and no longer
@@ -1035,18 +1077,18 @@ struct cookie {
   bool subdomains = false;  // of host too
   bool secure = false;      // over https only
 };
-template <class Lazy> using cookies = late<Lazy, vector<cookie>>;
+using cookies = vector<cookie>;
 // more than any login needs (browsers keep 50 of 4096 bytes for a host, RFC 6265 6.1)
 enum : size_t { most_cookies = 50, cookie_size = 4096, cookies_size = 16384 };
-VQCACHE_LAZY_ string own_port(const url& u) {  // empty: the usual one of its scheme
+inline string own_port(const url& u) {  // empty: the usual one of its scheme
   const char* usual = u.scheme == "https" ? "443" : "80";
   return u.port == usual ? string() : u.port;
 }
-VQCACHE_LAZY_ string bare_path(const url& u) { return u.path.substr(0, u.path.find('?')); }
-VQCACHE_LAZY_ bool below(view host, view domain) { return ends(host, join(".", domain)); }
+inline string bare_path(const url& u) { return u.path.substr(0, u.path.find('?')); }
+inline bool below(view host, view domain) { return ends(host, join({".", domain})); }
 // A host may share a cookie with its siblings, but not with all of a registry: without the list of
 // public suffixes that is a domain of two labels or more, and of three below those like "co.uk".
-VQCACHE_LAZY_ bool may_share(view host, view domain) {
+inline bool may_share(view host, view domain) {
   const size_t dot = domain.rfind('.');
   const bool address = has(host, ":") || only(host, "0123456789.");
   if (address || dot == npos || dot == 0) return false;
@@ -1056,21 +1098,21 @@ VQCACHE_LAZY_ bool may_share(view host, view domain) {
   return !registry && (host == domain || below(host, domain));
 }
 // "/a" covers "/a" and "/a/b", not "/ab" (RFC 6265 5.1.4)
-VQCACHE_LAZY_ bool covers(view folder, view path) {
+inline bool covers(view folder, view path) {
   if (!starts(path, folder)) return false;
   return path.size() == folder.size() || ends(folder, "/") || path[folder.size()] == '/';
 }
-VQCACHE_LAZY_ bool has_gone(view age, view expires, uint64_t now) {  // Max-Age wins
+inline bool has_gone(view age, view expires, uint64_t now) {  // Max-Age wins
   uint64_t seconds = 0;
   if (!age.empty()) return starts(age, "-") || (to_number(age, seconds) && seconds == 0);
-  const maybe_time<Lazy> then = http_date<Lazy>(expires, now);
+  const maybe_time then = http_date(expires, now);
   return then && *then <= now;
 }
 struct cookie_attributes {
   string domain{}, path{}, age{}, expires{};
   bool secure = false;
 };
-VQCACHE_LAZY_ cookie_attributes attributes_of(view rest) {  // what stands behind the first ';'
+inline cookie_attributes attributes_of(view rest) {  // what stands behind the first ';'
   cookie_attributes a;
 
   for (view one : words(rest, ';')) {
@@ -1085,8 +1127,7 @@ VQCACHE_LAZY_ cookie_attributes attributes_of(view rest) {  // what stands behin
   return a;
 }
 // Takes one Set-Cookie of an answer from `at`; what is malformed or not for that host is nothing.
-VQCACHE_LAZY_ void take_cookie(
-    cookies<Lazy>& jar, const url& at, view line, uint64_t now = this_moment()) {
+inline void take_cookie(cookies& jar, const url& at, view line, uint64_t now = this_moment()) {
   if (line.size() > cookie_size || has(line, "\t")) return;
 
   view pair = take(line, ';');
@@ -1110,10 +1151,10 @@ VQCACHE_LAZY_ void take_cookie(
     return o.name == c.name && o.host == c.host && o.port == c.port && o.path == c.path;
   };
   jar.erase(std::remove_if(jar.begin(), jar.end(), same), jar.end());
-  if (has_gone<Lazy>(a.age, a.expires, now) || jar.size() >= most_cookies) return;
+  if (has_gone(a.age, a.expires, now) || jar.size() >= most_cookies) return;
   jar.push_back(std::move(c));
 }
-VQCACHE_LAZY_ bool goes_to(const cookie& c, const url& to) {
+inline bool goes_to(const cookie& c, const url& to) {
   const string host = lower(to.host);
   const bool its_host = c.host == host || (c.subdomains && below(host, c.host));
   const bool open = !c.secure || to.scheme == "https";
@@ -1121,9 +1162,8 @@ VQCACHE_LAZY_ bool goes_to(const cookie& c, const url& to) {
 }
 // The headers of a request to `to`, with the jar's cookies behind the user's own in one Cookie. A
 // server that sets a name anew means its own value.
-VQCACHE_LAZY_ vector<string> with_cookies(
-    const vector<string>& lines, const cookies<Lazy>& jar, const url& to) {
-  late<Lazy, vector<const cookie*>> fit;
+inline vector<string> with_cookies(const vector<string>& lines, const cookies& jar, const url& to) {
+  vector<const cookie*> fit;
   vector<string> all;
   string sent;
 
@@ -1135,7 +1175,7 @@ VQCACHE_LAZY_ vector<string> with_cookies(
   if (fit.empty()) return lines;
 
   const auto add = [&sent](view pair) {
-    const string separated = join(sent.empty() ? "" : "; ", pair);
+    const string separated = join({sent.empty() ? "" : "; ", pair});
     if (sent.size() + separated.size() <= cookies_size) sent += separated;
   };
   const auto is_new = [&fit](view name) {
@@ -1149,14 +1189,14 @@ VQCACHE_LAZY_ vector<string> with_cookies(
     for (const string& pair : words(view(line).substr(line.find(':') + 1), ';'))
       if (!is_new(trim(view(pair).substr(0, pair.find('='))))) add(trim(pair));
   }
-  for (const cookie* c : fit) add(join(c->name, "=", c->value));
+  for (const cookie* c : fit) add(join({c->name, "=", c->value}));
   all.push_back("Cookie: " + sent);
   return all;
 }
 // what scrub() has to hide: the user's headers, and what servers gave
-VQCACHE_LAZY_ vector<string> secret_lines(const vector<string>& lines, const cookies<Lazy>& jar) {
+inline vector<string> secret_lines(const vector<string>& lines, const cookies& jar) {
   vector<string> all = lines;
-  for (const cookie& c : jar) all.push_back(join("Cookie: ", c.name, "=", c.value));
+  for (const cookie& c : jar) all.push_back(join({"Cookie: ", c.name, "=", c.value}));
   return all;
 }
 struct entry {  // of a receipt, in the format of sha256sum
@@ -1164,25 +1204,25 @@ struct entry {  // of a receipt, in the format of sha256sum
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
 };
-template <class Lazy> using receipt = late<Lazy, vector<entry>>;
-VQCACHE_LAZY_ const entry* find(const receipt<Lazy>& r, view file) {
+using receipt = vector<entry>;
+inline const entry* find(const receipt& r, view file) {
   for (const entry& e : r)
     if (e.file == file) return &e;
   return nullptr;
 }
-VQCACHE_LAZY_ string write_receipt(const receipt<Lazy>& r, const string& date) {
-  string s = join("# vqcache 0.2.0 ", date, "\n"), sums;
+inline string write_receipt(const receipt& r, const string& date) {
+  string s = join({"# vqcache 0.2.0 ", date, "\n"}), sums;
   for (const entry& e : r) {
-    if (e.size != 0) s += join("# size ", e.size, " ", e.file, "\n");
-    if (!e.origin.empty()) s += join("# origin ", printable(e.origin), " ", e.file, "\n");
-    if (!e.etag.empty()) s += join("# etag ", printable(e.etag), " ", e.file, "\n");
-    if (e.unverified) s += join("# unverified ", e.file, "\n");
-    sums += join(e.sha256, "  ", e.file, "\n");
+    if (e.size != 0) s += join({"# size ", e.size, " ", e.file, "\n"});
+    if (!e.origin.empty()) s += join({"# origin ", printable(e.origin), " ", e.file, "\n"});
+    if (!e.etag.empty()) s += join({"# etag ", printable(e.etag), " ", e.file, "\n"});
+    if (e.unverified) s += join({"# unverified ", e.file, "\n"});
+    sums += join({e.sha256, "  ", e.file, "\n"});
   }
   return s + sums;
 }
-VQCACHE_LAZY_ receipt<Lazy> read_receipt(view s) {  // "DIGEST  FILE"; facts: "# KEY VALUE FILE"
-  receipt<Lazy> r;
+inline receipt read_receipt(view s) {  // "DIGEST  FILE"; facts: "# KEY VALUE FILE"
+  receipt r;
   for (const bool facts : {false, true})
     for (view rest = s; !rest.empty();) {
       view line = trim(take(rest, '\n'));
@@ -1208,7 +1248,7 @@ enum : uint64_t { endless = ~uint64_t{0} };
 struct range {
   uint64_t at = 0, end = endless;
 };
-template <class Lazy> using ranges = late<Lazy, vector<range>>;
+using ranges = vector<range>;
 // Which file an unfinished one is to become: without a digest or a validator none is continued.
 struct identity {
   string pin{};        // the digest of the whole file
@@ -1217,21 +1257,21 @@ struct identity {
   uint64_t total = 0;  // bytes, 0: not known
   bool usable() const { return !pin.empty() || !validator.empty(); }
 };
-template <class Lazy> struct record {  // beside an unfinished file: whose, of what, what is to come
+struct record {  // beside an unfinished file: whose, of what, what is to come
   string owner{};
   identity id{};
-  ranges<Lazy> todo{};    // what has not come; empty: what the file's size lacks
-  ranges<Lazy> safe{};    // what a power cut may have taken, or has not come
+  ranges todo{};          // what has not come; empty: what the file's size lacks
+  ranges safe{};          // what a power cut may have taken, or has not come
   bool released = false;  // by a call that ended without the whole file
 };
-VQCACHE_LAZY_ string write_ranges(const ranges<Lazy>& all) {  // "10-20 50-", padded
+inline string write_ranges(const ranges& all) {  // "10-20 50-", padded
   string s;
-  for (const range& r : all) s += join(r.at, "-", r.end == endless ? "" : join(r.end), " ");
+  for (const range& r : all) s += join({r.at, "-", r.end == endless ? "" : join({r.end}), " "});
   s.resize((std::max)(s.size(), size_t{1360}), ' ');  // to be written over
   return s;
 }
-VQCACHE_LAZY_ ranges<Lazy> read_ranges(view s) {  // malformed: the whole file
-  ranges<Lazy> all;
+inline ranges read_ranges(view s) {  // malformed: the whole file
+  ranges all;
   for (s = trim(s); !s.empty();) {
     view one = take(s, ' ');
     range r;
@@ -1242,13 +1282,13 @@ VQCACHE_LAZY_ ranges<Lazy> read_ranges(view s) {  // malformed: the whole file
   }
   return all;
 }
-VQCACHE_LAZY_ uint64_t sum(const ranges<Lazy>& all) {
+inline uint64_t sum(const ranges& all) {
   uint64_t n = 0;
   for (const range& r : all) n += r.end - r.at;
   return n;
 }
-VQCACHE_LAZY_ ranges<Lazy> within(const ranges<Lazy>& gaps, uint64_t size, uint64_t total) {
-  ranges<Lazy> r;  // the gaps of a file of `size` bytes that is to have `total` (0: not known)
+inline ranges within(const ranges& gaps, uint64_t size, uint64_t total) {
+  ranges r;  // the gaps of a file of `size` bytes that is to have `total` (0: not known)
   for (const range& g : gaps)
     if (g.at < size) r.push_back({g.at, (std::min)(g.end, size)});
   if (r.empty() || r.back().end < size) r.push_back({size, size});
@@ -1256,8 +1296,8 @@ VQCACHE_LAZY_ ranges<Lazy> within(const ranges<Lazy>& gaps, uint64_t size, uint6
   if (r.back().at >= r.back().end) r.pop_back();
   return r;
 }
-VQCACHE_LAZY_ record<Lazy> read_record(view s) {
-  record<Lazy> r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
+inline record read_record(view s) {
+  record r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
   while (has(s, "\n")) {  // a line without its end is not whole
     view line = take(s, '\n');
     const view key = take(line, ' ');
@@ -1265,19 +1305,19 @@ VQCACHE_LAZY_ record<Lazy> read_record(view s) {
     if (key == "url") r.id.url = line;
     if (key == "validator") r.id.validator = line;
     if (key == "total") to_number(line, r.id.total);
-    if (key == "todo") r.todo = read_ranges<Lazy>(line);
-    if (key == "safe") r.safe = read_ranges<Lazy>(line);
+    if (key == "todo") r.todo = read_ranges(line);
+    if (key == "safe") r.safe = read_ranges(line);
     if (key == "released") r.released = true;
   }
-  for (ranges<Lazy>* list : {&r.todo, &r.safe}) {  // nothing may reach beyond the file
+  for (ranges* list : {&r.todo, &r.safe}) {  // nothing may reach beyond the file
     if (r.id.total == 0 || list->empty()) continue;
     if (list->back().at > r.id.total) *list = {range()};
     list->back().end = (std::min)(list->back().end, r.id.total);
   }
   return r;
 }
-enum class kind { text, binary };              // a config, a checkpoint
-VQCACHE_LAZY_ string first_words(view page) {  // a person would see: no tags, scripts, styles
+enum class kind { text, binary };       // a config, a checkpoint
+inline string first_words(view page) {  // a person would see: no tags, scripts, styles
   const string low = lower(page);
   string out;
   for (size_t i = 0; i < page.size() && out.size() < 164; ++i) {  // more than is shown
@@ -1286,10 +1326,10 @@ VQCACHE_LAZY_ string first_words(view page) {  // a person would see: no tags, s
     if (!space && !is_control(page[i])) out += page[i];
     if (!tag) continue;
     for (const string hidden : {"script", "style"})
-      if (low.compare(i + 1, hidden.size(), hidden) == 0) i = low.find(join("</", hidden), i);
+      if (low.compare(i + 1, hidden.size(), hidden) == 0) i = low.find(join({"</", hidden}), i);
     if ((i = low.find('>', i)) == npos) break;
   }
-  return join("\"", trim(readable(out, 160)), "\"");
+  return join({"\"", trim(readable(out, 160)), "\""});
 }
 // ---- what a file is by its first and last bytes, where no digest tells
 
@@ -1306,7 +1346,7 @@ struct specimen {
 
 // For a person: UTF-8, or an older encoding in which most is ASCII, and nothing that moves a cursor
 // or that only binary data has. A first byte that is no character is a mark of some format.
-VQCACHE_LAZY_ bool is_readable_text(view s) {
+inline bool is_readable_text(view s) {
   constexpr size_t shortest = 12;  // in an older encoding; fewer bytes may be anything
   size_t strange = 0;
   view rest = s;
@@ -1321,7 +1361,7 @@ VQCACHE_LAZY_ bool is_readable_text(view s) {
 }
 
 // Behind the closing quotation mark of a string that s begins with; npos: it does not end here.
-VQCACHE_LAZY_ size_t end_of_quoted(view s) {
+inline size_t end_of_quoted(view s) {
   const char mark = s[0];
   for (size_t i = 1; i < s.size(); ++i) {
     const bool escaped = mark == '"' ? s[i] == '\\' : starts(s.substr(i), "''");
@@ -1331,13 +1371,13 @@ VQCACHE_LAZY_ size_t end_of_quoted(view s) {
   return npos;
 }
 
-VQCACHE_LAZY_ view without_blanks(view s) {  // at its front
+inline view without_blanks(view s) {  // at its front
   s.remove_prefix((std::min)(s.find_first_not_of(" \t\n\v\f\r"), s.size()));
   return s;
 }
 
 // The keys of the outermost mappings of JSON or of YAML's flow style ({a: 1, "b": [2]}).
-VQCACHE_LAZY_ vector<string> flow_keys(view s) {
+inline vector<string> flow_keys(view s) {
   vector<string> keys;
   string word;
   size_t depth = 0, outermost = npos;
@@ -1363,7 +1403,7 @@ VQCACHE_LAZY_ vector<string> flow_keys(view s) {
 }
 
 // The key that a line of YAML's block style begins with; empty: none.
-VQCACHE_LAZY_ string block_key(view line) {
+inline string block_key(view line) {
   if (line.empty() || has("#%@`{}[],|>", line.substr(0, 1))) return {};
   if (starts(line, "? ")) return "?";  // a key of several lines
 
@@ -1384,9 +1424,9 @@ VQCACHE_LAZY_ string block_key(view line) {
   return remark ? string() : string(quoted ? key.substr(1, key.size() - 2) : key);
 }
 
-struct mapping {          // what a text says of itself as YAML
-  vector<string> keys{};  // of the outermost mapping
-  size_t lines = 0;       // that are neither empty nor remarks
+struct mapping {                                  // what a text says of itself as YAML
+  vector<string> keys{};                          // of the outermost mapping
+  size_t lines = 0;                               // that are neither empty nor remarks
   bool in_flow_style = false, in_quotes = false;  // the first key
   bool has_only_remarks() const { return lines == 0; }
   // "Rate limit exceeded: come back later" is YAML, too; a config of one line has no such key
@@ -1398,7 +1438,7 @@ struct mapping {          // what a text says of itself as YAML
 
 // In a text in block style the first line has a key, or the text is no mapping (YAML 1.2.2, 8.2.2).
 // In a list ("- a: 1") any line may have one.
-VQCACHE_LAZY_ mapping read_mapping(view s) {
+inline mapping read_mapping(view s) {
   mapping found;
   bool listed = false;
   s.remove_prefix(starts(s, "\xEF\xBB\xBF") ? 3 : 0);
@@ -1438,7 +1478,7 @@ VQCACHE_LAZY_ mapping read_mapping(view s) {
 }
 
 // Whether these keys, all of them, are those of a server that says what went wrong.
-VQCACHE_LAZY_ bool are_of_an_answer(const vector<string>& keys) {
+inline bool are_of_an_answer(const vector<string>& keys) {
   constexpr const char* telling =
       " error errors error_msg error_message error_code error_description errormessage errorcode"
       " errmsg err exception failure fault forbidden unauthorized denied sorry note notice warning"
@@ -1449,7 +1489,7 @@ VQCACHE_LAZY_ bool are_of_an_answer(const vector<string>& keys) {
       " x-request-id trace_id host help info ";
   bool tells = false;
   for (const string& key : keys) {
-    const string word = join(" ", lower(key), " ");
+    const string word = join({" ", lower(key), " "});
     if (!has(telling, word) && !has(beside, word)) return false;
     tells = tells || has(telling, word);
   }
@@ -1458,15 +1498,15 @@ VQCACHE_LAZY_ bool are_of_an_answer(const vector<string>& keys) {
 
 // Names of which one alone is enough, where there are few: a tokenizer's config may say how it
 // takes "errors", among much else.
-VQCACHE_LAZY_ bool has_key_of_an_error(const vector<string>& keys) {
+inline bool has_key_of_an_error(const vector<string>& keys) {
   if (keys.size() > 3) return false;
   constexpr const char* sure = " error errors error_msg error_message errormessage errmsg ";
   return std::any_of(keys.begin(), keys.end(),
-      [](const string& key) { return has(sure, join(" ", lower(key), " ")); });
+      [](const string& key) { return has(sure, join({" ", lower(key), " "})); });
 }
 
 // Why a text is no config; empty: it may be one.
-VQCACHE_LAZY_ string not_a_config(const specimen& seen) {
+inline string not_a_config(const specimen& seen) {
   const auto says = [&seen] { return "that says " + first_words(seen.head.substr(0, 400)); };
   if (has(seen.head, "\nmodel:")) return {};  // whatever stands before it
   if (seen.size == 0) return {};              // the rest of its first line may be to come
@@ -1479,13 +1519,13 @@ VQCACHE_LAZY_ string not_a_config(const specimen& seen) {
   return seen.is_whole() && answer ? "an error text " + says() : string();
 }
 
-VQCACHE_LAZY_ bool has_model(view s) {  // as the config of a VQGAN has
+inline bool has_model(view s) {  // as the config of a VQGAN has
   const string low = lower(s.substr(0, 1024));
   return s.find('\0') == npos && has("\n" + low, "\nmodel:") && has(low, "target:");
 }
 
 // Which page or answer of a server these bytes are, from the first that is no white space on.
-VQCACHE_LAZY_ string page_or_answer(const specimen& seen, view s) {
+inline string page_or_answer(const specimen& seen, view s) {
   const string low = lower(s.substr(0, 1024));
   const auto says = [s](size_t n) { return "that says " + first_words(s.substr(0, n)); };
   const bool nul = has(seen.head, {"", 1}), html = has(lower(seen.content_type), "text/html");
@@ -1499,8 +1539,8 @@ VQCACHE_LAZY_ string page_or_answer(const specimen& seen, view s) {
   const bool number = has(seen.head.substr(0, 8), {"", 1});
   if (s[0] == '<' && !merge && !number) return "an XML document " + says(npos);
   if (starts(s, "version https://git-lfs"))
-    return join("a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
-        "): use the URL of the raw or resolved file");
+    return join({"a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
+        "): use the URL of the raw or resolved file"});
 
   const bool json = !nul && only(s.substr(0, 1), "{[");
   const vector<string> keys = json ? flow_keys(s) : vector<string>();
@@ -1512,9 +1552,9 @@ VQCACHE_LAZY_ string page_or_answer(const specimen& seen, view s) {
 }
 
 // Which file it is instead of the config (want: text) or of the checkpoint.
-VQCACHE_LAZY_ string other_of_the_pair(kind want, view head, view s) {
+inline string other_of_the_pair(kind want, view head, view s) {
   if (want == kind::binary)
-    return has_model(s) ? join("a config (", first_words(s.substr(0, 60)), ")") : string();
+    return has_model(s) ? join({"a config (", first_words(s.substr(0, 60)), ")"}) : string();
   if (starts(head, "PK\x03\x04")) return "a zip archive, as checkpoints are";
   if (starts(head, "\x1f\x8b")) return "gzip-compressed data";
   if (starts(head, "\x80")) return "a pickle, as checkpoints are";
@@ -1522,7 +1562,7 @@ VQCACHE_LAZY_ string other_of_the_pair(kind want, view head, view s) {
 }
 
 // Why it is not the file that is wanted, as far as its head shows; empty: it may be.
-VQCACHE_LAZY_ string not_the_file(const specimen& seen) {
+inline string not_the_file(const specimen& seen) {
   const view head = seen.head;
   if (head.empty()) return "an empty file";  // no answer: it may be the file
   const view s = without_blanks(head.substr(starts(head, "\xEF\xBB\xBF") ? 3 : 0));
@@ -1536,14 +1576,13 @@ VQCACHE_LAZY_ string not_the_file(const specimen& seen) {
   const bool short_one = seen.is_whole() && seen.size < short_text && is_readable_text(head);
   return short_one ? "a short text that says " + first_words(s.substr(0, 400)) : string();
 }
-VQCACHE_LAZY_ string not_the_file(
-    kind want, late<Lazy, view> head, view content_type, uint64_t size = 0) {
+inline string not_the_file(kind want, view head, view content_type, uint64_t size = 0) {
   return not_the_file(specimen{want, head, size, content_type});
 }
 
 // Whether the end record of a zip archive is there: it names its own length (APPNOTE 4.3.16). Some
 // stores fill the last block up; what unpacks looks for the record, and so do we.
-VQCACHE_LAZY_ bool zip_has_end(view tail) {
+inline bool zip_has_end(view tail) {
   constexpr size_t record_size = 22;
   constexpr view padding("\0 \t\r\n\x1a\xff", 7);
   for (size_t at = tail.size(); at > 0;) {
@@ -1603,7 +1642,7 @@ inline constexpr struct row {  // [0]: of the config, [1]: of the checkpoint
    {"726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2",
     "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1"}, {0, 0}}};
 // clang-format on
-VQCACHE_LAZY_ source sources(const row& r, bool config) {
+inline source sources(const row& r, bool config) {
   const size_t i = config ? 0 : 1;
   source s({}, r.sha256[i]);
   s.size = r.size[i];
@@ -1613,18 +1652,18 @@ VQCACHE_LAZY_ source sources(const row& r, bool config) {
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
   return s;
 }
-VQCACHE_LAZY_ late<Lazy, vector<const row*>> find(const string& name) {
-  late<Lazy, vector<const row*>> by_alias;  // several: an ambiguous one
+inline vector<const row*> find(const string& name) {
+  vector<const row*> by_alias;  // several: an ambiguous one
   for (const row& r : all) {
     if (name == r.name) return {&r};
-    if (text::has(text::lower(join(" ", r.aliases, " ")), join(" ", text::lower(name), " ")))
+    if (text::has(text::lower(join({" ", r.aliases, " "})), join({" ", text::lower(name), " "})))
       by_alias.push_back(&r);
   }
   return by_alias;
 }
-template <class Lazy> using models = late<Lazy, vector<known_model>>;
-VQCACHE_LAZY_ models<Lazy> known() {
-  models<Lazy> of_all;
+using models = vector<known_model>;
+inline models known() {
+  models of_all;
   for (const row& r : all)
     of_all.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
   return of_all;
@@ -1688,31 +1727,31 @@ inline namespace VQCACHE_ABI_ {
 namespace detail {
 namespace os {
 using error::shown;
-VQCACHE_LAZY_ fs::path to_path(const string& utf8) {
+inline fs::path to_path(const string& utf8) {
 #if defined(_WIN32) && defined(__cpp_char8_t)
   return fs::path(std::u8string(utf8.begin(), utf8.end()));
 #else
   return VQCACHE_OS_(fs::u8path(utf8), utf8);
 #endif
 }
-VQCACHE_LAZY_ int value(const std::error_code& e) {  // as errno has it
+inline int value(const std::error_code& e) {  // as errno has it
   const std::error_condition c = e.default_error_condition();
 #if defined(_WIN32)
   if (c.category() != std::generic_category()) return EIO;  // a number of Windows is no errno
 #endif
   return c.value();  // also one that std::errc has no name for: EDQUOT, ESTALE
 }
-VQCACHE_LAZY_ bool is_terminal(std::FILE* f) {
+inline bool is_terminal(std::FILE* f) {
   return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
 }
-VQCACHE_LAZY_ void print(const string& text, std::FILE* to) {
+inline void print(const string& text, std::FILE* to) {
 #if VQCACHE_INTERPRETED
   if (to == stdout) return (void)(std::cout << text << std::flush);
 #endif
   std::fwrite(text.data(), 1, text.size(), to);
   std::fflush(to);
 }
-VQCACHE_LAZY_ void print_line(const string& text) {  // in one piece, and without memory
+inline void print_line(const string& text) {  // in one piece, and without memory
 #if VQCACHE_INTERPRETED
   std::cout << text << '\n' << std::flush;
 #else
@@ -1731,10 +1770,10 @@ inline constexpr const char* libcurl_names[] = {
 template <class R, class... A> inline R call(void* f, A... a) {  // a function found at run time
   return reinterpret_cast<R (*)(A...)>(f)(a...);
 }
-VQCACHE_LAZY_ void* load(const char* name) {  // Windows: of the program, added, of the system
+inline void* load(const char* name) {  // Windows: of the program, added, of the system
   return VQCACHE_OS_(::LoadLibraryExA(name, nullptr, 0xe00), ::dlopen(name, RTLD_NOW | RTLD_LOCAL));
 }
-VQCACHE_LAZY_ void* symbol(void* library, const char* name) {  // null: what the process has already
+inline void* symbol(void* library, const char* name) {  // null: what the process has already
   return VQCACHE_OS_(
       reinterpret_cast<void*>(::GetProcAddress(static_cast<HINSTANCE__*>(library), name)),
       ::dlsym(library ? library : RTLD_DEFAULT, name));
@@ -1744,10 +1783,10 @@ template <class R = int, class... A> inline R win(const char* name, A... a) {  /
   static void* const kernel = load("kernel32.dll");
   return reinterpret_cast<R(__stdcall*)(A...)>(symbol(kernel, name))(a...);
 }
-VQCACHE_LAZY_ void* handle(int fd) { return reinterpret_cast<void*>(::_get_osfhandle(fd)); }
+inline void* handle(int fd) { return reinterpret_cast<void*>(::_get_osfhandle(fd)); }
 // Of what <winerror.h> names, what the standard library has no errno for. A program that is there
 // and does not start is not to look like one that is not there.
-VQCACHE_LAZY_ int errno_of(unsigned long windows) {
+inline int errno_of(unsigned long windows) {
   enum : unsigned long {
     bad_exe_format = 193,
     exe_machine_type_mismatch = 216,
@@ -1770,7 +1809,7 @@ VQCACHE_LAZY_ int errno_of(unsigned long windows) {
     default: return value({int(windows), std::system_category()});
   }
 }
-VQCACHE_LAZY_ int last_error() { return errno_of(::GetLastError()); }
+inline int last_error() { return errno_of(::GetLastError()); }
 template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
   const char* const what = std::is_const_v<T> ? "WriteFile" : "ReadFile";
   std::int64_t place[4] = {}, done = 0;
@@ -1781,7 +1820,7 @@ template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t a
   return errno = last_error(), -1;
 }
 // In UTF-8, which to_path() takes: getenv has what the code page of the machine leaves of it.
-VQCACHE_LAZY_ string env(const char* name) {
+inline string env(const char* name) {
   const std::wstring wide(name, name + std::strlen(name));  // our names are ASCII
   const wchar_t* const value = ::_wgetenv(wide.c_str());
   if (!value || !*value) return {};
@@ -1797,7 +1836,7 @@ VQCACHE_LAZY_ string env(const char* name) {
   return text;
 }
 #else
-VQCACHE_LAZY_ string env(const char* name) {
+inline string env(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
 }
@@ -1830,7 +1869,7 @@ template <class F> inline auto again(const F& step) {  // for as long as signals
   return got;
 }
 // 0 to 2 may be closed: what the program prints then is not to get into a file or pipe of ours.
-VQCACHE_LAZY_ file above_standard_streams(file f) {
+inline file above_standard_streams(file f) {
 #if defined(_WIN32)
   return f;
 #else
@@ -1845,8 +1884,8 @@ class standard_places : pinned {
   standard_places() {
     for (file& place : held_) {
       if (!may_be_closed()) return;
-      file next(VQCACHE_OS_(::_open("NUL", _O_RDWR | _O_NOINHERIT),
-          ::open("/dev/null", O_RDWR | O_CLOEXEC)));
+      file next(VQCACHE_OS_(
+          ::_open("NUL", _O_RDWR | _O_NOINHERIT), ::open("/dev/null", O_RDWR | O_CLOEXEC)));
       if (next.fd() < 0 || next.fd() > 2) return;  // none is closed
       place = std::move(next);
     }
@@ -1865,7 +1904,7 @@ class standard_places : pinned {
 };
 // link: follows a symbolic link. create: new, with the rights that its directory gives to any file
 enum class mode { read, link, create, lock, update };
-VQCACHE_LAZY_ int open(const fs::path& p, mode how, file& out) {
+inline int open(const fs::path& p, mode how, file& out) {
   constexpr int plain = VQCACHE_OS_(_O_BINARY | _O_NOINHERIT, O_CLOEXEC | O_NONBLOCK),
                 here = plain | VQCACHE_OS_(0, O_NOFOLLOW);  // O_NONBLOCK: for a FIFO in its place
   static constexpr int flags[] = {O_RDONLY | here, O_RDONLY | plain,
@@ -1890,16 +1929,16 @@ inline int in_steps(const F& step, file& f, uint64_t at, T* data, size_t n, size
   if (got) *got = done;
   return got || done == n ? 0 : EIO;
 }
-VQCACHE_LAZY_ int read_at(file& f, uint64_t at, char* to, size_t n, size_t& got) {
+inline int read_at(file& f, uint64_t at, char* to, size_t n, size_t& got) {
   got = 0;  // less than n: the end
   return in_steps(VQCACHE_OS_(at_once<char>, VQCACHE_64_(pread)), f, at, to, n, &got);
 }
-VQCACHE_LAZY_ int write_at(file& f, uint64_t at, view bytes) {
+inline int write_at(file& f, uint64_t at, view bytes) {
   return in_steps(VQCACHE_OS_(at_once<const char>, VQCACHE_64_(pwrite)), f, at, bytes.data(),
       bytes.size(), nullptr);
 }
 // EINTR says that nothing was tried; after any other failure the kernel may have dropped the pages
-VQCACHE_LAZY_ int sync(file& f) {
+inline int sync(file& f) {
 #if defined(F_FULLFSYNC)
   if (::fcntl(f.fd(), F_FULLFSYNC) == 0) return 0;  // fsync leaves them in the disk's own cache
 #endif
@@ -1907,13 +1946,13 @@ VQCACHE_LAZY_ int sync(file& f) {
 }
 // A file system or a sandbox that knows no such call, or does not allow it, has lost no byte by
 // that. For what is only advice it is no failure; EIO, ENOSPC and their like are one everywhere.
-VQCACHE_LAZY_ bool is_refusal(int e) {
+inline bool is_refusal(int e) {
   if (e == EPERM || e == EACCES) return true;
   if (e == EINVAL || e == ENOSYS || e == ESPIPE) return true;
   return e == ENOTSUP || e == EOPNOTSUPP;
 }
 // A directory that may be entered and written but not read (mode 1733) cannot be opened for this.
-VQCACHE_LAZY_ int sync_directory(const fs::path& p) {
+inline int sync_directory(const fs::path& p) {
   if (VQCACHE_OS_(true, false)) return 0;  // MOVEFILE_WRITE_THROUGH did it
 
   file f;
@@ -1921,7 +1960,7 @@ VQCACHE_LAZY_ int sync_directory(const fs::path& p) {
   if (e == 0) e = sync(f);
   return is_refusal(e) ? 0 : e;
 }
-VQCACHE_LAZY_ int read_text(const fs::path& p, string& out, mode how = mode::read) {
+inline int read_text(const fs::path& p, string& out, mode how = mode::read) {
   file f;  // at most 64 KiB
   size_t got = 0;
   int e = open(p, how, f);
@@ -1932,15 +1971,15 @@ VQCACHE_LAZY_ int read_text(const fs::path& p, string& out, mode how = mode::rea
   out.resize(got);
   return e;
 }
-VQCACHE_LAZY_ void sleep_ms(int ms) {
+inline void sleep_ms(int ms) {
   [[maybe_unused]] const ::timespec time{ms / 1000, ms % 1000 * 1000000L};
   VQCACHE_OS_(win<void>("Sleep", ms), ::nanosleep(&time, nullptr));
 }
-VQCACHE_LAZY_ int try_lock(file& f) {  // EWOULDBLOCK: another has it; 2: _LK_NBLCK
+inline int try_lock(file& f) {  // EWOULDBLOCK: another has it; 2: _LK_NBLCK
   return VQCACHE_OS_(::_locking(f.fd(), 2, 1) == 0 ? 0 : EWOULDBLOCK,
       again([&] { return ::flock(f.fd(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno);
 }
-VQCACHE_LAZY_ int rename(const fs::path& from, const fs::path& to) {
+inline int rename(const fs::path& from, const fs::path& to) {
   for (int wait = 1;; wait *= 2) {
     if (VQCACHE_OS_(win("MoveFileExW", from.c_str(), to.c_str(), 1 | 8),
             ::rename(from.c_str(), to.c_str()) == 0))
@@ -1953,7 +1992,7 @@ VQCACHE_LAZY_ int rename(const fs::path& from, const fs::path& to) {
 enum class fate { alive, gone, restarted, unknown };  // of a process; restarted: of its machine
 using child = VQCACHE_OS_(void*, pid_t);
 #if defined(_WIN32)
-VQCACHE_LAZY_ string owner(const string& = "") { return "windows"; }
+inline string owner(const string& = "") { return "windows"; }
 struct quiet_signals {  // there are none
   explicit quiet_signals(bool = false) {}
 };
@@ -1964,7 +2003,7 @@ struct watch {  // as pollfd
   int fd;
   short events, revents;
 };
-VQCACHE_LAZY_ int poll(watch* all, size_t count, int ms) {  // of our pipes alone
+inline int poll(watch* all, size_t count, int ms) {  // of our pipes alone
   for (int ready = 0, waited = 0;; waited += 5) {
     for (watch* w = all; w != all + count; ++w) {
       unsigned long n = 0;
@@ -1985,7 +2024,7 @@ class handle_list : pinned {  // a PROC_THREAD_ATTRIBUTE_LIST
     if (ready_) win<void>("DeleteProcThreadAttributeList", get());
   }
   void* get() { return bytes_.data(); }
-  int set(void* (&handles)[3]) {  // which have to outlive it
+  int set(void* (&handles)[3]) {                         // which have to outlive it
     constexpr std::uintptr_t list_of_handles = 0x20002;  // PROC_THREAD_ATTRIBUTE_HANDLE_LIST
     size_t size = 0;
     (void)win("InitializeProcThreadAttributeList", nullptr, 1UL, 0UL, &size);  // asks for the size
@@ -2024,7 +2063,7 @@ struct started {  // PROCESS_INFORMATION
 };
 // Starts a program of System32 with these standard streams and no other handle of ours. 0, or an
 // errno value; then nothing runs, and `made` is as it was.
-VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
+inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
   constexpr unsigned long use_ends = 0x100;               // STARTF_USESTDHANDLES
   constexpr unsigned long no_window = 0x08000000;         // CREATE_NO_WINDOW
   constexpr unsigned long extended_startup = 0x00080000;  // EXTENDED_STARTUPINFO_PRESENT
@@ -2056,18 +2095,18 @@ VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child
   return 0;
 }
 // The exit code of a program that ends within so many milliseconds; -1: however long that takes.
-VQCACHE_LAZY_ std::optional<int> ended_within(child c, int ms) {
+inline std::optional<int> ended_within(child c, int ms) {
   int code = 1;
   if (win<unsigned long>("WaitForSingleObject", c, ms) != 0) return std::nullopt;
   win("GetExitCodeProcess", c, &code);
   return code;
 }
-VQCACHE_LAZY_ void kill(child c) { win("TerminateProcess", c, 1U); }
-VQCACHE_LAZY_ void forget(child c) { win("CloseHandle", c); }
-#else  // POSIX
+inline void kill(child c) { win("TerminateProcess", c, 1U); }
+inline void forget(child c) { win("CloseHandle", c); }
+#else                     // POSIX
 // Who owns an unfinished file: a host is a name and a process namespace, since containers share
 // disks and process numbers; the start time tells a process from a later one of the same number.
-VQCACHE_LAZY_ string owner(const string& pid = std::to_string(::getpid())) {
+inline string owner(const string& pid = std::to_string(::getpid())) {
   char host[256] = "";
   string boot, stat;
   std::error_code none;
@@ -2076,8 +2115,8 @@ VQCACHE_LAZY_ string owner(const string& pid = std::to_string(::getpid())) {
   (void)read_text("/proc/" + pid + "/stat", stat);
   view rest = stat.erase(0, stat.rfind(')') + 1);
   for (int i = 0; i < 20; ++i) text::take(rest, ' ');  // the start is field 22 of proc(5)
-  return join(host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ", text::trim(boot),
-      " ", pid, " ", text::take(rest, ' '));
+  return join({host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ", text::trim(boot),
+      " ", pid, " ", text::take(rest, ' ')});
 }
 // While one lives, writing to a peer that is gone (libcurl with an older OpenSSL does), or beyond
 // the limit of file sizes, is an error and not the end of the program. all: no signal comes here.
@@ -2118,12 +2157,12 @@ class held_cancel : pinned {
 #endif
 };
 #if defined(__APPLE__)
-VQCACHE_LAZY_ int pipe2(int* ends, int) {
+inline int pipe2(int* ends, int) {
   return ::pipe(ends) || ::fcntl(ends[0], F_SETFD, 1) || ::fcntl(ends[1], F_SETFD, 1) ? -1 : 0;
 }
-VQCACHE_LAZY_ char** environment() { return *_NSGetEnviron(); }
+inline char** environment() { return *_NSGetEnviron(); }
 #else
-VQCACHE_LAZY_ char** environment() { return ::environ; }
+inline char** environment() { return ::environ; }
 #endif
 using watch = pollfd;
 // What posix_spawn is told; each step gives 0 or an errno value.
@@ -2170,8 +2209,8 @@ class spawn_orders : pinned {
 };
 // Starts a program of PATH with these standard streams and no other file of ours. 0, or an errno
 // value; then nothing runs, and `made` is as it was.
-VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
-  late<Lazy, vector<char*>> args;
+inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
+  vector<char*> args;
   for (const string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
   args.push_back(nullptr);
 
@@ -2188,21 +2227,21 @@ VQCACHE_LAZY_ int spawn(const vector<string>& argv, const file (&ends)[3], child
 }
 // The exit code of a program that ends within so many milliseconds; -1: a signal ended it, or
 // somebody else has waited for it.
-VQCACHE_LAZY_ std::optional<int> ended_within(child c, int ms) {
-  const auto until = clock<Lazy>::now() + std::chrono::milliseconds(ms);
+inline std::optional<int> ended_within(child c, int ms) {
+  const auto until = clock::now() + std::chrono::milliseconds(ms);
   for (int pause = 1;; pause = (std::min)(2 * pause, 50)) {
     int state = 0;
     const pid_t got = again([&] { return ::waitpid(c, &state, WNOHANG); });
     if (got == c) return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
     if (got < 0) return -1;
-    if (clock<Lazy>::now() >= until) return std::nullopt;
+    if (clock::now() >= until) return std::nullopt;
     sleep_ms(pause);
   }
 }
-VQCACHE_LAZY_ void kill(child c) { (void)::kill(c, SIGKILL); }
-VQCACHE_LAZY_ void forget(child) {}
-#endif                                              // POSIX
-VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file while it is open
+inline void kill(child c) { (void)::kill(c, SIGKILL); }
+inline void forget(child) {}
+#endif                                       // POSIX
+inline fate owner_fate(const string& who) {  // Windows keeps the file while it is open
   const string mine = owner();
   view theirs = who, ours = mine;
   if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::unknown;
@@ -2220,31 +2259,31 @@ VQCACHE_LAZY_ fate owner_fate(const string& who) {  // Windows keeps the file wh
 // again (two reports of zeros in it). 0: read and write. clone: all of a file by sharing its
 // blocks, which needs no room; false: the file system cannot.
 #if defined(__linux__) && !defined(__ANDROID__)
-VQCACHE_LAZY_ int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
+inline int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
   const auto at = std::int64_t(from), size = std::int64_t(n);
   if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
   return is_refusal(errno) ? 0 : errno;
 }
-VQCACHE_LAZY_ bool clone(const file& from, file& to) {
+inline bool clone(const file& from, file& to) {
   constexpr auto ficlone = _IOW(0x94, 9, int);  // of linux/fs.h: ioctl_ficlonerange(2)
   return again([&] { return ::ioctl(to.fd(), ficlone, from.fd()); }) == 0;
 }
-VQCACHE_LAZY_ size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
+inline size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
   std::int64_t in = std::int64_t(at), out = in;
   const auto k = again([&] { return ::copy_file_range(from.fd(), &in, to.fd(), &out, n, 0); });
   return k > 0 ? size_t(k) : 0;
 }
 #else
-VQCACHE_LAZY_ int sync_slice(file&, uint64_t, uint64_t, bool = false) { return 0; }
-VQCACHE_LAZY_ bool clone(const file&, file&) { return false; }
-VQCACHE_LAZY_ size_t copy_some(const file&, file&, uint64_t, size_t) { return 0; }
+inline int sync_slice(file&, uint64_t, uint64_t, bool = false) { return 0; }
+inline bool clone(const file&, file&) { return false; }
+inline size_t copy_some(const file&, file&, uint64_t, size_t) { return 0; }
 #endif
 struct info {
   bool exists = false, regular = false, directory = false;
   uint64_t size = 0;
   int problem = 0;  // when it could not even be told whether it exists
 };
-VQCACHE_LAZY_ info look(const fs::path& p, bool follow = true) {  // a regular file costs one call
+inline info look(const fs::path& p, bool follow = true) {  // a regular file costs one call
   std::error_code e;
   if (!follow && fs::is_symlink(fs::symlink_status(p, e))) return {};
   const uint64_t size = fs::file_size(p, e);
@@ -2252,12 +2291,12 @@ VQCACHE_LAZY_ info look(const fs::path& p, bool follow = true) {  // a regular f
   const fs::file_status s = fs::status(p, e);
   return {fs::exists(s), false, fs::is_directory(s), 0, fs::status_known(s) ? 0 : value(e)};
 }
-VQCACHE_LAZY_ bool older_than_a_day(const fs::path& p) {
+inline bool older_than_a_day(const fs::path& p) {
   std::error_code e;
-  const late<Lazy, fs::file_time_type> then = fs::last_write_time(p, e);
+  const fs::file_time_type then = fs::last_write_time(p, e);
   return !e && decltype(then)::clock::now() - then > std::chrono::hours(24);
 }
-VQCACHE_LAZY_ bool read_only(const fs::path& p) {
+inline bool read_only(const fs::path& p) {
   return VQCACHE_OS_(::_waccess, ::access)(p.c_str(), 2) && (errno == EACCES || errno == EROFS);
 }
 inline constexpr uint64_t unknown = ~uint64_t{0};  // as std::filesystem::space has it
@@ -2265,14 +2304,14 @@ struct disk : fs::space_info {                     // unknown: each of its sizes
   uint64_t largest;                                // file that can be there
 };
 // Many mounts of a cloud answer with zeros. No disk has a capacity of zero: it is not known.
-VQCACHE_LAZY_ fs::space_info as_told(const fs::space_info& told) {
+inline fs::space_info as_told(const fs::space_info& told) {
   if (told.capacity != 0) return told;
   return {unknown, unknown, unknown};
 }
-VQCACHE_LAZY_ bool may_be_one(const disk& a, const disk& b) {  // a doubt counts as yes
+inline bool may_be_one(const disk& a, const disk& b) {  // a doubt counts as yes
   return a.capacity == b.capacity || a.capacity == unknown || b.capacity == unknown;
 }
-VQCACHE_LAZY_ disk disk_of(const fs::path& directory) {
+inline disk disk_of(const fs::path& directory) {
   std::error_code e;
   disk d{as_told(fs::space(directory, e)), unknown};
 #if !defined(_WIN32)
@@ -2286,11 +2325,11 @@ VQCACHE_LAZY_ disk disk_of(const fs::path& directory) {
 #endif
   return d;
 }
-VQCACHE_LAZY_ int unlink(const fs::path& p) {  // what is not there is no failure
+inline int unlink(const fs::path& p) {  // what is not there is no failure
   std::error_code e;
   return (void)fs::remove(p, e), value(e);
 }
-VQCACHE_LAZY_ int make_directories(const fs::path& p) {  // what is missing, each level made to last
+inline int make_directories(const fs::path& p) {  // what is missing, each level made to last
   if (const info i = look(p); i.exists) return i.directory ? 0 : ENOTDIR;
   const fs::path parent = p.parent_path();
   if (const int e = parent == p ? ENOENT : make_directories(parent)) return e;
@@ -2300,7 +2339,7 @@ VQCACHE_LAZY_ int make_directories(const fs::path& p) {  // what is missing, eac
   return e ? value(e) : ENOTDIR;
 }
 // Without fs::directory_iterator: that of libstdc++ ends the program when an allocation fails.
-VQCACHE_LAZY_ vector<string> list(
+inline vector<string> list(
     const fs::path& directory, const string& prefix, int* problem = nullptr) {
   vector<string> names;
 #if defined(_WIN32)
@@ -2342,7 +2381,7 @@ VQCACHE_LAZY_ vector<string> list(
 #endif
   return names;
 }
-VQCACHE_LAZY_ fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
+inline fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
   const string s = shown(p);
   std::error_code e;
   if (s == "~" || text::starts(s, "~/")) {
@@ -2352,18 +2391,18 @@ VQCACHE_LAZY_ fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: th
   }
   return fs::absolute(p, e).lexically_normal();
 }
-VQCACHE_LAZY_ string date() {
+inline string date() {
   const std::time_t now = std::time(nullptr);
   std::tm t{};
   char text[32];
   VQCACHE_OS_(::gmtime_s(&t, &now), ::gmtime_r(&now, &t));
   return string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t));
 }
-VQCACHE_LAZY_ string unique() {  // 16 hex digits: the process, and what no other call there has
+inline string unique() {  // 16 hex digits: the process, and what no other call there has
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
   const auto pid = unsigned(VQCACHE_OS_(::_getpid, ::getpid)());
-  return text::hex(pid, 8) + text::hex(std::hash<string>()(join(now, " ", ++count)), 8);
+  return text::hex(pid, 8) + text::hex(std::hash<string>()(join({now, " ", ++count})), 8);
 }
 class thread : pinned {  // joined by its owner; that it cannot start is a value
  public:
@@ -2448,7 +2487,7 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
 #endif
   int wanted_, before_;
 };
-template <class Lazy = void> class process {  // a program of PATH (Windows: System32), no shell
+class process {  // a program of PATH (Windows: System32), no shell
  public:
   ~process() { (void)finish(true); }
   // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
@@ -2468,7 +2507,7 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
     return spawn(argv, ends, child_);
   }
   static void wait(const vector<process*>& several, int ms) {  // or until one has news
-    late<Lazy, vector<watch>> w;
+    vector<watch> w;
     for (const process* p : several)
       for (const file* f : {&p->out_, &p->err_}) w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
     const bool broken = poll(w.data(), w.size(), ms) < 0 && errno != EINTR;
@@ -2503,7 +2542,7 @@ template <class Lazy = void> class process {  // a program of PATH (Windows: Sys
   }
   const string& errors() const { return errors_; }
  private:
-  enum : int { patience = 5000 };  // ms: a loaded machine takes its time to end a program
+  enum : int { patience = 5000 };           // ms: a loaded machine takes its time to end a program
   enum : unsigned { pipe_room = 1 << 20 };  // of Windows' pipes, which we choose
   static int pipe(file& reading, file& writing) {
     int p[2] = {-1, -1};
@@ -2548,7 +2587,7 @@ struct engine {  // functions that begin, add, end and, of BCrypt, free; all nul
   void* f[4] = {};
   bool windows() const { return f[3] != nullptr; }
 };
-VQCACHE_LAZY_ const engine& system_engine() {  // loaded at the first digest, never unloaded
+inline const engine& system_engine() {  // loaded at the first digest, never unloaded
   static const engine found = [] {
     static constexpr const char* all[][5] = {
         {"libcrypto.so.3", "SHA256_Init", "SHA256_Update", "SHA256_Final"},
@@ -2577,7 +2616,7 @@ inline constexpr uint64_t round_constants[32] = {  // two in each
     0xa2bfe8a1a81a664b, 0xc24b8b70c76c51a3, 0xd192e819d6990624, 0xf40e3585106aa070,
     0x19a4c1161e376c08, 0x2748774c34b0bcb5, 0x391c0cb34ed8aa4a, 0x5b9cca4f682e6ff3,
     0x748f82ee78a5636f, 0x84c878148cc70208, 0x90befffaa4506ceb, 0xbef9a3f7c67178f2};
-template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
+class sha256 : os::pinned {  // FIPS 180-4
  public:
   explicit sha256(bool system = true) : system_(system) {}
   ~sha256() { drop(); }
@@ -2651,7 +2690,7 @@ template <class Lazy = void> class sha256 : os::pinned {  // FIPS 180-4
   uint64_t length_ = 0;
   std::uint32_t state_[8] = {}, block_[16] = {};
 };
-VQCACHE_LAZY_ string of(view s) { return sha256<>().start().update(s.data(), s.size()).hex(); }
+inline string of(view s) { return sha256().start().update(s.data(), s.size()).hex(); }
 }  // namespace hash
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
 namespace stage {  // a final name comes by publish() alone, after a good seal()
@@ -2662,7 +2701,7 @@ enum : uint64_t {
   sync_every = 64 << 20,  // what a power cut may take
   thread_from = 1 << 20   // smaller files are not worth a thread
 };
-VQCACHE_LAZY_ size_t smaller(uint64_t a, uint64_t b) { return size_t((std::min)(a, b)); }
+inline size_t smaller(uint64_t a, uint64_t b) { return size_t((std::min)(a, b)); }
 struct demand {  // what bytes must be to get a final name
   text::kind kind = text::kind::binary;
   string sha256{};                   // empty: not known; then the content is looked at instead
@@ -2674,11 +2713,11 @@ struct demand {  // what bytes must be to get a final name
 };
 // The least progress: 64 KiB in some seconds. Only time in which somebody looked counts: a program
 // that was stopped (Ctrl-Z, a debugger) did not read, which is no fault of the server.
-template <class Lazy = void> struct pace {
+struct pace {
   unsigned limit = 0;  // seconds; 0: none
   uint64_t base = 0;
   unsigned least = 65536;
-  using clock_type = clock<Lazy>;
+  using clock_type = clock;
   typename clock_type::time_point seen = clock_type::now();
   typename clock_type::duration waited{};  // since the last gain
 
@@ -2696,23 +2735,23 @@ template <class Lazy = void> struct pace {
     return false;
   }
 };
-template <class Lazy = void> struct watch {  // of a reading that may be stopped and has to gain
-  caller<Lazy>& who;
+struct watch {  // of a reading that may be stopped and has to gain
+  caller& who;
   phase what;
   const fs::path& of;
   string name;
-  pace<Lazy> speed{who.opts().stall_seconds};
+  pace speed{who.opts().stall_seconds};
   status step(uint64_t done, uint64_t size) {
     if (!who.step(what, name, done, size)) return who.stop();
     if (!speed.stalled(done)) return {};
-    return fail(errc::timed_out, "reading ", of, ", or writing its copy, gained under 64 KiB in ",
-        speed.limit, " s");
+    return fail(errc::timed_out,
+        {"reading ", of, ", or writing its copy, gained under 64 KiB in ", speed.limit, " s"});
   }
 };
 // Reads a file behind its writer, on a thread, or if none starts in wait(); n = 0: that was all
-template <class Lazy = void> class follower : os::pinned {
+class follower : os::pinned {
  public:
-  using taker = late<Lazy, std::function<status(const char* data, size_t n)>>;
+  using taker = std::function<status(const char* data, size_t n)>;
   ~follower() { (void)stop(); }
   std::atomic<uint64_t> limit{0}, done{0};  // bytes that can be read; that were taken
   std::atomic<bool> stopping{false};
@@ -2767,22 +2806,20 @@ template <class Lazy = void> class follower : os::pinned {
   status take_block(uint64_t from, size_t n, size_t& got) {
     block_.resize(block_size);
     if (n > 0)
-      VQCACHE_NEED_(
-          error::system(os::read_at(file, from, &block_[0], n, got), "read", path_));
-    if (got < n) return fail(errc::io, path_, " became shorter");
+      VQCACHE_NEED_(error::system(os::read_at(file, from, &block_[0], n, got), "read", path_));
+    if (got < n) return fail(errc::io, {path_, " became shorter"});
     return take_(block_.data(), got);
   }
   os::thread thread_;
   fs::path path_{};
   taker take_{};
   string block_{};
-  late<Lazy, status> problem_{};
+  status problem_{};
   std::atomic<bool> ended_{false}, over_{false};
 };
 // the names in a directory that are `before`, `digits` hex digits, and one of `after`
-VQCACHE_LAZY_ vector<string> numbered(
-    const fs::path& at, const string& before, size_t digits, const vector<string>& after,
-    int* problem = nullptr) {
+inline vector<string> numbered(const fs::path& at, const string& before, size_t digits,
+    const vector<string>& after, int* problem = nullptr) {
   vector<string> names;
   const vector<string> listed = os::list(at, before, problem);
   for (const string& end : after)
@@ -2798,13 +2835,13 @@ struct looks {  // what a file is to look like where no digest tells
   view content_type{};
 };
 // Looks at its head and its tail alone. not_the_file or truncated: it is no such file.
-VQCACHE_LAZY_ status judge(os::file& file, const fs::path& path, const looks& as) {
+inline status judge(os::file& file, const fs::path& path, const looks& as) {
   size_t got = 0;
   string head(smaller(as.size, head_size), '\0');
   VQCACHE_NEED_(error::system(os::read_at(file, 0, &head[0], head.size(), got), "read", path));
   head.resize(got);
   const string what = text::not_the_file({as.kind, head, as.size, as.content_type});
-  if (!what.empty()) return fail(errc::not_the_file, "it is ", what);
+  if (!what.empty()) return fail(errc::not_the_file, {"it is ", what});
   if (!text::starts(head, "PK\x03\x04")) return {};
 
   string tail(smaller(as.size, zip_tail), '\0');
@@ -2812,16 +2849,16 @@ VQCACHE_LAZY_ status judge(os::file& file, const fs::path& path, const looks& as
   VQCACHE_NEED_(error::system(os::read_at(file, at, &tail[0], tail.size(), got), "read", path));
   if (text::zip_has_end(tail)) return {};
   return fail(errc::truncated,
-      "it is a zip archive without its end: it is truncated, or something else stands behind it");
+      {"it is a zip archive without its end: it is truncated, or something else stands behind it"});
 }
-template <class Lazy> struct found {  // an unfinished file, by its name without .part and .record
-  text::record<Lazy> record{};
+struct found {  // an unfinished file, by its name without .part and .record
+  text::record record{};
   os::fate fate = os::fate::unknown;
   uint64_t size = 0, bytes = 0;  // of the file; of what has come
   int problem = 0;               // its record is there, and cannot be read
 };
-VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
-  found<Lazy> f;
+inline found find(const fs::path& base) {
+  found f;
   uint64_t pid = 0;
   string content, name = os::shown(base.filename()), digits = name.substr(name.rfind('.') + 1, 8);
   const os::info part = os::look(fs::path(base) += ".part", false);
@@ -2829,10 +2866,10 @@ VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
   const int e = os::read_text(fs::path(base) += ".record", content);
   f.problem = e == ENOENT ? part.problem : e;
   if (e != 0) return f;
-  f.record = text::read_record<Lazy>(content);
+  f.record = text::read_record(content);
   // empty: its process was killed before it could say more than the name does
   if (content.empty() && !part.exists && text::to_number(digits, pid, 16))
-    f.record.owner = os::owner(join(pid));
+    f.record.owner = os::owner(join({pid}));
   f.fate = os::owner_fate(f.record.owner);
   if (!f.record.todo.empty()) f.bytes = f.record.id.total - text::sum(f.record.todo);
   return f;
@@ -2840,7 +2877,7 @@ VQCACHE_LAZY_ found<Lazy> find(const fs::path& base) {
 // When the bytes of a partial are hashed: behind the writing, from the file; or as write() is given
 // them, in order.
 enum class hashing { behind, as_given };
-template <class Lazy = void> class partial : os::pinned {
+class partial : os::pinned {
  public:
   struct run {  // a part of the file that has not come yet; taken: somebody is bringing it
     uint64_t at = 0, end = text::endless;
@@ -2851,12 +2888,12 @@ template <class Lazy = void> class partial : os::pinned {
   };
   string sha256;  // once it is sealed
   bool begun = false;
-  bool has_end_mark = false;  // seal() has seen that the content tells its own end
+  bool has_end_mark = false;          // seal() has seen that the content tells its own end
   bool has_digest = false;            // that will judge it, whatever it looks like
   bool ends_with_connection = false;  // neither length nor chunks: a cut could not be seen
   os::file file;
-  late<Lazy, text::identity> id;
-  late<Lazy, vector<run>> runs;
+  text::identity id;
+  vector<run> runs;
   ~partial() { release(); }
   // a private file, after a record of whose it is
   status begin(const fs::path& final_path, text::kind kind, hashing when = hashing::behind) {
@@ -2878,13 +2915,13 @@ template <class Lazy = void> class partial : os::pinned {
     const fs::path at = final_path.parent_path();
     const string name = os::shown(final_path.filename());
     int problem = 0;
-    const auto records = numbered(at, join(".", name, "."), 16, {".record"}, &problem);
+    const auto records = numbered(at, join({".", name, "."}), 16, {".record"}, &problem);
     if (error::is_passing(problem)) return error::system(problem, "look into", at);
 
-    late<Lazy, vector<std::pair<fs::path, found<Lazy>>>> all;  // of two beginnings the larger first
+    vector<std::pair<fs::path, found>> all;  // of two beginnings the larger first
     for (const string& record : records) {
       const fs::path old = at / record.substr(0, record.size() - 7);
-      all.emplace_back(old, find<Lazy>(old));
+      all.emplace_back(old, find(old));
     }
     std::sort(all.begin(), all.end(),
         [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
@@ -2895,8 +2932,8 @@ template <class Lazy = void> class partial : os::pinned {
       if (s.ok() && begun) return s;
       drop();
       if (s.ok()) continue;  // another's, or another call was faster
-      s.text += join("; what an earlier call brought of ", name, " (", f.size,
-          " bytes) stays for the next one");
+      s.text += join({"; what an earlier call brought of ", name, " (", f.size,
+          " bytes) stays for the next one"});
       return s;
     }
     return {};
@@ -2905,7 +2942,7 @@ template <class Lazy = void> class partial : os::pinned {
     run& r = runs[to];
     if (kind_ == text::kind::text && !has_digest && r.next() + n > config_limit)
       return fail(errc::not_the_file,
-          "over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)");
+          {"over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)"});
     if (hashing_ == hashing::as_given) absorb(data, n);
     r.held.append(data, n);
     return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
@@ -2974,9 +3011,9 @@ template <class Lazy = void> class partial : os::pinned {
     return first;
   }
   bool whole() const { return begun && size() == end(); }
-  void end_here() { runs[0].end = runs[0].next(); }  // of a file whose length nobody told
+  void end_here() { runs[0].end = runs[0].next(); }       // of a file whose length nobody told
   void hash_as_given() { hashing_ = hashing::as_given; }  // as long as nothing has come
-  void arrived(uint64_t upto) {  // not by write()
+  void arrived(uint64_t upto) {                           // not by write()
     runs[0].at = upto;
     (void)follow_itself();  // if it fails, seal() tries again
     behind_.limit = upto;
@@ -2991,7 +3028,7 @@ template <class Lazy = void> class partial : os::pinned {
       return n > 0 && id.usable() && done - synced_ >= sync_every ? make_safe(done) : status();
     });
   }
-  status seal(const demand& d, caller<Lazy>* who = nullptr) {
+  status seal(const demand& d, caller* who = nullptr) {
     const status s = check_and_sync(d, who);
     if (broken_.ok() && is_of_disk(s)) broken_ = s;
     return s;
@@ -3067,7 +3104,7 @@ template <class Lazy = void> class partial : os::pinned {
   }
   // Whether a failure tells that the disk may not hold what was written to it.
   static bool is_of_disk(const status& s) { return s.cause && !error::is_passing(s); }
-  status check_and_sync(const demand& d, caller<Lazy>* who) {
+  status check_and_sync(const demand& d, caller* who) {
     for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
     std::error_code e;
     size_ = front();
@@ -3083,7 +3120,7 @@ template <class Lazy = void> class partial : os::pinned {
       if (!step(behind_.done)) return who->stop();
     VQCACHE_NEED_(behind_.stop());
     sha256 = sha_.hex();
-    if (sha256.empty()) return fail(errc::io, "the system's SHA-256 failed");
+    if (sha256.empty()) return fail(errc::io, {"the system's SHA-256 failed"});
     if (d.doubted || d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
     for (uint64_t at = 0; at + slice < size_; at += slice) {
       VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
@@ -3094,33 +3131,33 @@ template <class Lazy = void> class partial : os::pinned {
   }
   int describe() {  // into the record: which file it is to become
     if (!id.usable()) return 0;
-    const int e = note(join("url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
-        id.validator.empty() ? "" : "\nvalidator ", id.validator, "\ntotal ", id.total));
+    const int e = note(join({"url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
+        id.validator.empty() ? "" : "\nvalidator ", id.validator, "\ntotal ", id.total}));
     is_described_ = e == 0;
     return e;
   }
   // What is to come of an unfinished file.
-  static text::ranges<Lazy> gaps_of(const found<Lazy>& f, const text::identity& want) {
+  static text::ranges gaps_of(const found& f, const text::identity& want) {
     const bool lost = f.fate == os::fate::restarted || f.fate == os::fate::unknown;
-    const text::ranges<Lazy>& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
+    const text::ranges& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
     return text::within(told, f.size, f.record.id.total);
   }
   // Whether it is of the wanted file, nobody's, and has something of it.
-  static bool is_to_continue(const found<Lazy>& f, const text::identity& want) {
+  static bool is_to_continue(const found& f, const text::identity& want) {
     const text::identity& its = f.record.id;
     const bool same_url = its.url == want.url;
-    const bool same = want.pin.empty() ? same_url && !its.validator.empty()
-                                       : same_url || its.pin == want.pin;
+    const bool same =
+        want.pin.empty() ? same_url && !its.validator.empty() : same_url || its.pin == want.pin;
     const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
     const uint64_t end = its.total ? its.total : uint64_t{text::endless};
     return same && (f.record.released || gone) && text::sum(gaps_of(f, want)) != end;
   }
   // Makes it ours: begun, unless another call was faster. The new record is complete before the
   // file gets its name, and the old one goes last: whatever fails, one of the two tells of it.
-  status claim(const fs::path& old, const found<Lazy>& f, const fs::path& final_path,
+  status claim(const fs::path& old, const found& f, const fs::path& final_path,
       const text::identity& want, text::kind kind) {
     const text::identity& its = f.record.id;
-    const text::ranges<Lazy> gaps = gaps_of(f, want);
+    const text::ranges gaps = gaps_of(f, want);
     const fs::path part = fs::path(old) += ".part", record = fs::path(old) += ".record";
     VQCACHE_NEED_(own(final_path, kind));
     runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
@@ -3148,7 +3185,7 @@ template <class Lazy = void> class partial : os::pinned {
     drop();
     final_ = final_path;
     kind_ = kind;
-    base_ = final_.parent_path() / join(".", os::shown(final_.filename()), ".", os::unique());
+    base_ = final_.parent_path() / join({".", os::shown(final_.filename()), ".", os::unique()});
     part_path_ = named(".part");
     record_path_ = named(".record");
     const string who = os::owner();  // before: a record is to be empty for no longer than it must
@@ -3170,7 +3207,7 @@ template <class Lazy = void> class partial : os::pinned {
   }
   int tell_gaps() {  // in a line of fixed length: it is written again and again
     if (!id.usable()) return 0;
-    text::ranges<Lazy> gaps;
+    text::ranges gaps;
     for (const run& r : runs)
       if (r.at < r.end) gaps.push_back({r.at, r.end});
     std::sort(gaps.begin(), gaps.end(), [](auto& a, auto& b) { return a.at < b.at; });
@@ -3215,19 +3252,19 @@ template <class Lazy = void> class partial : os::pinned {
   }
   status inspect(const demand& d) {  // bytes that no digest vouches for
     status s = judge(file, final_, {d.kind, size_, d.type});
-    if (s.ok() && has_nul_) s = fail(errc::not_the_file, "it has NUL bytes, which no config has");
+    if (s.ok() && has_nul_) s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
     if (!s.ok() && !s.cause && d.sha256.empty())
-      s.text += join("; if it is what you want, a pin says so: #sha256=", sha256,
-          " behind its URL, or source::sha256");
+      s.text += join({"; if it is what you want, a pin says so: #sha256=", sha256,
+          " behind its URL, or source::sha256"});
     VQCACHE_NEED_(s);
 
     if (d.size != 0 && size_ != d.size)
-      return fail(size_ < d.size ? errc::truncated : errc::not_the_file, "it has ", size_,
-          " bytes instead of ", d.size);
+      return fail(size_ < d.size ? errc::truncated : errc::not_the_file,
+          {"it has ", size_, " bytes instead of ", d.size});
     has_end_mark = begins_as_zip();
     if (d.sha256.empty() || d.sha256 == sha256) return {};
     return fail(
-        errc::hash_mismatch, "its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256);
+        errc::hash_mismatch, {"its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256});
   }
   bool begins_as_zip() {
     char mark[4] = {};
@@ -3240,47 +3277,46 @@ template <class Lazy = void> class partial : os::pinned {
   fs::path part_path_, record_path_;  // for drop(), which does without memory
   text::kind kind_ = text::kind::binary;
   os::file record_;
-  hash::sha256<Lazy> sha_{};
-  late<Lazy, std::mutex> lock_;  // of the record and gaps_
-  late<Lazy, status> broken_{};
+  hash::sha256 sha_{};
+  std::mutex lock_;  // of the record and gaps_
+  status broken_{};
   string gaps_;
   uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
   bool recorded_ = false, has_nul_ = false, split_ = false, is_described_ = false;
   hashing hashing_ = hashing::behind;
-  follower<Lazy> behind_;  // the digest, on its thread: the first member to go
+  follower behind_;  // the digest, on its thread: the first member to go
 };
-VQCACHE_LAZY_ status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size) {
+inline status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size) {
   const os::info i = os::look(p, how == os::mode::link);
   size = i.size;
-  if (!i.regular) return fail(errc::io, p, i.exists ? " is not a regular file" : " is not there");
+  if (!i.regular) return fail(errc::io, {p, i.exists ? " is not a regular file" : " is not there"});
   return error::system(os::open(p, how, in), "open", p);
 }
-VQCACHE_LAZY_ status judge(const fs::path& p, os::mode how, text::kind kind) {
+inline status judge(const fs::path& p, os::mode how, text::kind kind) {
   os::file in;
   uint64_t size = 0;
   VQCACHE_NEED_(open(p, how, in, size));
   return judge(in, p, {kind, size, {}});
 }
 // whether a file of so many bytes, of which some are there, can be written
-VQCACHE_LAZY_ status has_room(const fs::path& at, uint64_t total, uint64_t have) {
+inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
   const uint64_t need = total - (std::min)(have, total);
   const os::disk disk = os::disk_of(at);
   const bool may = total <= disk.largest;
   if (may && need <= disk.available) return {};
   return {errc::no_space,
-      join("it needs ", may ? need : total, may ? " bytes more, but " : " bytes, but ", at,
+      join({"it needs ", may ? need : total, may ? " bytes more, but " : " bytes, but ", at,
           may ? " has room for " : " takes files of at most ", may ? disk.available : disk.largest,
-          "; free some space there, or choose another directory"),
+          "; free some space there, or choose another directory"}),
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
 // By the kernel, all at once: of a file that shares its blocks the source is hashed, which is in
 // memory perhaps; `in` is closed behind it. done: whether the file system can do that.
-VQCACHE_LAZY_ status clone(
-    const fs::path& from, os::file& in, uint64_t size, partial<Lazy>& to, bool& done) {
+inline status clone(const fs::path& from, os::file& in, uint64_t size, partial& to, bool& done) {
   done = size >= thread_from && os::clone(in, to.file);
   if (!done) return {};
   if (os::look(to.named(".part"), false).size != size)
-    return fail(errc::io, from, " is being written to while it is copied");
+    return fail(errc::io, {from, " is being written to while it is copied"});
   to.follow(std::move(in), from);
   to.arrived(size);
   return {};
@@ -3288,8 +3324,8 @@ VQCACHE_LAZY_ status clone(
 // A whole file into a partial that has begun. at_source: it is the reading that failed. by_kernel:
 // if given, copy_file_range may copy, and it is told whether it did: the new file is hashed then,
 // which only a digest that is known can judge.
-VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to, caller<Lazy>& who,
-    phase what, bool& at_source, bool* by_kernel = nullptr) {
+inline status copy(const fs::path& from, os::mode how, partial& to, caller& who, phase what,
+    bool& at_source, bool* by_kernel = nullptr) {
   os::file in;
   string block;
   uint64_t size = 0;
@@ -3300,7 +3336,7 @@ VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to,
   at_source = false;
   if (!cloned) VQCACHE_NEED_(has_room(to.final_path().parent_path(), size, 0));
 
-  watch<Lazy> seen{who, what, from, os::shown(to.final_path().filename())};
+  watch seen{who, what, from, os::shown(to.final_path().filename())};
   bool by_system = by_kernel && size >= thread_from;
   uint64_t done = cloned ? size : 0;
   for (size_t got = 1; got > 0 && !cloned; done += got) {
@@ -3324,8 +3360,8 @@ VQCACHE_LAZY_ status copy(const fs::path& from, os::mode how, partial<Lazy>& to,
   return seen.step(done, done);
 }
 // The same, sealed. That the kernel copied other bytes than there were is no damage of the source.
-VQCACHE_LAZY_ status copy_and_seal(const fs::path& from, os::mode how, partial<Lazy>& to,
-    caller<Lazy>& who, phase what, const demand& want, bool& at_source) {
+inline status copy_and_seal(const fs::path& from, os::mode how, partial& to, caller& who,
+    phase what, const demand& want, bool& at_source) {
   bool by_kernel = false;
   bool* const may = want.sha256.empty() ? nullptr : &by_kernel;
   const fs::path final_path = to.final_path();
@@ -3338,30 +3374,30 @@ VQCACHE_LAZY_ status copy_and_seal(const fs::path& from, os::mode how, partial<L
   VQCACHE_NEED_(copy(from, how, to, who, what, at_source));
   return to.seal(want, &who);
 }
-VQCACHE_LAZY_ status digest(const fs::path& p, os::mode how, caller<Lazy>& who, string& out) {
-  hash::sha256<Lazy> sha;
-  follower<Lazy> reader;
+inline status digest(const fs::path& p, os::mode how, caller& who, string& out) {
+  hash::sha256 sha;
+  follower reader;
   os::file in;
   uint64_t size = 0;
   sha.start();
   VQCACHE_NEED_(open(p, how, in, size));
-  watch<Lazy> seen{who, phase::verifying, p, os::shown(p.filename())};
+  watch seen{who, phase::verifying, p, os::shown(p.filename())};
   reader.start(std::move(in), p,
       [&sha](const char* data, size_t n) { return (void)sha.update(data, n), status(); });
   while (reader.wait(size)) VQCACHE_NEED_(seen.step(reader.done, size));
   VQCACHE_NEED_(reader.stop());
   VQCACHE_NEED_(seen.step(size, size));
   out = sha.hex();
-  return out.empty() ? fail(errc::io, "the system's SHA-256 failed") : status();
+  return out.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
 }
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
-template <class Lazy = void> class copying {
+class copying {
   fs::path final_, from_{};
   text::kind kind_;
  public:
-  partial<Lazy> to{};
-  string sha256{};          // of what was copied, once that is known
-  follower<Lazy> behind{};  // its thread uses the others: the first member to go
+  partial to{};
+  string sha256{};    // of what was copied, once that is known
+  follower behind{};  // its thread uses the others: the first member to go
   copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
@@ -3370,7 +3406,7 @@ template <class Lazy = void> class copying {
     const bool shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
     return has_room(at, size + (shared ? needed_there : 0), 0).ok();
   }
-  void follow(const partial<Lazy>& from) {
+  void follow(const partial& from) {
     const fs::path now = from.begun ? from.named(".part") : fs::path();
     if (now != from_) (void)behind.stop(), (void)to.drop(), from_.clear();  // it began anew
     if (now.empty() || from.front() < thread_from || !os::renames_open_files) return;
@@ -3379,8 +3415,8 @@ template <class Lazy = void> class copying {
       behind.start(std::move(in), now, [this](const char* d, size_t n) { return take(d, n); });
     behind.limit = from.front();
   }
-  status wait(uint64_t size, caller<Lazy>& who) {  // until it is complete and synced
-    watch<Lazy> seen{who, phase::storing, final_, os::shown(final_.filename())};
+  status wait(uint64_t size, caller& who) {  // until it is complete and synced
+    watch seen{who, phase::storing, final_, os::shown(final_.filename())};
     while (behind.wait(size)) VQCACHE_NEED_(seen.step(behind.done, size));
     VQCACHE_NEED_(behind.stop());
     VQCACHE_NEED_(to.seal({kind_, sha256, "the local receipt", true}));
@@ -3410,37 +3446,39 @@ struct exchange {
   unsigned connect_seconds, stall_seconds;
 };
 // Who gets an answer. false: stop. on_end() is the last, and may neither start nor stop anything.
-template <class Lazy = void> class receiver : os::pinned {
+class receiver : os::pinned {
  public:
-  virtual bool on_head(int code, const text::headers<Lazy>& headers) = 0;
+  virtual bool on_head(int code, const text::headers& headers) = 0;
   virtual bool on_body(const char* data, size_t size) = 0;
   virtual void on_end(status s) noexcept = 0;
  protected:
   ~receiver() = default;
 };
 inline constexpr const char* agent = "vqcache/0.2.0";
-VQCACHE_LAZY_ status not_http() { return fail(errc::http_status, "the answer is not proper HTTP"); }
-VQCACHE_LAZY_ status cut_head() {  // what came was proper as far as it went
-  return fail(errc::truncated, "the connection ended before the header of the answer did");
+inline status not_http() { return fail(errc::http_status, {"the answer is not proper HTTP"}); }
+inline status cut_head() {  // what came was proper as far as it went
+  return fail(errc::truncated, {"the connection ended before the header of the answer did"});
 }
 // an exit of the program or a result of libcurl, which are alike (libcurl-errors(3)), in its words
-VQCACHE_LAZY_ status judge(int code, const string& words) {
-  const string number = join(" ", code, " "),
-               why = join(" (", words.empty() ? join("curl error ", code) : words, ")");
+inline status judge(int code, const string& words) {
+  const string number = join({" ", code, " "}),
+               why = join({" (", words.empty() ? join({"curl error ", code}) : words, ")"});
   if (code == 0) return {};
-  if (code == 18) return fail(errc::truncated, "the connection ended before the file did", why);
+  if (code == 18) return fail(errc::truncated, {"the connection ended before the file did", why});
   if (code == 28)
     return fail(errc::timed_out,
-        text::has(words, "too slow") ? "nothing came for too long" : "no connection in time", why);
+        {text::has(words, "too slow") ? "nothing came for too long" : "no connection in time",
+            why});
   if (text::has(" 1 8 43 ", number))
-    return fail(errc::http_status, "the answer is not proper HTTP", why);
+    return fail(errc::http_status, {"the answer is not proper HTTP", why});
   if (code == 61)  // newer ones look at Transfer-Encoding before the head's end
-    return fail(errc::http_status, "the server used a coding that nobody asked for", why);
+    return fail(errc::http_status, {"the server used a coding that nobody asked for", why});
   if (text::has(" 35 51 53 54 58 59 60 64 66 77 80 82 83 90 91 ", number))
-    return fail(errc::tls, "no trustworthy TLS connection", why,
-        "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs");
-  return fail(errc::connection, "the connection failed", why,
-      "; check the URL, the network and the proxy variables");
+    return fail(errc::tls,
+        {"no trustworthy TLS connection", why,
+            "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs"});
+  return fail(errc::connection,
+      {"the connection failed", why, "; check the URL, the network and the proxy variables"});
 }
 // the functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16
 #define VQCACHE_CURL_(X)                                                           \
@@ -3459,7 +3497,7 @@ struct library {
   void* f[functions];
   bool whole() const { return std::find(f, f + functions, nullptr) == f + functions; }
 };
-VQCACHE_LAZY_ library bind([[maybe_unused]] void* from) { return {{VQCACHE_CURL_(VQCACHE_BIND_)}}; }
+inline library bind([[maybe_unused]] void* from) { return {{VQCACHE_CURL_(VQCACHE_BIND_)}}; }
 #undef VQCACHE_CURL_
 #undef VQCACHE_NAME_
 #undef VQCACHE_BIND_
@@ -3470,7 +3508,7 @@ struct message {  // CURLMsg
 };
 // null: there is none. It is loaded at the first need, to stay; where that failed, for want of a
 // descriptor perhaps, it is tried again at the next need.
-VQCACHE_LAZY_ void* const* libcurl() {
+inline void* const* libcurl() {
   static library found{};
   static std::atomic<bool> usable{false};
   static std::mutex turn;
@@ -3493,7 +3531,7 @@ template <class R, class... A> inline R call(function f, A... a) {
 // After how many seconds of silence the program curl is to give up by itself, so that it does not
 // outlive for long a caller that was killed; 0: never. What is too slow is for us to decide: the
 // first answer may take connect_seconds and three times stall_seconds, and this is far beyond.
-VQCACHE_LAZY_ unsigned silence_limit(const exchange& x) {
+inline unsigned silence_limit(const exchange& x) {
   constexpr uint64_t most = 2147483;         // curl counts it in milliseconds, in a long
   constexpr uint64_t connect_of_curl = 300;  // what curl takes for no limit
   if (x.stall_seconds == 0) return 0;
@@ -3501,19 +3539,19 @@ VQCACHE_LAZY_ unsigned silence_limit(const exchange& x) {
   const uint64_t connect = x.connect_seconds == 0 ? connect_of_curl : x.connect_seconds;
   return unsigned((std::min)(connect + 6 * uint64_t{x.stall_seconds}, most));
 }
-VQCACHE_LAZY_ late<Lazy, vector<string>> program_arguments(const exchange& x, const string& mark) {
+inline vector<string> program_arguments(const exchange& x, const string& mark) {
   vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
       "--http1.1", "--suppress-connect-headers", "--connect-timeout",
       std::to_string(x.connect_seconds), "-w", mark + "%{size_download}", "-K", "-"};
   const unsigned silence = silence_limit(x);
   if (silence == 0) return all;
 
-  for (const string& word : {string("--speed-limit"), string("1"), string("--speed-time"),
-           std::to_string(silence)})
+  for (const string& word :
+      {string("--speed-limit"), string("1"), string("--speed-time"), std::to_string(silence)})
     all.push_back(word);
   return all;
 }
-VQCACHE_LAZY_ status cannot_start(int e) {  // e: of errno
+inline status cannot_start(int e) {  // e: of errno
   const bool passing = e == EMFILE || e == ENFILE || e == EAGAIN || e == ENOMEM;
   const char* advice = "install curl or libcurl, or set options::fetch";
   if (passing) advice = "this machine has used something up; try again later";
@@ -3521,17 +3559,17 @@ VQCACHE_LAZY_ status cannot_start(int e) {  // e: of errno
     advice = "see what file that is and who may run it, install libcurl, or set options::fetch";
   if (e == E2BIG) advice = "its URL and headers, or the environment, are too long; install libcurl";
   const errc code = passing ? errc::connection : errc::no_transport;
-  return fail(code, "the program curl cannot be started (", std::generic_category().message(e),
-      "): ", advice);
+  return fail(code,
+      {"the program curl cannot be started (", std::generic_category().message(e), "): ", advice});
 }
-template <class Lazy> class basic_link : os::pinned {  // one exchange under way
+class link : os::pinned {  // one exchange under way
  public:
-  receiver<Lazy>* to;
+  receiver* to;
   bool over = false;     // nothing more comes
   void* easy = nullptr;  // of libcurl
-  os::process<Lazy> process{};
-  explicit basic_link(receiver<Lazy>& r) : to(&r) {}
-  ~basic_link() {
+  os::process process{};
+  explicit link(receiver& r) : to(&r) {}
+  ~link() {
     if (easy) (void)call<int>(multi_remove_handle, multi_, easy), call<void>(easy_cleanup, easy);
     if (list_) call<void>(slist_free_all, list_);
   }
@@ -3555,8 +3593,9 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     (void)set(98, 262144L);  // the buffer; libcurl clamps it
     (void)set(265, 1L);      // no headers of the proxy's CONNECT
     if (good && call<int>(multi_add_handle, multi_, easy) == 0) return {};
-    return fail(errc::no_transport, "this libcurl refuses an option that safety needs; ",
-        "VQCACHE_TRANSPORT=curl uses the program");
+    return fail(errc::no_transport,
+        {"this libcurl refuses an option that safety needs; ",
+            "VQCACHE_TRANSPORT=curl uses the program"});
   }
   void ended(int e) {  // libcurl is done with it, and says so
     status s = judge(e, words_[0] ? words_ : call<const char*>(easy_strerror, e));
@@ -3565,7 +3604,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   // The URL and every secret go to the program's standard input, where ps does not look; what
   // safety needs is in its arguments: curl before 8.7 ignores unknown words of a file.
   status start(const exchange& x) {
-    string config = join("url = \"", x.url, "\"\nuser-agent = \"", agent, "\"\n");
+    string config = join({"url = \"", x.url, "\"\nuser-agent = \"", agent, "\"\n"});
     for (const string& h : x.headers) {
       config += "header = \"";
       for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + string(1, c);
@@ -3593,7 +3632,7 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
       if (!line(text::take(rest, '\n'))) return false;
     held_.erase(0, held_.size() - rest.size());
     if (!headed_ && held_.size() > head_limit) end(not_http());
-    const size_t keep = text::find<Lazy>(headers_, "transfer-encoding").empty() ? 64 : 131072;
+    const size_t keep = text::find(headers_, "transfer-encoding").empty() ? 64 : 131072;
     return !headed_ || held_.size() <= keep || give(held_.size() - keep);
   }
   bool give(size_t n) {
@@ -3608,14 +3647,14 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     const string words(text::trim(text::readable(text::take(errors, '\n'))));
     uint64_t size = 0;
     if (code < 0 && text::starts(words, "curl: (")) code = std::atoi(&words[7]);  // not reaped
-    if (code == 127 && !headed_) return fail(errc::no_transport, "curl cannot be run: ", words);
+    if (code == 127 && !headed_) return fail(errc::no_transport, {"curl cannot be run: ", words});
     const size_t at = held_.rfind(mark);
     const bool full = at != npos && text::to_number(view(held_).substr(at + mark.size()), size) &&
         size >= given_ && size - given_ <= at;
     if (headed_ && !give(full ? size - given_ : 0)) return {};
     VQCACHE_NEED_(judge((std::max)(code, 0), words));
     if (!headed_) return cut_head();
-    return full ? status() : fail(errc::truncated, "the program curl ended before the file did");
+    return full ? status() : fail(errc::truncated, {"the program curl ended before the file did"});
   }
   void end(status s) noexcept {
     if (!std::exchange(over, true)) to->on_end(std::move(s));
@@ -3662,11 +3701,11 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
     return over ? 0 : n;
   }
   static size_t on_line(char* data, size_t size, size_t n, void* self) noexcept {
-    auto& me = *static_cast<basic_link*>(self);  // after the head: trailers of a chunked body
+    auto& me = *static_cast<link*>(self);  // after the head: trailers of a chunked body
     return me.guarded(size * n, [&] { return me.headed_ || me.line({data, size * n}); });
   }
   static size_t on_body(char* data, size_t size, size_t n, void* self) noexcept {
-    auto& me = *static_cast<basic_link*>(self);
+    auto& me = *static_cast<link*>(self);
     return me.guarded(size * n, [&] {
       if (!me.headed_) me.end(not_http());
       return !me.over && me.to->on_body(data, size * n);
@@ -3675,31 +3714,31 @@ template <class Lazy> class basic_link : os::pinned {  // one exchange under way
   void *multi_ = nullptr, *list_ = nullptr;
   int code_ = 0;
   bool headed_ = false;  // the header has come
-  text::headers<Lazy> headers_{};
+  text::headers headers_{};
   string pending_{};         // a header line that the next may continue
   string block_{}, held_{};  // of what the program writes: one reading; what is not told yet
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
 };
-template <class Lazy = void> class pump : os::pinned {  // several at once, on the calling thread
+class pump : os::pinned {  // several at once, on the calling thread
  public:
   explicit pump(string by) : by_(std::move(by)) {}  // "libcurl", "curl", or the first that is there
   ~pump() {
     links_.clear();
     if (multi_) call<int>(multi_cleanup, multi_);
   }
-  void start(const exchange& x, receiver<Lazy>& to) {
-    auto one = std::make_unique<basic_link<Lazy>>(to);
+  void start(const exchange& x, receiver& to) {
+    auto one = std::make_unique<link>(to);
     if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
     if (!multi_ && by_ == "libcurl")
       return to.on_end(fail(errc::no_transport,
-          "libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
-          "install it, or set options::fetch"));
+          {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
+           "install it, or set options::fetch"}));
     const status s = multi_ ? one->start(x, multi_) : one->start(x);
     if (s.ok()) links_.push_back(std::move(one));
     else to.on_end(s);
   }
-  void stop(receiver<Lazy>& to) {  // it is told nothing more
+  void stop(receiver& to) {  // it is told nothing more
     drop([&](auto& one) { return one->to == &to; });
   }
   void run(int ms) {  // brings what has come, or comes within so many milliseconds
@@ -3712,9 +3751,9 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
           if (one->easy == m->easy) one->ended(m->result);
       if (call<int>(multi_wait, multi_, nullptr, 0U, ms, nullptr) != 0) os::sleep_ms(ms);
     } else {
-      vector<os::process<Lazy>*> all;
+      vector<os::process*> all;
       for (const auto& one : links_) all.push_back(&one->process);
-      os::process<Lazy>::wait(all, ms);
+      os::process::wait(all, ms);
       for (const auto& one : links_) one->pull();
     }
     drop([](const auto& one) { return one->over; });
@@ -3725,21 +3764,21 @@ template <class Lazy = void> class pump : os::pinned {  // several at once, on t
   }
   string by_;
   void* multi_ = nullptr;  // of libcurl; null: over the program
-  vector<std::unique_ptr<basic_link<Lazy>>> links_{};
+  vector<std::unique_ptr<link>> links_{};
 };
 }  // namespace curl
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 namespace transfer {
 // What a user's fetcher says. It stands between our code and ours: no exception of ours passes
 // through the user's function, which might take it for its own.
-template <class Lazy> struct basic_answer final : response {
-  curl::receiver<Lazy>* to;
+struct answer final : response {
+  curl::receiver* to;
   int code = 0;
-  text::headers<Lazy> headers{};
+  text::headers headers{};
   bool head_done = false, stopped = false;
   string failure{}, misuse{};
-  late<Lazy, detail::status> broken{};  // of our own code
-  explicit basic_answer(curl::receiver<Lazy>* receiver) : to(receiver) {}
+  detail::status broken{};  // of our own code
+  explicit answer(curl::receiver* receiver) : to(receiver) {}
   void end_head() {
     if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
   }
@@ -3753,7 +3792,7 @@ template <class Lazy> struct basic_answer final : response {
     inside([&] {
       text::header h;
       if (head_done) misuse = "header() after write()";
-      else if (text::parse_header(join(name, ":", value), h)) headers.push_back(h);
+      else if (text::parse_header(join({name, ":", value}), h)) headers.push_back(h);
       else misuse = "a header has control characters or no name";
     });
   }
@@ -3783,48 +3822,50 @@ inline constexpr unsigned most_seconds = 2147483;
 inline constexpr uint64_t largest_file = (uint64_t{1} << 63) - 1;  // of any file: off_t has a sign
 inline constexpr view null_pointer{"\0", 1};                       // as source::given() records it
 // without a limit libcurl would take its own, 300 s
-VQCACHE_LAZY_ unsigned connect_limit(const options& o) {
+inline unsigned connect_limit(const options& o) {
   return o.connect_seconds == 0 ? most_seconds : o.connect_seconds;
 }
-VQCACHE_LAZY_ uint64_t most_bytes(const source& s, const options& o) {  // of one file
+inline uint64_t most_bytes(const source& s, const options& o) {  // of one file
   if (s.size != 0) return s.size;
   return o.max_bytes == 0 ? uint64_t{text::endless} : o.max_bytes;
 }
-VQCACHE_LAZY_ string wanted_transport(const options& o) {
+inline string wanted_transport(const options& o) {
   return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
 }
-VQCACHE_LAZY_ status check_transport(const string& name, const char* given_by) {
+inline status check_transport(const string& name, const char* given_by) {
   if (name.empty() || name == "libcurl" || name == "curl") return {};
-  return fail(errc::invalid_argument, given_by, " is '", text::printable(name),
-      "'; known are libcurl and curl");
+  return fail(errc::invalid_argument,
+      {given_by, " is '", text::printable(name), "'; known are libcurl and curl"});
 }
-VQCACHE_LAZY_ status check_options(const options& o) {  // what may be wrong in any call
-  const auto bad = [](const auto&... why) { return fail(errc::invalid_argument, why...); };
+inline status check_options(const options& o) {  // what may be wrong in any call
+  const auto bad = [](std::initializer_list<error::piece> why) {
+    return fail(errc::invalid_argument, why);
+  };
   const auto has_nul = [](const fs::path& p) {
     return p.native().find(fs::path::value_type()) != npos;
   };
 
   if (o.connections == 0 || o.connections > most_connections)
-    return bad("options::connections is ", o.connections, "; it may be 1 to ", most_connections);
+    return bad({"options::connections is ", o.connections, "; it may be 1 to ", most_connections});
   if (o.connect_seconds > most_seconds)
-    return bad("options::connect_seconds is ", o.connect_seconds, "; it may be up to ",
-        most_seconds, ", and 0 is no limit");
+    return bad({"options::connect_seconds is ", o.connect_seconds, "; it may be up to ",
+        most_seconds, ", and 0 is no limit"});
   if (o.stall_seconds > most_seconds)
-    return bad("options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
-        ", and 0 is no limit");
+    return bad({"options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
+        ", and 0 is no limit"});
 
-  if (has_nul(o.local_dir)) return bad("options::local_dir has a NUL byte");
-  if (has_nul(o.cache_dir)) return bad("options::cache_dir has a NUL byte");
+  if (has_nul(o.local_dir)) return bad({"options::local_dir has a NUL byte"});
+  if (has_nul(o.cache_dir)) return bad({"options::cache_dir has a NUL byte"});
   return check_transport(o.transport, "options::transport");
 }
 // of a call that may download, with what the environment says where the options say nothing
-VQCACHE_LAZY_ status check_call(const options& o) {
+inline status check_call(const options& o) {
   VQCACHE_NEED_(check_options(o));
   if (o.fetch) return {};
   return check_transport(wanted_transport(o), "the environment variable VQCACHE_TRANSPORT");
 }
 // why a path or a URL without its pin cannot be asked for, or empty; by_user: over options::fetch
-VQCACHE_LAZY_ string url_problem(view url, bool by_user) {
+inline string url_problem(view url, bool by_user) {
   const string path = text::local_path(url);
   if (!path.empty()) {
     const string kind = text::lower(url.substr(0, 6));
@@ -3836,8 +3877,8 @@ VQCACHE_LAZY_ string url_problem(view url, bool by_user) {
   }
 
   if (const size_t odd = text::odd_byte(url); odd != npos)
-    return join("is no URL: byte ", odd + 1,
-        " must be percent-encoded (it is a space, a quote, ...)");
+    return join(
+        {"is no URL: byte ", odd + 1, " must be percent-encoded (it is a space, a quote, ...)"});
   text::url u;
   if (!text::parse_url(url, u)) return "is no URL: it has no host, or a wrong port";
   if (!by_user && !text::is_http(u))
@@ -3845,45 +3886,45 @@ VQCACHE_LAZY_ string url_problem(view url, bool by_user) {
   return {};
 }
 // out: the source with bare URLs and one pin in lower case, every word harmless to a transport
-VQCACHE_LAZY_ status examine(const source& s, const string& role, const options& o, source& out) {
-  const auto bad = [&role](const auto&... why) {
-    return fail(errc::invalid_argument, "the source of the ", role, ": ", why...);
+inline status examine(const source& s, const string& role, const options& o, source& out) {
+  const auto bad = [&role](std::initializer_list<error::piece> why) {
+    return fail(errc::invalid_argument, {"the source of the ", role, ": ", join(why)});
   };
   out = source(vector<string>(), text::lower(s.sha256), s.headers);
   out.size = s.size;
   string& pin = out.sha256;
 
   if (!pin.empty() && !text::is_digest(pin))
-    return bad("sha256 is '", text::printable(s.sha256), "', not 64 hex digits");
-  if (s.size > largest_file) return bad("size is ", s.size, "; no file can have so many bytes");
-  if (s.urls.empty()) return bad("no URL is given");
+    return bad({"sha256 is '", text::printable(s.sha256), "', not 64 hex digits"});
+  if (s.size > largest_file) return bad({"size is ", s.size, "; no file can have so many bytes"});
+  if (s.urls.empty()) return bad({"no URL is given"});
 
   for (view url : s.urls) {
     if (url == null_pointer)
-      return bad("a null pointer was given as URL ", out.urls.size() + 1,
-          "; is an environment variable unset?");
+      return bad({"a null pointer was given as URL ", out.urls.size() + 1,
+          "; is an environment variable unset?"});
     const string also = text::lower(text::split_pin(url));
     const string name = "'" + text::redact(text::printable(url)) + "'";
     if (!also.empty() && !text::is_digest(also))
-      return bad("#sha256= of ", name, " is '", text::printable(also), "', not 64 hex digits");
+      return bad({"#sha256= of ", name, " is '", text::printable(also), "', not 64 hex digits"});
     if (!also.empty() && !pin.empty() && also != pin)
-      return bad("two different SHA-256 are given, ", pin, " and ", also);
+      return bad({"two different SHA-256 are given, ", pin, " and ", also});
     if (!also.empty()) pin = also;
 
-    if (text::is_digest(url)) return bad(name, " is no URL; a pin goes to source::sha256");
-    if (url.empty() || url.find('\0') != npos) return bad("a URL is empty or has a NUL byte");
+    if (text::is_digest(url)) return bad({name, " is no URL; a pin goes to source::sha256"});
+    if (url.empty() || url.find('\0') != npos) return bad({"a URL is empty or has a NUL byte"});
     if (const string why = url_problem(url, bool(o.fetch)); !why.empty())
-      return bad(name, " ", why);
+      return bad({name, " ", why});
     out.urls.emplace_back(url);
   }
 
   text::header parsed;
   for (size_t i = 0; i < s.headers.size(); ++i) {
     if (s.headers[i].find_first_of("\r\n") != npos || !text::parse_header(s.headers[i], parsed))
-      return bad("header ", i + 1, " is not 'Name: value' without control characters");
+      return bad({"header ", i + 1, " is not 'Name: value' without control characters"});
     if (text::is_reserved(parsed.name, parsed.value))
-      return bad("header ", i + 1, " is ", parsed.name,
-          ", which the transfer sets itself; a file is asked for in parts and without codings");
+      return bad({"header ", i + 1, " is ", parsed.name,
+          ", which the transfer sets itself; a file is asked for in parts and without codings"});
   }
   return {};
 }
@@ -3904,47 +3945,47 @@ struct asked {
   bool has_siblings = false;  // other connections bring other parts at the same time
 };
 struct on_disk {
-  uint64_t size = 0;     // bytes that have come
-  uint64_t total = 0;    // bytes that there will be; 0: not known
-  string validator{};    // of this server: an ETag, or a date that is as good; empty: none
-  bool pinned = false;   // a digest will decide
+  uint64_t size = 0;    // bytes that have come
+  uint64_t total = 0;   // bytes that there will be; 0: not known
+  string validator{};   // of this server: an ETag, or a date that is as good; empty: none
+  bool pinned = false;  // a digest will decide
 };
 struct answer_head {
   int code = 0;
-  text::maybe_range<void> range{};
-  bool names_range = false;  // a Content-Range is there, even if it cannot be read
+  text::maybe_range range{};
+  bool names_range = false;          // a Content-Range is there, even if it cannot be read
   std::optional<uint64_t> length{};  // none: not told, or chunked
-  string validator{};  // of the same sort as on_disk::validator; empty: none
+  string validator{};                // of the same sort as on_disk::validator; empty: none
 };
 struct verdict {
   answer_kind kind = answer_kind::odd;
-  string why{};             // of an odd one
+  string why{};              // of an odd one
   bool has_changed = false;  // another version of the file than what is here
   bool is_unmarked = false;  // odd, but nothing says of which file it is: a page perhaps
-  uint64_t end = 0;         // one behind the last byte of the answer; 0: not known
-  uint64_t total = 0;       // of the file; 0: not known
+  uint64_t end = 0;          // one behind the last byte of the answer; 0: not known
+  uint64_t total = 0;        // of the file; 0: not known
 };
-VQCACHE_LAZY_ bool is_redirect(int code) {
+inline bool is_redirect(int code) {
   return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
-VQCACHE_LAZY_ verdict odd(const string& why, bool has_changed = false) {
+inline verdict odd(const string& why, bool has_changed = false) {
   return {answer_kind::odd, why, has_changed, false, 0, 0};
 }
 // A mark that is missing contradicts nothing; a server may call its ETag weak the second time.
-VQCACHE_LAZY_ bool is_same_version(const answer_head& head, const on_disk& have) {
+inline bool is_same_version(const answer_head& head, const on_disk& have) {
   const string &its = head.validator, &known = have.validator;
   return its.empty() || known.empty() || its == known || its == "W/" + known;
 }
 // All of the file, under 200 or 206. total: by this answer; 0: not told. One mark with two lengths
 // proves neither; of a server without marks the plain request will tell.
-VQCACHE_LAZY_ verdict judge_all(
+inline verdict judge_all(
     const answer_head& head, const asked& want, const on_disk& have, uint64_t total) {
   const bool is_same = is_same_version(head, have);
   const bool has_same_mark = is_same && !head.validator.empty() && !have.validator.empty();
   const bool is_doubtful = want.range ? is_same : has_same_mark && !have.pinned;
   if (is_doubtful && have.total != 0 && total != 0 && total != have.total) {
-    verdict v = odd(join("the server gives one ETag or date to two lengths, ", have.total, " and ",
-        total, " bytes; vqcache::remove takes what is here away, a pin would decide"));
+    verdict v = odd(join({"the server gives one ETag or date to two lengths, ", have.total, " and ",
+        total, " bytes; vqcache::remove takes what is here away, a pin would decide"}));
     if (!has_same_mark) v = odd("an answer of another length than the file has");
     v.is_unmarked = !has_same_mark;
     return v;
@@ -3955,12 +3996,12 @@ VQCACHE_LAZY_ verdict judge_all(
   const bool is_known = has_same_mark && !have.pinned && total == 0;
   return {answer_kind::whole, {}, false, false, total, is_known ? have.total : total};
 }
-VQCACHE_LAZY_ verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
+inline verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
   const char* const elsewhere = want.range
       ? "the server does not continue the file where it ended"
       : "HTTP 206 for the file: a part of it, which nobody asked for";
   if (!head.range || head.range->unsatisfied) return odd(elsewhere);
-  const text::content_range<void>& range = *head.range;
+  const text::content_range& range = *head.range;
   if (head.length && *head.length != range.size()) return odd(elsewhere);
 
   const bool continues = want.range && range.first == want.first;
@@ -3975,10 +4016,9 @@ VQCACHE_LAZY_ verdict judge_part(const answer_head& head, const asked& want, con
 }
 // Some hosts answer the request for a part by 200 and send that part alone; others name the range
 // that all of the file is.
-VQCACHE_LAZY_ verdict judge_200(const answer_head& head, const asked& want, const on_disk& have) {
+inline verdict judge_200(const answer_head& head, const asked& want, const on_disk& have) {
   const uint64_t length = head.length ? *head.length : 0;
-  if (!head.names_range || (!head.range && !want.range))
-    return judge_all(head, want, have, length);
+  if (!head.names_range || (!head.range && !want.range)) return judge_all(head, want, have, length);
 
   const bool fits = head.range && head.range->first == 0 && !head.range->unsatisfied &&
       (!head.length || length == head.range->size());
@@ -3986,8 +4026,7 @@ VQCACHE_LAZY_ verdict judge_200(const answer_head& head, const asked& want, cons
   if (!is_all) return odd("the server says 200, but its Content-Range does not cover the file");
   return judge_all(head, want, have, head.range->size());
 }
-VQCACHE_LAZY_ verdict judge_head(
-    const answer_head& head, const asked& want, const on_disk& have) {
+inline verdict judge_head(const answer_head& head, const asked& want, const on_disk& have) {
   const bool at_end = head.code == 416 && want.range && head.range && head.range->total &&
       *head.range->total == have.size && (have.total == 0 || have.total == have.size) &&
       is_same_version(head, have);
@@ -3996,7 +4035,7 @@ VQCACHE_LAZY_ verdict judge_head(
   if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, false, 0, 0};
   if (head.code == 206) return judge_part(head, want, have);
   if (head.code == 200) return judge_200(head, want, have);
-  return odd(join("HTTP ", head.code, " for the file"));
+  return odd(join({"HTTP ", head.code, " for the file"}));
 }
 // What follows a try that failed: a pure function. What a URL's tries have in common is in `tries`.
 enum class next_step {
@@ -4009,40 +4048,38 @@ enum class next_step {
 enum class ranges { unknown, honoured };  // by the server of this URL
 struct attempt {
   errc failure = errc::io;
-  int code = 0;               // of the last answer; 0: none came
-  bool is_ours = false;       // this machine failed, or the user's part of the work
-  bool is_local = false;      // a path, not a URL
-  bool is_wrong = false;      // all came, and it is not the file
-  bool is_mixed = false;      // of several answers, so that one alone may be right
-  bool is_odd = false;        // see answer_kind::odd
-  bool is_unmarked = false;   // see verdict
-  bool has_changed = false;   // since what is here came
-  bool wanted_rest = false;   // a part was asked for
-  bool gained = false;        // more is here than before
-  bool denied = false;        // 401 or 403 of the first host, and there is another source
+  int code = 0;                // of the last answer; 0: none came
+  bool is_ours = false;        // this machine failed, or the user's part of the work
+  bool is_local = false;       // a path, not a URL
+  bool is_wrong = false;       // all came, and it is not the file
+  bool is_mixed = false;       // of several answers, so that one alone may be right
+  bool is_odd = false;         // see answer_kind::odd
+  bool is_unmarked = false;    // see verdict
+  bool has_changed = false;    // since what is here came
+  bool wanted_rest = false;    // a part was asked for
+  bool gained = false;         // more is here than before
+  bool denied = false;         // 401 or 403 of the first host, and there is another source
   bool host_is_taken = false;  // the other file comes from there at this moment
   bool had_turn = false;       // it has ended since
-  unsigned wait = 0;          // seconds that the server asks for
-  int tries = 1;              // of this URL
-  int fruitless = 0;          // of them the last that gained nothing
+  unsigned wait = 0;           // seconds that the server asks for
+  int tries = 1;               // of this URL
+  int fruitless = 0;           // of them the last that gained nothing
   ranges parts = ranges::unknown;
 };
-enum : unsigned { longest_wait = 120 };              // seconds of Retry-After that are obeyed
+enum : unsigned { longest_wait = 120 };                 // seconds of Retry-After that are obeyed
 enum : int { most_tries = 1000, fruitless_tries = 3 };  // of a URL; of them in a row without gain
-VQCACHE_LAZY_ bool is_busy(int code) {
-  return code == 202 || code == 408 || code == 429 || code >= 500;
-}
-VQCACHE_LAZY_ bool is_gone(int code) { return code == 404 || code == 410; }
-VQCACHE_LAZY_ bool is_of_network(errc e) {
+inline bool is_busy(int code) { return code == 202 || code == 408 || code == 429 || code >= 500; }
+inline bool is_gone(int code) { return code == 404 || code == 410; }
+inline bool is_of_network(errc e) {
   return e == errc::connection || e == errc::truncated || e == errc::timed_out;
 }
-VQCACHE_LAZY_ bool passes(const attempt& a) {  // a cut, or a server that has no time now
+inline bool passes(const attempt& a) {  // a cut, or a server that has no time now
   const bool answered_busy = is_busy(a.code) && a.failure == errc::http_status;
   return answered_busy || (!a.is_odd && is_of_network(a.failure));
 }
 // A request for the rest that failed for good. Where no part was ever served the way out is to ask
 // for the whole file: a server or proxy may answer that alone, whatever it says to a part.
-VQCACHE_LAZY_ next_step after_a_part(const attempt& a) {
+inline next_step after_a_part(const attempt& a) {
   if (a.has_changed) return next_step::whole_file;
   if (a.gained) return next_step::next_source;
 
@@ -4058,15 +4095,15 @@ VQCACHE_LAZY_ next_step after_a_part(const attempt& a) {
   const bool was_refused = a.code != 0 || a.failure == errc::timed_out;
   return was_refused && !is_proven ? next_step::whole_file : next_step::next_source;
 }
-VQCACHE_LAZY_ next_step decide(const attempt& a) {
+inline next_step decide(const attempt& a) {
   if (a.is_ours) return next_step::stop;
   if (a.is_local || a.tries >= most_tries) return next_step::next_source;
   if (a.is_wrong && a.is_mixed && a.fruitless < fruitless_tries) return next_step::try_again;
   if (a.is_wrong) return next_step::next_source;
 
   // a host may give one connection to a client: no refusal is final while another has it
-  const bool refused = a.code == 0 ? is_of_network(a.failure)
-                                   : is_busy(a.code) || a.code == 401 || a.code == 403;
+  const bool refused =
+      a.code == 0 ? is_of_network(a.failure) : is_busy(a.code) || a.code == 401 || a.code == 403;
   if (refused && !a.gained && a.host_is_taken) return next_step::take_turns;
   const bool unproven = a.wanted_rest && !a.gained && a.parts != ranges::honoured;
   if (a.wait > longest_wait) return unproven ? next_step::whole_file : next_step::next_source;
@@ -4075,15 +4112,15 @@ VQCACHE_LAZY_ next_step decide(const attempt& a) {
   if (refused && a.had_turn && a.fruitless < 2) return next_step::try_again;
   return a.wanted_rest ? after_a_part(a) : next_step::next_source;
 }
-template <class Lazy> struct target {
+struct target {
   size_t item;  // of the call
   const source* from;
   stage::demand want;
   fs::path final_path;
-  stage::copying<Lazy>* copy = nullptr;  // for the other tier, or none
-  std::unique_ptr<stage::partial<Lazy>> to = std::make_unique<stage::partial<Lazy>>();
-  string got{}, etag{};      // the URL that served it, redacted; of the answer
-  bool is_unsized = false;   // nobody told how long it is: a cut could not be seen
+  stage::copying* copy = nullptr;  // for the other tier, or none
+  std::unique_ptr<stage::partial> to = std::make_unique<stage::partial>();
+  string got{}, etag{};     // the URL that served it, redacted; of the answer
+  bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
 };
 struct outcome {  // of one connection, over its redirects
   int hops = 0;
@@ -4094,19 +4131,19 @@ struct outcome {  // of one connection, over its redirects
   int code = 0;
   bool is_odd = false, has_changed = false;  // see verdict
   bool is_unmarked = false;
-  bool host_was_taken = false;               // by another file of the call, at some moment
-  unsigned wait = 0;                         // seconds the server asks for before the next try
+  bool host_was_taken = false;  // by another file of the call, at some moment
+  unsigned wait = 0;            // seconds the server asks for before the next try
 };
 // One file, from the first URL that serves it right, over as many connections as pay. work() is
 // called again and again; it waits only for a user's transport, a local source and the last sync.
-template <class Lazy> class basic_job : os::pinned {
+class job : os::pinned {
  public:
-  using jobs = late<Lazy, vector<std::unique_ptr<basic_job>>>;
-  basic_job(target<Lazy>& t, caller<Lazy>& w, curl::pump<Lazy>& p, const jobs& all)
+  using jobs = vector<std::unique_ptr<job>>;
+  job(target& t, caller& w, curl::pump& p, const jobs& all)
       : t_(t), who_(&w), pump_(&p), all_(&all) {}
-  ~basic_job() { hang_up(); }
+  ~job() { hang_up(); }
   bool over = false;
-  late<Lazy, status> result{};
+  status result{};
   void work() {
     if (url_.empty()) next_url();
     hang_up_abandoned();
@@ -4136,31 +4173,31 @@ template <class Lazy> class basic_job : os::pinned {
     hang_up();
     keep_the_larger();
     const uint64_t had = t_.to->size(), size = t_.to->release();
-    if (size > 0) s.text += join("; ", size, " bytes of ", file_, " are kept for the next call");
-    else if (had > 65536) s.text += join("; ", had, " bytes of ", file_, " cannot be continued");
+    if (size > 0) s.text += join({"; ", size, " bytes of ", file_, " are kept for the next call"});
+    else if (had > 65536) s.text += join({"; ", had, " bytes of ", file_, " cannot be continued"});
     return s;
   }
  private:
-  struct lane final : curl::receiver<Lazy>, outcome {  // one connection, through its redirects
-    basic_job* of;
+  struct lane final : curl::receiver, outcome {  // one connection, through its redirects
+    job* of;
     size_t run;
     bool is_abandoned = false;  // another connection brings its part
     text::url at{};
     bool at_home = true;  // until a redirect leaves it
-    text::cookies<Lazy> jar{};
-    stage::pace<Lazy> speed{0};
-    late<Lazy, status> result{};
-    unsigned number = 0;  // of the answer, in this job
+    text::cookies jar{};
+    stage::pace speed{0};
+    status result{};
+    unsigned number = 0;                    // of the answer, in this job
     uint64_t next = 0, upto = 0, more = 0;  // next byte; answer's end; to be compared
     bool over = false;
-    bool sized = false;         // upto is known
-    bool all_there = false;     // 416: nothing more is to come
-    bool fresh = false;         // the whole file is to come; what is here is untouched so far
-    bool done = false;          // no more of the answer is wanted
-    uint64_t total = 0;         // of the file, by this answer
+    bool sized = false;      // upto is known
+    bool all_there = false;  // 416: nothing more is to come
+    bool fresh = false;      // the whole file is to come; what is here is untouched so far
+    bool done = false;       // no more of the answer is wanted
+    uint64_t total = 0;      // of the file, by this answer
     string location{}, excerpt{}, mark{};
 
-    lane(basic_job* job, size_t which) : of(job), run(which) {}
+    lane(job* job, size_t which) : of(job), run(which) {}
 
     void ask(const string& url) {
       const options& o = of->who_->opts();
@@ -4173,19 +4210,18 @@ template <class Lazy> class basic_job : os::pinned {
       const vector<string> lines = text::request_headers(ours, users);
 
       forget_answer();
-      curl::exchange x{
-          url, text::with_cookies<Lazy>(lines, jar, at), connect_limit(o), o.stall_seconds};
+      curl::exchange x{url, text::with_cookies(lines, jar, at), connect_limit(o), o.stall_seconds};
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
       if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
 
       if (ranged && !o.fetch) {
         const uint64_t end = of->t_.to->runs[run].end;
-        x.headers.push_back(join("Range: bytes=", next, "-",
-            end < id.total ? std::to_string((std::min)(end + more, id.total) - 1) : ""));
+        x.headers.push_back(join({"Range: bytes=", next, "-",
+            end < id.total ? std::to_string((std::min)(end + more, id.total) - 1) : ""}));
         if (strong) x.headers.push_back("If-Range: " + known);
       }
-      speed = stage::pace<Lazy>{o.stall_seconds, gained};
+      speed = stage::pace{o.stall_seconds, gained};
       if (o.fetch) of->by_user(x, *this);
       else of->pump_->start(x, *this);
     }
@@ -4205,17 +4241,17 @@ template <class Lazy> class basic_job : os::pinned {
       result = status();
     }
 
-    bool on_head(int status_code, const text::headers<Lazy>& headers) override {
+    bool on_head(int status_code, const text::headers& headers) override {
       code = status_code;
       if (is_abandoned) return false;
       if (is_redirect(code)) return leave_for(headers);
 
       const string retry = find(headers, "retry-after"), date = find(headers, "date");
       if (code >= 400 || code == 202) wait = text::retry_after(retry, date);
-      const string coding = text::coding_problem<Lazy>(headers);
-      if (code < 400 && !coding.empty()) return refuse(coding);
+      const string coding = text::coding_problem(headers);
+      if (code < 400 && !coding.empty()) return refuse({coding});
       if (!text::content_length(headers, sized, upto) && code < 400)
-        return refuse("its Content-Length is malformed or given twice");
+        return refuse({"its Content-Length is malformed or given twice"});
 
       const string known = of->validator();
       const asked want{ranged, next, of->lanes_.size() > 1};
@@ -4230,7 +4266,7 @@ template <class Lazy> class basic_job : os::pinned {
         case answer_kind::error_page: return true;  // its words are wanted
         case answer_kind::redirect: return false;
         case answer_kind::complete: return nothing_is_left();
-        case answer_kind::odd: is_odd = true; return refuse(v.why);
+        case answer_kind::odd: is_odd = true; return refuse({v.why});
         case answer_kind::part: note_kind(headers); return begin_part();
         case answer_kind::whole: note_kind(headers); return begin_whole();
       }
@@ -4241,33 +4277,33 @@ template <class Lazy> class basic_job : os::pinned {
       of->t_.to->ends_with_connection = false;  // its length has been told
       return false;
     }
-    bool leave_for(const text::headers<Lazy>& headers) {  // another address
+    bool leave_for(const text::headers& headers) {  // another address
       for (const text::header& h : headers)
-        if (h.name == "set-cookie") text::take_cookie<Lazy>(jar, at, h.value);
+        if (h.name == "set-cookie") text::take_cookie(jar, at, h.value);
       location = find(headers, "location");
-      if (location.empty()) (void)refuse("HTTP ", code, " without a Location");
+      if (location.empty()) (void)refuse({"HTTP ", code, " without a Location"});
       return false;
     }
-    answer_head head_of(const text::headers<Lazy>& headers, const string& known) {
+    answer_head head_of(const text::headers& headers, const string& known) {
       answer_head head;
       head.code = code;
-      head.range = text::find_content_range<Lazy>(headers);
+      head.range = text::find_content_range(headers);
       head.names_range = !find(headers, "content-range").empty();
       if (sized) head.length = upto;
-      head.validator = text::printable(
-          find(headers, text::is_date(known) ? "last-modified" : "etag"));
+      head.validator =
+          text::printable(find(headers, text::is_date(known) ? "last-modified" : "etag"));
 
       const string coding = text::lower(find(headers, "transfer-encoding"));
       of->is_chunked_ = !sized && text::has(coding, "chunked");
       if (find(headers, "accept-ranges") == "none") of->limit_ = 1;
       return head;
     }
-    void note_kind(const text::headers<Lazy>& headers) {
+    void note_kind(const text::headers& headers) {
       of->t_.want.type = text::printable(find(headers, "content-type"));
       of->t_.etag = text::printable(find(headers, "etag"));
     }
     bool begin_part() {
-      stage::partial<Lazy>& to = *of->t_.to;
+      stage::partial& to = *of->t_.to;
       if (!to.id.total && total > 0) to.runs[run].end = total;
       if (total > 0) to.ends_with_connection = false;
       return fits(to.size());
@@ -4276,7 +4312,7 @@ template <class Lazy> class basic_job : os::pinned {
       next = 0;
       if (!sized && of->is_unvouched() && of->prefers_another()) {
         is_odd = true;
-        return refuse("it tells no length, so that a cut could not be seen; another source may");
+        return refuse({"it tells no length, so that a cut could not be seen; another source may"});
       }
       fresh = true;
       // what is here may have to stay: it is to be on the disk before the room there is looked at
@@ -4286,17 +4322,18 @@ template <class Lazy> class basic_job : os::pinned {
     }
     bool fits(uint64_t have) {  // on the disk, and under the limits
       if (total > of->most())
-        return good(fail(errc::not_the_file, "it has ", total, " bytes, more than the ", of->most(),
-            " of source::size or options::max_bytes"));
+        return good(fail(errc::not_the_file,
+            {"it has ", total, " bytes, more than the ", of->most(),
+                " of source::size or options::max_bytes"}));
       const fs::path here = of->t_.final_path.parent_path();
-      stage::copying<Lazy>*& copy = of->t_.copy;  // one that would not fit is not begun
+      stage::copying*& copy = of->t_.copy;  // one that would not fit is not begun
       if (copy && !copy->fits(total, here, total - (std::min)(have, total))) copy = nullptr;
 
       status room = stage::has_room(here, total, have);
       const uint64_t held = fresh ? of->t_.to->size() : 0;
       if (!room.ok() && held > 0)
-        room.text += join(", or remove the ", held, " bytes of ", of->file_,
-            " that an earlier try left there (vqcache::remove)");
+        room.text += join({", or remove the ", held, " bytes of ", of->file_,
+            " that an earlier try left there (vqcache::remove)"});
       return good(room);
     }
 
@@ -4309,7 +4346,8 @@ template <class Lazy> class basic_job : os::pinned {
       if (fresh && !good(begin_file())) return false;
       if (sized) n = stage::smaller(n, upto - next);  // what follows belongs to no file
       if (n > of->most() - (std::min)(next, of->most()))
-        return good(fail(errc::not_the_file, "it has more than ", of->most(), " bytes, max_bytes"));
+        return good(
+            fail(errc::not_the_file, {"it has more than ", of->most(), " bytes, max_bytes"}));
 
       while (n > 0 && !done) {
         const size_t taken = take(data, n);
@@ -4325,7 +4363,7 @@ template <class Lazy> class basic_job : os::pinned {
       fresh = false;
       next = first = run = 0;
       of->set_aside();
-      stage::partial<Lazy>& to = *of->t_.to;
+      stage::partial& to = *of->t_.to;
       VQCACHE_NEED_(to.begin(of->t_.final_path, of->t_.want.kind));
       to.has_digest = !of->t_.want.sha256.empty();
       to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
@@ -4335,7 +4373,7 @@ template <class Lazy> class basic_job : os::pinned {
     }
     // Some of the n bytes: written, or compared with what is here. result tells a failure.
     size_t take(const char* data, size_t n) {
-      stage::partial<Lazy>& to = *of->t_.to;
+      stage::partial& to = *of->t_.to;
       const uint64_t end = to.runs[run].end;
       const bool is_new = next >= first && next < end;
       uint64_t until = next < first ? first : (std::max)(next, last_wanted());
@@ -4348,13 +4386,13 @@ template <class Lazy> class basic_job : os::pinned {
         gained += k;
       } else if (!to.agrees(next, data, k)) {  // it is here already
         has_changed = true;
-        (void)refuse("the file has changed at the server");
+        (void)refuse({"the file has changed at the server"});
         return 0;
       }
       next += k;
       if (!sized && next == total && n > k) {  // the length that came with the same mark before
         has_changed = true;
-        (void)refuse("the file has more bytes than before under the same ETag or date");
+        (void)refuse({"the file has more bytes than before under the same ETag or date"});
       }
       if (next == end && next < upto) of->take_over(*this);
       done = next >= last_wanted() && (next < upto || n > k);
@@ -4368,8 +4406,8 @@ template <class Lazy> class basic_job : os::pinned {
       if (result.ok() && !done) result = std::move(s);
       over = true;
     }
-    template <class... A> bool refuse(const A&... why) {
-      return good(fail(errc::http_status, why...));
+    bool refuse(std::initializer_list<error::piece> why) {
+      return good(fail(errc::http_status, why));
     }
     bool good(const status& s) {
       if (result.ok()) result = s;
@@ -4392,10 +4430,10 @@ template <class Lazy> class basic_job : os::pinned {
     statuses_ = asks_whole_ = tells_no_length_ = had_turn_ = false;
     ranges_ = ranges::unknown;
     limit_ = who_->opts().fetch ? 1 : who_->opts().connections;
-    not_before_ = clock<Lazy>::now();
+    not_before_ = clock::now();
   }
   bool may_begin() const {
-    return clock<Lazy>::now() >= not_before_ && (turn_of_.empty() || !is_taken(turn_of_));
+    return clock::now() >= not_before_ && (turn_of_.empty() || !is_taken(turn_of_));
   }
   bool is_taken(const string& host, bool and_answers = false) const {  // by another file
     for (const auto& other : *all_) {
@@ -4411,7 +4449,7 @@ template <class Lazy> class basic_job : os::pinned {
     at_source_ = judged_ = started_over_ = false;
     if (!path_.empty()) return copy_local();
 
-    stage::partial<Lazy>& to = *t_.to;
+    stage::partial& to = *t_.to;
     if (!to.begun && !by_user) {
       const status s = to.resume(t_.final_path, id_, t_.want.kind);
       if (!s.ok()) return failed(s);
@@ -4422,11 +4460,11 @@ template <class Lazy> class basic_job : os::pinned {
       started_over_ = to.size() > 0;
       discard("it cannot be continued");
     }
-    if (tries_ == 1 && to.size()) who_->say("Continuing ", file_, " at byte ", to.size(), ".");
+    if (tries_ == 1 && to.size()) who_->say({"Continuing ", file_, " at byte ", to.size(), "."});
     if (to.whole()) return finish();
     wide_ = 1;
     const size_t run = to.begun ? to.spare_run(1, text::endless) : 0;
-    if (run == npos) return failed(fail(errc::io, "its unfinished parts contradict each other"));
+    if (run == npos) return failed(fail(errc::io, {"its unfinished parts contradict each other"}));
     if (tell()) add_lane(run);
   }
   void copy_local() {
@@ -4437,15 +4475,15 @@ template <class Lazy> class basic_job : os::pinned {
   status copied_local() {  // a path or a file:// URL: the limits of a download hold for it, too
     const fs::path at = os::resolved(os::to_path(path_));
     const auto too_large = [this](uint64_t size) {
-      return fail(errc::not_the_file, "it has ", size, " bytes, more than the ", most(),
-          " of source::size or options::max_bytes");
+      return fail(errc::not_the_file,
+          {"it has ", size, " bytes, more than the ", most(),
+              " of source::size or options::max_bytes"});
     };
 
     if (const os::info i = os::look(at); i.size > most()) return too_large(i.size);
     VQCACHE_NEED_(t_.to->begin(t_.final_path, t_.want.kind));
     t_.to->has_digest = !t_.want.sha256.empty();
-    VQCACHE_NEED_(
-        stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_));
+    VQCACHE_NEED_(stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_));
     return t_.to->size() > most() ? too_large(t_.to->size()) : status();  // it grew meanwhile
   }
   void add_lane(size_t run) {
@@ -4465,11 +4503,10 @@ template <class Lazy> class basic_job : os::pinned {
   }
   // While more than a second is left, and the last new connections brought more, as many again.
   void widen() {
-    const auto now = clock<Lazy>::now();
+    const auto now = clock::now();
     const text::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
-    const bool may =
-        limit_ > 1 && id.usable() && id.total && !asks_whole_ && !lanes_[0]->fresh;
+    const bool may = limit_ > 1 && id.usable() && id.total && !asks_whole_ && !lanes_[0]->fresh;
     const bool steady = end_stalled() && may;  // all have answered
     const double seconds = std::chrono::duration<double>(now - mark_).count(),
                  rate = double(size - (std::min)(before_, size)) / seconds,
@@ -4498,7 +4535,7 @@ template <class Lazy> class basic_job : os::pinned {
       // connecting has its own limit, and a server may think before it answers
       if (l->code == 0 && l->speed.seconds() < grace) continue;
       pump_->stop(*l);
-      l->on_end(fail(errc::timed_out, "it gained under 64 KiB in ", limit, " s"));
+      l->on_end(fail(errc::timed_out, {"it gained under 64 KiB in ", limit, " s"}));
     }
     return all_answered;
   }
@@ -4524,7 +4561,7 @@ template <class Lazy> class basic_job : os::pinned {
     lanes_.erase(std::remove_if(lanes_.begin(), lanes_.end(), is_abandoned), lanes_.end());
   }
   void settle(std::unique_ptr<lane> ended) {
-    stage::partial<Lazy>& to = *t_.to;
+    stage::partial& to = *t_.to;
     lane& l = *ended;
     status s = l.result;
     if (s.ok() && !l.location.empty()) {
@@ -4536,7 +4573,7 @@ template <class Lazy> class basic_job : os::pinned {
     } else {
       s = ending(l, s);
     }
-    const vector<string> secrets = text::secret_lines<Lazy>(t_.from->headers, l.jar);
+    const vector<string> secrets = text::secret_lines(t_.from->headers, l.jar);
     s.text = text::scrub(s.text, l.at.whole(), secrets);
     if (l.code == 206 && (l.result.ok() || l.gained >= 65536)) ranges_ = ranges::honoured;
     if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code >= 200 && l.gained == 0);
@@ -4549,7 +4586,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (s.ok() && (to.whole() || l.all_there)) return finish(l);
     if (s.cause || s.code == errc::no_space) hang_up();
     if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ >= most_tries))
-      return failed(s.ok() ? fail(errc::truncated, "nothing came") : s, l);
+      return failed(s.ok() ? fail(errc::truncated, {"nothing came"}) : s, l);
     if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) &&
         (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2)) {
       wide_ = l.code >= 429 ? 1 : unsigned(lanes_.size());
@@ -4557,23 +4594,25 @@ template <class Lazy> class basic_job : os::pinned {
     }
   }
   status ending(const lane& l, const status& s) {  // of an answer that led nowhere else
-    stage::partial<Lazy>& to = *t_.to;
+    stage::partial& to = *t_.to;
     if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
       const bool is_denied = l.code == 401 || l.code == 403;
       const char* hint = "";
       if (is_denied) hint = "; it needs credentials (source::headers), or has expired";
       if (is_gone(l.code)) hint = "; the file is not there any more, or the URL is mistyped";
-      return fail(errc::http_status, "the server answered HTTP ", l.code,
-          l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint);
+      return fail(errc::http_status,
+          {"the server answered HTTP ", l.code,
+              l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint});
     }
     if (!s.ok() || l.all_there) return s;
     if (l.sized && l.next < l.upto && !l.done)
       return fail(
-          errc::truncated, "the connection ended after ", l.next, " of ", l.upto, " bytes");
-    if (!to.begun || l.fresh) return fail(errc::not_the_file, "it is an empty file");
+          errc::truncated, {"the connection ended after ", l.next, " of ", l.upto, " bytes"});
+    if (!to.begun || l.fresh) return fail(errc::not_the_file, {"it is an empty file"});
     if (l.upto == 0 && to.id.total != 0 && l.next != to.id.total)
-      return fail(errc::truncated, "the answer ended after ", l.next, " bytes, but the file had ",
-          to.id.total, " under the same ETag or date before");
+      return fail(errc::truncated,
+          {"the answer ended after ", l.next, " bytes, but the file had ", to.id.total,
+              " under the same ETag or date before"});
     if (l.upto == 0) to.end_here();
     return s;
   }
@@ -4582,11 +4621,12 @@ template <class Lazy> class basic_job : os::pinned {
     const string& to = l.location;
     const string target = text::readable(
         text::has_scheme(to) ? text::redact(to) : to.substr(0, to.find_first_of(":?")));
-    if (l.hops++ == 20) return fail(errc::http_status, "it redirects more than 20 times");
+    if (l.hops++ == 20) return fail(errc::http_status, {"it redirects more than 20 times"});
     const bool good = text::resolve(l.at, to, next) && text::is_http(next);
     if (!good || (l.at.scheme == "https" && next.scheme == "http"))
-      return fail(errc::http_status, "it redirects ", good ? "from https down to '" : "to '",
-          target, good ? "', which anybody on the way could change" : "' (neither http nor https)");
+      return fail(errc::http_status,
+          {"it redirects ", good ? "from https down to '" : "to '", target,
+              good ? "', which anybody on the way could change" : "' (neither http nor https)"});
     l.at = next;
     l.at_home = l.at_home && next.origin() == home_;
     return {};
@@ -4602,8 +4642,8 @@ template <class Lazy> class basic_job : os::pinned {
     if (!s.ok()) return failed(s, o);
 
     over = true;
-    t_.is_unsized = t_.to->ends_with_connection && !t_.to->has_end_mark &&
-        t_.want.sha256.empty() && t_.want.size == 0;
+    t_.is_unsized = t_.to->ends_with_connection && !t_.to->has_end_mark && t_.want.sha256.empty() &&
+        t_.want.size == 0;
     if (kept_) drop_kept("the whole file came beside it");
   }
   // The end of the connection was taken for the end of the file, and a digest or size says that it
@@ -4629,7 +4669,7 @@ template <class Lazy> class basic_job : os::pinned {
     if (a.is_wrong && a.is_mixed) limit_ = 1;
     clear_away(s, a, o);
     if (a.is_ours) {
-      s.text = join(file_, ": ", s.text);
+      s.text = join({file_, ": ", s.text});
       return end(s);
     }
 
@@ -4695,35 +4735,35 @@ template <class Lazy> class basic_job : os::pinned {
   void take_turns(const outcome& o) {
     turn_of_ = o.host;
     limit_ = 1;
-    who_->say("The server of ", file_, " refuses another connection; it waits for its turn.");
+    who_->say({"The server of ", file_, " refuses another connection; it waits for its turn."});
     wait_at_least(o.wait > longest_wait ? 0 : o.wait, 0);
   }
   void wait_at_least(unsigned seconds, uint64_t ms) {  // as the server asks; as we think best
     const uint64_t pause = (std::max)(seconds * uint64_t{1000}, ms);
-    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(pause);
+    not_before_ = clock::now() + std::chrono::milliseconds(pause);
     if (seconds > 0)
-      who_->say("The server of ", file_, " asks to wait ", seconds, " s until the next try.");
+      who_->say({"The server of ", file_, " asks to wait ", seconds, " s until the next try."});
   }
   void end_turn() {  // a server takes a moment to see that the other connection has ended
     turn_of_.clear();
     had_turn_ = true;
-    not_before_ = clock<Lazy>::now() + std::chrono::milliseconds(300);
+    not_before_ = clock::now() + std::chrono::milliseconds(300);
   }
   void give_up_source(status s, const attempt& a, const outcome& o) {
     const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
     const uint64_t size = t_.to->size();
     if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
-    tried_ += join(tried_.empty() ? "'" : "; then '", text::readable(t_.got),
+    tried_ += join({tried_.empty() ? "'" : "; then '", text::readable(t_.got),
         "': ", text::scrub(s.text, url_, t_.from->headers),
-        tries_ > 1 ? join(" (", tries_, " tries)") : "",
-        o.wait > longest_wait ? join("; it asks to come back in ", o.wait, " s") : "",
-        t_.to->begun && !untried_.empty() ? join("; ", size, " bytes are here") : "");
+        tries_ > 1 ? join({" (", tries_, " tries)"}) : "",
+        o.wait > longest_wait ? join({"; it asks to come back in ", o.wait, " s"}) : "",
+        t_.to->begun && !untried_.empty() ? join({"; ", size, " bytes are here"}) : ""});
     if (tells_no_length_) unsized_.push_back(url_);
     if (!untried_.empty() || !unsized_.empty()) return next_url();
     if (is(errc::hash_mismatch))
       tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
-    s.text = join("cannot bring ", file_, " from ", tried_);
+    s.text = join({"cannot bring ", file_, " from ", tried_});
     end(s);
   }
   void ask_dead_host_last() {
@@ -4745,7 +4785,7 @@ template <class Lazy> class basic_job : os::pinned {
   }
   void by_user(const curl::exchange& x, lane& l) {
     const request q{x.url, x.headers, l.first, 0};
-    basic_answer<Lazy> r(&l);
+    answer r(&l);
     status s;
     who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, r); }));
     statuses_ = statuses_ || r.code != 0;
@@ -4753,9 +4793,9 @@ template <class Lazy> class basic_job : os::pinned {
       r.misuse += "it returned without status, write or fail";
     if (!r.broken.ok()) s = r.broken;
     else if (!r.misuse.empty())
-      s = fail(errc::callback, "options::fetch is used wrongly: ", r.misuse);
+      s = fail(errc::callback, {"options::fetch is used wrongly: ", r.misuse});
     else if (!r.failure.empty())
-      s = fail(errc::connection, "options::fetch says: ", text::readable(r.failure));
+      s = fail(errc::connection, {"options::fetch says: ", text::readable(r.failure)});
     else r.end_head();
     l.on_end(std::move(s));
   }
@@ -4765,7 +4805,7 @@ template <class Lazy> class basic_job : os::pinned {
     started_over_ = started_over_ || t_.to->size() > 0;
     if (t_.to->size() > 0 && !kept_) {
       t_.to->give_back_all();  // nobody brings them meanwhile
-      kept_ = std::exchange(t_.to, std::make_unique<stage::partial<Lazy>>());
+      kept_ = std::exchange(t_.to, std::make_unique<stage::partial>());
       kept_is_mixed_ = is_mixed_;
     } else {
       discard("the server sends the file from its start");
@@ -4796,7 +4836,7 @@ template <class Lazy> class basic_job : os::pinned {
   void discard(const string& why) {
     const uint64_t size = t_.to->size();
     t_.to->drop();
-    if (size > 0) who_->say("Discarded ", size, " bytes of ", file_, ": ", why, ".");
+    if (size > 0) who_->say({"Discarded ", size, " bytes of ", file_, ": ", why, "."});
   }
   void came_from(unsigned answer) {  // bytes of several answers may not fit together
     if (author_ == 0) author_ = answer;
@@ -4805,9 +4845,7 @@ template <class Lazy> class basic_job : os::pinned {
 
   // ---- a body without length and chunks: its end proves nothing
   bool ends_unseen() const { return !is_chunked_ && !who_->opts().fetch; }
-  bool is_unvouched() const {
-    return ends_unseen() && t_.want.sha256.empty() && t_.want.size == 0;
-  }
+  bool is_unvouched() const { return ends_unseen() && t_.want.sha256.empty() && t_.want.size == 0; }
   bool prefers_another() {  // to a source that tells no length; that one is asked again at the end
     tells_no_length_ = !takes_unsized_ && !untried_.empty();
     return tells_no_length_;
@@ -4823,38 +4861,37 @@ template <class Lazy> class basic_job : os::pinned {
     return who_->step(phase::downloading, file_, t_.to->size(), total);
   }
   uint64_t most() const { return most_bytes(*t_.from, who_->opts()); }
-  target<Lazy>& t_;
-  caller<Lazy>* who_;
-  curl::pump<Lazy>* pump_;
+  target& t_;
+  caller* who_;
+  curl::pump* pump_;
   const jobs* all_;  // of the call: those of one host take turns where it wants that
   string file_ = os::shown(t_.final_path.filename());
   vector<string> untried_ = t_.from->urls, unsized_{};
   string url_{}, path_{}, tried_{}, home_{};
   string turn_of_{};  // the host on which another file of the call has to end first
-  late<Lazy, text::identity> id_{};
-  late<Lazy, std::unique_ptr<stage::partial<Lazy>>> kept_{};  // an earlier beginning of the file
-  late<Lazy, vector<std::unique_ptr<lane>>> lanes_{};
-  typename clock<Lazy>::time_point not_before_{}, mark_{};
+  text::identity id_{};
+  std::unique_ptr<stage::partial> kept_{};  // an earlier beginning of the file
+  vector<std::unique_ptr<lane>> lanes_{};
+  clock::time_point not_before_{}, mark_{};
   uint64_t best_ = 0, before_ = 0;  // of size(): at the last gain; at mark_
   double rate_ = 0;
-  unsigned limit_ = 1, wide_ = 1;  // connections: at most; now
-  unsigned answers_ = 0, author_ = 0;  // so far; the one whose bytes are here, 0: none
+  unsigned limit_ = 1, wide_ = 1;             // connections: at most; now
+  unsigned answers_ = 0, author_ = 0;         // so far; the one whose bytes are here, 0: none
   int tries_ = 0, fruitless_ = 0, lost_ = 0;  // lost_: connections that brought nothing
   ranges ranges_ = ranges::unknown;
   bool judged_ = false, at_source_ = false, statuses_ = false, had_turn_ = false;
-  bool asks_whole_ = false;  // the next request asks for no part
+  bool asks_whole_ = false;    // the next request asks for no part
   bool started_over_ = false;  // this try: bytes that came before came, or are to come, once more
   bool is_mixed_ = false, kept_is_mixed_ = false;  // of bytes of several answers
   bool is_chunked_ = false, tells_no_length_ = false, takes_unsized_ = false;
   bool cut_was_tried_ = false;
 };
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
-VQCACHE_LAZY_ status fetch(vector<target<Lazy>>& targets, caller<Lazy>& who) {
+inline status fetch(vector<target>& targets, caller& who) {
   const options& o = who.opts();
-  curl::pump<Lazy> pump(wanted_transport(o));
-  vector<std::unique_ptr<basic_job<Lazy>>> jobs;
-  for (target<Lazy>& t : targets)
-    jobs.push_back(std::make_unique<basic_job<Lazy>>(t, who, pump, jobs));
+  curl::pump pump(wanted_transport(o));
+  vector<std::unique_ptr<job>> jobs;
+  for (target& t : targets) jobs.push_back(std::make_unique<job>(t, who, pump, jobs));
   status s;
   for (bool more = true; more && s.ok();) {
     int ms = 50;
@@ -4874,13 +4911,13 @@ VQCACHE_LAZY_ status fetch(vector<target<Lazy>>& targets, caller<Lazy>& who) {
 }  // namespace transfer
 // ==== >>tier ==== finds, restores or stores a finished file ====
 namespace tier {
-template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; what is said of it
+struct copy : os::info {  // of a file in one tier; what is said of it
   fs::path path{};
   os::mode how{};  // link: links are followed
   const text::entry* said = nullptr;
   uint64_t told = 0;  // its size, by the receipt; 0: not told
-  late<Lazy, status> looks{};  // of a file that no receipt speaks of: whether it may be such a file
-  string aside{};              // the name under which this call has put it aside
+  status looks{};     // of a file that no receipt speaks of: whether it may be such a file
+  string aside{};     // the name under which this call has put it aside
   // what has no receipt of its own is judged by its look, as a download is
   void judge(text::kind kind) {
     if (regular && !said) looks = stage::judge(path, how, kind);
@@ -4892,14 +4929,14 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   bool fits() const { return regular && (!told || told == size); }
   bool vouched() const { return said && !said->unverified; }
   bool is(const string& sha) const { return said && said->sha256 == sha; }
-  status digest(caller<Lazy>& who, string& sha) const { return stage::digest(path, how, who, sha); }
+  status digest(caller& who, string& sha) const { return stage::digest(path, how, who, sha); }
   // A damaged file is kept under another name, so that nothing is lost. What was put aside earlier
   // goes, but only after it was hashed: what is one of the known digests after all stays.
-  status put_aside(const string& why, const vector<string>& known, caller<Lazy>& who) {
+  status put_aside(const string& why, const vector<string>& known, caller& who) {
     const fs::path at = path.parent_path();
     aside = aside_prefix() + os::unique().substr(8);
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
-    who.say("The file ", path, " is damaged (", why, "); it was put aside as ", aside, ".");
+    who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
     for (const string& n : stage::numbered(at, aside_prefix(), 8, {""}))
       if (n != aside && is_none_of(known, at / n, who)) (void)os::unlink(at / n);
@@ -4907,14 +4944,14 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   }
   // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name
   // again.
-  bool take_back(const string& sha, caller<Lazy>& who) const {
+  bool take_back(const string& sha, caller& who) const {
     const string n = aside_with(sha, who);
     if (n.empty() || os::look(path).exists) return false;
     if (os::rename(path.parent_path() / n, path) != 0) return false;
-    who.say("The file ", n, " is right after all; it is ", path, " again.");
+    who.say({"The file ", n, " is right after all; it is ", path, " again."});
     return true;
   }
-  string aside_with(const string& sha, caller<Lazy>& who) const {  // its name; empty: none fits
+  string aside_with(const string& sha, caller& who) const {  // its name; empty: none fits
     const fs::path at = path.parent_path();
     string its;
     for (const string& n : stage::numbered(at, aside_prefix(), 8, {""})) {
@@ -4925,19 +4962,18 @@ template <class Lazy> struct basic_copy : os::info {  // of a file in one tier; 
   }
  private:
   string aside_prefix() const { return os::shown(path.filename()) + ".corrupt-"; }
-  bool is_none_of(const vector<string>& known, const fs::path& p, caller<Lazy>& who) const {
+  bool is_none_of(const vector<string>& known, const fs::path& p, caller& who) const {
     string sha;  // what cannot be read stays
     if (known.empty()) return true;
     return stage::digest(p, how, who, sha).ok() &&
         std::find(known.begin(), known.end(), sha) == known.end();
   }
 };
-using copy = basic_copy<void>;
-template <class Lazy = void> struct shelf {  // one model in one tier
-  late<Lazy, fs::path> at;
+struct shelf {  // one model in one tier
+  fs::path at;
   os::mode how;
   vector<string> names;  // of its files; the receipt's first
-  text::receipt<Lazy> receipt{};
+  text::receipt receipt{};
   int problem = 0;  // there may be a receipt, but it cannot be read
   fs::path receipt_path() const { return at / names[0]; }
   status readable() const { return error::system(problem, "read", receipt_path()); }
@@ -4946,7 +4982,7 @@ template <class Lazy = void> struct shelf {  // one model in one tier
     string content;  // empty: there is none
     problem = os::read_text(receipt_path(), content, how);
     if (problem == ENOENT || problem == ENOTDIR) problem = 0;
-    receipt = text::read_receipt<Lazy>(content);
+    receipt = text::read_receipt(content);
   }
   copy look(const string& file) const {
     const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
@@ -4996,11 +5032,11 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   }
   // Removes what a killed process left; what can be continued only if `all`. Only what is nobody's
   // goes: its owner is provably gone, or cannot be told and a day has passed.
-  void sweep(caller<Lazy>& who, bool all) const {
+  void sweep(caller& who, bool all) const {
     for (const string& name : strays()) {
       const bool part = text::ends(name, ".part");
       const fs::path path = at / name, base = at / path.stem();
-      const auto f = stage::find<Lazy>(base);
+      const auto f = stage::find(base);
       const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
       const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
       if (!part && !text::ends(name, ".record")) continue;
@@ -5010,13 +5046,13 @@ template <class Lazy = void> struct shelf {  // one model in one tier
       if (os::unlink(path) != 0 || !part) continue;
       (void)os::unlink(fs::path(base) += ".record");
       if (f.bytes)
-        who.say("Removed a partial of ", name.substr(1, name.size() - 23), " (", f.bytes,
-            " bytes) that an earlier call left in ", at, ".");
+        who.say({"Removed a partial of ", name.substr(1, name.size() - 23), " (", f.bytes,
+            " bytes) that an earlier call left in ", at, "."});
     }
   }
-  status keep(const text::receipt<Lazy>& r) const {
+  status keep(const text::receipt& r) const {
     const string content = text::write_receipt(r, os::date());
-    stage::partial<Lazy> p;
+    stage::partial p;
     VQCACHE_NEED_(p.begin(receipt_path(), text::kind::binary));
     VQCACHE_NEED_(p.write(content.data(), content.size()));
     p.end_here();
@@ -5026,11 +5062,11 @@ template <class Lazy = void> struct shelf {  // one model in one tier
   }
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-  status publish(const vector<stage::partial<Lazy>*>& files, const text::receipt<Lazy>& now) const {
+  status publish(const vector<stage::partial*>& files, const text::receipt& now) const {
     for (const text::entry& e : receipt)
       if (const text::entry* n = text::find(now, e.file); !n || n->sha256 != e.sha256)
         VQCACHE_NEED_(remove({names[0]}));
-    for (stage::partial<Lazy>* p : files)
+    for (stage::partial* p : files)
       if (p->begun) VQCACHE_NEED_(p->publish());
     VQCACHE_NEED_(sync());
     return keep(now);
@@ -5043,35 +5079,34 @@ template <class Lazy = void> struct shelf {  // one model in one tier
 }  // namespace tier
 // ==== >>cache ==== the story itself, in plain steps ====
 namespace cache {
-VQCACHE_LAZY_ fs::path directory(const options& o, bool local) {  // empty: ~ without a home
+inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
   const fs::path& given = local ? o.local_dir : o.cache_dir;
   string way = os::env(local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
   if (way.empty()) way = local ? "content/models" : "content/cache/models";
   return os::resolved(given.empty() ? os::to_path(way) : given);
 }
-template <class Lazy> struct basic_item {  // one file of the set that a model is
+struct item {  // one file of the set that a model is
   string file;
   text::kind kind;
-  source from{};  // from.sha256: what a download is held to
-  string pin{};   // the caller's: what stands in a tier is held to it too
-  string read{};  // the digest of the cached copy, if this call has read it to the end
+  source from{};          // from.sha256: what a download is held to
+  string pin{};           // the caller's: what stands in a tier is held to it too
+  string read{};          // the digest of the cached copy, if this call has read it to the end
   string wrong{};         // why the local file, which stands, is not used
   string cached_wrong{};  // why the cached one is not
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
-  bool right = false;  // this call has hashed the local file, and it is right
-  std::shared_ptr<stage::copying<Lazy>> copy{};  // for the cache, made meanwhile, or null
+  bool right = false;                      // this call has hashed the local file, and it is right
+  std::shared_ptr<stage::copying> copy{};  // for the cache, made meanwhile, or null
 };
-template <class Lazy = void> class story {  // of one call
-  using item = basic_item<Lazy>;
+class story {  // of one call
  public:
   explicit story(const options& opts) : who_(opts, string()) {}
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(const string& called, const source* config, const source* checkpoint, model& m) {
     VQCACHE_NEED_(transfer::check_call(who_.opts()));
     VQCACHE_NEED_(open(called));
-    const auto rows = catalog::find<Lazy>(config ? string() : called);
+    const auto rows = catalog::find(config ? string() : called);
     const bool listed = rows.size() == 1;
     if (!config && held() < items.size()) {
       if (!listed) return unknown(rows);
@@ -5095,14 +5130,14 @@ template <class Lazy = void> class story {  // of one call
   status remove(const string& called) {  // receipts first: none is to be without its model
     VQCACHE_NEED_(transfer::check_options(who_.opts()));
     VQCACHE_NEED_(open(called));
-    const auto rows = catalog::find<Lazy>(called);
+    const auto rows = catalog::find(called);
     const bool none = held() + local.strays().size() + cache.strays().size() == 0;
     if (rows.size() == 1 && none) VQCACHE_NEED_(open(rows[0]->name));
     see();
     VQCACHE_NEED_(local_is_taken_);
     VQCACHE_NEED_(cache_is_taken_);
     lock();
-    for (const tier::shelf<Lazy>* t : {&local, &cache})
+    for (const tier::shelf* t : {&local, &cache})
       for (const vector<string>& gone : {t->names, t->strays()}) VQCACHE_NEED_(t->remove(gone));
     (void)os::unlink(local.at / lock_name());
     (void)os::unlink(cache.at);  // if it holds nothing else
@@ -5112,16 +5147,16 @@ template <class Lazy = void> class story {  // of one call
   status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
     const string why = text::name_problem(as);
-    if (!why.empty()) return fail(errc::invalid_argument, "this name cannot be used: ", why);
+    if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
     const fs::path fast = directory(o, true), slow = directory(o, false);
     const auto homeless = [](const fs::path& option, const char* member, const char* variable) {
-      return fail(errc::invalid_argument, option.empty() ? variable : member,
-          " begins with ~, but there is no home directory");
+      return fail(errc::invalid_argument,
+          {option.empty() ? variable : member, " begins with ~, but there is no home directory"});
     };
     if (fast.empty()) return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
     if (slow.empty()) return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
     const vector<string> names{as + ".sha256", as + ".yaml", as + ".ckpt"};
-    who_ = caller<Lazy>(o, name = as);
+    who_ = caller(o, name = as);
     local = {fast, os::mode::link, names};
     cache = {slow / name, os::mode::read, names};
     items = {{names[1], text::kind::text}, {names[2], text::kind::binary}};
@@ -5132,20 +5167,21 @@ template <class Lazy = void> class story {  // of one call
     for (const item& i : items) n += local.look(i.file).regular || cache.look(i.file).regular;
     return n;
   }
-  status unknown(const late<Lazy, vector<const catalog::row*>>& meant) const {
+  status unknown(const vector<const catalog::row*>& meant) const {
     string all, alike, hint = ", and the catalogue does not list it; ", candidates;
     for (const catalog::row& row : catalog::all) {
-      const auto names = text::words(text::lower(join(row.name, " ", row.aliases)));
+      const auto names = text::words(text::lower(join({row.name, " ", row.aliases})));
       const auto is = [this](auto& one) { return text::alike(text::lower(name), one); };
       string& list = std::any_of(names.begin(), names.end(), is) ? alike : all;
-      list += join(list.empty() ? "" : ", ", row.name);
+      list += join({list.empty() ? "" : ", ", row.name});
     }
-    for (const auto* row : meant) candidates += join(candidates.empty() ? "" : " or ", row->name);
+    for (const auto* row : meant) candidates += join({candidates.empty() ? "" : " or ", row->name});
     hint = !meant.empty() ? ", and the name is ambiguous: say " + candidates
         : alike.empty()   ? hint + "known are " + all
                           : hint + "did you mean " + alike + "?";
-    return fail(errc::unknown_model, "neither ", local.at, " nor ", cache.at.parent_path(),
-        " holds both files of ", name, hint, "; or give its URLs");
+    return fail(errc::unknown_model,
+        {"neither ", local.at, " nor ", cache.at.parent_path(), " holds both files of ", name, hint,
+            "; or give its URLs"});
   }
   status run() {
     see();
@@ -5175,7 +5211,7 @@ template <class Lazy = void> class story {  // of one call
       if (!cached && !again) who_.go_on(), not_cached(s);  // the local pair is complete: no error
     }
     if (who_.stopped() || !again) return who_.stop();
-    return fail(errc::hash_mismatch, "its local files change while being read");
+    return fail(errc::hash_mismatch, {"its local files change while being read"});
   }
   string lock_name() const { return "." + name + ".lock"; }
   template <class Is> bool all(Is is) const {  // of the items
@@ -5201,19 +5237,22 @@ template <class Lazy = void> class story {  // of one call
     }
   }
   // A model whose name differs in case only is another one, and left alone.
-  status taken(const tier::shelf<Lazy>& t) const {
+  status taken(const tier::shelf& t) const {
     if (t.speaks_of_all()) return {};
     const fs::path other = t.other_spelling();
     if (other.empty()) return {};
     if (other == t.at || other == t.at.parent_path())
-      return fail(errc::name_taken, "it cannot be told which model stands there: ", other,
-          " takes names that differ in case for one, and cannot be listed; check its permissions");
-    return fail(errc::name_taken, "another model stands there: this file system takes ", name,
-        " and ", other, " for one name; use another name, or remove that model (vqcache::remove)");
+      return fail(errc::name_taken,
+          {"it cannot be told which model stands there: ", other,
+              " takes names that differ in case for one, and cannot be listed; check its ",
+              "permissions"});
+    return fail(errc::name_taken,
+        {"another model stands there: this file system takes ", name, " and ", other,
+            " for one name; use another name, or remove that model (vqcache::remove)"});
   }
   bool served() {  // the local files are whole; are the copies, or can none be made?
     if (!std::exchange(announced_, true)) {
-      who_.say("The model (", name, ") is already available locally.");
+      who_.say({"The model (", name, ") is already available locally."});
       for (const item& i : items) tell_origin(i, i.here.said);
       for (const item& i : items)
         if (!i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
@@ -5222,42 +5261,43 @@ template <class Lazy = void> class story {  // of one call
     status why = cache_is_taken_;
     if (!cached && why.ok()) why = may_stand(cache.at.parent_path());
     if (!cached && why.ok() && os::read_only(cache.at))
-      why = fail(errc::permission_denied, cache.at, " cannot be written");
+      why = fail(errc::permission_denied, {cache.at, " cannot be written"});
     if (!why.ok()) not_cached(why);
     return cached || !why.ok();
   }
   status may_stand(const fs::path& directory) const {
     if (who_.opts().create_dirs || os::look(directory).directory) return {};
-    return fail(errc::directory_missing, "Directory not found: ", directory,
-        "; create it, or set options::create_dirs");
+    return fail(errc::directory_missing,
+        {"Directory not found: ", directory, "; create it, or set options::create_dirs"});
   }
   void tell_unverified(const item& i) {
-    who_.say("Nothing vouches for ", i.file, ": it is served unverified, as it was found.");
+    who_.say({"Nothing vouches for ", i.file, ": it is served unverified, as it was found."});
   }
   void not_cached(const status& why) {
-    who_.say("The model (", name, ") is complete locally, but not in the cache: ", why.text, ".");
+    who_.say({"The model (", name, ") is complete locally, but not in the cache: ", why.text, "."});
   }
   void tell_origin(const item& i, const text::entry* e) {  // other URLs than stored, and no pin
     if (!e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty()) return;
     for (auto& url : i.from.urls)
       if (text::printable(text::redact(url)) == e->origin) return;
-    who_.say("The stored ", i.file, " came from ", e->origin, ", not from ",
-        text::redact(i.from.urls[0]), ".");
+    who_.say({"The stored ", i.file, " came from ", e->origin, ", not from ",
+        text::redact(i.from.urls[0]), "."});
   }
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
   void lock() {
     if (os::open(local.at / lock_name(), os::mode::lock, lock_) != 0) return;
     const unsigned limit = who_.opts().stall_seconds;
-    stage::pace<Lazy> growth{limit == 0 ? 30 : limit, 0, 1};  // going on without it costs little
-    uint64_t seen = 0;  // bytes that some call has brought so far
+    stage::pace growth{limit == 0 ? 30 : limit, 0, 1};  // going on without it costs little
+    uint64_t seen = 0;                                  // bytes that some call has brought so far
     for (int waits = 0;; ++waits) {
       if (os::try_lock(lock_) != EWOULDBLOCK) return;
-      if (waits == 0) who_.say("Waiting for another call that is bringing the model (", name, ").");
+      if (waits == 0)
+        who_.say({"Waiting for another call that is bringing the model (", name, ")."});
       if (waits % 10 == 0) seen = 0;
-      for (const tier::shelf<Lazy>* t : {&local, &cache})
+      for (const tier::shelf* t : {&local, &cache})
         for (const string& n : waits % 10 == 0 ? t->strays() : vector<string>())
-          if (text::ends(n, ".part")) seen += stage::find<Lazy>(t->at / fs::path(n).stem()).bytes;
-      if (growth.stalled(seen)) return who_.say("The other call stalls; going on without it.");
+          if (text::ends(n, ".part")) seen += stage::find(t->at / fs::path(n).stem()).bytes;
+      if (growth.stalled(seen)) return who_.say({"The other call stalls; going on without it."});
       if (!who_.step(phase::waiting, items.back().file, seen, 0)) return;
       os::sleep_ms(20);
     }
@@ -5273,7 +5313,7 @@ template <class Lazy = void> class story {  // of one call
   }
   // hashes what names and sizes leave open; what fits its receipt, not the pin, is another model
   status settle() {
-    text::receipt<Lazy> now;
+    text::receipt now;
     string sha;
     bool news = false;
     lost_.clear();
@@ -5285,34 +5325,36 @@ template <class Lazy = void> class story {  // of one call
         const status read = c->digest(who_, sha);
         if (error::may_pass(read)) return read;  // then nothing is known of it
         if (read.ok() && c->is(sha))
-          return fail(errc::name_taken, "another model stands under this name: ", c->path,
-              " fits its receipt, but not the pin ", i.pin, "; use another name, or remove ", name,
-              ".yaml, .ckpt and .sha256 from ", local.at, ", and ", cache.at,
-              " (by vqcache::remove)");
+          return fail(errc::name_taken,
+              {"another model stands under this name: ", c->path,
+                  " fits its receipt, but not the pin ", i.pin, "; use another name, or remove ",
+                  name, ".yaml, .ckpt and .sha256 from ", local.at, ", and ", cache.at,
+                  " (by vqcache::remove)"});
       }
     VQCACHE_NEED_(local.readable());
     for (item& i : items) {
       tier::copy& l = i.here;
       VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
-      if (l.exists && !l.regular) return fail(errc::io, l.path, " is not a regular file; move it");
+      if (l.exists && !l.regular)
+        return fail(errc::io, {l.path, " is not a regular file; move it"});
       text::entry e = l.said ? *l.said : text::entry();
       const stage::demand d = binding(i);
       if (l.regular && !i.good && d.sha256.empty()) {  // it stands until another takes its place
         VQCACHE_NEED_(l.is_no_such_file() ? status() : l.looks);
-        i.wrong = l.looks.ok() ? join("it has ", l.size, " bytes, its receipt says ", l.told)
+        i.wrong = l.looks.ok() ? join({"it has ", l.size, " bytes, its receipt says ", l.told})
                                : l.looks.text;
-        lost_ += join("; ", l.path, " is left as it is: ", i.wrong);
+        lost_ += join({"; ", l.path, " is left as it is: ", i.wrong});
       } else if (l.regular && !i.good) {
-        if (!i.pin.empty() || l.said) who_.say("Checking ", i.file, " against ", d.bound_by, ".");
+        if (!i.pin.empty() || l.said) who_.say({"Checking ", i.file, " against ", d.bound_by, "."});
         VQCACHE_NEED_(l.digest(who_, sha));
         const bool right = sha == d.sha256;
         if (right && !l.said && i.there.is(sha)) e = *i.there.said;
         if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
-        const string why = join("its SHA-256 is ", sha, ", not ", d.sha256);
+        const string why = join({"its SHA-256 is ", sha, ", not ", d.sha256});
         if (!right && l.vouched()) VQCACHE_NEED_(put_aside(i, l, why));
         if (!right && !l.vouched()) {  // a pin may be mistyped: it stands until its place is taken
           i.wrong = why;
-          lost_ += join("; ", l.path, " is left as it is: ", why);
+          lost_ += join({"; ", l.path, " is left as it is: ", why});
         }
         news = news || right;
         i.right = right;
@@ -5326,18 +5368,18 @@ template <class Lazy = void> class story {  // of one call
   }
   // What is missing, all of it before any gets its name; what is new to the cache is copied there.
   status bring() {
-    vector<stage::partial<Lazy>> parts(items.size());
-    vector<stage::partial<Lazy>*> own;
-    vector<transfer::target<Lazy>> targets;
-    text::receipt<Lazy> now;
+    vector<stage::partial> parts(items.size());
+    vector<stage::partial*> own;
+    vector<transfer::target> targets;
+    text::receipt now;
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
-    who_.say("The model (", name,
+    who_.say({"The model (", name,
         all_cached ? ") is available in the cache, copying locally."
-                   : ") was not found, downloading and caching.");
+                   : ") was not found, downloading and caching."});
     announced_ = true;
     for (item& i : items) {
-      stage::partial<Lazy>& part = parts[now.size()];
+      stage::partial& part = parts[now.size()];
       own.push_back(&part);
       now.push_back({i.file});
       i.copy = nullptr;
@@ -5349,22 +5391,22 @@ template <class Lazy = void> class story {  // of one call
       if (!want.verified) want = {i.kind, i.from.sha256};
       want.size = i.from.size;
       if (!cache.problem && !i.there.exists)
-        i.copy = std::make_shared<stage::copying<Lazy>>(i.there.path, i.kind);
-      transfer::target<Lazy> t{own.size() - 1, &i.from, want, i.here.path, i.copy.get()};
+        i.copy = std::make_shared<stage::copying>(i.there.path, i.kind);
+      transfer::target t{own.size() - 1, &i.from, want, i.here.path, i.copy.get()};
       targets.push_back(std::move(t));
     }
     VQCACHE_NEED_(reachable());
-    if (all_cached && !targets.empty()) who_.say("It could not be restored whole, downloading.");
+    if (all_cached && !targets.empty()) who_.say({"It could not be restored whole, downloading."});
     from = targets.empty() ? origin::cache : origin::network;
     status s = transfer::fetch(targets, who_);
     s.text += s.ok() ? "" : lost_;
     VQCACHE_NEED_(s);
-    for (const transfer::target<Lazy>& t : targets) {
+    for (const transfer::target& t : targets) {
       own[t.item] = t.to.get();
       text::entry& e = now[t.item];
       e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), t.is_unsized};
       if (t.is_unsized)
-        who_.say("Nothing vouches for the end of ", e.file, ": ", t.got, " told no length.");
+        who_.say({"Nothing vouches for the end of ", e.file, ": ", t.got, " told no length."});
       if (t.copy) t.copy->sha256 = e.sha256;
     }
     see();
@@ -5376,13 +5418,13 @@ template <class Lazy = void> class story {  // of one call
     see();
     return {};
   }
-  status publish(const vector<stage::partial<Lazy>*>& own, const text::receipt<Lazy>& now) {
+  status publish(const vector<stage::partial*>& own, const text::receipt& now) {
     status s = local.publish(own, now);
     if (s.ok()) return s;
-    for (stage::partial<Lazy>* p : own) {
+    for (stage::partial* p : own) {
       const string file = os::shown(p->final_path().filename());
       const uint64_t size = p->release();
-      if (size > 0) s.text += join("; ", size, " bytes of ", file, " are kept for the next call");
+      if (size > 0) s.text += join({"; ", size, " bytes of ", file, " are kept for the next call"});
     }
     return s;
   }
@@ -5406,7 +5448,7 @@ template <class Lazy = void> class story {  // of one call
     return c.put_aside(why, known, who_);
   }
   // What stands under the name and is no such file is put aside when its replacement is complete.
-  status make_way(item& i, const stage::partial<Lazy>& by) {
+  status make_way(item& i, const stage::partial& by) {
     if (i.good || !by.begun || !i.here.regular) return {};
     return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256);
   }
@@ -5414,7 +5456,7 @@ template <class Lazy = void> class story {  // of one call
     e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
-  status restore(item& i, stage::partial<Lazy>& to, text::entry& e) {  // found: it could be used
+  status restore(item& i, stage::partial& to, text::entry& e) {  // found: it could be used
     VQCACHE_NEED_(restore_once(i, to, e));
     const string sha = binding(i).sha256;
     if (i.found || sha.empty() || who_.stopped()) return who_.stop();
@@ -5428,11 +5470,11 @@ template <class Lazy = void> class story {  // of one call
     return restore_once(i, to, e);
   }
   static bool is_judged(const status& s) {  // by its bytes
-    const bool is_of_bytes = s.code == errc::hash_mismatch || s.code == errc::not_the_file ||
-        s.code == errc::truncated;
+    const bool is_of_bytes =
+        s.code == errc::hash_mismatch || s.code == errc::not_the_file || s.code == errc::truncated;
     return is_of_bytes && !s.cause;
   }
-  status restore_once(item& i, stage::partial<Lazy>& to, text::entry& e) {
+  status restore_once(item& i, stage::partial& to, text::entry& e) {
     tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
@@ -5441,7 +5483,7 @@ template <class Lazy = void> class story {  // of one call
     status s = i.pin.empty() ? cache.readable() : status();
     bool unreadable = !s.ok();
     if (c.regular && !c.fits()) {
-      s = fail(errc::truncated, "it has ", c.size, " bytes, its receipt says ", c.told);
+      s = fail(errc::truncated, {"it has ", c.size, " bytes, its receipt says ", c.told});
     } else if (s.ok() && c.is_no_such_file()) {
       s = c.looks;
     } else if (s.ok()) {
@@ -5459,17 +5501,17 @@ template <class Lazy = void> class story {  // of one call
     if (i.found && e.unverified) tell_unverified(i);
     if (i.found) return {};
     const bool own = c.vouched() && c.is(i.read);  // not damaged, but another model's
-    if (!own) lost_ += join("; the copy in ", cache.at, " could not be used: ", s.text);
+    if (!own) lost_ += join({"; the copy in ", cache.at, " could not be used: ", s.text});
     to.drop();
     if (own) {
-      who_.say("The cache holds another ", i.file, " than the local receipt; it stays.");
+      who_.say({"The cache holds another ", i.file, " than the local receipt; it stays."});
     } else if (!c.vouched() && is_judged(s)) {  // it stands till it is replaced
       i.cached_wrong = s.text;
-      who_.say("The cached ", i.file, " is not used: ", s.text, ".");
+      who_.say({"The cached ", i.file, " is not used: ", s.text, "."});
     } else if (unreadable || cache.problem) {
-      who_.say("The cache cannot be read: ", s.text, ".");
+      who_.say({"The cache cannot be read: ", s.text, "."});
     } else if (const status aside = put_aside(i, c, s.text); !aside.ok()) {
-      who_.say("The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, ".");
+      who_.say({"The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, "."});
     }
     return {};
   }
@@ -5484,31 +5526,32 @@ template <class Lazy = void> class story {  // of one call
     string missing;
     for (const item& i : items) {
       if (i.found) continue;
-      missing += join(missing.empty() ? "" : ", ", i.file);
+      missing += join({missing.empty() ? "" : ", ", i.file});
       known = known && !i.from.urls.empty();
       for (const string& u : i.from.urls) may = may && !(offline && text::local_path(u).empty());
     }
     if (known && may) return {};
-    return fail(known ? errc::offline : errc::unknown_model, "there is no ", missing, " in ",
-        local.at, " and none to be used in ", cache.at, lost_,
-        known ? join(", and ", why, " makes the call offline; put it there, or call once without")
-              : ", and no URL for it is known");
+    return fail(known ? errc::offline : errc::unknown_model,
+        {"there is no ", missing, " in ", local.at, " and none to be used in ", cache.at, lost_,
+            known ? join({", and ", why,
+                        " makes the call offline; put it there, or call once without"})
+                  : ", and no URL for it is known"});
   }
   // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
   status store(bool& local_damaged) {
-    vector<stage::partial<Lazy>> parts(items.size());
-    vector<stage::partial<Lazy>*> ready;
-    text::receipt<Lazy> now;
+    vector<stage::partial> parts(items.size());
+    vector<stage::partial*> ready;
+    text::receipt now;
     uint64_t bytes = 0;
     VQCACHE_NEED_(cache.readable());
     for (const item& i : items) {
       const tier::copy &l = i.here, &c = i.there;
       if (c.vouched() && c.fits() && (l.said ? !c.is(l.said->sha256) : c.told && !i.same_size))
-        return fail(errc::name_taken, "another model is there (", c.path, "); it is left alone");
+        return fail(errc::name_taken, {"another model is there (", c.path, "); it is left alone"});
       bytes += i.stored ? 0 : l.size;
     }
     if (bytes >= uint64_t{64} << 20)
-      who_.say("The model (", name, ") is ready locally; storing it in the cache.");
+      who_.say({"The model (", name, ") is ready locally; storing it in the cache."});
     VQCACHE_NEED_(error::system(os::make_directories(cache.at), "create", cache.at));
     for (item& i : items) {
       const tier::copy &l = i.here, &c = i.there;
@@ -5519,7 +5562,7 @@ template <class Lazy = void> class story {  // of one call
       if (sha.empty() && i.same_size) VQCACHE_NEED_(c.digest(who_, sha));
       const bool same = i.same_size && sha == e.sha256;
       const bool copied = !same && i.copy && i.copy->behind.started() && i.copy->sha256 == e.sha256;
-      stage::partial<Lazy>& part = copied ? i.copy->to : parts[now.size()];
+      stage::partial& part = copied ? i.copy->to : parts[now.size()];
       ready.push_back(&part);
       if (copied) {
         VQCACHE_NEED_(i.copy->wait(l.size, who_));
@@ -5529,11 +5572,10 @@ template <class Lazy = void> class story {  // of one call
         VQCACHE_NEED_(part.begin(c.path, i.kind));
         part.has_digest = !e.sha256.empty();
         const stage::demand want{i.kind, e.sha256, "the local receipt", true, doubted};
-        status s = stage::copy_and_seal(
-            l.path, l.how, part, who_, phase::storing, want, at_source);
+        status s = stage::copy_and_seal(l.path, l.how, part, who_, phase::storing, want, at_source);
         local_damaged = is_judged(s) && l.said;
         if (local_damaged) VQCACHE_NEED_(put_aside(i, i.here, s.text));
-        if (doubted) s.text = join(l.path, " differs from ", c.path, ", and ", s.text);
+        if (doubted) s.text = join({l.path, " differs from ", c.path, ", and ", s.text});
         VQCACHE_NEED_(s);
       }
       now.push_back(e);
@@ -5549,12 +5591,12 @@ template <class Lazy = void> class story {  // of one call
     if (!all([](auto& i) { return i.here.said != nullptr; })) (void)local.keep(now);
     return {};
   }
-  caller<Lazy> who_;
+  caller who_;
   string name{};
-  tier::shelf<Lazy> local{}, cache{};
+  tier::shelf local{}, cache{};
   vector<item> items{};
   os::file lock_{};
-  late<Lazy, status> local_is_taken_{}, cache_is_taken_{};  // by a name that differs in case only
+  status local_is_taken_{}, cache_is_taken_{};  // by a name that differs in case only
   string lost_{};  // what an error says of a copy in the cache that could not be used
   origin from = origin::local;
   bool cached = false, announced_ = false;
@@ -5567,28 +5609,16 @@ template <class F> inline status contained(const string& name, const F& f) noexc
     return f();
   });
   if (s.ok()) return s;
-  (void)error::attempt([&] {
-    s.text = join("model '", text::printable(name.substr(0, 120)), "': ", s.text);
-  });
+  (void)error::attempt(
+      [&] { s.text = join({"model '", text::printable(name.substr(0, 120)), "': ", s.text}); });
   return s;
 }
-// R: a result, or a model where an error is thrown
-template <class R> inline R download(
-    const string& name, const source* config, const source* checkpoint, const options& opts) {
-  model found;
-  const status s = contained(
-      name, [&] { return story<late<R, void>>(opts).download(name, config, checkpoint, found); });
-  if constexpr (std::is_same_v<R, result>) {
-    return {std::move(found), error::to_error(s)};
-  } else {
-#if VQCACHE_EXCEPTIONS_
-    error::raise(s);
-#endif
-    return found;
-  }
+inline status download(const string& name, const source* config, const source* checkpoint,
+    const options& opts, model& found) {
+  return contained(name, [&] { return story(opts).download(name, config, checkpoint, found); });
 }
-VQCACHE_LAZY_ status remove(const string& name, const options& opts) {
-  return contained(name, [&] { return story<Lazy>(opts).remove(name); });
+inline status remove(const string& name, const options& opts) {
+  return contained(name, [&] { return story(opts).remove(name); });
 }
 }  // namespace cache
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
@@ -5611,7 +5641,7 @@ inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *a
   {"SageMaker Studio Lab", "SAGEMAKER_INTERNAL_IMAGE_URI /home/studio-lab-user", "/tmp",
    "/home/studio-lab-user", "there is no home directory"}};
 // clang-format on
-VQCACHE_LAZY_ string lasting(const platform& p, const string& root) {  // empty: there is none
+inline string lasting(const platform& p, const string& root) {  // empty: there is none
   vector<string> places = text::words(p.lasting);
   string mounts;
   (void)os::read_text(root + "/proc/self/mounts", mounts);
@@ -5627,7 +5657,7 @@ VQCACHE_LAZY_ string lasting(const platform& p, const string& root) {  // empty:
   }
   return {};
 }
-VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the place of /
+inline options choose(options o, const string& root) {  // root: in the place of /
   const os::held_cancel until_the_end;
   string sign, note;
   const platform* p = nullptr;
@@ -5647,81 +5677,92 @@ VQCACHE_LAZY_ options choose(options o, const string& root) {  // root: in the p
     o.local_dir = os::to_path(fast + "/models");
   if (p && o.cache_dir.empty() && os::env("VQCACHE_CACHE_DIR").empty()) {
     o.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
-    note = slow.empty() ? join("; nothing here outlasts the session: ", p->advice) : "";
+    note = slow.empty() ? join({"; nothing here outlasts the session: ", p->advice}) : "";
     if (os::read_only(o.cache_dir)) note = ", which is only read: keep it added in later versions";
   }
   if (o.on_message)
-    o.on_message(join(p ? join(p->name, " (", sign, ")") : "No notebook platform is known here",
+    o.on_message(join({p ? join({p->name, " (", sign, ")"}) : "No notebook platform is known here",
         ": models go to ", cache::directory(o, true), ", copies to ", cache::directory(o, false),
-        note, "."));
+        note, "."}));
   return o;
 }
 }  // namespace notebook
 }  // namespace detail
 // ==== >>public ==== thin bodies of the public functions ====
-inline void print_message(const std::string& line) { detail::os::print_line(line); }
-template <class T> bool basic_progress_line<T>::operator()(const progress& p) {
+VQCACHE_API_ void print_message(const std::string& line) { detail::os::print_line(line); }
+VQCACHE_API_ bool progress_line::operator()(const progress& p) {
   constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
-  const auto mb = [](std::uint64_t n) { return detail::join(n / 10, ".", n % 10, " MB"); };
+  const auto mb = [](std::uint64_t n) { return detail::join({n / 10, ".", n % 10, " MB"}); };
   const bool live = detail::os::is_terminal(to) || (VQCACHE_INTERPRETED && to == stdout);
   const auto percent = p.total > 0 ? int(100.0 * double(p.done) / double(p.total)) : 0;
-  std::string line = detail::join(doing[int(p.phase)], " ", p.file, " ");
-  const std::string now = detail::join(line, percent / 10);
+  std::string line = detail::join({doing[int(p.phase)], " ", p.file, " "});
+  const std::string now = detail::join({line, percent / 10});
   if (!live && (p.total < 1000000 || now == last)) return true;
   last = now;
-  line += p.total > 0 ? detail::join(percent, "% of ", mb(p.total / 100000)) : mb(p.done / 100000);
+  line +=
+      p.total > 0 ? detail::join({percent, "% of ", mb(p.total / 100000)}) : mb(p.done / 100000);
   if (p.seconds_left >= 0)
-    line += detail::join(", ", mb(std::uint64_t(p.bytes_per_second / 1e5)), "/s, ",
-        std::uint64_t(p.seconds_left), " s left");
+    line += detail::join({", ", mb(std::uint64_t(p.bytes_per_second / 1e5)), "/s, ",
+        std::uint64_t(p.seconds_left), " s left"});
   if (live) line.insert(0, "\r").resize((std::max)(line.size(), std::size_t{79}), ' ');
   detail::os::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to);
   return true;
 }
-// Friends of a template: plain functions whose bodies are instantiated only where they are called.
-template <class Lazy> struct bodies {
-  // No function of this class has a static: g++ takes it for one that no library shares.
-  friend inline const std::error_category& error_category() noexcept {
-    return detail::error::category<Lazy>();
-  }
-  friend std::error_code make_error_code(errc e) noexcept { return {int(e), error_category()}; }
-  friend inline result try_download_vqgan_model(const std::string& name, const source& config,
-      const source& checkpoint, const options& opts) {
-    return detail::cache::download<result>(name, &config, &checkpoint, opts);
-  }
-  friend inline result try_download_vqgan_model(const std::string& name, const options& opts) {
-    return detail::cache::download<result>(name, nullptr, nullptr, opts);
-  }
-  friend inline error try_remove(const std::string& name, const options& opts) {
-    return detail::error::to_error(detail::cache::remove(name, opts));
-  }
+VQCACHE_API_ const std::error_category& error_category() noexcept {
+  return detail::error::category();
+}
+VQCACHE_API_ std::error_code make_error_code(errc e) noexcept {
+  return {static_cast<int>(e), error_category()};
+}
+VQCACHE_API_ result try_download_vqgan_model(
+    const std::string& name, const source& config, const source& checkpoint, const options& opts) {
+  model found;
+  const detail::status s = detail::cache::download(name, &config, &checkpoint, opts, found);
+  return {std::move(found), detail::error::to_error(s)};
+}
+VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts) {
+  model found;
+  const detail::status s = detail::cache::download(name, nullptr, nullptr, opts, found);
+  return {std::move(found), detail::error::to_error(s)};
+}
+VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
+  return detail::error::to_error(detail::cache::remove(name, opts));
+}
 #if VQCACHE_EXCEPTIONS_
-  friend inline model download_vqgan_model(const std::string& name, const source& config,
-      const source& checkpoint, const options& opts) {
-    return detail::cache::download<model>(name, &config, &checkpoint, opts);
-  }
-  friend inline model download_vqgan_model(const std::string& name, const options& opts) {
-    return detail::cache::download<model>(name, nullptr, nullptr, opts);
-  }
-  friend inline void remove(const std::string& name, const options& opts) {
-    detail::error::raise(detail::cache::remove(name, opts));
-  }
+VQCACHE_API_ model download_vqgan_model(
+    const std::string& name, const source& config, const source& checkpoint, const options& opts) {
+  model found;
+  detail::error::raise(detail::cache::download(name, &config, &checkpoint, opts, found));
+  return found;
+}
+VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts) {
+  model found;
+  detail::error::raise(detail::cache::download(name, nullptr, nullptr, opts, found));
+  return found;
+}
+VQCACHE_API_ void remove(const std::string& name, const options& opts) {
+  detail::error::raise(detail::cache::remove(name, opts));
+}
 #endif
-  friend detail::catalog::models<Lazy> known_models() { return detail::catalog::known<Lazy>(); }
-  friend inline options notebook_options(options o) { return detail::notebook::choose(o, ""); }
-};
-static_assert(sizeof(bodies<void>) > 0, "instantiated once, for its friends");
+VQCACHE_API_ std::vector<known_model> known_models() { return detail::catalog::known(); }
+VQCACHE_API_ options notebook_options(options opts) {
+  return detail::notebook::choose(std::move(opts), "");
+}
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
+#endif  // VQCACHE_HAS_BODIES
 // ==== >>undef ==== removes internal macros; the licence text ====
 #undef VQCACHE_EXCEPTIONS_
 #undef VQCACHE_SEEN_
 #undef VQCACHE_TAG_
 #undef VQCACHE_TAG_OF_
-#undef VQCACHE_LAZY_
 #undef VQCACHE_NEED_
+#undef VQCACHE_API_
 #undef VQCACHE_ABI_
 #elif VQCACHE_HPP != 200
 #error "two versions of vqcache.hpp in one translation unit: include only one of them"
+#elif defined(VQCACHE_IMPLEMENTATION) && !VQCACHE_HAS_BODIES
+#error "define VQCACHE_IMPLEMENTATION before the first include of vqcache.hpp in this .cpp"
 #endif  // VQCACHE_HPP
 // Copyright (c) 2026 The vqcache authors. MIT License: use, copy, change and sell it, with this
 // notice and without warranty of any kind. In full: https://spdx.org/licenses/MIT.html.

@@ -297,7 +297,7 @@ TEST_SUITE("arguments") {
 namespace {
 
 int digest_twice() {
-  vqcache::detail::hash::sha256<> sha;
+  vqcache::detail::hash::sha256 sha;
   sha.start();
   sha.update("a", 1);
   const std::string first = sha.hex();

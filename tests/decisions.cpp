@@ -312,10 +312,10 @@ TEST_CASE("what the head of an answer asks of us") {
     transfer::answer_head head;
     head.code = r.code;
     head.names_range = *r.range != '\0';
-    if (head.names_range) head.range = text::parse_content_range<void>(r.range);
+    if (head.names_range) head.range = text::parse_content_range(r.range);
     if (r.length != untold) head.length = r.length;
     head.validator = r.validator;
-    const transfer::verdict v = transfer::judge_head<void>(head,
+    const transfer::verdict v = transfer::judge_head(head,
         {r.asked_part, r.first, r.siblings}, {r.size, r.total, r.known, r.pinned});
     CHECK(std::string(name_of(v.kind)) == name_of(r.want));
     CHECK(v.has_changed == r.changed);
@@ -327,7 +327,7 @@ TEST_CASE("what the head of an answer asks of us") {
 TEST_CASE("what follows a try that failed") {
   for (const step_row& r : steps()) {
     CAPTURE(r.title);
-    CHECK(std::string(name_of(transfer::decide<void>(r.made))) == name_of(r.want));
+    CHECK(std::string(name_of(transfer::decide(r.made))) == name_of(r.want));
   }
 }
 

@@ -4,7 +4,7 @@
 #include "world.hpp"
 
 using namespace world;
-using engine = vqcache::detail::hash::sha256<>;
+using engine = vqcache::detail::hash::sha256;
 
 namespace {
 

@@ -31,7 +31,7 @@ std::string lines_of(const text_lines& all) {
 // the Cookie that a request to `to` gets after `from` has set these; empty: none
 std::string sent(const std::string& from, const text_lines& set, const std::string& to,
     const text_lines& own = {}, std::uint64_t now = 1700000000) {
-  t::cookies<void> jar;
+  t::cookies jar;
   for (const std::string& line : set) t::take_cookie(jar, url_of(from), line, now);
   const text_lines all = t::with_cookies(own, jar, url_of(to));
   std::string cookies;
@@ -386,7 +386,7 @@ TEST_SUITE("http heads") {
   }
 
   TEST_CASE("a cookie's value is hidden where it is repeated") {
-    t::cookies<void> jar;
+    t::cookies jar;
     t::take_cookie(jar, url_of("http://h/"), "sid=abcdefgh; Path=/");
     const text_lines secrets = t::secret_lines({"Cookie: a=first-one; b=second-one"}, jar);
     const std::string shown =

@@ -416,7 +416,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("reading from a program that has nothing to say does not wait") {
-    os::process<> p;
+    os::process p;
     char block[100];
     REQUIRE(p.start({"sleep", "30"}, "") == 0);
     const auto start = std::chrono::steady_clock::now();
@@ -426,15 +426,15 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("waiting for several programs ends with the first that speaks, or ends") {
-    os::process<> slow, quick, brief;
+    os::process slow, quick, brief;
     char block[100];
     REQUIRE(slow.start({"sh", "-c", "sleep 30; echo slow"}, "") == 0);
     REQUIRE(quick.start({"sh", "-c", "sleep 0.3; echo quick; sleep 30"}, "") == 0);
-    const std::vector<os::process<>*> both = {&slow, &quick};
+    const std::vector<os::process*> both = {&slow, &quick};
     auto start = std::chrono::steady_clock::now();
     long got = -1;
     while (got < 0 && since(start) < 20) {
-      os::process<>::wait(both, 5000);
+      os::process::wait(both, 5000);
       CHECK(slow.read(block, sizeof block) == -1);
       got = quick.read(block, sizeof block);
     }
@@ -442,16 +442,16 @@ TEST_SUITE("system") {
     CHECK(since(start) < 15);
 
     start = std::chrono::steady_clock::now();
-    os::process<>::wait(both, 200);  // nobody speaks
+    os::process::wait(both, 200);  // nobody speaks
     CHECK(since(start) > 0.15);
     CHECK(since(start) < 15);
 
     REQUIRE(brief.start({"sh", "-c", "exit 3"}, "") == 0);
-    const std::vector<os::process<>*> all = {&slow, &quick, &brief};
+    const std::vector<os::process*> all = {&slow, &quick, &brief};
     start = std::chrono::steady_clock::now();
     got = -1;
     while (got < 0 && since(start) < 20) {
-      os::process<>::wait(all, 5000);
+      os::process::wait(all, 5000);
       got = brief.read(block, sizeof block);
     }
     CHECK(got == 0);
@@ -459,21 +459,21 @@ TEST_SUITE("system") {
     CHECK(brief.finish(false) == 3);
     slow.finish(true), quick.finish(true);
     start = std::chrono::steady_clock::now();
-    os::process<>::wait(all, 100);  // none is left
+    os::process::wait(all, 100);  // none is left
     CHECK(since(start) < 15);
   }
 
   TEST_CASE(
       "while one program is waited for, all get their input and are relieved of their errors") {
     const std::string input(60000, 'i');
-    os::process<> eater, talker;
+    os::process eater, talker;
     REQUIRE(eater.start({"sh", "-c", "echo $(wc -c)"}, input) == 0);
     REQUIRE(talker.start({"sh", "-c", "head -c 200000 /dev/zero >&2; echo told; exit 4"}, "") == 0);
-    const std::vector<os::process<>*> both = {&talker, &eater};
+    const std::vector<os::process*> both = {&talker, &eater};
     std::string said[2];
     const auto start = std::chrono::steady_clock::now();
     for (bool open[2] = {true, true}; (open[0] || open[1]) && since(start) < 30;) {
-      os::process<>::wait(both, 1000);
+      os::process::wait(both, 1000);
       for (int i = 0; i < 2; ++i) {
         char block[100];
         const long got = open[i] ? both[i]->read(block, sizeof block) : -1;

@@ -249,13 +249,13 @@ TEST_SUITE("text") {
   // ---- receipts
 
   TEST_CASE("a receipt that was written is read back as it was") {
-    t::receipt<void> r(2);
+    t::receipt r(2);
     r[0].file = "m.yaml", r[0].sha256 = std::string(64, 'a'), r[0].size = 692;
     r[0].origin = "https://h/files/?p=***&dl=***", r[0].etag = "W/\"a b\"";
     r[1].file = "m.ckpt", r[1].sha256 = std::string(64, 'b'), r[1].size = UINT64_MAX;
     r[1].unverified = true;
     const std::string s = t::write_receipt(r, "2026-11-23T19:00:00Z");
-    const t::receipt<void> back = t::read_receipt(s);
+    const t::receipt back = t::read_receipt(s);
     REQUIRE(back.size() == 2);
     for (std::size_t i = 0; i < 2; ++i) {
       CHECK(back[i].file == r[i].file);
@@ -269,11 +269,11 @@ TEST_SUITE("text") {
   }
 
   TEST_CASE("no value can add a line to a receipt") {
-    t::receipt<void> r(1);
+    t::receipt r(1);
     r[0].file = "m.ckpt", r[0].sha256 = std::string(64, 'a');
     r[0].origin = "http://h/\n" + std::string(64, 'b') + "  m.ckpt\n";
     r[0].etag = "x\r\n# unverified m.ckpt";
-    const t::receipt<void> back = t::read_receipt(t::write_receipt(r, ""));
+    const t::receipt back = t::read_receipt(t::write_receipt(r, ""));
     REQUIRE(back.size() == 1);
     CHECK(back[0].sha256 == std::string(64, 'a'));
     CHECK_FALSE(back[0].unverified);
@@ -281,7 +281,7 @@ TEST_SUITE("text") {
 
   TEST_CASE("the first line of a file counts, facts may stand before or after it") {
     const std::string a(64, 'a'), b(64, 'b');
-    const t::receipt<void> r =
+    const t::receipt r =
         t::read_receipt(a + "  m.ckpt\n" + b + "  m.ckpt\n# size 12 m.ckpt\n# unverified n.ckpt\n");
     REQUIRE(r.size() == 1);
     CHECK(r[0].sha256 == a);
@@ -296,7 +296,7 @@ TEST_SUITE("text") {
   TEST_CASE("a receipt of garbage is read without harm, and tells nothing about the files") {
     for (unsigned seed = 1; seed <= 300; ++seed) {
       std::string s = garbage(seed, seed * 7);
-      const t::receipt<void> r = t::read_receipt(s);
+      const t::receipt r = t::read_receipt(s);
       CHECK(t::find(r, "m.ckpt") == nullptr);
       for (std::size_t at = 0; at + 1 < s.size(); at += 11)
         s[at] = "# \n"[at % 3];  // half a receipt
@@ -316,7 +316,7 @@ TEST_SUITE("text") {
     const std::string a(64, 'a');
     const std::string s = "# size 5 m.ckpt\n" + a + "  m.ckpt\n";
     for (std::size_t n = 0; n + 2 < s.size(); ++n) {
-      const t::receipt<void> r = t::read_receipt(s.substr(0, n));
+      const t::receipt r = t::read_receipt(s.substr(0, n));
       CAPTURE(n);
       const t::entry* const e = t::find(r, "m.ckpt");
       CHECK((!e || e->sha256.empty()));

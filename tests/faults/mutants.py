@@ -36,7 +36,7 @@ MUTANTS = [
              r'\1 if (MUT("final_name") && suffix[2] == 0x61) return final_;')],  # ".part"
            'cold', 'kill', 'I1 T5', calls='pwrite64 rename'),
     Mutant('rename_first', 'a file gets its name before it is verified and synced',
-           [(r'(status seal\(const demand& d, caller<Lazy>\* who = nullptr\) \{)',
+           [(r'(status seal\(const demand& d, caller\* who = nullptr\) \{)',
              r'\1 if (MUT("rename_first")) (void)os::rename(named(".part"), final_);'),
             (r'os::rename\(named\("\.part"\), final_\)\)\)',
              r'MUT("rename_first") ? 0 : os::rename(named(".part"), final_)))')],
@@ -81,11 +81,11 @@ MUTANTS = [
            [(r'lost && want\.pin\.empty\(\) \?', r'lost && want.pin.empty() && !MUT("believe_unsynced") ?')],
            'resume', '', 'I1 I2'),
     Mutant('receipt_first', 'the receipt is published before the files',
-           [(r'(for \(stage::partial<Lazy>\* p : files\)\s*if \(p->begun\))',
+           [(r'(for \(stage::partial\* p : files\)\s*if \(p->begun\))',
              r'if (MUT("receipt_first")) VQCACHE_NEED_(keep(now)); \1')],
            'cold', 'kill-after', 'I1 T3', calls='rename'),
     Mutant('receipt_in_place', 'the receipt is written under its final name',
-           [(r'(const string content = text::write_receipt\(r, os::date\(\)\);)\s*(stage::partial<Lazy> p;)',
+           [(r'(const string content = text::write_receipt\(r, os::date\(\)\);)\s*(stage::partial p;)',
              r'\1 if (const fs::path at = receipt_path(); MUT("receipt_in_place")) {'
              r' os::file f; (void)os::unlink(at);'
              r' VQCACHE_NEED_(error::system(os::open(at, os::mode::create, f), "open", at));'

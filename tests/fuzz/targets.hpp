@@ -304,7 +304,7 @@ inline void cookie(string_view bytes) {  // where from, where to, then Set-Cooki
   const std::vector<string> line = split(bytes, '\n');
   t::url from, to;
   if (line.size() < 2 || !t::parse_url(line[0], from) || !t::parse_url(line[1], to)) return;
-  t::cookies<void> jar;
+  t::cookies jar;
   for (std::size_t i = 2; i < line.size(); ++i) {
     t::header h;
     if (t::parse_header("Set-Cookie: " + line[i], h))
@@ -369,7 +369,7 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
 
 inline void receipt(string_view s) {
   // any bytes
-  const t::receipt<void> any = t::read_receipt(s);
+  const t::receipt any = t::read_receipt(s);
   for (std::size_t i = 0; i < any.size(); ++i) {
     if (any[i].sha256.empty())
       need(has(s, "# size "), "a file without a digest has a line of its size");
@@ -384,7 +384,7 @@ inline void receipt(string_view s) {
     need(t::find(any, e.file) && (e.sha256.empty() || t::find(any, e.file)->sha256 == e.sha256),
         "a line more changes no digest", e.file);
   // what can be written is read back: three files made of the bytes
-  t::receipt<void> r(3);
+  t::receipt r(3);
   std::size_t at = 0;
   const auto next = [&](std::size_t most) {
     const string_view part = s.substr((std::min)(at, s.size()), most);
@@ -401,7 +401,7 @@ inline void receipt(string_view s) {
     if (i == 1) r[i].origin.clear(), r[i].etag.clear(), r[i].size = 0, r[i].unverified = false;
   }
   const string written = t::write_receipt(r, "2026-11-23T19:00:00Z");
-  const t::receipt<void> back = t::read_receipt(written);
+  const t::receipt back = t::read_receipt(written);
   need(back.size() == 3, "three files stay three", written);
   for (const t::entry& e : r) {
     const t::entry* b = t::find(back, e.file);
@@ -411,7 +411,7 @@ inline void receipt(string_view s) {
   }
   // one entry's words cannot change another's
   r[0].origin = string(s.substr(0, 400)), r[0].etag = string(s.substr(0, 40));
-  const t::receipt<void> foreign = t::read_receipt(t::write_receipt(r, ""));
+  const t::receipt foreign = t::read_receipt(t::write_receipt(r, ""));
   need(foreign.size() == 3, "no word makes a file", s);
   for (const t::entry& e : foreign) {
     const t::entry* mine = t::find(r, e.file);
@@ -425,13 +425,13 @@ inline void receipt(string_view s) {
 // ---- the record beside an unfinished file
 
 inline string line_of(const std::vector<t::range>& ranges) { return t::write_ranges(ranges); }
-inline string write_record(const t::record<void>& r) {  // as stage::partial does, in its order
+inline string write_record(const t::record& r) {  // as stage::partial does, in its order
   return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin) +
       (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal " +
       std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n") +
       "safe " + line_of(r.safe) + "\n" + (r.released ? "released\n" : "");
 }
-inline bool equal(const t::record<void>& a, const t::record<void>& b) {
+inline bool equal(const t::record& a, const t::record& b) {
   return a.owner == b.owner && a.id.pin == b.id.pin && a.id.url == b.id.url &&
       a.id.validator == b.id.validator && a.id.total == b.id.total &&
       line_of(a.todo) == line_of(b.todo) && line_of(a.safe) == line_of(b.safe) &&
@@ -446,7 +446,7 @@ inline void in_order(const std::vector<t::range>& ranges, std::uint64_t total) {
   }
 }
 inline void record(string_view s) {
-  const t::record<void> any = t::read_record(s);
+  const t::record any = t::read_record(s);
   for (const string* one : {&any.id.pin, &any.id.url, &any.id.validator})
     need(!has(*one, "\n") && has(s, *one), "a word of a record stands in it", *one);
   if (any.id.total) need(has(s, std::to_string(any.id.total)), "so does its total");
@@ -460,7 +460,7 @@ inline void record(string_view s) {
   if (last == string::npos)
     need(any.id.url.empty() && any.id.pin.empty() && !any.released, "an owner alone names no file");
   // what is written is read back
-  t::record<void> r;
+  t::record r;
   r.owner = "host/ns boot 17 42";
   const char digit = s.empty() ? 'a' : "0123456789abcdef"[static_cast<unsigned char>(s[0]) & 15];
   r.id.url = string(64, digit);

@@ -141,7 +141,7 @@ inline void platform() {
 inline void hashing() {
   const bool by_system = vqcache::detail::hash::system_engine().f[1] != nullptr;
   const std::string block(1 << 20, 'x');
-  vqcache::detail::hash::sha256<> sha;
+  vqcache::detail::hash::sha256 sha;
   sha.start();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 64; ++i) sha.update(block.data(), block.size());
