@@ -82,9 +82,11 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 enum class origin { local, cache, network };  // where this call found the files
+
 // Where one file comes from: http://, https://, file://, a path; with options::fetch any scheme.
 struct source {
   std::vector<std::string> urls;  // tried in order; the first is the origin, the others are mirrors
@@ -92,13 +94,20 @@ struct source {
   std::vector<std::string> headers;  // "Name: value", for the host of urls[0] only
   std::uint64_t size = 0;            // bytes; 0: not known
   source() = default;
+
   source(const char* url) : urls{given(url)} {}  // "URL#sha256=HEX" carries the pin
+
   source(const std::string& url) : urls{url} {}
+
   source(std::initializer_list<const char*> mirrors) {
-    for (const char* url : mirrors) urls.push_back(given(url));
+    for (const char* url : mirrors)
+      urls.push_back(given(url));
   }
+
   explicit source(std::vector<std::string> u, std::string d = {}, std::vector<std::string> h = {})
-      : urls(std::move(u)), sha256(std::move(d)), headers(std::move(h)) {}
+      : urls(std::move(u)),
+        sha256(std::move(d)),
+        headers(std::move(h)) {}
 
  private:
   // A null pointer, of an unset variable perhaps, is told inside the call: as what no URL can be.
@@ -106,43 +115,54 @@ struct source {
     return url ? std::string(url) : std::string(1, '\0');
   }
 };
+
 struct model {                               // what a call returns
   std::string name;                          // canonical: an alias of a published model is resolved
   std::filesystem::path config, checkpoint;  // the local files, absolute
   vqcache::origin from = vqcache::origin::local;
   bool cached = false;  // the persistent copy is complete, with the local receipt's digests
 };
-inline std::ostream& operator<<(std::ostream& out, const model& m) { return out << m.name; }
+
+inline std::ostream& operator<<(std::ostream& out, const model& m) {
+  return out << m.name;
+}
 enum class phase { waiting, downloading, restoring, storing, verifying };
+
 struct progress {
   std::string name, file;  // the model, and the file as it is called on disk
   vqcache::phase phase = vqcache::phase::waiting;
   std::uint64_t done = 0, total = 0;               // bytes; total 0: not known
   double bytes_per_second = 0, seconds_left = -1;  // -1: not known
 };
+
 // A user's transport fills the response: status and headers, if any (else 200), then the bytes.
 struct request {
   std::string url;
   std::vector<std::string> headers;      // "Name: value"
   std::uint64_t offset = 0, length = 0;  // bytes wanted; length 0: to the end
 };
+
 class response {
  public:
   virtual void status(int code) = 0;
   virtual void header(std::string_view name, std::string_view value) = 0;
   virtual bool write(const void* data, std::size_t size) = 0;  // false: stop, no more is wanted
   virtual void fail(std::string why) = 0;
+
  protected:
   ~response() = default;
 };
+
 using fetcher = std::function<void(const request&, response&)>;
 VQCACHE_API_ void print_message(const std::string& line);  // the line to standard output, at once
+
 // A ready on_progress. On a terminal one line over itself, else one per 10 % of what has over 1 MB.
 struct progress_line {
   std::FILE* to = stdout;
   std::string last{};  // what it has told
   bool operator()(const progress& p);
 };
+
 struct options {
   unsigned connections = 4;  // at most, per file, 1 to 16; for servers that honour ranges
   bool create_dirs = true;   // false: a missing directory is an error
@@ -183,7 +203,10 @@ enum class errc {        // stable names; last the std::errc that each equals
 };
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
-template <> struct std::is_error_code_enum<vqcache::errc> : std::true_type {};  // before any ==
+
+template <>
+struct std::is_error_code_enum<vqcache::errc> : std::true_type {};  // before any ==
+
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 VQCACHE_API_ const std::error_category& error_category() noexcept;
@@ -195,30 +218,48 @@ VQCACHE_API_ std::error_code make_error_code(errc e) noexcept;
 inline bool operator==(const std::error_code& code, errc e) noexcept {
   return code.value() == static_cast<int>(e) && std::strcmp(code.category().name(), "vqcache") == 0;
 }
-inline bool operator==(errc e, const std::error_code& code) noexcept { return code == e; }
-inline bool operator!=(const std::error_code& code, errc e) noexcept { return !(code == e); }
-inline bool operator!=(errc e, const std::error_code& code) noexcept { return !(code == e); }
+
+inline bool operator==(errc e, const std::error_code& code) noexcept {
+  return code == e;
+}
+
+inline bool operator!=(const std::error_code& code, errc e) noexcept {
+  return !(code == e);
+}
+
+inline bool operator!=(errc e, const std::error_code& code) noexcept {
+  return !(code == e);
+}
 
 class VQCACHE_SEEN_ error : public std::system_error {
  public:
   error() : std::system_error(std::error_code()), text_("no error") {}
+
   error(errc code, const std::string& text, std::error_code why)
-      : std::system_error(make_error_code(code)), text_(text), cause_(why) {}
+      : std::system_error(make_error_code(code)),
+        text_(text),
+        cause_(why) {}
+
   const char* what() const noexcept override {  // complete by itself
     const char* const text = text_.what();
     return *text || cause_ != std::errc::not_enough_memory ? text : "out of memory";
   }
+
   std::error_code cause() const noexcept { return cause_; }  // of the operating system, if any
  private:
   std::runtime_error text_;  // for its copy, which cannot throw
   std::error_code cause_;
 };
+
 struct result {
   vqcache::model model;
   vqcache::error error;
+
   bool ok() const noexcept { return !error.code(); }
+
   explicit operator bool() const noexcept { return ok(); }
 };
+
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
 // Without sources: the two tiers, then the catalogue. The try_ forms never throw.
 VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const source& config,
@@ -237,6 +278,7 @@ struct known_model {
   std::vector<std::string> aliases;
   source config, checkpoint;
 };
+
 VQCACHE_API_ std::vector<known_model> known_models();  // the catalogue
 // Sets local_dir and cache_dir, unless they or their variables are set, to where the platform of a
 // notebook has its fast and its lasting disk; on_message is told which, why, and if nothing lasts.
@@ -271,24 +313,36 @@ using std::size_t, std::string, std::uint64_t, std::vector;
 using view = std::string_view;
 namespace fs = std::filesystem;
 inline constexpr size_t npos = string::npos;
+
 namespace error {
 inline string shown(const fs::path& p) {
   const auto utf8 = p.u8string();  // path::string() may throw on Windows
   return string(utf8.begin(), utf8.end());
 }
+
 // One part of a text: it looks at what it was made from, which lives until the text is made.
 class piece {
  public:
   piece(const char* text) : text_(text) {}
+
   piece(view text) : text_(text) {}
+
   piece(const string& text) : text_(text) {}
+
   piece(const fs::path& path) : made_("'" + shown(path) + "'"), text_(made_) {}
+
   piece(int number) : piece(static_cast<long long>(number)) {}
+
   piece(long number) : piece(static_cast<long long>(number)) {}
+
   piece(long long number) : made_(std::to_string(number)), text_(made_) {}
+
   piece(unsigned number) : piece(static_cast<unsigned long long>(number)) {}
+
   piece(unsigned long number) : piece(static_cast<unsigned long long>(number)) {}
+
   piece(unsigned long long number) : made_(std::to_string(number)), text_(made_) {}
+
   piece(piece&&) = delete;
 
   view text() const { return text_; }
@@ -301,19 +355,24 @@ class piece {
 // Not a template over its parts: each mixture of their types would be one more function to compile.
 inline string join(std::initializer_list<piece> parts) {
   string all;
-  for (const piece& part : parts) all += part.text();
+  for (const piece& part : parts)
+    all += part.text();
   return all;
 }
+
 struct [[nodiscard]] status {  // errors are values: this is success, or what failed
   errc code{};
   string text{};                // complete: what, which, why, what to do
   std::error_code cause{};      // of the operating system
   std::exception_ptr thrown{};  // by a callback
+
   bool ok() const { return code == errc{}; }
 };
+
 inline status fail(errc code, std::initializer_list<piece> parts) {
   return {code, join(parts), {}, {}};
 }
+
 inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
   const std::error_code cause(e, std::generic_category());
@@ -332,61 +391,78 @@ inline status system(int e, const char* doing, const fs::path& which) {
   }
   return {code, join({"cannot ", doing, " ", which, ": ", cause.message(), advice}), cause, {}};
 }
+
 // A fault of this machine that says nothing of the bytes on its disk, and may be over in a moment:
 // no descriptor, no memory, a scanner that holds a file.
 inline bool is_passing(int e) {
   constexpr int all[] = {EMFILE, ENFILE, ENOMEM, EAGAIN, EINTR, EBUSY, EACCES, EPERM, EROFS};
   return std::find(std::begin(all), std::end(all), e) != std::end(all);
 }
+
 inline bool is_passing(const status& s) {
   return s.cause && is_passing(s.cause.default_error_condition().value());
 }
+
 // Nothing but these functions stops an exception: where one may not pass (a thread, a destructor, a
 // callback of C), and where a call ends. None of them throws, whatever the memory is like.
-template <class F> inline bool attempt(const F& f) noexcept {
+template <class F>
+inline bool attempt(const F& f) noexcept {
 #if VQCACHE_EXCEPTIONS_
   try {
     f();
-  } catch (...) { return false; }
+  } catch (...) {
+    return false;
+  }
 #else
   f();
 #endif
   return true;
 }
+
 // short enough for every standard library to keep it in the string itself
 inline constexpr const char* no_memory = "out of memory";
+
 inline status out_of_memory() noexcept {
   status s{errc::io, {}, std::make_error_code(std::errc::not_enough_memory), {}};
   (void)attempt([&s] { s.text = no_memory; });
   return s;
 }
+
 // a failure of this machine and moment, which tells nothing about a file and may pass
 inline bool may_pass(const status& s) {
-  return s.cause == std::errc::not_enough_memory || s.cause == std::errc::too_many_files_open ||
-      s.cause == std::errc::too_many_files_open_in_system;
+  return s.cause == std::errc::not_enough_memory || s.cause == std::errc::too_many_files_open
+      || s.cause == std::errc::too_many_files_open_in_system;
 }
+
 // of an exception that is not a callback's
 inline status unexpected(const char* what, std::error_code cause) noexcept {
   status s{errc::io, {}, cause, {}};
   const bool told = attempt([&] { s.text = join({"it failed inside (", what, ")"}); });
   return told ? s : out_of_memory();
 }
+
 // What our own f() returns. An exception becomes a failure of this machine: it has a cause, so that
 // nobody takes it for a damaged file.
-template <class F> inline status contain(const F& f) noexcept {
+template <class F>
+inline status contain(const F& f) noexcept {
 #if VQCACHE_EXCEPTIONS_
   const auto odd = std::make_error_code(std::errc::state_not_recoverable);
   try {
     return f();
-  } catch (const std::bad_alloc&) { return out_of_memory(); } catch (const std::system_error& e) {
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  } catch (const std::system_error& e) {
     return unexpected(e.what(), e.code());
-  } catch (const std::exception& e) { return unexpected(e.what(), odd); } catch (...) {
+  } catch (const std::exception& e) {
+    return unexpected(e.what(), odd);
+  } catch (...) {
     return unexpected("an exception that is no std::exception", odd);
   }
 #else
   return f();
 #endif
 }
+
 // Calls a user's callback. What it throws is kept, for the throwing form to pass on.
 inline status thrown_by(const char* who, const char* how, const char* what) noexcept {
   status s{errc::callback, {}, {}, std::current_exception()};
@@ -394,11 +470,15 @@ inline status thrown_by(const char* who, const char* how, const char* what) noex
     (void)attempt([&s] { s.text = "callback failed"; });  // short, as above
   return s;
 }
-template <class F> inline status guard([[maybe_unused]] const char* who, const F& f) noexcept {
+
+template <class F>
+inline status guard([[maybe_unused]] const char* who, const F& f) noexcept {
 #if VQCACHE_EXCEPTIONS_
   try {
     f();
-  } catch (const std::exception& e) { return thrown_by(who, ": ", e.what()); } catch (...) {
+  } catch (const std::exception& e) {
+    return thrown_by(who, ": ", e.what());
+  } catch (...) {
     return thrown_by(who, " that is no std::exception", "");
   }
 #else
@@ -406,30 +486,37 @@ template <class F> inline status guard([[maybe_unused]] const char* who, const F
 #endif
   return {};
 }
+
 // Making an error allocates, copying one cannot fail: these are made while there is memory.
 struct ready_errors {
   vqcache::error none{};
   vqcache::error out_of_memory{
       errc::io, no_memory, std::make_error_code(std::errc::not_enough_memory)};
 };
+
 inline const ready_errors& ready() {  // made once, never destroyed
   static const ready_errors& only = *new ready_errors;
   return only;
 }
+
 // And if there was none from the start: an empty text needs none in libstdc++. For this moment the
 // category gives empty texts, so many threads are about it.
 inline std::atomic<int>& wordless() {
   static std::atomic<int> threads{0};
   return threads;
 }
+
 inline vqcache::error bare_error() {
   struct moment {
     moment() { ++wordless(); }
+
     ~moment() { --wordless(); }
   };
+
   const moment without_words;
   return vqcache::error(errc::io, {}, std::make_error_code(std::errc::not_enough_memory));
 }
+
 inline vqcache::error to_error(const status& s) {
   if (s.ok()) return ready().none;  // contained() has made it
 #if VQCACHE_EXCEPTIONS_
@@ -438,7 +525,9 @@ inline vqcache::error to_error(const status& s) {
   } catch (const std::bad_alloc&) {}
   try {
     return ready().out_of_memory;
-  } catch (const std::bad_alloc&) { return bare_error(); }
+  } catch (const std::bad_alloc&) {
+    return bare_error();
+  }
 #else
   return vqcache::error(s.code, s.text, s.cause);
 #endif
@@ -450,21 +539,29 @@ inline void raise(const status& s) {
 }
 #endif
 using clock = std::chrono::steady_clock;
+
 class caller {  // the first callback that throws or cancels ends it
  public:
   caller(const options& opts, const string& model) : opts_(&opts), name_(model) {}
+
   const options& opts() const { return *opts_; }
+
   const status& stop() const { return stop_; }
+
   bool stopped() const { return !stop_.ok(); }
+
   void stop_with(status s) {  // the first one counts
     if (!stopped()) stop_ = std::move(s);
   }
+
   void go_on() { stop_ = stop_.code == errc::cancelled ? status() : stop_; }  // all is there
+
   void say(std::initializer_list<piece> line) {
     if (!opts_->on_message || stopped()) return;
     const string text = join(line);
     stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
+
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
     if (interrupted_ && !stopped() && interrupted_())
@@ -487,7 +584,9 @@ class caller {  // the first callback that throws or cancels ends it
     if (!wanted) stop_with(fail(errc::cancelled, {"on_progress cancelled at ", file}));
     return !stopped();
   }
+
   void watch(std::function<bool()> f) { interrupted_ = std::move(f); }
+
  private:
   struct meter {  // of one phase of one file
     phase what;
@@ -496,6 +595,7 @@ class caller {  // the first callback that throws or cancels ends it
     uint64_t base;
     bool ended;
   };
+
   const options* opts_;
   string name_;
   status stop_{};
@@ -503,10 +603,13 @@ class caller {  // the first callback that throws or cancels ends it
   clock::time_point told_{};
   std::function<bool()> interrupted_{};
 };
+
 class category_of_errc final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
+
   string message(int code) const override { return wordless() > 0 ? "" : row(code).first; }
+
   std::error_condition default_error_condition(int code) const noexcept override {
     return std::make_error_condition(row(code).second);
   }
@@ -519,6 +622,7 @@ class category_of_errc final : public std::error_category {
     const std::error_condition ours = default_error_condition(code);
     return c.value() == ours.value() && is_called(c.category(), ours.category().name());
   }
+
   bool equivalent(const std::error_code& code, int value) const noexcept override {
     return code.value() == value && is_called(code.category(), name());
   }
@@ -527,7 +631,9 @@ class category_of_errc final : public std::error_category {
   static bool is_called(const std::error_category& one, const char* name) noexcept {
     return std::strcmp(one.name(), name) == 0;
   }
+
   using is = std::errc;
+
   static std::pair<const char*, is> row(int code) noexcept {  // in the order of errc
     static constexpr std::pair<const char*, is> rows[] = {{"no error", is{}},
         {"invalid argument", is::invalid_argument},
@@ -555,42 +661,65 @@ inline const std::error_category& category() noexcept {
   return *only;
 }
 }  // namespace error
+
 using error::caller, error::clock, error::fail, error::join, error::status;
+
 // ==== >>text ==== bytes into meaning, without disk or network ====
 namespace text {
 inline string lower(view s) {
   string r(s);
-  for (char& c : r) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  for (char& c : r)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return r;
 }
+
 inline string upper(view s) {
   string r(s);
-  for (char& c : r) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  for (char& c : r)
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return r;
 }
-inline bool has(view s, view part) { return s.find(part) != npos; }
-inline bool only(view s, view these) { return s.find_first_not_of(these) == npos; }
-inline bool starts(view s, view with) { return s.substr(0, with.size()) == with; }
-inline bool ends(view s, view e) { return has(s, e) && s.rfind(e) == s.size() - e.size(); }
+
+inline bool has(view s, view part) {
+  return s.find(part) != npos;
+}
+
+inline bool only(view s, view these) {
+  return s.find_first_not_of(these) == npos;
+}
+
+inline bool starts(view s, view with) {
+  return s.substr(0, with.size()) == with;
+}
+
+inline bool ends(view s, view e) {
+  return has(s, e) && s.rfind(e) == s.size() - e.size();
+}
+
 inline view trim(view s) {
   const size_t first = s.find_first_not_of(" \t"), last = s.find_last_not_of(" \t\r\n");
   return last == npos ? view() : s.substr(first, last + 1 - first);
 }
+
 // of a switch in the environment: 0, false, no, off and nothing mean no, anything else means yes
 inline bool means_yes(view value) {
   const string word = lower(trim(value));
   return !word.empty() && word != "0" && word != "false" && word != "no" && word != "off";
 }
+
 inline view take(view& s, char end) {  // what stands before the next `end`, off the front
   const view head = s.substr(0, s.find(end));
   s.remove_prefix((std::min)(head.size() + 1, s.size()));
   return head;
 }
+
 inline vector<string> words(view s, char end = ' ') {
   vector<string> r;
-  while (!s.empty()) r.emplace_back(take(s, end));
+  while (!s.empty())
+    r.emplace_back(take(s, end));
   return r;
 }
+
 inline bool to_number(view s, uint64_t& out, int base = 10) {  // digits only, no overflow
   uint64_t n = 0;
   const auto [end, problem] = std::from_chars(s.data(), s.data() + s.size(), n, base);
@@ -598,19 +727,31 @@ inline bool to_number(view s, uint64_t& out, int base = 10) {  // digits only, n
   if (good) out = n;
   return good;
 }
+
 inline constexpr const char* hex_digits = "0123456789abcdef";
-inline bool is_digest(view s) { return s.size() == 64 && only(lower(s), hex_digits); }
+
+inline bool is_digest(view s) {
+  return s.size() == 64 && only(lower(s), hex_digits);
+}
+
 inline string hex(uint64_t n, size_t digits) {
   string s(digits, '0');
-  for (size_t i = digits; i-- > 0; n >>= 4) s[i] = hex_digits[n & 15];
+  for (size_t i = digits; i-- > 0; n >>= 4)
+    s[i] = hex_digits[n & 15];
   return s;
 }
-inline bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+inline bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 inline string printable(view s) {
   string r(s);
-  for (char& c : r) c = is_control(c) ? '?' : c;
+  for (char& c : r)
+    c = is_control(c) ? '?' : c;
   return r;
 }
+
 // Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
 // excludes overlong forms and surrogates (RFC 3629, section 4).
 inline constexpr struct utf8_row {
@@ -619,8 +760,11 @@ inline constexpr struct utf8_row {
 } utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
     {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
     {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+
 inline size_t utf8_length(view s) {  // of the character at the front; 0: there is none
-  const auto byte = [&s](size_t i) { return unsigned{static_cast<unsigned char>(s[i])}; };
+  const auto byte = [&s](size_t i) {
+    return unsigned{static_cast<unsigned char>(s[i])};
+  };
   if (s.empty()) return 0;
   if (byte(0) < 0x80) return 1;
 
@@ -633,6 +777,7 @@ inline size_t utf8_length(view s) {  // of the character at the front; 0: there 
   }
   return 0;
 }
+
 // Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
 // and cut where a character ends.
 inline string readable(view s, size_t most = npos) {
@@ -649,6 +794,7 @@ inline string readable(view s, size_t most = npos) {
   }
   return out;
 }
+
 inline string name_problem(view name) {  // or empty; everywhere, for a cache that moves
   string stem = lower(name.substr(0, name.find('.')));
   if (stem.size() == 4 && only(stem.substr(3), "0123456789")) stem[3] = '#';
@@ -662,30 +808,42 @@ inline string name_problem(view name) {  // or empty; everywhere, for a cache th
       : device                              ? "Windows keeps this name for a device"
                                             : "";
 }
+
 // b has all of a, or they differ in one short stretch
 inline bool alike(view a, view b) {
   const auto front = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
   const auto back = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin();
   return has(b, a) || size_t(front + back) + 2 + a.size() / 6 >= (std::max)(a.size(), b.size());
 }
+
 struct url {                              // RFC 3986, as far as http needs it
   string scheme, user, host, port, path;  // path with its query; never a fragment
+
   string origin() const {
     const char* usual = scheme == "https" ? "443" : "80";
     return join({scheme, "://", lower(host), ":", port.empty() ? usual : port});
   }
+
   string whole() const {
     const char *at = user.empty() ? "" : "@", *colon = port.empty() ? "" : ":";
     return join({scheme, "://", user, at, host, colon, port, path});
   }
 };
-inline bool has_scheme(view s) { return has(s, "://"); }
-inline bool is_http(const url& u) { return u.scheme == "http" || u.scheme == "https"; }
+
+inline bool has_scheme(view s) {
+  return has(s, "://");
+}
+
+inline bool is_http(const url& u) {
+  return u.scheme == "http" || u.scheme == "https";
+}
+
 inline size_t odd_byte(view s) {  // where a byte that no URL has stands
   for (size_t i = 0; i < s.size(); ++i)
     if (is_control(s[i]) || has(" \"\\", {&s[i], 1})) return i;
   return npos;
 }
+
 inline bool parse_url(view s, url& out) {
   url u;
   u.scheme = lower(take(s, ':'));
@@ -701,12 +859,13 @@ inline bool parse_url(view s, url& out) {
   u.host = authority.substr(0, port);
   if (port != npos) u.port = authority.substr(port + 1);
   uint64_t number = 1;
-  const bool good = (u.port.empty() || to_number(u.port, number)) && number > 0 && number < 65536 &&
-      !u.scheme.empty() && only(u.scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-") &&
-      (!u.host.empty() || u.scheme == "file");
+  const bool good = (u.port.empty() || to_number(u.port, number)) && number > 0 && number < 65536
+      && !u.scheme.empty() && only(u.scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-")
+      && (!u.host.empty() || u.scheme == "file");
   if (good) out = std::move(u);
   return good;
 }
+
 inline string redact(view s) {  // user info and query values become ***, the fragment goes
   if (!has_scheme(s)) return string(s);
   url u;
@@ -719,6 +878,7 @@ inline string redact(view s) {  // user info and query values become ***, the fr
   u.path = out;
   return u.whole();
 }
+
 // What a path or a query may not hold is percent-encoded, byte by byte as browsers do. Control
 // characters stay, and are refused.
 inline string percent_encoded(view s) {
@@ -731,6 +891,7 @@ inline string percent_encoded(view s) {
   }
   return out;
 }
+
 // A Location as a URL, except in its host, where that would mean another one.
 inline string escaped(view location) {
   const size_t colon = location.find(':');
@@ -742,6 +903,7 @@ inline string escaped(view location) {
 
   return join({location.substr(0, path), percent_encoded(location.substr(path))});
 }
+
 // Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
 inline bool resolve(const url& base, view location, url& out) {
   const string usable = escaped(location.substr(0, location.find('#')));
@@ -749,15 +911,19 @@ inline bool resolve(const url& base, view location, url& out) {
   const bool absolute = location.find(':') < location.find_first_of("/?");
   const string path = base.path.substr(0, base.path.find('?'));
   url u = base;
-  if (starts(location, "/")) u.path = location;
-  else if (starts(location, "?")) u.path = join({path, location});
-  else if (!location.empty()) u.path = join({path.substr(0, path.rfind('/') + 1), location});
+  if (starts(location, "/"))
+    u.path = location;
+  else if (starts(location, "?"))
+    u.path = join({path, location});
+  else if (!location.empty())
+    u.path = join({path.substr(0, path.rfind('/') + 1), location});
   const string target = starts(location, "//") ? join({base.scheme, ":", location}) : u.whole();
   if (!parse_url(absolute ? location : view(target), out)) return false;
   out.path = percent_encoded(out.path);  // of the base too
   out.user = out.origin() == base.origin() ? base.user : string();
   return true;
 }
+
 inline string unescaped(view s) {  // %20 and its like
   string out;
   for (uint64_t byte = 0; !s.empty(); s.remove_prefix(1)) {
@@ -767,6 +933,7 @@ inline string unescaped(view s) {  // %20 and its like
   }
   return out;
 }
+
 inline string local_path(view s) {  // of a path or a file:// URL; empty: it is neither
   if (!has_scheme(s)) return string(s);
   if (lower(s.substr(0, 7)) != "file://") return {};
@@ -774,6 +941,7 @@ inline string local_path(view s) {  // of a path or a file:// URL; empty: it is 
   const bool drive = out.size() > 2 && out[0] == '/' && out[2] == ':';  // file:///C:/folder
   return drive ? out.substr(1) : out;
 }
+
 inline view split_pin(view& address) {  // "URL#sha256=HEX"; any other fragment is dropped
   size_t at = address.find("#sha256=");
   const bool other = at == npos && has_scheme(address);
@@ -784,6 +952,7 @@ inline view split_pin(view& address) {  // "URL#sha256=HEX"; any other fragment 
   if (other && !meant) return {};  // a misspelt pin is not to be overlooked
   return at != npos && pin.empty() ? "(nothing)" : pin;
 }
+
 // What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
 inline string scrub(string said, view address, const vector<string>& headers) {
   url u;
@@ -791,7 +960,8 @@ inline string scrub(string said, view address, const vector<string>& headers) {
   view user = u.user, query = u.path;
   vector<string> secrets{string(take(user, ':')), string(user)};
   take(query, '?');
-  for (const string& pair : words(query, '&')) secrets.push_back(pair.substr(pair.find('=') + 1));
+  for (const string& pair : words(query, '&'))
+    secrets.push_back(pair.substr(pair.find('=') + 1));
   for (view value : headers) {
     take(value, ':');
     for (const string& word : words(trim(value))) {
@@ -801,15 +971,20 @@ inline string scrub(string said, view address, const vector<string>& headers) {
       secrets.emplace_back(pair.substr((std::min)(pair.find('='), pair.size() - 1) + 1));
     }
   }
-  for (size_t i = 0, n = secrets.size(); i < n; ++i) secrets.push_back(unescaped(secrets[i]));
-  for (size_t i = 0, n = secrets.size(); i < n; ++i) secrets.push_back(readable(secrets[i]));
+  for (size_t i = 0, n = secrets.size(); i < n; ++i)
+    secrets.push_back(unescaped(secrets[i]));
+  for (size_t i = 0, n = secrets.size(); i < n; ++i)
+    secrets.push_back(readable(secrets[i]));
   std::sort(secrets.begin(), secrets.end(), [](auto& a, auto& b) { return a.size() > b.size(); });
   const auto hide = [&said](const string& part, size_t n) {
-    for (size_t i = 0; n > 3 && (i = said.find(part, i)) != npos; i += 3) said.replace(i, n, "***");
+    for (size_t i = 0; n > 3 && (i = said.find(part, i)) != npos; i += 3)
+      said.replace(i, n, "***");
   };
-  for (const string& s : secrets) hide(s, s.size());  // the longest first: one may hold another
   for (const string& s : secrets)
-    for (size_t n = s.size(); n-- > 4;) hide(s.substr(0, n) + '"', n);
+    hide(s, s.size());  // the longest first: one may hold another
+  for (const string& s : secrets)
+    for (size_t n = s.size(); n-- > 4;)
+      hide(s.substr(0, n) + '"', n);
   for (size_t at = 0, from = 0; (at = said.find('@', at)) != npos; at = from + 4) {
     from = said.find_last_of(" /'\"(", at) + 1;  // user info, of a proxy perhaps
     said.replace(from, at - from, "***");
@@ -819,10 +994,13 @@ inline string scrub(string said, view address, const vector<string>& headers) {
       said.replace(from, said.find_first_of(" \"", from) - from, "***");
   return readable(said);
 }
+
 struct header {
   string name, value;  // the name in lower case
 };
+
 using headers = vector<header>;
+
 inline bool parse_header(view line, header& out) {
   const size_t colon = line.find(':');
   for (char c : trim(line))
@@ -832,6 +1010,7 @@ inline bool parse_header(view line, header& out) {
   return only(out.name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz");
 }
 enum class reading { good, ignored, improper };
+
 // A line that is no header is overlooked, as by curl and browsers, unless it has a control
 // character, or is one that tells of the body but for the white space before its colon.
 inline reading read_header(view line, header& out) {
@@ -839,12 +1018,15 @@ inline reading read_header(view line, header& out) {
 
   const char* weighty =
       " transfer-encoding content-length content-encoding content-range location ";
-  const auto bad = [](char c) { return is_control(c) && c != '\t'; };
+  const auto bad = [](char c) {
+    return is_control(c) && c != '\t';
+  };
   const string name = lower(trim(line.substr(0, line.find(':'))));
   const bool control = std::any_of(line.begin(), line.end(), bad);
   const bool weighs = has(line, ":") && has(weighty, join({" ", name, " "}));
   return control || weighs ? reading::improper : reading::ignored;
 }
+
 // Appends a line that continues a header (RFC 9112 5.2), as one space. false: there is nothing to
 // continue; or it is an address that has begun, which no honest server folds.
 inline bool unfold(string& header_line, view continuation) {
@@ -856,6 +1038,7 @@ inline bool unfold(string& header_line, view continuation) {
   if (!more.empty()) header_line += join({" ", more});
   return true;
 }
+
 inline int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
   uint64_t code = 0;
   const bool http = starts(take(line, ' '), "HTTP/");
@@ -863,29 +1046,38 @@ inline int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such l
   const bool ends_there = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
   return http && number && ends_there ? int(code) : 0;
 }
+
 inline string find(const headers& all, view name) {  // empty: there is none
   for (const header& h : all)
     if (h.name == name && !h.value.empty()) return h.value;
   return {};
 }
-inline string name_of(view line) { return lower(trim(line.substr(0, line.find(':')))); }
+
+inline string name_of(view line) {
+  return lower(trim(line.substr(0, line.find(':'))));
+}
+
 // Headers that belong to the transfer itself: with another's value no answer would be understood.
 inline bool is_reserved(view name, view value) {
   const char* all = " range if-range te transfer-encoding content-length accept-encoding ";
   const bool harmless = name == "accept-encoding" && lower(trim(value)) == "identity";
   return has(all, join({" ", name, " "})) && !harmless;
 }
+
 // Ours, and the user's, of which each takes the place of ours of the same name.
 inline vector<string> request_headers(const vector<string>& ours, const vector<string>& users) {
   vector<string> all;
 
   for (const string& line : ours) {
-    const auto same = [&line](const string& one) { return name_of(one) == name_of(line); };
+    const auto same = [&line](const string& one) {
+      return name_of(one) == name_of(line);
+    };
     if (std::none_of(users.begin(), users.end(), same)) all.push_back(line);
   }
   all.insert(all.end(), users.begin(), users.end());
   return all;
 }
+
 // The members of a list in all lines of this name, in lower case, without their parameters.
 inline vector<string> list_of(const headers& all, view name) {
   vector<string> members;
@@ -899,15 +1091,18 @@ inline vector<string> list_of(const headers& all, view name) {
   }
   return members;
 }
+
 // Codings that change bytes: those of the registry (RFC 9110 8.4.1) and their old names. What else
 // stands in a Content-Encoding ("aws-chunked", "none", "utf-8") is a server's mistake about it.
 inline constexpr const char* codings =
     " gzip x-gzip compress x-compress deflate br zstd dcb dcz sdch exi aes128gcm pack200-gzip ";
+
 inline string foreign_coding(const vector<string>& content) {  // or empty
   for (const string& one : content)
     if (has(codings, join({" ", one, " "}))) return one;
   return {};
 }
+
 // The transfer coding that nobody asked for, or empty. "identity", which RFC 9112 has removed, is
 // none. What a transport unpacks has another length than what it counts, so only chunked is good.
 inline string foreign_transfer(const vector<string>& transfer) {
@@ -920,6 +1115,7 @@ inline string foreign_transfer(const vector<string>& transfer) {
   }
   return {};
 }
+
 inline string coding_problem(const headers& all) {  // of the answer, or empty
   const string content = foreign_coding(list_of(all, "content-encoding"));
   const string transfer = foreign_transfer(list_of(all, "transfer-encoding"));
@@ -930,6 +1126,7 @@ inline string coding_problem(const headers& all) {  // of the answer, or empty
     return join({"the server encoded the file (", content, ") though identity was asked"});
   return {};
 }
+
 // false: two lengths, or one that is no number. without one: known stays false
 inline bool content_length(const headers& all, bool& known, uint64_t& length) {
   bool chunked = false;  // RFC 9112 6.3: it overrides, in whichever line it stands
@@ -948,16 +1145,21 @@ inline bool content_length(const headers& all, bool& known, uint64_t& length) {
   known = known && !chunked;
   return true;
 }
+
 // What a Content-Range tells (RFC 9110 14.4): "bytes FIRST-LAST/TOTAL", or "bytes FIRST-LAST/*" of
 // a server that does not know the total, or "bytes */TOTAL", which serves nothing.
 struct content_range {
   uint64_t first = 0, last = 0;   // of an unsatisfied one both are 0
   std::optional<uint64_t> total;  // none: the end of this part may not be the file's
   bool unsatisfied = false;
+
   uint64_t size() const { return unsatisfied ? 0 : last - first + 1; }
+
   bool whole() const { return !unsatisfied && first == 0 && total && *total == last + 1; }
 };
+
 using maybe_range = std::optional<content_range>;
+
 inline maybe_range parse_content_range(view s) {
   s = trim(s);
   const bool in_bytes = lower(take(s, ' ')) == "bytes";
@@ -977,6 +1179,7 @@ inline maybe_range parse_content_range(view s) {
   if (!numbers || r.first > r.last || r.last >= (sized ? total : ~uint64_t{0})) return {};
   return r;
 }
+
 // of all the lines of an answer; none: there is none, it is malformed, or two contradict each other
 inline maybe_range find_content_range(const headers& all) {
   maybe_range found;
@@ -991,9 +1194,11 @@ inline maybe_range find_content_range(const headers& all) {
   }
   return found;
 }
+
 struct date {  // and time, in UTC
   uint64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
 };
+
 inline uint64_t since_1970(const date& d) {  // seconds; a day that no month has flows over
   const uint64_t y = d.month < 3 ? d.year - 1 : d.year;
   const uint64_t months = (d.month + 9) % 12;  // since March, so that a leap day comes last
@@ -1001,26 +1206,35 @@ inline uint64_t since_1970(const date& d) {  // seconds; a day that no month has
   const uint64_t days = y * 365 + leap + (months * 153 + 2) / 5 + d.day - 719469;
   return days * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
 }
+
 inline uint64_t month_of(view name) {  // 1 to 12; 0: it is none
   const size_t at =
       view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(join({" ", name, " "}));
   return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
 }
+
 inline bool between(view s, uint64_t least, uint64_t most, uint64_t& out) {
   return to_number(s, out) && out >= least && out <= most;
 }
+
 inline bool time_of_day(view s, date& d) {  // "08:49:37"; a leap second is one
   const view hour = take(s, ':'), minute = take(s, ':');
-  return between(hour, 0, 23, d.hour) && between(minute, 0, 59, d.minute) &&
-      between(s, 0, 60, d.second);
+  return between(hour, 0, 23, d.hour) && between(minute, 0, 59, d.minute)
+      && between(s, 0, 60, d.second);
 }
+
 // A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
 inline uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
   const uint64_t latest = this_year + 50;
   return latest - (latest - two_digits) % 100;
 }
+
 using maybe_time = std::optional<uint64_t>;
-inline uint64_t this_moment() { return uint64_t(std::time(nullptr)); }
+
+inline uint64_t this_moment() {
+  return uint64_t(std::time(nullptr));
+}
+
 // The three forms of RFC 9110 5.6.7, as seconds since 1970. Cookies write a fourth, the first with
 // dashes. `now` is for the second, whose year has two digits.
 //   Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
@@ -1034,8 +1248,10 @@ inline maybe_time http_date(view text, uint64_t now = this_moment()) {
 
   const string weekday(text.substr(0, text.find_first_of(", ")));
   rest.erase(0, weekday.size() + (comma ? 1 : 0));
-  if (comma) std::replace(rest.begin(), rest.end(), '-', ' ');
-  else if (view(rest).substr((std::min)(rest.size(), size_t{4}), 2) == "  ") rest.erase(4, 1);
+  if (comma)
+    std::replace(rest.begin(), rest.end(), '-', ' ');
+  else if (view(rest).substr((std::min)(rest.size(), size_t{4}), 2) == "  ")
+    rest.erase(4, 1);
   if (weekday.empty() || !has(days, join({" ", weekday, " "})) || !starts(rest, " ")) return {};
 
   const vector<string> part = words(view(rest).substr(1));
@@ -1043,13 +1259,17 @@ inline maybe_time http_date(view text, uint64_t now = this_moment()) {
 
   const string &day = part[comma ? 0 : 1], &year = part[comma ? 2 : 3];
   d.month = month_of(part[comma ? 1 : 0]);
-  const bool good = between(day, 1, 31, d.day) && d.month > 0 &&
-      time_of_day(part[comma ? 3 : 2], d) && to_number(year, d.year);
+  const bool good = between(day, 1, 31, d.day) && d.month > 0 && time_of_day(part[comma ? 3 : 2], d)
+      && to_number(year, d.year);
   if (comma && year.size() == 2) d.year = full_year(d.year, 1970 + now / 31556952);  // a mean year
   if (!good || d.year < 1970 || d.year > 9999) return {};
   return since_1970(d);
 }
-inline bool is_date(view s) { return http_date(s).has_value(); }
+
+inline bool is_date(view s) {
+  return http_date(s).has_value();
+}
+
 inline unsigned retry_after(view after, view date) {  // in seconds; 0: there is none
   uint64_t seconds = 0;
 
@@ -1059,6 +1279,7 @@ inline unsigned retry_after(view after, view date) {  // in seconds; 0: there is
   }
   return unsigned((std::min)(seconds, uint64_t{1} << 30));
 }
+
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
 inline string validator(const headers& all) {
   const string tag = find(all, "etag"), date = find(all, "last-modified");
@@ -1068,6 +1289,7 @@ inline string validator(const headers& all) {
   const maybe_time sent = http_date(find(all, "date"));
   return then && sent && *sent >= *then + 60 ? date : string();
 }
+
 // What a redirect's Set-Cookie left, for the rest of that chain of redirects and no longer
 // (RFC 6265). Values are secrets of the server's.
 struct cookie {
@@ -1077,15 +1299,25 @@ struct cookie {
   bool subdomains = false;  // of host too
   bool secure = false;      // over https only
 };
+
 using cookies = vector<cookie>;
+
 // more than any login needs (browsers keep 50 of 4096 bytes for a host, RFC 6265 6.1)
 enum : size_t { most_cookies = 50, cookie_size = 4096, cookies_size = 16384 };
+
 inline string own_port(const url& u) {  // empty: the usual one of its scheme
   const char* usual = u.scheme == "https" ? "443" : "80";
   return u.port == usual ? string() : u.port;
 }
-inline string bare_path(const url& u) { return u.path.substr(0, u.path.find('?')); }
-inline bool below(view host, view domain) { return ends(host, join({".", domain})); }
+
+inline string bare_path(const url& u) {
+  return u.path.substr(0, u.path.find('?'));
+}
+
+inline bool below(view host, view domain) {
+  return ends(host, join({".", domain}));
+}
+
 // A host may share a cookie with its siblings, but not with all of a registry: without the list of
 // public suffixes that is a domain of two labels or more, and of three below those like "co.uk".
 inline bool may_share(view host, view domain) {
@@ -1097,21 +1329,25 @@ inline bool may_share(view host, view domain) {
   const bool registry = !has(name, ".") && name.size() <= 3 && top.size() == 2;
   return !registry && (host == domain || below(host, domain));
 }
+
 // "/a" covers "/a" and "/a/b", not "/ab" (RFC 6265 5.1.4)
 inline bool covers(view folder, view path) {
   if (!starts(path, folder)) return false;
   return path.size() == folder.size() || ends(folder, "/") || path[folder.size()] == '/';
 }
+
 inline bool has_gone(view age, view expires, uint64_t now) {  // Max-Age wins
   uint64_t seconds = 0;
   if (!age.empty()) return starts(age, "-") || (to_number(age, seconds) && seconds == 0);
   const maybe_time then = http_date(expires, now);
   return then && *then <= now;
 }
+
 struct cookie_attributes {
   string domain{}, path{}, age{}, expires{};
   bool secure = false;
 };
+
 inline cookie_attributes attributes_of(view rest) {  // what stands behind the first ';'
   cookie_attributes a;
 
@@ -1126,6 +1362,7 @@ inline cookie_attributes attributes_of(view rest) {  // what stands behind the f
   }
   return a;
 }
+
 // Takes one Set-Cookie of an answer from `at`; what is malformed or not for that host is nothing.
 inline void take_cookie(cookies& jar, const url& at, view line, uint64_t now = this_moment()) {
   if (line.size() > cookie_size || has(line, "\t")) return;
@@ -1154,12 +1391,14 @@ inline void take_cookie(cookies& jar, const url& at, view line, uint64_t now = t
   if (has_gone(a.age, a.expires, now) || jar.size() >= most_cookies) return;
   jar.push_back(std::move(c));
 }
+
 inline bool goes_to(const cookie& c, const url& to) {
   const string host = lower(to.host);
   const bool its_host = c.host == host || (c.subdomains && below(host, c.host));
   const bool open = !c.secure || to.scheme == "https";
   return its_host && open && c.port == own_port(to) && covers(c.path, bare_path(to));
 }
+
 // The headers of a request to `to`, with the jar's cookies behind the user's own in one Cookie. A
 // server that sets a name anew means its own value.
 inline vector<string> with_cookies(const vector<string>& lines, const cookies& jar, const url& to) {
@@ -1189,27 +1428,34 @@ inline vector<string> with_cookies(const vector<string>& lines, const cookies& j
     for (const string& pair : words(view(line).substr(line.find(':') + 1), ';'))
       if (!is_new(trim(view(pair).substr(0, pair.find('='))))) add(trim(pair));
   }
-  for (const cookie* c : fit) add(join({c->name, "=", c->value}));
+  for (const cookie* c : fit)
+    add(join({c->name, "=", c->value}));
   all.push_back("Cookie: " + sent);
   return all;
 }
+
 // what scrub() has to hide: the user's headers, and what servers gave
 inline vector<string> secret_lines(const vector<string>& lines, const cookies& jar) {
   vector<string> all = lines;
-  for (const cookie& c : jar) all.push_back(join({"Cookie: ", c.name, "=", c.value}));
+  for (const cookie& c : jar)
+    all.push_back(join({"Cookie: ", c.name, "=", c.value}));
   return all;
 }
+
 struct entry {  // of a receipt, in the format of sha256sum
   string file{}, sha256{}, origin{}, etag{};
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
 };
+
 using receipt = vector<entry>;
+
 inline const entry* find(const receipt& r, view file) {
   for (const entry& e : r)
     if (e.file == file) return &e;
   return nullptr;
 }
+
 inline string write_receipt(const receipt& r, const string& date) {
   string s = join({"# vqcache 0.2.0 ", date, "\n"}), sums;
   for (const entry& e : r) {
@@ -1221,6 +1467,7 @@ inline string write_receipt(const receipt& r, const string& date) {
   }
   return s + sums;
 }
+
 inline receipt read_receipt(view s) {  // "DIGEST  FILE"; facts: "# KEY VALUE FILE"
   receipt r;
   for (const bool facts : {false, true})
@@ -1244,19 +1491,25 @@ inline receipt read_receipt(view s) {  // "DIGEST  FILE"; facts: "# KEY VALUE FI
     }
   return r;
 }
+
 enum : uint64_t { endless = ~uint64_t{0} };
+
 struct range {
   uint64_t at = 0, end = endless;
 };
+
 using ranges = vector<range>;
+
 // Which file an unfinished one is to become: without a digest or a validator none is continued.
 struct identity {
   string pin{};        // the digest of the whole file
   string url{};        // the SHA-256 of its URL, which may itself hold secrets
   string validator{};  // of the server's file
   uint64_t total = 0;  // bytes, 0: not known
+
   bool usable() const { return !pin.empty() || !validator.empty(); }
 };
+
 struct record {  // beside an unfinished file: whose, of what, what is to come
   string owner{};
   identity id{};
@@ -1264,29 +1517,35 @@ struct record {  // beside an unfinished file: whose, of what, what is to come
   ranges safe{};          // what a power cut may have taken, or has not come
   bool released = false;  // by a call that ended without the whole file
 };
+
 inline string write_ranges(const ranges& all) {  // "10-20 50-", padded
   string s;
-  for (const range& r : all) s += join({r.at, "-", r.end == endless ? "" : join({r.end}), " "});
+  for (const range& r : all)
+    s += join({r.at, "-", r.end == endless ? "" : join({r.end}), " "});
   s.resize((std::max)(s.size(), size_t{1360}), ' ');  // to be written over
   return s;
 }
+
 inline ranges read_ranges(view s) {  // malformed: the whole file
   ranges all;
   for (s = trim(s); !s.empty();) {
     view one = take(s, ' ');
     range r;
-    if (!to_number(take(one, '-'), r.at) || (!one.empty() && !to_number(one, r.end)) ||
-        r.end < r.at || (!all.empty() && r.at < all.back().end))
+    if (!to_number(take(one, '-'), r.at) || (!one.empty() && !to_number(one, r.end)) || r.end < r.at
+        || (!all.empty() && r.at < all.back().end))
       return {range()};
     all.push_back(r);
   }
   return all;
 }
+
 inline uint64_t sum(const ranges& all) {
   uint64_t n = 0;
-  for (const range& r : all) n += r.end - r.at;
+  for (const range& r : all)
+    n += r.end - r.at;
   return n;
 }
+
 inline ranges within(const ranges& gaps, uint64_t size, uint64_t total) {
   ranges r;  // the gaps of a file of `size` bytes that is to have `total` (0: not known)
   for (const range& g : gaps)
@@ -1296,6 +1555,7 @@ inline ranges within(const ranges& gaps, uint64_t size, uint64_t total) {
   if (r.back().at >= r.back().end) r.pop_back();
   return r;
 }
+
 inline record read_record(view s) {
   record r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
   while (has(s, "\n")) {  // a line without its end is not whole
@@ -1316,7 +1576,8 @@ inline record read_record(view s) {
   }
   return r;
 }
-enum class kind { text, binary };       // a config, a checkpoint
+enum class kind { text, binary };  // a config, a checkpoint
+
 inline string first_words(view page) {  // a person would see: no tags, scripts, styles
   const string low = lower(page);
   string out;
@@ -1331,6 +1592,7 @@ inline string first_words(view page) {  // a person would see: no tags, scripts,
   }
   return join({"\"", trim(readable(out, 160)), "\""});
 }
+
 // ---- what a file is by its first and last bytes, where no digest tells
 
 inline constexpr size_t short_text = 4096;  // bytes; no checkpoint is so short and all text
@@ -1341,6 +1603,7 @@ struct specimen {
   view head{};
   uint64_t size = 0;
   view content_type{};
+
   bool is_whole() const { return size != 0 && size == head.size(); }
 };
 
@@ -1365,8 +1628,10 @@ inline size_t end_of_quoted(view s) {
   const char mark = s[0];
   for (size_t i = 1; i < s.size(); ++i) {
     const bool escaped = mark == '"' ? s[i] == '\\' : starts(s.substr(i), "''");
-    if (escaped) ++i;
-    else if (s[i] == mark) return i + 1;
+    if (escaped)
+      ++i;
+    else if (s[i] == mark)
+      return i + 1;
   }
   return npos;
 }
@@ -1394,9 +1659,12 @@ inline vector<string> flow_keys(view s) {
     const bool ends_key = c == ':' && outermost != npos && depth == outermost + 1;
     if (ends_key && !trim(word).empty()) keys.emplace_back(trim(word));
 
-    if (quoted) word = s.substr(1, n - 2);
-    else if (has("{}[],:", {&c, 1})) word.clear();
-    else word += c == '\n' || c == '\r' ? ' ' : c;
+    if (quoted)
+      word = s.substr(1, n - 2);
+    else if (has("{}[],:", {&c, 1}))
+      word.clear();
+    else
+      word += c == '\n' || c == '\r' ? ' ' : c;
     s.remove_prefix(n);
   }
   return keys;
@@ -1413,10 +1681,11 @@ inline string block_key(view line) {
   if (quoted) colon += (std::min)(line.substr(colon).find_first_not_of(' '), line.size() - colon);
 
   const auto ends_key = [line](size_t at) {
-    return at < line.size() && line[at] == ':' &&
-        (at + 1 == line.size() || has(" \t", line.substr(at + 1, 1)));
+    return at < line.size() && line[at] == ':'
+        && (at + 1 == line.size() || has(" \t", line.substr(at + 1, 1)));
   };
-  while (!quoted && colon != npos && !ends_key(colon)) colon = line.find(':', colon + 1);
+  while (!quoted && colon != npos && !ends_key(colon))
+    colon = line.find(':', colon + 1);
   if (colon == npos || !ends_key(colon)) return {};
 
   const view key = trim(line.substr(0, colon));
@@ -1428,7 +1697,9 @@ struct mapping {                                  // what a text says of itself 
   vector<string> keys{};                          // of the outermost mapping
   size_t lines = 0;                               // that are neither empty nor remarks
   bool in_flow_style = false, in_quotes = false;  // the first key
+
   bool has_only_remarks() const { return lines == 0; }
+
   // "Rate limit exceeded: come back later" is YAML, too; a config of one line has no such key
   bool is_prose() const {
     const bool plain = !in_flow_style && !in_quotes;
@@ -1466,7 +1737,8 @@ inline mapping read_mapping(view s) {
     }
     const bool is_entry = line == "-" || starts(line, "- ");
     listed = listed || (first && is_entry);
-    while (starts(line, "- ")) line = without_blanks(line.substr(2));
+    while (starts(line, "- "))
+      line = without_blanks(line.substr(2));
 
     string key = block_key(line);
     found.in_quotes = found.in_quotes || (first && has("\"'", line.substr(0, 1)));
@@ -1507,7 +1779,9 @@ inline bool has_key_of_an_error(const vector<string>& keys) {
 
 // Why a text is no config; empty: it may be one.
 inline string not_a_config(const specimen& seen) {
-  const auto says = [&seen] { return "that says " + first_words(seen.head.substr(0, 400)); };
+  const auto says = [&seen] {
+    return "that says " + first_words(seen.head.substr(0, 400));
+  };
   if (has(seen.head, "\nmodel:")) return {};  // whatever stands before it
   if (seen.size == 0) return {};              // the rest of its first line may be to come
 
@@ -1527,13 +1801,16 @@ inline bool has_model(view s) {  // as the config of a VQGAN has
 // Which page or answer of a server these bytes are, from the first that is no white space on.
 inline string page_or_answer(const specimen& seen, view s) {
   const string low = lower(s.substr(0, 1024));
-  const auto says = [s](size_t n) { return "that says " + first_words(s.substr(0, n)); };
+  const auto says = [s](size_t n) {
+    return "that says " + first_words(s.substr(0, n));
+  };
   const bool nul = has(seen.head, {"", 1}), html = has(lower(seen.content_type), "text/html");
-  const bool merge = seen.want == kind::text && starts(s, "<<") &&
-      starts(without_blanks(s.substr(2)), ":");  // YAML's key for what another mapping has
+  const bool merge = seen.want == kind::text && starts(s, "<<")
+      && starts(without_blanks(s.substr(2)), ":");  // YAML's key for what another mapping has
 
   bool page = html || starts(low, "<!doctype html");
-  for (const char* tag : {"<html", "<body", "<head"}) page = page || has(low, tag);
+  for (const char* tag : {"<html", "<body", "<head"})
+    page = page || has(low, tag);
   if (s[0] == '<' && page) return "an HTML page (a login, quota or error page?) " + says(npos);
   // a safetensors file begins with a number of 8 bytes, which may look like a tag
   const bool number = has(seen.head.substr(0, 8), {"", 1});
@@ -1576,6 +1853,7 @@ inline string not_the_file(const specimen& seen) {
   const bool short_one = seen.is_whole() && seen.size < short_text && is_readable_text(head);
   return short_one ? "a short text that says " + first_words(s.substr(0, 400)) : string();
 }
+
 inline string not_the_file(kind want, view head, view content_type, uint64_t size = 0) {
   return not_the_file(specimen{want, head, size, content_type});
 }
@@ -1590,13 +1868,16 @@ inline bool zip_has_end(view tail) {
     if (at == npos) return false;
     if (at + record_size > tail.size()) continue;
 
-    const auto byte = [&](size_t i) { return size_t{static_cast<unsigned char>(tail[at + i])}; };
+    const auto byte = [&](size_t i) {
+      return size_t{static_cast<unsigned char>(tail[at + i])};
+    };
     const size_t end = at + record_size + (byte(20) | byte(21) << 8);
     if (end <= tail.size() && only(tail.substr(end), padding)) return true;
   }
   return false;
 }
 }  // namespace text
+
 // ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 namespace catalog {
 // Facts of public sources; "" and 0: unknown. The first place is the origin; mirrors need a digest.
@@ -1641,7 +1922,9 @@ inline constexpr struct row {  // [0]: of the config, [1]: of the checkpoint
   {"faceshq_transformer", "faceshq vqgan_faceshq_f16_1024", "somnai/faceshq/faceshq.*",
    {"726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2",
     "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1"}, {0, 0}}};
+
 // clang-format on
+
 inline source sources(const row& r, bool config) {
   const size_t i = config ? 0 : 1;
   source s({}, r.sha256[i]);
@@ -1652,6 +1935,7 @@ inline source sources(const row& r, bool config) {
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
   return s;
 }
+
 inline vector<const row*> find(const string& name) {
   vector<const row*> by_alias;  // several: an ambiguous one
   for (const row& r : all) {
@@ -1661,7 +1945,9 @@ inline vector<const row*> find(const string& name) {
   }
   return by_alias;
 }
+
 using models = vector<known_model>;
+
 inline models known() {
   models of_all;
   for (const row& r : all)
@@ -1669,11 +1955,13 @@ inline models known() {
   return of_all;
 }
 }  // namespace catalog
+
 // ==== >>os ==== asks the operating system; the only room that knows which system this is ====
 // Every function gives 0 or an errno value unless it says otherwise.
 }  // namespace detail
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
+
 #include <fcntl.h>
 #include <signal.h>
 #if defined(_WIN32)
@@ -1727,6 +2015,7 @@ inline namespace VQCACHE_ABI_ {
 namespace detail {
 namespace os {
 using error::shown;
+
 inline fs::path to_path(const string& utf8) {
 #if defined(_WIN32) && defined(__cpp_char8_t)
   return fs::path(std::u8string(utf8.begin(), utf8.end()));
@@ -1734,6 +2023,7 @@ inline fs::path to_path(const string& utf8) {
   return VQCACHE_OS_(fs::u8path(utf8), utf8);
 #endif
 }
+
 inline int value(const std::error_code& e) {  // as errno has it
   const std::error_condition c = e.default_error_condition();
 #if defined(_WIN32)
@@ -1741,9 +2031,11 @@ inline int value(const std::error_code& e) {  // as errno has it
 #endif
   return c.value();  // also one that std::errc has no name for: EDQUOT, ESTALE
 }
+
 inline bool is_terminal(std::FILE* f) {
   return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
 }
+
 inline void print(const string& text, std::FILE* to) {
 #if VQCACHE_INTERPRETED
   if (to == stdout) return (void)(std::cout << text << std::flush);
@@ -1751,6 +2043,7 @@ inline void print(const string& text, std::FILE* to) {
   std::fwrite(text.data(), 1, text.size(), to);
   std::fflush(to);
 }
+
 inline void print_line(const string& text) {  // in one piece, and without memory
 #if VQCACHE_INTERPRETED
   std::cout << text << '\n' << std::flush;
@@ -1759,6 +2052,7 @@ inline void print_line(const string& text) {  // in one piece, and without memor
   std::fflush(stdout);
 #endif
 }
+
 inline constexpr const char* libcurl_names[] = {
 #if defined(_WIN32)
     "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
@@ -1767,23 +2061,31 @@ inline constexpr const char* libcurl_names[] = {
 #else
     "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
 #endif
-template <class R, class... A> inline R call(void* f, A... a) {  // a function found at run time
+template <class R, class... A>
+inline R call(void* f, A... a) {  // a function found at run time
   return reinterpret_cast<R (*)(A...)>(f)(a...);
 }
+
 inline void* load(const char* name) {  // Windows: of the program, added, of the system
   return VQCACHE_OS_(::LoadLibraryExA(name, nullptr, 0xe00), ::dlopen(name, RTLD_NOW | RTLD_LOCAL));
 }
+
 inline void* symbol(void* library, const char* name) {  // null: what the process has already
   return VQCACHE_OS_(
       reinterpret_cast<void*>(::GetProcAddress(static_cast<HINSTANCE__*>(library), name)),
       ::dlsym(library ? library : RTLD_DEFAULT, name));
 }
 #if defined(_WIN32)
-template <class R = int, class... A> inline R win(const char* name, A... a) {  // of Windows itself
+template <class R = int, class... A>
+inline R win(const char* name, A... a) {  // of Windows itself
   static void* const kernel = load("kernel32.dll");
   return reinterpret_cast<R(__stdcall*)(A...)>(symbol(kernel, name))(a...);
 }
-inline void* handle(int fd) { return reinterpret_cast<void*>(::_get_osfhandle(fd)); }
+
+inline void* handle(int fd) {
+  return reinterpret_cast<void*>(::_get_osfhandle(fd));
+}
+
 // Of what <winerror.h> names, what the standard library has no errno for. A program that is there
 // and does not start is not to look like one that is not there.
 inline int errno_of(unsigned long windows) {
@@ -1797,6 +2099,7 @@ inline int errno_of(unsigned long windows) {
     no_system_resources = 1450,
     commitment_limit = 1455
   };
+
   switch (windows) {
     case bad_exe_format:
     case exe_machine_type_mismatch: return ENOEXEC;
@@ -1809,16 +2112,22 @@ inline int errno_of(unsigned long windows) {
     default: return value({int(windows), std::system_category()});
   }
 }
-inline int last_error() { return errno_of(::GetLastError()); }
-template <class T> inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
+
+inline int last_error() {
+  return errno_of(::GetLastError());
+}
+
+template <class T>
+inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
   const char* const what = std::is_const_v<T> ? "WriteFile" : "ReadFile";
   std::int64_t place[4] = {}, done = 0;
   place[sizeof(void*) / 4] = at;  // OVERLAPPED: after two pointers
-  if (win(what, handle(fd), data, static_cast<unsigned long>(n), &done, &place[0]) ||
-      ::GetLastError() == 38)  // the end of the file
+  if (win(what, handle(fd), data, static_cast<unsigned long>(n), &done, &place[0])
+      || ::GetLastError() == 38)  // the end of the file
     return long(done);
   return errno = last_error(), -1;
 }
+
 // In UTF-8, which to_path() takes: getenv has what the code page of the machine leaves of it.
 inline string env(const char* name) {
   const std::wstring wide(name, name + std::strlen(name));  // our names are ASCII
@@ -1845,29 +2154,41 @@ struct pinned {  // what stays where it was made
   pinned() = default;
   pinned(pinned&&) = delete;
 };
+
 inline constexpr bool renames_open_files = VQCACHE_OS_(false, true);
+
 class file {  // a descriptor that closes itself; close() tells what only closing can tell
  public:
   explicit file(int fd = -1) : fd_(fd) {}
+
   file(file&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
   file& operator=(file&& o) noexcept {
     std::swap(fd_, o.fd_);
     return *this;
   }
+
   ~file() { (void)close(); }
+
   int fd() const { return fd_; }
+
   int close() {  // after EINTR it is closed, or being closed
     const int fd = std::exchange(fd_, -1);
     return fd < 0 || VQCACHE_OS_(::_close, ::close)(fd) == 0 || errno == EINTR ? 0 : errno;
   }
+
  private:
   int fd_;
 };
-template <class F> inline auto again(const F& step) {  // for as long as signals break it off
+
+template <class F>
+inline auto again(const F& step) {  // for as long as signals break it off
   auto got = step();
-  while (got < 0 && errno == EINTR) got = step();
+  while (got < 0 && errno == EINTR)
+    got = step();
   return got;
 }
+
 // 0 to 2 may be closed: what the program prints then is not to get into a file or pipe of ours.
 inline file above_standard_streams(file f) {
 #if defined(_WIN32)
@@ -1877,6 +2198,7 @@ inline file above_standard_streams(file f) {
   return file(::fcntl(f.fd(), F_DUPFD_CLOEXEC, 3));
 #endif
 }
+
 // Holds the numbers of closed standard streams, so that nothing made meanwhile is one of them, not
 // even for the moment until it is lifted.
 class standard_places : pinned {
@@ -1890,6 +2212,7 @@ class standard_places : pinned {
       place = std::move(next);
     }
   }
+
  private:
   static bool may_be_closed() {  // Windows ends a program that asks about a closed one
 #if defined(_WIN32)
@@ -1900,10 +2223,12 @@ class standard_places : pinned {
     return false;
 #endif
   }
+
   file held_[3];
 };
 // link: follows a symbolic link. create: new, with the rights that its directory gives to any file
 enum class mode { read, link, create, lock, update };
+
 inline int open(const fs::path& p, mode how, file& out) {
   constexpr int plain = VQCACHE_OS_(_O_BINARY | _O_NOINHERIT, O_CLOEXEC | O_NONBLOCK),
                 here = plain | VQCACHE_OS_(0, O_NOFOLLOW);  // O_NONBLOCK: for a FIFO in its place
@@ -1916,6 +2241,7 @@ inline int open(const fs::path& p, mode how, file& out) {
   out = above_standard_streams(std::move(out));
   return out.fd() < 0 ? errno : 0;
 }
+
 // n bytes at a place, in as many steps as it takes; threads can share f. Fewer: EIO, or told by got
 template <class F, class T>
 inline int in_steps(const F& step, file& f, uint64_t at, T* data, size_t n, size_t* got) {
@@ -1929,14 +2255,17 @@ inline int in_steps(const F& step, file& f, uint64_t at, T* data, size_t n, size
   if (got) *got = done;
   return got || done == n ? 0 : EIO;
 }
+
 inline int read_at(file& f, uint64_t at, char* to, size_t n, size_t& got) {
   got = 0;  // less than n: the end
   return in_steps(VQCACHE_OS_(at_once<char>, VQCACHE_64_(pread)), f, at, to, n, &got);
 }
+
 inline int write_at(file& f, uint64_t at, view bytes) {
   return in_steps(VQCACHE_OS_(at_once<const char>, VQCACHE_64_(pwrite)), f, at, bytes.data(),
       bytes.size(), nullptr);
 }
+
 // EINTR says that nothing was tried; after any other failure the kernel may have dropped the pages
 inline int sync(file& f) {
 #if defined(F_FULLFSYNC)
@@ -1944,6 +2273,7 @@ inline int sync(file& f) {
 #endif
   return again([&] { return VQCACHE_OS_(::_commit, ::fsync)(f.fd()); }) < 0 ? errno : 0;
 }
+
 // A file system or a sandbox that knows no such call, or does not allow it, has lost no byte by
 // that. For what is only advice it is no failure; EIO, ENOSPC and their like are one everywhere.
 inline bool is_refusal(int e) {
@@ -1951,6 +2281,7 @@ inline bool is_refusal(int e) {
   if (e == EINVAL || e == ENOSYS || e == ESPIPE) return true;
   return e == ENOTSUP || e == EOPNOTSUPP;
 }
+
 // A directory that may be entered and written but not read (mode 1733) cannot be opened for this.
 inline int sync_directory(const fs::path& p) {
   if (VQCACHE_OS_(true, false)) return 0;  // MOVEFILE_WRITE_THROUGH did it
@@ -1960,6 +2291,7 @@ inline int sync_directory(const fs::path& p) {
   if (e == 0) e = sync(f);
   return is_refusal(e) ? 0 : e;
 }
+
 inline int read_text(const fs::path& p, string& out, mode how = mode::read) {
   file f;  // at most 64 KiB
   size_t got = 0;
@@ -1971,14 +2303,17 @@ inline int read_text(const fs::path& p, string& out, mode how = mode::read) {
   out.resize(got);
   return e;
 }
+
 inline void sleep_ms(int ms) {
   [[maybe_unused]] const ::timespec time{ms / 1000, ms % 1000 * 1000000L};
   VQCACHE_OS_(win<void>("Sleep", ms), ::nanosleep(&time, nullptr));
 }
+
 inline int try_lock(file& f) {  // EWOULDBLOCK: another has it; 2: _LK_NBLCK
   return VQCACHE_OS_(::_locking(f.fd(), 2, 1) == 0 ? 0 : EWOULDBLOCK,
       again([&] { return ::flock(f.fd(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno);
 }
+
 inline int rename(const fs::path& from, const fs::path& to) {
   for (int wait = 1;; wait *= 2) {
     if (VQCACHE_OS_(win("MoveFileExW", from.c_str(), to.c_str(), 1 | 8),
@@ -1992,17 +2327,25 @@ inline int rename(const fs::path& from, const fs::path& to) {
 enum class fate { alive, gone, restarted, unknown };  // of a process; restarted: of its machine
 using child = VQCACHE_OS_(void*, pid_t);
 #if defined(_WIN32)
-inline string owner(const string& = "") { return "windows"; }
+inline string owner(const string& = "") {
+  return "windows";
+}
+
 struct quiet_signals {  // there are none
+
   explicit quiet_signals(bool = false) {}
 };
+
 struct held_cancel {  // nobody can
+
   held_cancel() {}
 };
+
 struct watch {  // as pollfd
   int fd;
   short events, revents;
 };
+
 inline int poll(watch* all, size_t count, int ms) {  // of our pipes alone
   for (int ready = 0, waited = 0;; waited += 5) {
     for (watch* w = all; w != all + count; ++w) {
@@ -2015,6 +2358,7 @@ inline int poll(watch* all, size_t count, int ms) {  // of our pipes alone
     sleep_ms(5);
   }
 }
+
 // What CreateProcess passes on: these handles, and none of another pipe that happens to be there. A
 // program that another thread starts at this moment would else hold the ends of our pipes, and we
 // would never see their end.
@@ -2023,7 +2367,9 @@ class handle_list : pinned {  // a PROC_THREAD_ATTRIBUTE_LIST
   ~handle_list() {
     if (ready_) win<void>("DeleteProcThreadAttributeList", get());
   }
+
   void* get() { return bytes_.data(); }
+
   int set(void* (&handles)[3]) {                         // which have to outlive it
     constexpr std::uintptr_t list_of_handles = 0x20002;  // PROC_THREAD_ATTRIBUTE_HANDLE_LIST
     size_t size = 0;
@@ -2036,31 +2382,41 @@ class handle_list : pinned {  // a PROC_THREAD_ATTRIBUTE_LIST
         static_cast<void*>(&handles[0]), sizeof handles, nullptr, nullptr);
     return done != 0 ? 0 : last_error();
   }
+
  private:
   vector<char> bytes_{};
   bool ready_ = false;
 };
+
 class inheritable : pinned {  // while it lives
  public:
   explicit inheritable(void* (&handles)[3]) : handles_(handles) { set(inherit); }
+
   ~inheritable() { set(0); }
+
  private:
   static constexpr unsigned long inherit = 1;  // HANDLE_FLAG_INHERIT
+
   void set(unsigned long to) {
-    for (void* one : handles_) win("SetHandleInformation", one, inherit, to);
+    for (void* one : handles_)
+      win("SetHandleInformation", one, inherit, to);
   }
+
   void* (&handles_)[3];
 };
+
 struct startup {  // STARTUPINFOEXW
   unsigned long size;
   void* names[3];
   unsigned long numbers[7], flags;
   void *window, *reserved, *ends[3], *list;
 };
+
 struct started {  // PROCESS_INFORMATION
   void *process, *thread;
   unsigned long numbers[2];
 };
+
 // Starts a program of System32 with these standard streams and no other handle of ours. 0, or an
 // errno value; then nothing runs, and `made` is as it was.
 inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
@@ -2079,7 +2435,8 @@ inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made)
   }
 
   startup how{sizeof how, {}, {}, use_ends, nullptr, nullptr, {}, nullptr};
-  for (size_t i = 0; i < 3; ++i) how.ends[i] = handle(ends[i].fd());
+  for (size_t i = 0; i < 3; ++i)
+    how.ends[i] = handle(ends[i].fd());
   handle_list only;
   if (const int e = only.set(how.ends)) return e;
   how.list = only.get();
@@ -2094,6 +2451,7 @@ inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made)
   made = created.process;
   return 0;
 }
+
 // The exit code of a program that ends within so many milliseconds; -1: however long that takes.
 inline std::optional<int> ended_within(child c, int ms) {
   int code = 1;
@@ -2101,8 +2459,14 @@ inline std::optional<int> ended_within(child c, int ms) {
   win("GetExitCodeProcess", c, &code);
   return code;
 }
-inline void kill(child c) { win("TerminateProcess", c, 1U); }
-inline void forget(child c) { win("CloseHandle", c); }
+
+inline void kill(child c) {
+  win("TerminateProcess", c, 1U);
+}
+
+inline void forget(child c) {
+  win("CloseHandle", c);
+}
 #else                     // POSIX
 // Who owns an unfinished file: a host is a name and a process namespace, since containers share
 // disks and process numbers; the start time tells a process from a later one of the same number.
@@ -2114,10 +2478,12 @@ inline string owner(const string& pid = std::to_string(::getpid())) {
   (void)read_text("/proc/sys/kernel/random/boot_id", boot);
   (void)read_text("/proc/" + pid + "/stat", stat);
   view rest = stat.erase(0, stat.rfind(')') + 1);
-  for (int i = 0; i < 20; ++i) text::take(rest, ' ');  // the start is field 22 of proc(5)
+  for (int i = 0; i < 20; ++i)
+    text::take(rest, ' ');  // the start is field 22 of proc(5)
   return join({host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ", text::trim(boot),
       " ", pid, " ", text::take(rest, ' ')});
 }
+
 // While one lives, writing to a peer that is gone (libcurl with an older OpenSSL does), or beyond
 // the limit of file sizes, is an error and not the end of the program. all: no signal comes here.
 class quiet_signals : pinned {
@@ -2125,10 +2491,12 @@ class quiet_signals : pinned {
   explicit quiet_signals(bool all = false) {
     sigset_t set;
     (void)(all ? sigfillset(&set) : sigemptyset(&set));
-    for (int s : {SIGPIPE, SIGXFSZ}) sigaddset(&set, s);
+    for (int s : {SIGPIPE, SIGXFSZ})
+      sigaddset(&set, s);
     ::sigpending(&pending_);
     ::sigprocmask(SIG_BLOCK, &set, &before_);  // as pthread_sigmask, which not every libc has
   }
+
   ~quiet_signals() {
     sigset_t now, one;
     ::sigpending(&now);
@@ -2139,9 +2507,11 @@ class quiet_signals : pinned {
     }
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
+
  private:
   sigset_t pending_, before_;
 };
+
 // While one lives pthread_cancel() is held back: unwinding for it, which no handler of exceptions
 // may end, would go through them, and through noexcept functions. It acts at the thread's next
 // cancellation point after.
@@ -2151,7 +2521,9 @@ class held_cancel : pinned {
   held_cancel() {}
 #else
   held_cancel() { (void)::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+
   ~held_cancel() { (void)::pthread_setcancelstate(before_, nullptr); }
+
  private:
   int before_ = 0;
 #endif
@@ -2160,11 +2532,17 @@ class held_cancel : pinned {
 inline int pipe2(int* ends, int) {
   return ::pipe(ends) || ::fcntl(ends[0], F_SETFD, 1) || ::fcntl(ends[1], F_SETFD, 1) ? -1 : 0;
 }
-inline char** environment() { return *_NSGetEnviron(); }
+
+inline char** environment() {
+  return *_NSGetEnviron();
+}
 #else
-inline char** environment() { return ::environ; }
+inline char** environment() {
+  return ::environ;
+}
 #endif
 using watch = pollfd;
+
 // What posix_spawn is told; each step gives 0 or an errno value.
 class spawn_orders : pinned {
  public:
@@ -2172,8 +2550,11 @@ class spawn_orders : pinned {
     if (has_actions_) posix_spawn_file_actions_destroy(&actions_);
     if (has_attributes_) posix_spawnattr_destroy(&attributes_);
   }
+
   const posix_spawn_file_actions_t* actions() const { return &actions_; }
+
   const posix_spawnattr_t* attributes() const { return &attributes_; }
+
   int give(const file (&ends)[3]) {  // as standard input, output and error
     int e = posix_spawn_file_actions_init(&actions_);
     has_actions_ = e == 0;
@@ -2181,6 +2562,7 @@ class spawn_orders : pinned {
       e = posix_spawn_file_actions_adddup2(&actions_, ends[i].fd(), i);
     return e;
   }
+
   // quiet_signals blocks some in this thread, and the program may ignore them: the new program is
   // to meet them as one that a shell has started.
   int reset_signals() {
@@ -2202,16 +2584,19 @@ class spawn_orders : pinned {
 #endif
     return posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
   }
+
  private:
   posix_spawn_file_actions_t actions_{};
   posix_spawnattr_t attributes_{};
   bool has_actions_ = false, has_attributes_ = false;
 };
+
 // Starts a program of PATH with these standard streams and no other file of ours. 0, or an errno
 // value; then nothing runs, and `made` is as it was.
 inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
   vector<char*> args;
-  for (const string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
+  for (const string& a : argv)
+    args.push_back(const_cast<char*>(a.c_str()));
   args.push_back(nullptr);
 
   spawn_orders orders;
@@ -2225,6 +2610,7 @@ inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made)
   if (e == 0) made = pid;
   return e;
 }
+
 // The exit code of a program that ends within so many milliseconds; -1: a signal ended it, or
 // somebody else has waited for it.
 inline std::optional<int> ended_within(child c, int ms) {
@@ -2238,8 +2624,13 @@ inline std::optional<int> ended_within(child c, int ms) {
     sleep_ms(pause);
   }
 }
-inline void kill(child c) { (void)::kill(c, SIGKILL); }
-inline void forget(child) {}
+
+inline void kill(child c) {
+  (void)::kill(c, SIGKILL);
+}
+
+inline void forget(child) {
+}
 #endif                                       // POSIX
 inline fate owner_fate(const string& who) {  // Windows keeps the file while it is open
   const string mine = owner();
@@ -2254,6 +2645,7 @@ inline fate owner_fate(const string& who) {  // Windows keeps the file while it 
   const bool none = VQCACHE_OS_(true, ::kill(std::atoi(pid.c_str()), 0) != 0 && errno == ESRCH);
   return !none && (theirs.empty() || now.back() == ' ' || now == who) ? fate::alive : fate::gone;
 }
+
 // sync_slice: begins to write a part back, or waits for that; nothing lasts by it, but an error is
 // told here and not again. copy_some: by the kernel or by a server; what that wrote has to be read
 // again (two reports of zeros in it). 0: read and write. clone: all of a file by sharing its
@@ -2264,25 +2656,36 @@ inline int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
   if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
   return is_refusal(errno) ? 0 : errno;
 }
+
 inline bool clone(const file& from, file& to) {
   constexpr auto ficlone = _IOW(0x94, 9, int);  // of linux/fs.h: ioctl_ficlonerange(2)
   return again([&] { return ::ioctl(to.fd(), ficlone, from.fd()); }) == 0;
 }
+
 inline size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
   std::int64_t in = std::int64_t(at), out = in;
   const auto k = again([&] { return ::copy_file_range(from.fd(), &in, to.fd(), &out, n, 0); });
   return k > 0 ? size_t(k) : 0;
 }
 #else
-inline int sync_slice(file&, uint64_t, uint64_t, bool = false) { return 0; }
-inline bool clone(const file&, file&) { return false; }
-inline size_t copy_some(const file&, file&, uint64_t, size_t) { return 0; }
+inline int sync_slice(file&, uint64_t, uint64_t, bool = false) {
+  return 0;
+}
+
+inline bool clone(const file&, file&) {
+  return false;
+}
+
+inline size_t copy_some(const file&, file&, uint64_t, size_t) {
+  return 0;
+}
 #endif
 struct info {
   bool exists = false, regular = false, directory = false;
   uint64_t size = 0;
   int problem = 0;  // when it could not even be told whether it exists
 };
+
 inline info look(const fs::path& p, bool follow = true) {  // a regular file costs one call
   std::error_code e;
   if (!follow && fs::is_symlink(fs::symlink_status(p, e))) return {};
@@ -2291,26 +2694,33 @@ inline info look(const fs::path& p, bool follow = true) {  // a regular file cos
   const fs::file_status s = fs::status(p, e);
   return {fs::exists(s), false, fs::is_directory(s), 0, fs::status_known(s) ? 0 : value(e)};
 }
+
 inline bool older_than_a_day(const fs::path& p) {
   std::error_code e;
   const fs::file_time_type then = fs::last_write_time(p, e);
   return !e && decltype(then)::clock::now() - then > std::chrono::hours(24);
 }
+
 inline bool read_only(const fs::path& p) {
   return VQCACHE_OS_(::_waccess, ::access)(p.c_str(), 2) && (errno == EACCES || errno == EROFS);
 }
+
 inline constexpr uint64_t unknown = ~uint64_t{0};  // as std::filesystem::space has it
-struct disk : fs::space_info {                     // unknown: each of its sizes
-  uint64_t largest;                                // file that can be there
+
+struct disk : fs::space_info {  // unknown: each of its sizes
+  uint64_t largest;             // file that can be there
 };
+
 // Many mounts of a cloud answer with zeros. No disk has a capacity of zero: it is not known.
 inline fs::space_info as_told(const fs::space_info& told) {
   if (told.capacity != 0) return told;
   return {unknown, unknown, unknown};
 }
+
 inline bool may_be_one(const disk& a, const disk& b) {  // a doubt counts as yes
   return a.capacity == b.capacity || a.capacity == unknown || b.capacity == unknown;
 }
+
 inline disk disk_of(const fs::path& directory) {
   std::error_code e;
   disk d{as_told(fs::space(directory, e)), unknown};
@@ -2325,10 +2735,12 @@ inline disk disk_of(const fs::path& directory) {
 #endif
   return d;
 }
+
 inline int unlink(const fs::path& p) {  // what is not there is no failure
   std::error_code e;
   return (void)fs::remove(p, e), value(e);
 }
+
 inline int make_directories(const fs::path& p) {  // what is missing, each level made to last
   if (const info i = look(p); i.exists) return i.directory ? 0 : ENOTDIR;
   const fs::path parent = p.parent_path();
@@ -2338,6 +2750,7 @@ inline int make_directories(const fs::path& p) {  // what is missing, each level
   if (look(p).directory) return sync_directory(parent);
   return e ? value(e) : ENOTDIR;
 }
+
 // Without fs::directory_iterator: that of libstdc++ ends the program when an allocation fails.
 inline vector<string> list(
     const fs::path& directory, const string& prefix, int* problem = nullptr) {
@@ -2345,8 +2758,10 @@ inline vector<string> list(
 #if defined(_WIN32)
   struct searching {
     std::intptr_t handle;
+
     ~searching() { (void)::_findclose(handle); }
   };
+
   _wfinddata_t found;
   const searching all{::_wfindfirst((directory / L"*").c_str(), &found)};
   if (problem) *problem = all.handle == -1 ? errno : 0;
@@ -2356,6 +2771,7 @@ inline vector<string> list(
   struct closing {
     void operator()(::DIR* d) const { (void)::closedir(d); }
   };
+
   std::unique_ptr<::DIR, closing> all;
   do {
     errno = 0;
@@ -2381,6 +2797,7 @@ inline vector<string> list(
 #endif
   return names;
 }
+
 inline fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
   const string s = shown(p);
   std::error_code e;
@@ -2391,6 +2808,7 @@ inline fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is 
   }
   return fs::absolute(p, e).lexically_normal();
 }
+
 inline string date() {
   const std::time_t now = std::time(nullptr);
   std::tm t{};
@@ -2398,22 +2816,28 @@ inline string date() {
   VQCACHE_OS_(::gmtime_s(&t, &now), ::gmtime_r(&now, &t));
   return string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t));
 }
+
 inline string unique() {  // 16 hex digits: the process, and what no other call there has
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
   const auto pid = unsigned(VQCACHE_OS_(::_getpid, ::getpid)());
   return text::hex(pid, 8) + text::hex(std::hash<string>()(join({now, " ", ++count})), 8);
 }
+
 class thread : pinned {  // joined by its owner; that it cannot start is a value
  public:
   ~thread() { join(); }
+
   bool running() const { return running_; }  // started, and not joined yet
-  template <class T> int start(T* with) {    // whose loop() it calls, which throws nothing
-    const quiet_signals all(true);           // signals are for the threads of the program
+
+  template <class T>
+  int start(T* with) {              // whose loop() it calls, which throws nothing
+    const quiet_signals all(true);  // signals are for the threads of the program
     running_ = VQCACHE_OS_((id_ = ::_beginthreadex(nullptr, 0, &enter<T>, with, 0, nullptr)) != 0,
         (errno = ::pthread_create(&id_, nullptr, &enter<T>, with)) == 0);
     return running_ ? 0 : errno;
   }
+
   void join() {
     if (!std::exchange(running_, false)) return;
 #if defined(_WIN32)
@@ -2423,32 +2847,43 @@ class thread : pinned {  // joined by its owner; that it cannot start is a value
     ::pthread_join(id_, nullptr);
 #endif
   }
+
  private:
-  template <class T> static VQCACHE_OS_(unsigned __stdcall, void*) enter(void* with) {
+  template <class T>
+  static VQCACHE_OS_(unsigned __stdcall, void*) enter(void* with) {
     static_cast<T*>(with)->loop();
     return VQCACHE_OS_(0U, nullptr);
   }
+
   VQCACHE_OS_(std::uintptr_t, pthread_t) id_ {};
   bool running_ = false;
 };
+
 class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends nothing
+
   static auto& all() {
     static struct {  // for all guards of the process
       std::atomic<int> hits{0}, guards{0};
       std::mutex turn{};
       VQCACHE_OS_(decltype(::signal(0, nullptr)), struct sigaction) before {};
     } one;
+
     return one;
   }
+
  public:
   explicit interrupt_guard(bool wanted) : wanted_(wanted), before_(all().hits) { change(wanted); }
+
   ~interrupt_guard() { change(-wanted_); }
+
   bool hit() const { return wanted_ && all().hits != before_; }
+
  private:
   static void on_interrupt(int) {
     ++all().hits;
     VQCACHE_OS_(if (all().guards > 0)::signal(SIGINT, &on_interrupt), );  // one call uses it up
   }
+
   static void change(int by) {  // the first one takes the signal, the last one gives it back
     if (by == 0) return;
 
@@ -2462,6 +2897,7 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
     all().before = ::signal(SIGINT, &on_interrupt);
     if (all().before == SIG_IGN) ::signal(SIGINT, SIG_IGN);
   }
+
   static void give_back() { ::signal(SIGINT, all().before); }
 #else
   static void take() {
@@ -2476,6 +2912,7 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
     ours.sa_flags &= ~SA_RESTART;  // signal() sets it, and a poll is to be broken off
     ::sigaction(SIGINT, &ours, nullptr);
   }
+
   // A handler that the program has set meanwhile is its own business, and stays as it is. Which one
   // is set is asked of signal(): sa_handler is a macro of its own name, of which clang warns.
   static void give_back() {
@@ -2487,9 +2924,11 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
 #endif
   int wanted_, before_;
 };
+
 class process {  // a program of PATH (Windows: System32), no shell
  public:
   ~process() { (void)finish(true); }
+
   // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
   int start(const vector<string>& argv, const string& input) {
     file ends[3], in;
@@ -2506,10 +2945,12 @@ class process {  // a program of PATH (Windows: System32), no shell
 
     return spawn(argv, ends, child_);
   }
+
   static void wait(const vector<process*>& several, int ms) {  // or until one has news
     vector<watch> w;
     for (const process* p : several)
-      for (const file* f : {&p->out_, &p->err_}) w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
+      for (const file* f : {&p->out_, &p->err_})
+        w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
     const bool broken = poll(w.data(), w.size(), ms) < 0 && errno != EINTR;
     const watch* seen = w.data();
     for (process* p : several) {
@@ -2518,17 +2959,20 @@ class process {  // a program of PATH (Windows: System32), no shell
       if (broken) p->stop();
     }
   }
+
   long read(char* to, size_t n) {  // once after wait(): bytes, 0: the end, -1: nothing yet
     if (!std::exchange(ready_, false)) return -1;
     const long got = read(out_, to, unsigned(n));
     if (got < 0) stop();
     return (std::max)(got, 0L);
   }
+
   int finish(bool now) {  // the exit code, or -1
     if (!child_) return -1;
 
     out_.close();  // one that still writes there is to end
-    for (int i = 0; !now && err_.fd() >= 0; now = ++i > 20) wait({this}, 100);  // its last words
+    for (int i = 0; !now && err_.fd() >= 0; now = ++i > 20)
+      wait({this}, 100);  // its last words
 
     // One may close its pipes and live on, or be stuck in the kernel where no signal reaches it.
     std::optional<int> code;
@@ -2540,10 +2984,14 @@ class process {  // a program of PATH (Windows: System32), no shell
     forget(std::exchange(child_, child()));
     return code.value_or(-1);
   }
+
   const string& errors() const { return errors_; }
+
  private:
-  enum : int { patience = 5000 };           // ms: a loaded machine takes its time to end a program
+  enum : int { patience = 5000 };  // ms: a loaded machine takes its time to end a program
+
   enum : unsigned { pipe_room = 1 << 20 };  // of Windows' pipes, which we choose
+
   static int pipe(file& reading, file& writing) {
     int p[2] = {-1, -1};
     if (VQCACHE_OS_(::_pipe(p, pipe_room, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC)) != 0)
@@ -2554,6 +3002,7 @@ class process {  // a program of PATH (Windows: System32), no shell
     writing = above_standard_streams(std::move(both[1]));
     return reading.fd() < 0 || writing.fd() < 0 ? errno : 0;
   }
+
   int make_pipes(file (&ends)[3], file& in) {
     const standard_places held;
     int e = pipe(ends[0], in);
@@ -2561,32 +3010,40 @@ class process {  // a program of PATH (Windows: System32), no shell
     if (e == 0) e = pipe(err_, ends[2]);
     return e;
   }
+
   static long read(const file& f, char* to, unsigned n) {
     return again([&] { return VQCACHE_OS_(::_read, ::read)(f.fd(), to, n); });
   }
+
   void stop() {  // no end of it may look like success
     if (child_) kill(child_);
   }
+
   void drain() {
     char text[16384];
     const long n = read(err_, text, sizeof text);
     if (n > 0 && errors_.size() < 4096) errors_.append(text, size_t(n));
     if (n <= 0) err_.close();
   }
+
   file out_, err_;
   child child_{};
   bool ready_ = false;
   string errors_;
 };
 }  // namespace os
+
 #undef VQCACHE_OS_
 #undef VQCACHE_64_
+
 // ==== >>hash ==== computes a digest: the system's library where there is one, else portable ====
 namespace hash {
 struct engine {  // functions that begin, add, end and, of BCrypt, free; all null: the portable code
   void* f[4] = {};
+
   bool windows() const { return f[3] != nullptr; }
 };
+
 inline const engine& system_engine() {  // loaded at the first digest, never unloaded
   static const engine found = [] {
     static constexpr const char* all[][5] = {
@@ -2607,6 +3064,7 @@ inline const engine& system_engine() {  // loaded at the first digest, never unl
   }();
   return found;
 }
+
 inline constexpr uint64_t round_constants[32] = {  // two in each
     0x428a2f9871374491, 0xb5c0fbcfe9b5dba5, 0x3956c25b59f111f1, 0x923f82a4ab1c5ed5,
     0xd807aa9812835b01, 0x243185be550c7dc3, 0x72be5d7480deb1fe, 0x9bdc06a7c19bf174,
@@ -2616,10 +3074,13 @@ inline constexpr uint64_t round_constants[32] = {  // two in each
     0xa2bfe8a1a81a664b, 0xc24b8b70c76c51a3, 0xd192e819d6990624, 0xf40e3585106aa070,
     0x19a4c1161e376c08, 0x2748774c34b0bcb5, 0x391c0cb34ed8aa4a, 0x5b9cca4f682e6ff3,
     0x748f82ee78a5636f, 0x84c878148cc70208, 0x90befffaa4506ceb, 0xbef9a3f7c67178f2};
+
 class sha256 : os::pinned {  // FIPS 180-4
  public:
   explicit sha256(bool system = true) : system_(system) {}
+
   ~sha256() { drop(); }
+
   sha256& start() {
     const std::uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
         0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
@@ -2635,45 +3096,60 @@ class sha256 : os::pinned {  // FIPS 180-4
       e_ = engine();
     return *this;
   }
+
   sha256& update(const char* data, size_t n) {  // blocks are small: some take 32 bits of n
-    if (e_.windows()) failed_ |= os::call<long>(e_.f[1], handle_, data, std::uint32_t(n), 0UL) != 0;
-    else if (e_.f[1]) failed_ |= os::call<int>(e_.f[1], &context_[0], data, n) != 1;
+    if (e_.windows())
+      failed_ |= os::call<long>(e_.f[1], handle_, data, std::uint32_t(n), 0UL) != 0;
+    else if (e_.f[1])
+      failed_ |= os::call<int>(e_.f[1], &context_[0], data, n) != 1;
     else
-      for (const char* p = data; p != data + n; ++p) add(static_cast<unsigned char>(*p));
+      for (const char* p = data; p != data + n; ++p)
+        add(static_cast<unsigned char>(*p));
     return *this;
   }
+
   string hex() {  // ends it; empty: the system's library failed
     unsigned char out[32] = {};
-    if (e_.windows()) failed_ |= os::call<long>(e_.f[2], handle_, &out[0], 32UL, 0UL) != 0;
-    else if (e_.f[2]) failed_ |= os::call<int>(e_.f[2], &out[0], &context_[0]) != 1;
+    if (e_.windows())
+      failed_ |= os::call<long>(e_.f[2], handle_, &out[0], 32UL, 0UL) != 0;
+    else if (e_.f[2])
+      failed_ |= os::call<int>(e_.f[2], &out[0], &context_[0]) != 1;
     else {  // one bit, zeros, and the length in bits
       const uint64_t bits = length_ * 8;
-      for (add(0x80); length_ % 64 != 56;) add(0);
-      for (int i = 56; i >= 0; i -= 8) add(static_cast<unsigned char>(bits >> i));
-      for (size_t i = 0; i < 32; ++i) out[i] = std::uint8_t(state_[i / 4] >> (24 - i % 4 * 8));
+      for (add(0x80); length_ % 64 != 56;)
+        add(0);
+      for (int i = 56; i >= 0; i -= 8)
+        add(static_cast<unsigned char>(bits >> i));
+      for (size_t i = 0; i < 32; ++i)
+        out[i] = std::uint8_t(state_[i / 4] >> (24 - i % 4 * 8));
     }
     string s;
-    for (unsigned char byte : out) s += text::hex(byte, 2);
+    for (unsigned char byte : out)
+      s += text::hex(byte, 2);
     return failed_ ? string() : s;
   }
+
  private:
   void drop() {
     if (handle_) os::call<long>(e_.f[3], std::exchange(handle_, nullptr));
   }
+
   static std::uint32_t rot(std::uint32_t x, int n) { return x >> n | x << (32 - n); }
+
   void add(unsigned char byte) {
     std::uint32_t& word = block_[length_ / 4 % 16];
     word = word << 8 | byte;
     if (++length_ % 64 == 0) compress();
   }
+
   void compress() {
     std::uint32_t w[64], v[8];
     std::memcpy(w, block_, sizeof block_);
     std::memcpy(v, state_, sizeof v);
     for (size_t i = 0; i < 64; ++i) {
       if (i > 15)
-        w[i] = w[i - 16] + w[i - 7] + (rot(w[i - 15], 7) ^ rot(w[i - 15], 18) ^ w[i - 15] >> 3) +
-            (rot(w[i - 2], 17) ^ rot(w[i - 2], 19) ^ w[i - 2] >> 10);
+        w[i] = w[i - 16] + w[i - 7] + (rot(w[i - 15], 7) ^ rot(w[i - 15], 18) ^ w[i - 15] >> 3)
+            + (rot(w[i - 2], 17) ^ rot(w[i - 2], 19) ^ w[i - 2] >> 10);
       const auto k = std::uint32_t(round_constants[i / 2] >> (i % 2 ? 0 : 32)), a = v[0], e = v[4];
       const auto s = rot(e, 6) ^ rot(e, 11) ^ rot(e, 25), r = rot(a, 2) ^ rot(a, 13) ^ rot(a, 22);
       const auto t = v[7] + s + ((e & v[5]) ^ (~e & v[6])) + k + w[i];
@@ -2681,8 +3157,10 @@ class sha256 : os::pinned {  // FIPS 180-4
       v[4] += t;
       v[0] = t + r + ((a & v[2]) ^ (a & v[3]) ^ (v[2] & v[3]));
     }
-    for (size_t i = 0; i < 8; ++i) state_[i] += v[i];
+    for (size_t i = 0; i < 8; ++i)
+      state_[i] += v[i];
   }
+
   engine e_;
   bool system_, failed_ = false;
   void* handle_ = nullptr;                      // BCrypt's
@@ -2690,18 +3168,28 @@ class sha256 : os::pinned {  // FIPS 180-4
   uint64_t length_ = 0;
   std::uint32_t state_[8] = {}, block_[16] = {};
 };
-inline string of(view s) { return sha256().start().update(s.data(), s.size()).hex(); }
+
+inline string of(view s) {
+  return sha256().start().update(s.data(), s.size()).hex();
+}
 }  // namespace hash
+
 // ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
 namespace stage {  // a final name comes by publish() alone, after a good seal()
+
 enum : size_t { block_size = 1 << 18, head_size = 16384, zip_tail = 65557 };
+
 enum : uint64_t {
   config_limit = 16 << 20,
   slice = 8 << 20,        // of write-back: what a cancelled call may have to wait for
   sync_every = 64 << 20,  // what a power cut may take
   thread_from = 1 << 20   // smaller files are not worth a thread
 };
-inline size_t smaller(uint64_t a, uint64_t b) { return size_t((std::min)(a, b)); }
+
+inline size_t smaller(uint64_t a, uint64_t b) {
+  return size_t((std::min)(a, b));
+}
+
 struct demand {  // what bytes must be to get a final name
   text::kind kind = text::kind::binary;
   string sha256{};                   // empty: not known; then the content is looked at instead
@@ -2711,6 +3199,7 @@ struct demand {  // what bytes must be to get a final name
   uint64_t size = 0;                 // 0: not known
   string type{};                     // Content-Type, a hint for the sentinel
 };
+
 // The least progress: 64 KiB in some seconds. Only time in which somebody looked counts: a program
 // that was stopped (Ctrl-Z, a debugger) did not read, which is no fault of the server.
 struct pace {
@@ -2722,6 +3211,7 @@ struct pace {
   typename clock_type::duration waited{};  // since the last gain
 
   double seconds() const { return std::chrono::duration<double>(waited).count(); }
+
   bool stalled(uint64_t done) {
     // between two looks there are milliseconds, or one block of a slow disk
     const typename clock_type::duration longest = std::chrono::seconds(1);
@@ -2735,12 +3225,14 @@ struct pace {
     return false;
   }
 };
+
 struct watch {  // of a reading that may be stopped and has to gain
   caller& who;
   phase what;
   const fs::path& of;
   string name;
   pace speed{who.opts().stall_seconds};
+
   status step(uint64_t done, uint64_t size) {
     if (!who.step(what, name, done, size)) return who.stop();
     if (!speed.stalled(done)) return {};
@@ -2748,34 +3240,44 @@ struct watch {  // of a reading that may be stopped and has to gain
         {"reading ", of, ", or writing its copy, gained under 64 KiB in ", speed.limit, " s"});
   }
 };
+
 // Reads a file behind its writer, on a thread, or if none starts in wait(); n = 0: that was all
 class follower : os::pinned {
  public:
   using taker = std::function<status(const char* data, size_t n)>;
+
   ~follower() { (void)stop(); }
+
   std::atomic<uint64_t> limit{0}, done{0};  // bytes that can be read; that were taken
   std::atomic<bool> stopping{false};
   os::file file{};
+
   bool started() const { return file.fd() >= 0; }
+
   void start(os::file from, const fs::path& path, taker take) {
     file = std::move(from);
     path_ = path;
     take_ = std::move(take);
     (void)thread_.start(this);
   }
+
   bool wait(uint64_t size) {  // no more will come than that; false: it is through, or has failed
     limit = size;
     ended_ = true;
     if (over_ || !started()) return false;
-    if (thread_.running()) os::sleep_ms(2);
-    else over_ = !work();
+    if (thread_.running())
+      os::sleep_ms(2);
+    else
+      over_ = !work();
     return !over_;
   }
+
   void loop() noexcept {  // of its thread
     status s = error::contain([this] { return keep_up(); });
     if (!s.ok()) problem_ = std::move(s);
     over_ = true;
   }
+
   status stop() {
     stopping = true;
     thread_.join();
@@ -2784,16 +3286,21 @@ class follower : os::pinned {
     limit = done = 0;
     return std::exchange(problem_, status());
   }
+
  private:
   status keep_up() {
     for (int idle = 0; !stopping;) {
       const bool ended = ended_;
-      if (work()) idle = 0;
-      else if (ended || !problem_.ok()) break;
-      else os::sleep_ms(++idle < 50 ? 1 : 10);
+      if (work())
+        idle = 0;
+      else if (ended || !problem_.ok())
+        break;
+      else
+        os::sleep_ms(++idle < 50 ? 1 : 10);
     }
     return {};
   }
+
   bool work() {  // one block; false: there is none, or it failed
     const uint64_t from = done, upto = limit;
     if (from >= upto && !ended_) return false;
@@ -2803,6 +3310,7 @@ class follower : os::pinned {
     done = from + got;
     return got > 0 && problem_.ok();
   }
+
   status take_block(uint64_t from, size_t n, size_t& got) {
     block_.resize(block_size);
     if (n > 0)
@@ -2810,6 +3318,7 @@ class follower : os::pinned {
     if (got < n) return fail(errc::io, {path_, " became shorter"});
     return take_(block_.data(), got);
   }
+
   os::thread thread_;
   fs::path path_{};
   taker take_{};
@@ -2817,6 +3326,7 @@ class follower : os::pinned {
   status problem_{};
   std::atomic<bool> ended_{false}, over_{false};
 };
+
 // the names in a directory that are `before`, `digits` hex digits, and one of `after`
 inline vector<string> numbered(const fs::path& at, const string& before, size_t digits,
     const vector<string>& after, int* problem = nullptr) {
@@ -2824,16 +3334,18 @@ inline vector<string> numbered(const fs::path& at, const string& before, size_t 
   const vector<string> listed = os::list(at, before, problem);
   for (const string& end : after)
     for (const string& n : listed)
-      if (n.size() == before.size() + digits + end.size() && text::ends(n, end) &&
-          n.find_first_not_of(text::hex_digits, before.size()) >= before.size() + digits)
+      if (n.size() == before.size() + digits + end.size() && text::ends(n, end)
+          && n.find_first_not_of(text::hex_digits, before.size()) >= before.size() + digits)
         names.push_back(n);
   return names;
 }
+
 struct looks {  // what a file is to look like where no digest tells
   text::kind kind = text::kind::binary;
   uint64_t size = 0;
   view content_type{};
 };
+
 // Looks at its head and its tail alone. not_the_file or truncated: it is no such file.
 inline status judge(os::file& file, const fs::path& path, const looks& as) {
   size_t got = 0;
@@ -2851,12 +3363,14 @@ inline status judge(os::file& file, const fs::path& path, const looks& as) {
   return fail(errc::truncated,
       {"it is a zip archive without its end: it is truncated, or something else stands behind it"});
 }
+
 struct found {  // an unfinished file, by its name without .part and .record
   text::record record{};
   os::fate fate = os::fate::unknown;
   uint64_t size = 0, bytes = 0;  // of the file; of what has come
   int problem = 0;               // its record is there, and cannot be read
 };
+
 inline found find(const fs::path& base) {
   found f;
   uint64_t pid = 0;
@@ -2877,15 +3391,19 @@ inline found find(const fs::path& base) {
 // When the bytes of a partial are hashed: behind the writing, from the file; or as write() is given
 // them, in order.
 enum class hashing { behind, as_given };
+
 class partial : os::pinned {
  public:
   struct run {  // a part of the file that has not come yet; taken: somebody is bringing it
     uint64_t at = 0, end = text::endless;
     bool taken = false;
     string held{};  // has come, and waits to be written at `at`
+
     uint64_t next() const { return at + held.size(); }
+
     uint64_t left() const { return end > next() ? end - next() : 0; }
   };
+
   string sha256;  // once it is sealed
   bool begun = false;
   bool has_end_mark = false;          // seal() has seen that the content tells its own end
@@ -2894,7 +3412,9 @@ class partial : os::pinned {
   os::file file;
   text::identity id;
   vector<run> runs;
+
   ~partial() { release(); }
+
   // a private file, after a record of whose it is
   status begin(const fs::path& final_path, text::kind kind, hashing when = hashing::behind) {
     VQCACHE_NEED_(own(final_path, kind));
@@ -2904,11 +3424,13 @@ class partial : os::pinned {
     runs.assign(1, run());
     return {};
   }
+
   int keep_as(const text::identity& as) {  // from now on a later call may continue it
     id = as;
     if (id.total && runs[0].end == text::endless) runs[0].end = id.total;
     return describe();
   }
+
   // Continues what an earlier call left of the same file; begun tells whether there was such. Its
   // bytes are hashed again; what was not synced when the machine went down counts only with a pin.
   status resume(const fs::path& final_path, const text::identity& want, text::kind kind) {
@@ -2938,6 +3460,7 @@ class partial : os::pinned {
     }
     return {};
   }
+
   status write(const char* data, size_t n, size_t to = 0) {
     run& r = runs[to];
     if (kind_ == text::kind::text && !has_digest && r.next() + n > config_limit)
@@ -2947,6 +3470,7 @@ class partial : os::pinned {
     r.held.append(data, n);
     return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
   }
+
   bool agrees(uint64_t at, const char* data, size_t n) {  // what stands there, if any
     string there(n, '\0');
     size_t got = 0;
@@ -2955,6 +3479,7 @@ class partial : os::pinned {
         return at < r.at || at + n > r.next() || !r.held.compare(size_t(at - r.at), n, data, n);
     return os::read_at(file, at, &there[0], n, got) != 0 || there.compare(0, got, data, got) == 0;
   }
+
   // For one of so many connections: what waits, in order and in parts (all up to the first gap is
   // hashed and copied meanwhile), then half of the largest under way. npos: that is under `least`
   size_t spare_run(size_t connections, uint64_t least) {
@@ -2973,21 +3498,26 @@ class partial : os::pinned {
     tell_gaps();
     return first;
   }
+
   size_t next_run(size_t which) const {  // where `which` ends, if nothing of it has come; or npos
     for (size_t i = 0; i < runs.size(); ++i)
       if (i != which && runs[i].at == runs[which].end && runs[i].left() > 0 && runs[i].held.empty())
         return i;
     return npos;
   }
+
   void give_back(size_t which, bool join) {  // by a connection; join: to the part before it
     run& r = runs[which];
     r.taken = false;
     for (run& before : runs)
       if (join && r.held.empty() && before.taken && before.end == r.at) before.end = r.at = r.end;
   }
+
   void give_back_all() noexcept {
-    for (run& r : runs) r.taken = false;
+    for (run& r : runs)
+      r.taken = false;
   }
+
   status flush(run& r) {
     const size_t n = r.held.size();
     if (n == 0) return {};
@@ -2995,8 +3525,10 @@ class partial : os::pinned {
     const bool unread = !behind_.started() && behind_.done == r.at && r.at + n < thread_from;
     if (behind && unread) absorb(r.held.data(), n);  // no need to read it back
     VQCACHE_NEED_(put_down(r));
-    if (unread) behind_.done = r.at;
-    else if (behind) (void)follow_itself();  // if it fails, seal() tries again
+    if (unread)
+      behind_.done = r.at;
+    else if (behind)
+      (void)follow_itself();  // if it fails, seal() tries again
     const uint64_t full = r.at / slice * slice, before = (r.at - n) / slice * slice;
     if (!behind && full > before)  // where a follower is, it begins the writing back
       VQCACHE_NEED_(lost("sync", os::sync_slice(file, before, full - before)));
@@ -3004,20 +3536,26 @@ class partial : os::pinned {
     behind_.limit = front();
     return {};
   }
+
   uint64_t front() const {  // bytes from the start without a gap, on the disk
     uint64_t first = end();
     for (const run& r : runs)
       if (r.at < r.end) first = (std::min)(first, r.at);
     return first;
   }
+
   bool whole() const { return begun && size() == end(); }
-  void end_here() { runs[0].end = runs[0].next(); }       // of a file whose length nobody told
+
+  void end_here() { runs[0].end = runs[0].next(); }  // of a file whose length nobody told
+
   void hash_as_given() { hashing_ = hashing::as_given; }  // as long as nothing has come
-  void arrived(uint64_t upto) {                           // not by write()
+
+  void arrived(uint64_t upto) {  // not by write()
     runs[0].at = upto;
     (void)follow_itself();  // if it fails, seal() tries again
     behind_.limit = upto;
   }
+
   // Hashes what has come, on another thread; from: this file, or the one that it is a clone of.
   void follow(os::file from, const fs::path& path) {
     behind_.limit = front();
@@ -3028,17 +3566,20 @@ class partial : os::pinned {
       return n > 0 && id.usable() && done - synced_ >= sync_every ? make_safe(done) : status();
     });
   }
+
   status seal(const demand& d, caller* who = nullptr) {
     const status s = check_and_sync(d, who);
     if (broken_.ok() && is_of_disk(s)) broken_ = s;
     return s;
   }
+
   status publish() {  // the final name, at one moment; the directory is synced by the caller
     VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
     begun = false;
     drop();
     return {};
   }
+
   void drop() {
     (void)behind_.stop();
     (void)file.close(), (void)record_.close();
@@ -3051,6 +3592,7 @@ class partial : os::pinned {
     id = text::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
   }
+
   // To a later call, if one can continue it: how many bytes. What the disk may have lost is not.
   // Destructors call it, so that it does without memory; gaps that cannot be told are told as they
   // were, which only asks for more bytes.
@@ -3073,28 +3615,37 @@ class partial : os::pinned {
     drop();
     return keeps ? bytes : 0;
   }
+
   uint64_t size() const {  // bytes that have come
     uint64_t n = end();
-    for (const run& r : runs) n -= r.left();
+    for (const run& r : runs)
+      n -= r.left();
     return n;
   }
+
   bool begins_as_page(view content_type) {  // or nothing is on the disk yet, or readable
     string head(smaller(front(), head_size), '\0');
     size_t got = 0;
     const bool can_read = !head.empty() && os::read_at(file, 0, &head[0], head.size(), got) == 0;
     return !can_read || !text::not_the_file(kind_, view(head).substr(0, got), content_type).empty();
   }
+
   const fs::path& final_path() const { return final_; }
+
   fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
+
  private:
   uint64_t end() const {
     uint64_t n = id.total;
-    for (const run& r : runs) n = (std::max)(n, r.end);
+    for (const run& r : runs)
+      n = (std::max)(n, r.end);
     return n;
   }
+
   size_t cut(size_t which, uint64_t keep) {  // the rest becomes another run; npos: no more can be
     size_t rest = 0;
-    while (rest < runs.size() && (runs[rest].taken || runs[rest].left() > 0)) ++rest;
+    while (rest < runs.size() && (runs[rest].taken || runs[rest].left() > 0))
+      ++rest;
     if (rest >= 32) return npos;
     if (rest == runs.size()) runs.emplace_back();
     runs[rest].at = runs[which].next() + keep;
@@ -3102,10 +3653,13 @@ class partial : os::pinned {
     split_ = true;
     return rest;
   }
+
   // Whether a failure tells that the disk may not hold what was written to it.
   static bool is_of_disk(const status& s) { return s.cause && !error::is_passing(s); }
+
   status check_and_sync(const demand& d, caller* who) {
-    for (run& r : runs) VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
+    for (run& r : runs)
+      VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
     std::error_code e;
     size_ = front();
     if (split_ && os::look(named(".part")).size > size_) fs::resize_file(named(".part"), size_, e);
@@ -3129,6 +3683,7 @@ class partial : os::pinned {
     VQCACHE_NEED_(lost("sync", os::sync(file)));
     return lost("close", file.close());
   }
+
   int describe() {  // into the record: which file it is to become
     if (!id.usable()) return 0;
     const int e = note(join({"url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
@@ -3136,12 +3691,14 @@ class partial : os::pinned {
     is_described_ = e == 0;
     return e;
   }
+
   // What is to come of an unfinished file.
   static text::ranges gaps_of(const found& f, const text::identity& want) {
     const bool lost = f.fate == os::fate::restarted || f.fate == os::fate::unknown;
     const text::ranges& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
     return text::within(told, f.size, f.record.id.total);
   }
+
   // Whether it is of the wanted file, nobody's, and has something of it.
   static bool is_to_continue(const found& f, const text::identity& want) {
     const text::identity& its = f.record.id;
@@ -3152,6 +3709,7 @@ class partial : os::pinned {
     const uint64_t end = its.total ? its.total : uint64_t{text::endless};
     return same && (f.record.released || gone) && text::sum(gaps_of(f, want)) != end;
   }
+
   // Makes it ours: begun, unless another call was faster. The new record is complete before the
   // file gets its name, and the old one goes last: whatever fails, one of the two tells of it.
   status claim(const fs::path& old, const found& f, const fs::path& final_path,
@@ -3161,7 +3719,8 @@ class partial : os::pinned {
     const fs::path part = fs::path(old) += ".part", record = fs::path(old) += ".record";
     VQCACHE_NEED_(own(final_path, kind));
     runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
-    for (const text::range& g : gaps) runs.push_back({g.at, g.end, false, {}});
+    for (const text::range& g : gaps)
+      runs.push_back({g.at, g.end, false, {}});
     split_ = text::sum(gaps) + f.size != (its.total ? its.total : uint64_t{text::endless});
     VQCACHE_NEED_(lost("write", keep_as({want.pin, its.url, its.validator, its.total})));
     VQCACHE_NEED_(lost("write", tell_gaps()));
@@ -3181,6 +3740,7 @@ class partial : os::pinned {
     (void)os::unlink(record);
     return {};
   }
+
   status own(const fs::path& final_path, text::kind kind) {  // a name nobody else has, a record
     drop();
     final_ = final_path;
@@ -3194,6 +3754,7 @@ class partial : os::pinned {
     sha_.start();
     return lost("write", note(who));
   }
+
   // a line of the record: at its end, or over the one of the same kind (at: where that is)
   int note(const string& line, uint64_t* at = nullptr) {
     const string text = line + "\n";  // first: without memory nothing has changed
@@ -3205,6 +3766,7 @@ class partial : os::pinned {
     record_size_ = (std::max)(record_size_, where + text.size());
     return 0;
   }
+
   int tell_gaps() {  // in a line of fixed length: it is written again and again
     if (!id.usable()) return 0;
     text::ranges gaps;
@@ -3217,6 +3779,7 @@ class partial : os::pinned {
     gaps_ = std::move(line);
     return e;
   }
+
   status put_down(run& r) {  // after a failure nothing is tried again
     if (broken_.ok()) broken_ = lost("write", os::write_at(file, r.at, r.held));
     VQCACHE_NEED_(broken_);
@@ -3224,16 +3787,19 @@ class partial : os::pinned {
     r.held.clear();
     return {};
   }
+
   status follow_itself() {
     os::file from;
     if (behind_.started()) return {};
     VQCACHE_NEED_(lost("open", os::open(named(".part"), os::mode::read, from)));
     return (void)follow(std::move(from), final_), status();
   }
+
   void absorb(const char* data, size_t n) {
     sha_.update(data, n);
     has_nul_ = has_nul_ || (kind_ == text::kind::text && std::memchr(data, 0, n));
   }
+
   status make_safe(uint64_t done) {  // against a power cut; on the follower's thread
     string line = "safe ";
     {
@@ -3250,6 +3816,7 @@ class partial : os::pinned {
     if (note(line, &safe_at_) == 0) (void)os::sync(record_);
     return {};
   }
+
   status inspect(const demand& d) {  // bytes that no digest vouches for
     status s = judge(file, final_, {d.kind, size_, d.type});
     if (s.ok() && has_nul_) s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
@@ -3266,13 +3833,16 @@ class partial : os::pinned {
     return fail(
         errc::hash_mismatch, {"its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256});
   }
+
   bool begins_as_zip() {
     char mark[4] = {};
     size_t got = 0;
-    return os::read_at(file, 0, &mark[0], sizeof mark, got) == 0 &&
-        view(mark, got) == view("PK\x03\x04", 4);
+    return os::read_at(file, 0, &mark[0], sizeof mark, got) == 0
+        && view(mark, got) == view("PK\x03\x04", 4);
   }
+
   status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
+
   fs::path final_, base_;
   fs::path part_path_, record_path_;  // for drop(), which does without memory
   text::kind kind_ = text::kind::binary;
@@ -3286,18 +3856,21 @@ class partial : os::pinned {
   hashing hashing_ = hashing::behind;
   follower behind_;  // the digest, on its thread: the first member to go
 };
+
 inline status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size) {
   const os::info i = os::look(p, how == os::mode::link);
   size = i.size;
   if (!i.regular) return fail(errc::io, {p, i.exists ? " is not a regular file" : " is not there"});
   return error::system(os::open(p, how, in), "open", p);
 }
+
 inline status judge(const fs::path& p, os::mode how, text::kind kind) {
   os::file in;
   uint64_t size = 0;
   VQCACHE_NEED_(open(p, how, in, size));
   return judge(in, p, {kind, size, {}});
 }
+
 // whether a file of so many bytes, of which some are there, can be written
 inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
   const uint64_t need = total - (std::min)(have, total);
@@ -3310,6 +3883,7 @@ inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
           "; free some space there, or choose another directory"}),
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
+
 // By the kernel, all at once: of a file that shares its blocks the source is hashed, which is in
 // memory perhaps; `in` is closed behind it. done: whether the file system can do that.
 inline status clone(const fs::path& from, os::file& in, uint64_t size, partial& to, bool& done) {
@@ -3321,6 +3895,7 @@ inline status clone(const fs::path& from, os::file& in, uint64_t size, partial& 
   to.arrived(size);
   return {};
 }
+
 // A whole file into a partial that has begun. at_source: it is the reading that failed. by_kernel:
 // if given, copy_file_range may copy, and it is told whether it did: the new file is hashed then,
 // which only a digest that is known can judge.
@@ -3359,6 +3934,7 @@ inline status copy(const fs::path& from, os::mode how, partial& to, caller& who,
   to.end_here();
   return seen.step(done, done);
 }
+
 // The same, sealed. That the kernel copied other bytes than there were is no damage of the source.
 inline status copy_and_seal(const fs::path& from, os::mode how, partial& to, caller& who,
     phase what, const demand& want, bool& at_source) {
@@ -3374,6 +3950,7 @@ inline status copy_and_seal(const fs::path& from, os::mode how, partial& to, cal
   VQCACHE_NEED_(copy(from, how, to, who, what, at_source));
   return to.seal(want, &who);
 }
+
 inline status digest(const fs::path& p, os::mode how, caller& who, string& out) {
   hash::sha256 sha;
   follower reader;
@@ -3384,28 +3961,35 @@ inline status digest(const fs::path& p, os::mode how, caller& who, string& out) 
   watch seen{who, phase::verifying, p, os::shown(p.filename())};
   reader.start(std::move(in), p,
       [&sha](const char* data, size_t n) { return (void)sha.update(data, n), status(); });
-  while (reader.wait(size)) VQCACHE_NEED_(seen.step(reader.done, size));
+  while (reader.wait(size))
+    VQCACHE_NEED_(seen.step(reader.done, size));
   VQCACHE_NEED_(reader.stop());
   VQCACHE_NEED_(seen.step(size, size));
   out = sha.hex();
   return out.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
 }
+
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
 class copying {
   fs::path final_, from_{};
   text::kind kind_;
+
  public:
   partial to{};
   string sha256{};    // of what was copied, once that is known
   follower behind{};  // its thread uses the others: the first member to go
+
   copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
+
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
-    while (!os::look(at).exists && at != at.parent_path()) at = at.parent_path();
+    while (!os::look(at).exists && at != at.parent_path())
+      at = at.parent_path();
 
     const bool shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
     return has_room(at, size + (shared ? needed_there : 0), 0).ok();
   }
+
   void follow(const partial& from) {
     const fs::path now = from.begun ? from.named(".part") : fs::path();
     if (now != from_) (void)behind.stop(), (void)to.drop(), from_.clear();  // it began anew
@@ -3415,13 +3999,16 @@ class copying {
       behind.start(std::move(in), now, [this](const char* d, size_t n) { return take(d, n); });
     behind.limit = from.front();
   }
+
   status wait(uint64_t size, caller& who) {  // until it is complete and synced
     watch seen{who, phase::storing, final_, os::shown(final_.filename())};
-    while (behind.wait(size)) VQCACHE_NEED_(seen.step(behind.done, size));
+    while (behind.wait(size))
+      VQCACHE_NEED_(seen.step(behind.done, size));
     VQCACHE_NEED_(behind.stop());
     VQCACHE_NEED_(to.seal({kind_, sha256, "the local receipt", true}));
     return seen.step(size, size);
   }
+
  private:
   status take(const char* data, size_t n) {
     const fs::path at = final_.parent_path();
@@ -3438,27 +4025,37 @@ class copying {
   }
 };
 }  // namespace stage
+
 // ==== >>curl ==== talks to libcurl or to the program curl: one request, one answer ====
 namespace curl {  // nothing is followed, retried or judged here but the form of an answer
+
 struct exchange {
   string url;
   vector<string> headers;
   unsigned connect_seconds, stall_seconds;
 };
+
 // Who gets an answer. false: stop. on_end() is the last, and may neither start nor stop anything.
 class receiver : os::pinned {
  public:
   virtual bool on_head(int code, const text::headers& headers) = 0;
   virtual bool on_body(const char* data, size_t size) = 0;
   virtual void on_end(status s) noexcept = 0;
+
  protected:
   ~receiver() = default;
 };
+
 inline constexpr const char* agent = "vqcache/0.2.0";
-inline status not_http() { return fail(errc::http_status, {"the answer is not proper HTTP"}); }
+
+inline status not_http() {
+  return fail(errc::http_status, {"the answer is not proper HTTP"});
+}
+
 inline status cut_head() {  // what came was proper as far as it went
   return fail(errc::truncated, {"the connection ended before the header of the answer did"});
 }
+
 // an exit of the program or a result of libcurl, which are alike (libcurl-errors(3)), in its words
 inline status judge(int code, const string& words) {
   const string number = join({" ", code, " "}),
@@ -3480,6 +4077,7 @@ inline status judge(int code, const string& words) {
   return fail(errc::connection,
       {"the connection failed", why, "; check the URL, the network and the proxy variables"});
 }
+
 // the functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16
 #define VQCACHE_CURL_(X)                                                           \
   X(global_init), X(easy_init), X(easy_setopt), X(easy_cleanup), X(easy_strerror), \
@@ -3493,19 +4091,27 @@ inline status judge(int code, const string& words) {
 #define VQCACHE_BIND_(name) os::symbol(from, "curl_" #name)
 #endif
 enum function { VQCACHE_CURL_(VQCACHE_NAME_), functions };
+
 struct library {
   void* f[functions];
+
   bool whole() const { return std::find(f, f + functions, nullptr) == f + functions; }
 };
-inline library bind([[maybe_unused]] void* from) { return {{VQCACHE_CURL_(VQCACHE_BIND_)}}; }
+
+inline library bind([[maybe_unused]] void* from) {
+  return {{VQCACHE_CURL_(VQCACHE_BIND_)}};
+}
+
 #undef VQCACHE_CURL_
 #undef VQCACHE_NAME_
 #undef VQCACHE_BIND_
+
 struct message {  // CURLMsg
   int msg;
   void* easy;
   int result;
 };
+
 // null: there is none. It is loaded at the first need, to stay; where that failed, for want of a
 // descriptor perhaps, it is tried again at the next need.
 inline void* const* libcurl() {
@@ -3525,9 +4131,12 @@ inline void* const* libcurl() {
   usable = works;
   return works ? found.f : nullptr;
 }
-template <class R, class... A> inline R call(function f, A... a) {
+
+template <class R, class... A>
+inline R call(function f, A... a) {
   return os::call<R>(libcurl()[f], a...);
 }
+
 // After how many seconds of silence the program curl is to give up by itself, so that it does not
 // outlive for long a caller that was killed; 0: never. What is too slow is for us to decide: the
 // first answer may take connect_seconds and three times stall_seconds, and this is far beyond.
@@ -3539,6 +4148,7 @@ inline unsigned silence_limit(const exchange& x) {
   const uint64_t connect = x.connect_seconds == 0 ? connect_of_curl : x.connect_seconds;
   return unsigned((std::min)(connect + 6 * uint64_t{x.stall_seconds}, most));
 }
+
 inline vector<string> program_arguments(const exchange& x, const string& mark) {
   vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
       "--http1.1", "--suppress-connect-headers", "--connect-timeout",
@@ -3551,6 +4161,7 @@ inline vector<string> program_arguments(const exchange& x, const string& mark) {
     all.push_back(word);
   return all;
 }
+
 inline status cannot_start(int e) {  // e: of errno
   const bool passing = e == EMFILE || e == ENFILE || e == EAGAIN || e == ENOMEM;
   const char* advice = "install curl or libcurl, or set options::fetch";
@@ -3562,34 +4173,42 @@ inline status cannot_start(int e) {  // e: of errno
   return fail(code,
       {"the program curl cannot be started (", std::generic_category().message(e), "): ", advice});
 }
+
 class link : os::pinned {  // one exchange under way
  public:
   receiver* to;
   bool over = false;     // nothing more comes
   void* easy = nullptr;  // of libcurl
   os::process process{};
+
   explicit link(receiver& r) : to(&r) {}
+
   ~link() {
     if (easy) (void)call<int>(multi_remove_handle, multi_, easy), call<void>(easy_cleanup, easy);
     if (list_) call<void>(slist_free_all, list_);
   }
+
   status start(const exchange& x, void* multi) {
     multi_ = multi;
     bool good = (easy = call<void*>(easy_init)) != nullptr;
     // variadic in name and in fact: Apple's arm64 passes such arguments on the stack
     const auto setopt = reinterpret_cast<int (*)(void*, int, ...)>(libcurl()[easy_setopt]);
-    const auto set = [&](int option, auto value) { return setopt(easy, option, value) == 0; };
+    const auto set = [&](int option, auto value) {
+      return setopt(easy, option, value) == 0;
+    };
     for (const string& h : x.headers)
       good = good && (list_ = call<void*>(slist_append, list_, h.c_str())) != nullptr;
     // the variables that the program curl obeys, and libcurl does not
     const string dir = os::env("SSL_CERT_DIR"), own = os::env("CURL_CA_BUNDLE"),
                  bundle = own.empty() ? os::env("SSL_CERT_FILE") : own;
-    good = good && set(10002, x.url.c_str()) && set(181, 3L) /* http and https only */ &&
-        set(64, 1L) && set(81, 2L) /* verify peer and host */ && set(99, 1L) /* no signals */ &&
-        set(84, 2L) /* HTTP/1.1 */ && set(78, long(x.connect_seconds)) && set(10010, &words_[0]) &&
-        set(10018, agent) && set(10023, list_) && set(20011, &on_body) && set(10001, this) &&
-        set(20079, &on_line) && set(10029, this) &&
-        (bundle.empty() || set(10065, bundle.c_str())) && (dir.empty() || set(10097, dir.c_str()));
+    good = good && set(10002, x.url.c_str())
+        && set(181, 3L) /* http and https only */ && set(64, 1L)
+        && set(81, 2L) /* verify peer and host */ && set(99, 1L) /* no signals */
+        && set(84, 2L) /* HTTP/1.1 */ && set(78, long(x.connect_seconds)) && set(10010, &words_[0])
+        && set(10018, agent) && set(10023, list_) && set(20011, &on_body) && set(10001, this)
+        && set(20079, &on_line) && set(10029, this)
+        && (bundle.empty() || set(10065, bundle.c_str()))
+        && (dir.empty() || set(10097, dir.c_str()));
     (void)set(98, 262144L);  // the buffer; libcurl clamps it
     (void)set(265, 1L);      // no headers of the proxy's CONNECT
     if (good && call<int>(multi_add_handle, multi_, easy) == 0) return {};
@@ -3597,22 +4216,26 @@ class link : os::pinned {  // one exchange under way
         {"this libcurl refuses an option that safety needs; ",
             "VQCACHE_TRANSPORT=curl uses the program"});
   }
+
   void ended(int e) {  // libcurl is done with it, and says so
     status s = judge(e, words_[0] ? words_ : call<const char*>(easy_strerror, e));
     end(s.ok() && !headed_ ? cut_head() : std::move(s));
   }
+
   // The URL and every secret go to the program's standard input, where ps does not look; what
   // safety needs is in its arguments: curl before 8.7 ignores unknown words of a file.
   status start(const exchange& x) {
     string config = join({"url = \"", x.url, "\"\nuser-agent = \"", agent, "\"\n"});
     for (const string& h : x.headers) {
       config += "header = \"";
-      for (char c : h) config += (c == '"' || c == '\\' ? "\\" : "") + string(1, c);
+      for (char c : h)
+        config += (c == '"' || c == '\\' ? "\\" : "") + string(1, c);
       config += "\"\n";
     }
     const int e = process.start(program_arguments(x, string(mark)), config);
     return e == 0 ? status() : cannot_start(e);
   }
+
   void pull() {  // what it has written
     block_.resize(262144);
     const long n = process.read(&block_[0], block_.size());
@@ -3621,10 +4244,12 @@ class link : os::pinned {  // one exchange under way
       return n < 0 || (n > 0 && feed({block_.data(), size_t(n)}));
     });
   }
+
  private:
   // The last line tells that curl came to its end, and where the body ends and trailers begin. It
   // begins no line: the empty one before it would look like the end of a head that was cut.
   static constexpr view mark = "vqcache ";
+
   bool feed(view data) {
     held_ += data;
     view rest = held_;
@@ -3635,12 +4260,14 @@ class link : os::pinned {  // one exchange under way
     const size_t keep = text::find(headers_, "transfer-encoding").empty() ? 64 : 131072;
     return !headed_ || held_.size() <= keep || give(held_.size() - keep);
   }
+
   bool give(size_t n) {
     const bool wanted = n == 0 || to->on_body(held_.data(), n);
     held_.erase(0, n);
     given_ += n;
     return wanted;
   }
+
   status conclude() {
     int code = process.finish(false);
     view errors = process.errors();
@@ -3649,18 +4276,21 @@ class link : os::pinned {  // one exchange under way
     if (code < 0 && text::starts(words, "curl: (")) code = std::atoi(&words[7]);  // not reaped
     if (code == 127 && !headed_) return fail(errc::no_transport, {"curl cannot be run: ", words});
     const size_t at = held_.rfind(mark);
-    const bool full = at != npos && text::to_number(view(held_).substr(at + mark.size()), size) &&
-        size >= given_ && size - given_ <= at;
+    const bool full = at != npos && text::to_number(view(held_).substr(at + mark.size()), size)
+        && size >= given_ && size - given_ <= at;
     if (headed_ && !give(full ? size - given_ : 0)) return {};
     VQCACHE_NEED_(judge((std::max)(code, 0), words));
     if (!headed_) return cut_head();
     return full ? status() : fail(errc::truncated, {"the program curl ended before the file did"});
   }
+
   void end(status s) noexcept {
     if (!std::exchange(over, true)) to->on_end(std::move(s));
   }
+
   // Interim answers (1xx) are skipped, and all is bounded: curl before 8.4 is not (CVE-2023-38039).
   enum : size_t { head_limit = 256 * 1024 };
+
   // A header waits for the next line, which may continue it.
   bool line(view s) {
     head_size_ += s.size();
@@ -3668,6 +4298,7 @@ class link : os::pinned {  // one exchange under way
     if (!within_limit || !take_line(s)) end(not_http());
     return !over && (!headed_ || to->on_head(code_, headers_));
   }
+
   bool take_line(view s) {  // false: no proper HTTP
     const bool continues = text::starts(s, " ") || text::starts(s, "\t");
     if (continues) return text::unfold(pending_, s);
@@ -3680,18 +4311,24 @@ class link : os::pinned {  // one exchange under way
       if (read == text::reading::good) headers_.push_back(std::move(h));
     }
     s = text::trim(s);
-    if (!s.empty() && code_ != 0) pending_ = s;
-    else if (!s.empty()) code_ = text::status_code(s);
-    else end_head();
+    if (!s.empty() && code_ != 0)
+      pending_ = s;
+    else if (!s.empty())
+      code_ = text::status_code(s);
+    else
+      end_head();
     return code_ != 0 || s.empty();
   }
+
   void end_head() {  // of an answer, or of an interim one (1xx), which is forgotten
     headed_ = code_ >= 200;
     if (headed_) return;
     headers_.clear();
     code_ = 0;
   }
-  template <class F> size_t guarded(size_t n, const F& f) noexcept {  // for a callback of libcurl
+
+  template <class F>
+  size_t guarded(size_t n, const F& f) noexcept {  // for a callback of libcurl
     bool wanted = true;
     status s = error::contain([&] {
       wanted = f();
@@ -3700,10 +4337,12 @@ class link : os::pinned {  // one exchange under way
     if (!s.ok() || !wanted) end(std::move(s));
     return over ? 0 : n;
   }
+
   static size_t on_line(char* data, size_t size, size_t n, void* self) noexcept {
     auto& me = *static_cast<link*>(self);  // after the head: trailers of a chunked body
     return me.guarded(size * n, [&] { return me.headed_ || me.line({data, size * n}); });
   }
+
   static size_t on_body(char* data, size_t size, size_t n, void* self) noexcept {
     auto& me = *static_cast<link*>(self);
     return me.guarded(size * n, [&] {
@@ -3711,6 +4350,7 @@ class link : os::pinned {  // one exchange under way
       return !me.over && me.to->on_body(data, size * n);
     });
   }
+
   void *multi_ = nullptr, *list_ = nullptr;
   int code_ = 0;
   bool headed_ = false;  // the header has come
@@ -3720,13 +4360,16 @@ class link : os::pinned {  // one exchange under way
   uint64_t head_size_ = 0, given_ = 0;
   char words_[256] = "";
 };
+
 class pump : os::pinned {  // several at once, on the calling thread
  public:
   explicit pump(string by) : by_(std::move(by)) {}  // "libcurl", "curl", or the first that is there
+
   ~pump() {
     links_.clear();
     if (multi_) call<int>(multi_cleanup, multi_);
   }
+
   void start(const exchange& x, receiver& to) {
     auto one = std::make_unique<link>(to);
     if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
@@ -3735,12 +4378,16 @@ class pump : os::pinned {  // several at once, on the calling thread
           {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
            "install it, or set options::fetch"}));
     const status s = multi_ ? one->start(x, multi_) : one->start(x);
-    if (s.ok()) links_.push_back(std::move(one));
-    else to.on_end(s);
+    if (s.ok())
+      links_.push_back(std::move(one));
+    else
+      to.on_end(s);
   }
+
   void stop(receiver& to) {  // it is told nothing more
     drop([&](auto& one) { return one->to == &to; });
   }
+
   void run(int ms) {  // brings what has come, or comes within so many milliseconds
     if (links_.empty()) return os::sleep_ms(ms);
     if (multi_) {
@@ -3752,21 +4399,27 @@ class pump : os::pinned {  // several at once, on the calling thread
       if (call<int>(multi_wait, multi_, nullptr, 0U, ms, nullptr) != 0) os::sleep_ms(ms);
     } else {
       vector<os::process*> all;
-      for (const auto& one : links_) all.push_back(&one->process);
+      for (const auto& one : links_)
+        all.push_back(&one->process);
       os::process::wait(all, ms);
-      for (const auto& one : links_) one->pull();
+      for (const auto& one : links_)
+        one->pull();
     }
     drop([](const auto& one) { return one->over; });
   }
+
  private:
-  template <class Is> void drop(const Is& is) {
+  template <class Is>
+  void drop(const Is& is) {
     links_.erase(std::remove_if(links_.begin(), links_.end(), is), links_.end());
   }
+
   string by_;
   void* multi_ = nullptr;  // of libcurl; null: over the program
   vector<std::unique_ptr<link>> links_{};
 };
 }  // namespace curl
+
 // ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
 namespace transfer {
 // What a user's fetcher says. It stands between our code and ours: no exception of ours passes
@@ -3778,24 +4431,32 @@ struct answer final : response {
   bool head_done = false, stopped = false;
   string failure{}, misuse{};
   detail::status broken{};  // of our own code
+
   explicit answer(curl::receiver* receiver) : to(receiver) {}
+
   void end_head() {
     if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
   }
+
   void status(int told) override {
     inside([&] {
       if (head_done) misuse = "status() after write()";
       code = told;
     });
   }
+
   void header(view name, view value) override {
     inside([&] {
       text::header h;
-      if (head_done) misuse = "header() after write()";
-      else if (text::parse_header(join({name, ":", value}), h)) headers.push_back(h);
-      else misuse = "a header has control characters or no name";
+      if (head_done)
+        misuse = "header() after write()";
+      else if (text::parse_header(join({name, ":", value}), h))
+        headers.push_back(h);
+      else
+        misuse = "a header has control characters or no name";
     });
   }
+
   bool write(const void* data, size_t size) override {
     inside([&] {
       end_head();
@@ -3803,11 +4464,14 @@ struct answer final : response {
     });
     return !stopped && misuse.empty() && broken.ok();
   }
+
   void fail(string why) override {
     inside([&] { failure = why.empty() ? "nothing" : std::move(why); });
   }
+
  private:
-  template <class F> void inside(const F& f) {
+  template <class F>
+  void inside(const F& f) {
     if (!broken.ok()) return;
     broken = error::contain([&f] {
       f();
@@ -3815,28 +4479,34 @@ struct answer final : response {
     });
   }
 };
+
 // What the caller gave is checked before anything is done with it. 0 seconds and 0 bytes: no limit.
 inline constexpr unsigned most_connections = 16;
 // Both transports count milliseconds in 31 bits (CURLOPT_CONNECTTIMEOUT(3), curl(1)).
 inline constexpr unsigned most_seconds = 2147483;
 inline constexpr uint64_t largest_file = (uint64_t{1} << 63) - 1;  // of any file: off_t has a sign
 inline constexpr view null_pointer{"\0", 1};                       // as source::given() records it
+
 // without a limit libcurl would take its own, 300 s
 inline unsigned connect_limit(const options& o) {
   return o.connect_seconds == 0 ? most_seconds : o.connect_seconds;
 }
+
 inline uint64_t most_bytes(const source& s, const options& o) {  // of one file
   if (s.size != 0) return s.size;
   return o.max_bytes == 0 ? uint64_t{text::endless} : o.max_bytes;
 }
+
 inline string wanted_transport(const options& o) {
   return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
 }
+
 inline status check_transport(const string& name, const char* given_by) {
   if (name.empty() || name == "libcurl" || name == "curl") return {};
   return fail(errc::invalid_argument,
       {given_by, " is '", text::printable(name), "'; known are libcurl and curl"});
 }
+
 inline status check_options(const options& o) {  // what may be wrong in any call
   const auto bad = [](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, why);
@@ -3858,12 +4528,14 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
   if (has_nul(o.cache_dir)) return bad({"options::cache_dir has a NUL byte"});
   return check_transport(o.transport, "options::transport");
 }
+
 // of a call that may download, with what the environment says where the options say nothing
 inline status check_call(const options& o) {
   VQCACHE_NEED_(check_options(o));
   if (o.fetch) return {};
   return check_transport(wanted_transport(o), "the environment variable VQCACHE_TRANSPORT");
 }
+
 // why a path or a URL without its pin cannot be asked for, or empty; by_user: over options::fetch
 inline string url_problem(view url, bool by_user) {
   const string path = text::local_path(url);
@@ -3885,6 +4557,7 @@ inline string url_problem(view url, bool by_user) {
     return "has no scheme http, https or file; options::fetch can serve others";
   return {};
 }
+
 // out: the source with bare URLs and one pin in lower case, every word harmless to a transport
 inline status examine(const source& s, const string& role, const options& o, source& out) {
   const auto bad = [&role](std::initializer_list<error::piece> why) {
@@ -3939,17 +4612,20 @@ enum class answer_kind {
   error_page,  // words for a person
   odd          // nothing that can be used; what is on the disk stays
 };
+
 struct asked {
   bool range = false;         // for a part; else for the whole file
   uint64_t first = 0;         // the first byte of the part
   bool has_siblings = false;  // other connections bring other parts at the same time
 };
+
 struct on_disk {
   uint64_t size = 0;    // bytes that have come
   uint64_t total = 0;   // bytes that there will be; 0: not known
   string validator{};   // of this server: an ETag, or a date that is as good; empty: none
   bool pinned = false;  // a digest will decide
 };
+
 struct answer_head {
   int code = 0;
   text::maybe_range range{};
@@ -3957,6 +4633,7 @@ struct answer_head {
   std::optional<uint64_t> length{};  // none: not told, or chunked
   string validator{};                // of the same sort as on_disk::validator; empty: none
 };
+
 struct verdict {
   answer_kind kind = answer_kind::odd;
   string why{};              // of an odd one
@@ -3965,17 +4642,21 @@ struct verdict {
   uint64_t end = 0;          // one behind the last byte of the answer; 0: not known
   uint64_t total = 0;        // of the file; 0: not known
 };
+
 inline bool is_redirect(int code) {
   return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
+
 inline verdict odd(const string& why, bool has_changed = false) {
   return {answer_kind::odd, why, has_changed, false, 0, 0};
 }
+
 // A mark that is missing contradicts nothing; a server may call its ETag weak the second time.
 inline bool is_same_version(const answer_head& head, const on_disk& have) {
   const string &its = head.validator, &known = have.validator;
   return its.empty() || known.empty() || its == known || its == "W/" + known;
 }
+
 // All of the file, under 200 or 206. total: by this answer; 0: not told. One mark with two lengths
 // proves neither; of a server without marks the plain request will tell.
 inline verdict judge_all(
@@ -3996,6 +4677,7 @@ inline verdict judge_all(
   const bool is_known = has_same_mark && !have.pinned && total == 0;
   return {answer_kind::whole, {}, false, false, total, is_known ? have.total : total};
 }
+
 inline verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
   const char* const elsewhere = want.range
       ? "the server does not continue the file where it ended"
@@ -4014,22 +4696,24 @@ inline verdict judge_part(const answer_head& head, const asked& want, const on_d
   if (total != 0 && range.last >= total) return odd(elsewhere);
   return {answer_kind::part, {}, false, false, range.last + 1, total};
 }
+
 // Some hosts answer the request for a part by 200 and send that part alone; others name the range
 // that all of the file is.
 inline verdict judge_200(const answer_head& head, const asked& want, const on_disk& have) {
   const uint64_t length = head.length ? *head.length : 0;
   if (!head.names_range || (!head.range && !want.range)) return judge_all(head, want, have, length);
 
-  const bool fits = head.range && head.range->first == 0 && !head.range->unsatisfied &&
-      (!head.length || length == head.range->size());
+  const bool fits = head.range && head.range->first == 0 && !head.range->unsatisfied
+      && (!head.length || length == head.range->size());
   const bool is_all = fits && (head.range->whole() || (head.length && !head.range->total));
   if (!is_all) return odd("the server says 200, but its Content-Range does not cover the file");
   return judge_all(head, want, have, head.range->size());
 }
+
 inline verdict judge_head(const answer_head& head, const asked& want, const on_disk& have) {
-  const bool at_end = head.code == 416 && want.range && head.range && head.range->total &&
-      *head.range->total == have.size && (have.total == 0 || have.total == have.size) &&
-      is_same_version(head, have);
+  const bool at_end = head.code == 416 && want.range && head.range && head.range->total
+      && *head.range->total == have.size && (have.total == 0 || have.total == have.size)
+      && is_same_version(head, have);
   if (at_end) return {answer_kind::complete, {}, false, false, have.size, have.size};
   if (head.code >= 400) return {answer_kind::error_page, {}, false, false, 0, 0};
   if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, false, 0, 0};
@@ -4046,6 +4730,7 @@ enum class next_step {
   stop          // no URL can help
 };
 enum class ranges { unknown, honoured };  // by the server of this URL
+
 struct attempt {
   errc failure = errc::io;
   int code = 0;                // of the last answer; 0: none came
@@ -4066,17 +4751,28 @@ struct attempt {
   int fruitless = 0;           // of them the last that gained nothing
   ranges parts = ranges::unknown;
 };
-enum : unsigned { longest_wait = 120 };                 // seconds of Retry-After that are obeyed
+
+enum : unsigned { longest_wait = 120 };  // seconds of Retry-After that are obeyed
+
 enum : int { most_tries = 1000, fruitless_tries = 3 };  // of a URL; of them in a row without gain
-inline bool is_busy(int code) { return code == 202 || code == 408 || code == 429 || code >= 500; }
-inline bool is_gone(int code) { return code == 404 || code == 410; }
+
+inline bool is_busy(int code) {
+  return code == 202 || code == 408 || code == 429 || code >= 500;
+}
+
+inline bool is_gone(int code) {
+  return code == 404 || code == 410;
+}
+
 inline bool is_of_network(errc e) {
   return e == errc::connection || e == errc::truncated || e == errc::timed_out;
 }
+
 inline bool passes(const attempt& a) {  // a cut, or a server that has no time now
   const bool answered_busy = is_busy(a.code) && a.failure == errc::http_status;
   return answered_busy || (!a.is_odd && is_of_network(a.failure));
 }
+
 // A request for the rest that failed for good. Where no part was ever served the way out is to ask
 // for the whole file: a server or proxy may answer that alone, whatever it says to a part.
 inline next_step after_a_part(const attempt& a) {
@@ -4095,6 +4791,7 @@ inline next_step after_a_part(const attempt& a) {
   const bool was_refused = a.code != 0 || a.failure == errc::timed_out;
   return was_refused && !is_proven ? next_step::whole_file : next_step::next_source;
 }
+
 inline next_step decide(const attempt& a) {
   if (a.is_ours) return next_step::stop;
   if (a.is_local || a.tries >= most_tries) return next_step::next_source;
@@ -4112,6 +4809,7 @@ inline next_step decide(const attempt& a) {
   if (refused && a.had_turn && a.fruitless < 2) return next_step::try_again;
   return a.wanted_rest ? after_a_part(a) : next_step::next_source;
 }
+
 struct target {
   size_t item;  // of the call
   const source* from;
@@ -4122,6 +4820,7 @@ struct target {
   string got{}, etag{};     // the URL that served it, redacted; of the answer
   bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
 };
+
 struct outcome {  // of one connection, over its redirects
   int hops = 0;
   bool ranged = false;             // a part was asked for
@@ -4134,20 +4833,29 @@ struct outcome {  // of one connection, over its redirects
   bool host_was_taken = false;  // by another file of the call, at some moment
   unsigned wait = 0;            // seconds the server asks for before the next try
 };
+
 // One file, from the first URL that serves it right, over as many connections as pay. work() is
 // called again and again; it waits only for a user's transport, a local source and the last sync.
 class job : os::pinned {
  public:
   using jobs = vector<std::unique_ptr<job>>;
+
   job(target& t, caller& w, curl::pump& p, const jobs& all)
-      : t_(t), who_(&w), pump_(&p), all_(&all) {}
+      : t_(t),
+        who_(&w),
+        pump_(&p),
+        all_(&all) {}
+
   ~job() { hang_up(); }
+
   bool over = false;
   status result{};
+
   void work() {
     if (url_.empty()) next_url();
     hang_up_abandoned();
-    for (auto& l : lanes_) l->host_was_taken = l->host_was_taken || is_taken(l->host);
+    for (auto& l : lanes_)
+      l->host_was_taken = l->host_was_taken || is_taken(l->host);
 
     for (size_t i = 0; i < lanes_.size() && !over; ++i) {
       if (!lanes_[i]->over) continue;
@@ -4159,24 +4867,33 @@ class job : os::pinned {
 
     if (t_.copy && !over) t_.copy->follow(*t_.to);
     if (over || who_->stopped()) return;
-    if (!lanes_.empty()) widen();
-    else if (may_begin() && !turn_of_.empty()) end_turn();
-    else if (may_begin()) begin_try();
+    if (!lanes_.empty())
+      widen();
+    else if (may_begin() && !turn_of_.empty())
+      end_turn();
+    else if (may_begin())
+      begin_try();
     (void)tell();
   }
+
   int idle_ms() const {  // for so long nothing can be done but wait for bytes
     bool busy = lanes_.empty() && may_begin();
-    for (const auto& l : lanes_) busy = busy || l->over;
+    for (const auto& l : lanes_)
+      busy = busy || l->over;
     return busy && !over ? 0 : 50;
   }
+
   status kept(status s) {  // what a failed call leaves to a later one
     hang_up();
     keep_the_larger();
     const uint64_t had = t_.to->size(), size = t_.to->release();
-    if (size > 0) s.text += join({"; ", size, " bytes of ", file_, " are kept for the next call"});
-    else if (had > 65536) s.text += join({"; ", had, " bytes of ", file_, " cannot be continued"});
+    if (size > 0)
+      s.text += join({"; ", size, " bytes of ", file_, " are kept for the next call"});
+    else if (had > 65536)
+      s.text += join({"; ", had, " bytes of ", file_, " cannot be continued"});
     return s;
   }
+
  private:
   struct lane final : curl::receiver, outcome {  // one connection, through its redirects
     job* of;
@@ -4222,9 +4939,12 @@ class job : os::pinned {
         if (strong) x.headers.push_back("If-Range: " + known);
       }
       speed = stage::pace{o.stall_seconds, gained};
-      if (o.fetch) of->by_user(x, *this);
-      else of->pump_->start(x, *this);
+      if (o.fetch)
+        of->by_user(x, *this);
+      else
+        of->pump_->start(x, *this);
     }
+
     // What the answer of an earlier hop said is nothing that holds for the next one.
     void forget_answer() {
       number = ++of->answers_;
@@ -4272,11 +4992,13 @@ class job : os::pinned {
       }
       return false;
     }
+
     bool nothing_is_left() {
       all_there = true;
       of->t_.to->ends_with_connection = false;  // its length has been told
       return false;
     }
+
     bool leave_for(const text::headers& headers) {  // another address
       for (const text::header& h : headers)
         if (h.name == "set-cookie") text::take_cookie(jar, at, h.value);
@@ -4284,6 +5006,7 @@ class job : os::pinned {
       if (location.empty()) (void)refuse({"HTTP ", code, " without a Location"});
       return false;
     }
+
     answer_head head_of(const text::headers& headers, const string& known) {
       answer_head head;
       head.code = code;
@@ -4298,16 +5021,19 @@ class job : os::pinned {
       if (find(headers, "accept-ranges") == "none") of->limit_ = 1;
       return head;
     }
+
     void note_kind(const text::headers& headers) {
       of->t_.want.type = text::printable(find(headers, "content-type"));
       of->t_.etag = text::printable(find(headers, "etag"));
     }
+
     bool begin_part() {
       stage::partial& to = *of->t_.to;
       if (!to.id.total && total > 0) to.runs[run].end = total;
       if (total > 0) to.ends_with_connection = false;
       return fits(to.size());
     }
+
     bool begin_whole() {
       next = 0;
       if (!sized && of->is_unvouched() && of->prefers_another()) {
@@ -4320,6 +5046,7 @@ class job : os::pinned {
         if (of->t_.to->begun && !good(of->t_.to->flush(r))) return false;
       return fits(0);
     }
+
     bool fits(uint64_t have) {  // on the disk, and under the limits
       if (total > of->most())
         return good(fail(errc::not_the_file,
@@ -4358,6 +5085,7 @@ class job : os::pinned {
       of->drop_the_smaller();
       return !done && (!of->who_->opts().fetch || of->tell());
     }
+
     // The whole file begins: beside what is here, which stays until this is worth more.
     status begin_file() {
       fresh = false;
@@ -4371,6 +5099,7 @@ class job : os::pinned {
       to.ends_with_connection = !sized && of->ends_unseen();
       return {};
     }
+
     // Some of the n bytes: written, or compared with what is here. result tells a failure.
     size_t take(const char* data, size_t n) {
       stage::partial& to = *of->t_.to;
@@ -4398,17 +5127,21 @@ class job : os::pinned {
       done = next >= last_wanted() && (next < upto || n > k);
       return k;
     }
+
     uint64_t last_wanted() const {  // one behind it, with what is to be compared
       const uint64_t end = of->t_.to->runs[run].end;
       return end == text::endless ? end : end + more;
     }
+
     void on_end(status s) noexcept override {
       if (result.ok() && !done) result = std::move(s);
       over = true;
     }
+
     bool refuse(std::initializer_list<error::piece> why) {
       return good(fail(errc::http_status, why));
     }
+
     bool good(const status& s) {
       if (result.ok()) result = s;
       return s.ok();
@@ -4432,9 +5165,11 @@ class job : os::pinned {
     limit_ = who_->opts().fetch ? 1 : who_->opts().connections;
     not_before_ = clock::now();
   }
+
   bool may_begin() const {
     return clock::now() >= not_before_ && (turn_of_.empty() || !is_taken(turn_of_));
   }
+
   bool is_taken(const string& host, bool and_answers = false) const {  // by another file
     for (const auto& other : *all_) {
       if (other.get() == this || other->over) continue;
@@ -4443,6 +5178,7 @@ class job : os::pinned {
     }
     return false;
   }
+
   void begin_try() {
     const bool by_user = static_cast<bool>(who_->opts().fetch);
     ++tries_;
@@ -4467,11 +5203,15 @@ class job : os::pinned {
     if (run == npos) return failed(fail(errc::io, {"its unfinished parts contradict each other"}));
     if (tell()) add_lane(run);
   }
+
   void copy_local() {
     const status s = copied_local();
-    if (s.ok()) finish();
-    else failed(s);
+    if (s.ok())
+      finish();
+    else
+      failed(s);
   }
+
   status copied_local() {  // a path or a file:// URL: the limits of a download hold for it, too
     const fs::path at = os::resolved(os::to_path(path_));
     const auto too_large = [this](uint64_t size) {
@@ -4486,6 +5226,7 @@ class job : os::pinned {
     VQCACHE_NEED_(stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_));
     return t_.to->size() > most() ? too_large(t_.to->size()) : status();  // it grew meanwhile
   }
+
   void add_lane(size_t run) {
     lanes_.push_back(std::make_unique<lane>(this, run));
     lane& l = *lanes_.back();
@@ -4501,6 +5242,7 @@ class job : os::pinned {
     l.at_home = l.at.origin() == home_;
     l.ask(url_);
   }
+
   // While more than a second is left, and the last new connections brought more, as many again.
   void widen() {
     const auto now = clock::now();
@@ -4524,6 +5266,7 @@ class job : os::pinned {
       add_lane(run);
     }
   }
+
   // Ends the connections that gain too little; whether all the others have answered.
   bool end_stalled() {
     const unsigned limit = who_->opts().stall_seconds,
@@ -4539,6 +5282,7 @@ class job : os::pinned {
     }
     return all_answered;
   }
+
   // A connection whose part is full, while nothing has come of the next one and no answer has shown
   // yet that this server serves parts: it goes on, and nobody else is waited for.
   void take_over(const lane& mine) {
@@ -4553,6 +5297,7 @@ class job : os::pinned {
     }
     t_.to->give_back(which, true);
   }
+
   void hang_up_abandoned() {
     const auto is_abandoned = [this](const auto& l) {
       if (l->is_abandoned) pump_->stop(*l);
@@ -4560,6 +5305,7 @@ class job : os::pinned {
     };
     lanes_.erase(std::remove_if(lanes_.begin(), lanes_.end(), is_abandoned), lanes_.end());
   }
+
   void settle(std::unique_ptr<lane> ended) {
     stage::partial& to = *t_.to;
     lane& l = *ended;
@@ -4587,12 +5333,13 @@ class job : os::pinned {
     if (s.cause || s.code == errc::no_space) hang_up();
     if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ >= most_tries))
       return failed(s.ok() ? fail(errc::truncated, {"nothing came"}) : s, l);
-    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U) &&
-        (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2)) {
+    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U)
+        && (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2)) {
       wide_ = l.code >= 429 ? 1 : unsigned(lanes_.size());
       limit_ = wide_;
     }
   }
+
   status ending(const lane& l, const status& s) {  // of an answer that led nowhere else
     stage::partial& to = *t_.to;
     if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
@@ -4616,6 +5363,7 @@ class job : os::pinned {
     if (l.upto == 0) to.end_here();
     return s;
   }
+
   status redirected(lane& l) {
     text::url next;
     const string& to = l.location;
@@ -4631,6 +5379,7 @@ class job : os::pinned {
     l.at_home = l.at_home && next.origin() == home_;
     return {};
   }
+
   void finish(const outcome& o = outcome()) {
     const uint64_t size = t_.to->size();
     hang_up();
@@ -4642,16 +5391,18 @@ class job : os::pinned {
     if (!s.ok()) return failed(s, o);
 
     over = true;
-    t_.is_unsized = t_.to->ends_with_connection && !t_.to->has_end_mark && t_.want.sha256.empty() &&
-        t_.want.size == 0;
+    t_.is_unsized = t_.to->ends_with_connection && !t_.to->has_end_mark && t_.want.sha256.empty()
+        && t_.want.size == 0;
     if (kept_) drop_kept("the whole file came beside it");
   }
+
   // The end of the connection was taken for the end of the file, and a digest or size says that it
   // was not: once, what came is continued, for the connection may have been cut.
   bool may_be_cut(const status& s) const {
     const bool is_short = s.code == errc::hash_mismatch || s.code == errc::truncated;
     return is_short && t_.to->ends_with_connection && t_.to->id.usable() && !cut_was_tried_;
   }
+
   void continue_cut(status s, const outcome& o) {
     cut_was_tried_ = true;
     judged_ = false;
@@ -4660,9 +5411,12 @@ class job : os::pinned {
     s.text = "the connection may have ended before the file did: " + s.text;
     failed(s, o);
   }
+
   void failed(status s, const outcome& o = outcome()) {
     if (who_->stopped()) return;
-    const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
+    const auto is = [&s](auto... code) {
+      return ((s.code == code) || ...);
+    };
     attempt a = attempt_of(s, o);
     const bool was_mixed = std::exchange(is_mixed_, a.is_wrong ? false : is_mixed_);
     a.is_mixed = was_mixed;
@@ -4692,65 +5446,80 @@ class job : os::pinned {
       case next_step::stop: return end(s);
     }
   }
+
   attempt attempt_of(const status& s, const outcome& o) const {
-    const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
+    const auto is = [&s](auto... code) {
+      return ((s.code == code) || ...);
+    };
     attempt a;
     a.failure = s.code;
     a.code = o.code;
-    a.is_ours = ((s.cause || is(errc::no_space)) && !at_source_) ||
-        is(errc::invalid_argument, errc::no_transport, errc::callback);
+    a.is_ours = ((s.cause || is(errc::no_space)) && !at_source_)
+        || is(errc::invalid_argument, errc::no_transport, errc::callback);
     a.is_local = !path_.empty();
     a.wanted_rest = o.ranged;
     // a page in place of the rest says nothing of the file
     const bool is_page = a.wanted_rest && kept_ && is(errc::not_the_file);
-    a.is_wrong = judged_ && !s.cause && !is_page &&
-        is(errc::not_the_file, errc::truncated, errc::hash_mismatch);
+    a.is_wrong = judged_ && !s.cause && !is_page
+        && is(errc::not_the_file, errc::truncated, errc::hash_mismatch);
     a.is_odd = o.is_odd;
     a.is_unmarked = o.is_unmarked;
     a.has_changed = o.has_changed;
     a.gained = o.gained >= (is(errc::timed_out) ? 65536U : 1U) && !is_page;
     a.denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
     // without any answer only another file that gets one shows that the host lives
-    if (o.code == 0) a.host_is_taken = is_taken(o.host, true);
-    else a.host_is_taken = is_taken(o.host) || (o.host_was_taken && !had_turn_);
+    if (o.code == 0)
+      a.host_is_taken = is_taken(o.host, true);
+    else
+      a.host_is_taken = is_taken(o.host) || (o.host_was_taken && !had_turn_);
     a.had_turn = had_turn_;
     a.wait = o.wait;
     a.tries = tries_;
     a.parts = ranges_;
     return a;
   }
+
   // What a failed try leaves: wrong bytes go, and of two beginnings the larger one stays. A fault
   // of this machine takes nothing away.
   void clear_away(const status& s, const attempt& a, const outcome& o) {
     const bool is_useless = s.code == errc::not_the_file && (judged_ || o.gained > 0);
-    if (is_useless) t_.to->drop();
-    else if (a.is_wrong) discard(s.text);
+    if (is_useless)
+      t_.to->drop();
+    else if (a.is_wrong)
+      discard(s.text);
     keep_the_larger();
   }
+
   void pause(const attempt& a, const outcome& o, bool gained) {
     const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << fruitless_;
     const bool at_once = (gained || asks_whole_) && !is_busy(a.code);
     wait_at_least(o.wait > longest_wait ? 0 : o.wait, at_once ? 0 : ms);
   }
+
   void take_turns(const outcome& o) {
     turn_of_ = o.host;
     limit_ = 1;
     who_->say({"The server of ", file_, " refuses another connection; it waits for its turn."});
     wait_at_least(o.wait > longest_wait ? 0 : o.wait, 0);
   }
+
   void wait_at_least(unsigned seconds, uint64_t ms) {  // as the server asks; as we think best
     const uint64_t pause = (std::max)(seconds * uint64_t{1000}, ms);
     not_before_ = clock::now() + std::chrono::milliseconds(pause);
     if (seconds > 0)
       who_->say({"The server of ", file_, " asks to wait ", seconds, " s until the next try."});
   }
+
   void end_turn() {  // a server takes a moment to see that the other connection has ended
     turn_of_.clear();
     had_turn_ = true;
     not_before_ = clock::now() + std::chrono::milliseconds(300);
   }
+
   void give_up_source(status s, const attempt& a, const outcome& o) {
-    const auto is = [&s](auto... code) { return ((s.code == code) || ...); };
+    const auto is = [&s](auto... code) {
+      return ((s.code == code) || ...);
+    };
     const uint64_t size = t_.to->size();
     if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
@@ -4766,23 +5535,30 @@ class job : os::pinned {
     s.text = join({"cannot bring ", file_, " from ", tried_});
     end(s);
   }
+
   void ask_dead_host_last() {
     text::url here, there;
     if (!text::parse_url(url_, here)) return;
     auto other = untried_.begin();
     for (size_t n = untried_.size(); n-- > 0;)
-      if (!text::parse_url(*other, there) || there.origin() != here.origin()) ++other;
-      else std::rotate(other, other + 1, untried_.end());
+      if (!text::parse_url(*other, there) || there.origin() != here.origin())
+        ++other;
+      else
+        std::rotate(other, other + 1, untried_.end());
   }
+
   void end(const status& s) {
     over = true;
     result = kept(s);
   }
+
   void hang_up() {
-    for (auto& l : lanes_) pump_->stop(*l);
+    for (auto& l : lanes_)
+      pump_->stop(*l);
     lanes_.clear();
     t_.to->give_back_all();
   }
+
   void by_user(const curl::exchange& x, lane& l) {
     const request q{x.url, x.headers, l.first, 0};
     answer r(&l);
@@ -4791,12 +5567,14 @@ class job : os::pinned {
     statuses_ = statuses_ || r.code != 0;
     if (r.failure.empty() && !r.head_done && r.code == 0)
       r.misuse += "it returned without status, write or fail";
-    if (!r.broken.ok()) s = r.broken;
+    if (!r.broken.ok())
+      s = r.broken;
     else if (!r.misuse.empty())
       s = fail(errc::callback, {"options::fetch is used wrongly: ", r.misuse});
     else if (!r.failure.empty())
       s = fail(errc::connection, {"options::fetch says: ", text::readable(r.failure)});
-    else r.end_head();
+    else
+      r.end_head();
     l.on_end(std::move(s));
   }
 
@@ -4813,13 +5591,16 @@ class job : os::pinned {
     author_ = 0;
     is_mixed_ = false;
   }
+
   bool is_worth_more() {  // the new beginning, than the one that was kept
-    return kept_ && t_.to->begun && t_.to->id.usable() && t_.to->size() > kept_->size() &&
-        !t_.to->begins_as_page(t_.want.type);
+    return kept_ && t_.to->begun && t_.to->id.usable() && t_.to->size() > kept_->size()
+        && !t_.to->begins_as_page(t_.want.type);
   }
+
   void drop_the_smaller() {  // while bytes arrive
     if (is_worth_more()) drop_kept("the file comes from its start, and more of it is here");
   }
+
   void keep_the_larger() {  // when they have ended
     if (!kept_) return;
     if (is_worth_more()) return drop_kept("more of the file came beside it");
@@ -4827,17 +5608,20 @@ class job : os::pinned {
     t_.to = std::move(kept_);
     is_mixed_ = kept_is_mixed_;
   }
+
   void drop_kept(const string& why) {
     t_.to.swap(kept_);
     discard(why);
     t_.to.swap(kept_);
     kept_ = nullptr;
   }
+
   void discard(const string& why) {
     const uint64_t size = t_.to->size();
     t_.to->drop();
     if (size > 0) who_->say({"Discarded ", size, " bytes of ", file_, ": ", why, "."});
   }
+
   void came_from(unsigned answer) {  // bytes of several answers may not fit together
     if (author_ == 0) author_ = answer;
     is_mixed_ = is_mixed_ || author_ != answer;
@@ -4845,22 +5629,29 @@ class job : os::pinned {
 
   // ---- a body without length and chunks: its end proves nothing
   bool ends_unseen() const { return !is_chunked_ && !who_->opts().fetch; }
+
   bool is_unvouched() const { return ends_unseen() && t_.want.sha256.empty() && t_.want.size == 0; }
+
   bool prefers_another() {  // to a source that tells no length; that one is asked again at the end
     tells_no_length_ = !takes_unsized_ && !untried_.empty();
     return tells_no_length_;
   }
+
   on_disk on_disk_now(const string& known) const {
     return {t_.to->size(), t_.to->id.total, known, !t_.want.sha256.empty()};
   }
+
   string validator() const {  // of this server; another's says nothing
     return t_.to->id.url == id_.url ? t_.to->id.validator : string();
   }
+
   bool tell() {
     const uint64_t total = t_.to->id.total ? t_.to->id.total : t_.from->size;
     return who_->step(phase::downloading, file_, t_.to->size(), total);
   }
+
   uint64_t most() const { return most_bytes(*t_.from, who_->opts()); }
+
   target& t_;
   caller* who_;
   curl::pump* pump_;
@@ -4886,12 +5677,14 @@ class job : os::pinned {
   bool is_chunked_ = false, tells_no_length_ = false, takes_unsized_ = false;
   bool cut_was_tried_ = false;
 };
+
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 inline status fetch(vector<target>& targets, caller& who) {
   const options& o = who.opts();
   curl::pump pump(wanted_transport(o));
   vector<std::unique_ptr<job>> jobs;
-  for (target& t : targets) jobs.push_back(std::make_unique<job>(t, who, pump, jobs));
+  for (target& t : targets)
+    jobs.push_back(std::make_unique<job>(t, who, pump, jobs));
   status s;
   for (bool more = true; more && s.ok();) {
     int ms = 50;
@@ -4909,6 +5702,7 @@ inline status fetch(vector<target>& targets, caller& who) {
   return s;
 }
 }  // namespace transfer
+
 // ==== >>tier ==== finds, restores or stores a finished file ====
 namespace tier {
 struct copy : os::info {  // of a file in one tier; what is said of it
@@ -4918,18 +5712,25 @@ struct copy : os::info {  // of a file in one tier; what is said of it
   uint64_t told = 0;  // its size, by the receipt; 0: not told
   status looks{};     // of a file that no receipt speaks of: whether it may be such a file
   string aside{};     // the name under which this call has put it aside
+
   // what has no receipt of its own is judged by its look, as a download is
   void judge(text::kind kind) {
     if (regular && !said) looks = stage::judge(path, how, kind);
     if (is_no_such_file()) looks.text += " (a pin, source::sha256, overrules that)";
   }
+
   bool is_no_such_file() const {
     return looks.code == errc::not_the_file || looks.code == errc::truncated;
   }
+
   bool fits() const { return regular && (!told || told == size); }
+
   bool vouched() const { return said && !said->unverified; }
+
   bool is(const string& sha) const { return said && said->sha256 == sha; }
+
   status digest(caller& who, string& sha) const { return stage::digest(path, how, who, sha); }
+
   // A damaged file is kept under another name, so that nothing is lost. What was put aside earlier
   // goes, but only after it was hashed: what is one of the known digests after all stays.
   status put_aside(const string& why, const vector<string>& known, caller& who) {
@@ -4942,6 +5743,7 @@ struct copy : os::info {  // of a file in one tier; what is said of it
       if (n != aside && is_none_of(known, at / n, who)) (void)os::unlink(at / n);
     return {};
   }
+
   // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name
   // again.
   bool take_back(const string& sha, caller& who) const {
@@ -4951,6 +5753,7 @@ struct copy : os::info {  // of a file in one tier; what is said of it
     who.say({"The file ", n, " is right after all; it is ", path, " again."});
     return true;
   }
+
   string aside_with(const string& sha, caller& who) const {  // its name; empty: none fits
     const fs::path at = path.parent_path();
     string its;
@@ -4960,40 +5763,50 @@ struct copy : os::info {  // of a file in one tier; what is said of it
     }
     return {};
   }
+
  private:
   string aside_prefix() const { return os::shown(path.filename()) + ".corrupt-"; }
+
   bool is_none_of(const vector<string>& known, const fs::path& p, caller& who) const {
     string sha;  // what cannot be read stays
     if (known.empty()) return true;
-    return stage::digest(p, how, who, sha).ok() &&
-        std::find(known.begin(), known.end(), sha) == known.end();
+    return stage::digest(p, how, who, sha).ok()
+        && std::find(known.begin(), known.end(), sha) == known.end();
   }
 };
+
 struct shelf {  // one model in one tier
   fs::path at;
   os::mode how;
   vector<string> names;  // of its files; the receipt's first
   text::receipt receipt{};
   int problem = 0;  // there may be a receipt, but it cannot be read
+
   fs::path receipt_path() const { return at / names[0]; }
+
   status readable() const { return error::system(problem, "read", receipt_path()); }
+
   status sync() const { return error::system(os::sync_directory(at), "sync", at); }
+
   void see() {
     string content;  // empty: there is none
     problem = os::read_text(receipt_path(), content, how);
     if (problem == ENOENT || problem == ENOTDIR) problem = 0;
     receipt = text::read_receipt(content);
   }
+
   copy look(const string& file) const {
     const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
     return {os::look(at / file, how == os::mode::link), at / file, how,
         e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}, {}};
   }
+
   // Whether its own receipt speaks of all the files: then no listing has to tell whose they are.
   bool speaks_of_all() const {
     return std::all_of(names.begin() + 1, names.end(),
         [this](const string& file) { return text::find(receipt, file) != nullptr; });
   }
+
   // What stands here under another spelling of our names, where the file system takes the two for
   // one (macOS, Windows, some mounts): the listing shows the name that was given.
   // A folder: it cannot be told, since it ignores case and cannot be listed. Else empty.
@@ -5006,6 +5819,7 @@ struct shelf {  // one model in one tier
       if (found.empty() && os::look(at / n, false).exists) found = spelling_in(at, n);
     return found;
   }
+
   static fs::path spelling_in(const fs::path& folder, const string& wanted) {
     int problem = 0;
     const vector<string> all = os::list(folder, "", &problem);
@@ -5014,14 +5828,18 @@ struct shelf {  // one model in one tier
       if (text::lower(n) == text::lower(wanted)) return folder / n;
     return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
   }
+
   static bool ignores_case(const fs::path& folder, const string& name) {
     string other = name;
     for (char& c : other)
-      if (text::lower({&c, 1}) != string(1, c)) c = text::lower({&c, 1})[0];
-      else if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+      if (text::lower({&c, 1}) != string(1, c))
+        c = text::lower({&c, 1})[0];
+      else if (c >= 'a' && c <= 'z')
+        c = static_cast<char>(c - 32);
     std::error_code e;
     return other != name && fs::equivalent(folder / name, folder / other, e);
   }
+
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
     for (const string& f : names)
@@ -5030,6 +5848,7 @@ struct shelf {  // one model in one tier
         r.insert(r.end(), some.begin(), some.end());
     return r;
   }
+
   // Removes what a killed process left; what can be continued only if `all`. Only what is nobody's
   // goes: its owner is provably gone, or cannot be told and a day has passed.
   void sweep(caller& who, bool all) const {
@@ -5050,6 +5869,7 @@ struct shelf {  // one model in one tier
             " bytes) that an earlier call left in ", at, "."});
     }
   }
+
   status keep(const text::receipt& r) const {
     const string content = text::write_receipt(r, os::date());
     stage::partial p;
@@ -5060,6 +5880,7 @@ struct shelf {  // one model in one tier
     VQCACHE_NEED_(p.publish());
     return sync();
   }
+
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
   status publish(const vector<stage::partial*>& files, const text::receipt& now) const {
@@ -5071,12 +5892,15 @@ struct shelf {  // one model in one tier
     VQCACHE_NEED_(sync());
     return keep(now);
   }
+
   status remove(const vector<string>& gone) const {
-    for (const string& n : gone) VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
+    for (const string& n : gone)
+      VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
     return os::look(at).directory ? sync() : status();
   }
 };
 }  // namespace tier
+
 // ==== >>cache ==== the story itself, in plain steps ====
 namespace cache {
 inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
@@ -5085,6 +5909,7 @@ inline fs::path directory(const options& o, bool local) {  // empty: ~ without a
   if (way.empty()) way = local ? "content/models" : "content/cache/models";
   return os::resolved(given.empty() ? os::to_path(way) : given);
 }
+
 struct item {  // one file of the set that a model is
   string file;
   text::kind kind;
@@ -5099,9 +5924,11 @@ struct item {  // one file of the set that a model is
   bool right = false;                      // this call has hashed the local file, and it is right
   std::shared_ptr<stage::copying> copy{};  // for the cache, made meanwhile, or null
 };
+
 class story {  // of one call
  public:
   explicit story(const options& opts) : who_(opts, string()) {}
+
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(const string& called, const source* config, const source* checkpoint, model& m) {
     VQCACHE_NEED_(transfer::check_call(who_.opts()));
@@ -5118,8 +5945,10 @@ class story {  // of one call
       string role = i.file;
       if (config) role = first ? "config" : "checkpoint";
       source s;
-      if (listed) s = catalog::sources(*rows[0], first);
-      else s = first ? *config : *checkpoint;
+      if (listed)
+        s = catalog::sources(*rows[0], first);
+      else
+        s = first ? *config : *checkpoint;
       VQCACHE_NEED_(transfer::examine(s, role, who_.opts(), i.from));
       if (config) i.pin = i.from.sha256;
     }
@@ -5127,6 +5956,7 @@ class story {  // of one call
     m = {name, local.at / items[0].file, local.at / items[1].file, from, cached};
     return {};
   }
+
   status remove(const string& called) {  // receipts first: none is to be without its model
     VQCACHE_NEED_(transfer::check_options(who_.opts()));
     VQCACHE_NEED_(open(called));
@@ -5138,11 +5968,13 @@ class story {  // of one call
     VQCACHE_NEED_(cache_is_taken_);
     lock();
     for (const tier::shelf* t : {&local, &cache})
-      for (const vector<string>& gone : {t->names, t->strays()}) VQCACHE_NEED_(t->remove(gone));
+      for (const vector<string>& gone : {t->names, t->strays()})
+        VQCACHE_NEED_(t->remove(gone));
     (void)os::unlink(local.at / lock_name());
     (void)os::unlink(cache.at);  // if it holds nothing else
     return who_.stop();
   }
+
  private:
   status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
@@ -5162,20 +5994,26 @@ class story {  // of one call
     items = {{names[1], text::kind::text}, {names[2], text::kind::binary}};
     return {};
   }
+
   size_t held() const {  // how many files, in either tier
     size_t n = 0;
-    for (const item& i : items) n += local.look(i.file).regular || cache.look(i.file).regular;
+    for (const item& i : items)
+      n += local.look(i.file).regular || cache.look(i.file).regular;
     return n;
   }
+
   status unknown(const vector<const catalog::row*>& meant) const {
     string all, alike, hint = ", and the catalogue does not list it; ", candidates;
     for (const catalog::row& row : catalog::all) {
       const auto names = text::words(text::lower(join({row.name, " ", row.aliases})));
-      const auto is = [this](auto& one) { return text::alike(text::lower(name), one); };
+      const auto is = [this](auto& one) {
+        return text::alike(text::lower(name), one);
+      };
       string& list = std::any_of(names.begin(), names.end(), is) ? alike : all;
       list += join({list.empty() ? "" : ", ", row.name});
     }
-    for (const auto* row : meant) candidates += join({candidates.empty() ? "" : " or ", row->name});
+    for (const auto* row : meant)
+      candidates += join({candidates.empty() ? "" : " or ", row->name});
     hint = !meant.empty() ? ", and the name is ambiguous: say " + candidates
         : alike.empty()   ? hint + "known are " + all
                           : hint + "did you mean " + alike + "?";
@@ -5183,6 +6021,7 @@ class story {  // of one call
         {"neither ", local.at, " nor ", cache.at.parent_path(), " holds both files of ", name, hint,
             "; or give its URLs"});
   }
+
   status run() {
     see();
     VQCACHE_NEED_(local_is_taken_);
@@ -5213,10 +6052,14 @@ class story {  // of one call
     if (who_.stopped() || !again) return who_.stop();
     return fail(errc::hash_mismatch, {"its local files change while being read"});
   }
+
   string lock_name() const { return "." + name + ".lock"; }
-  template <class Is> bool all(Is is) const {  // of the items
+
+  template <class Is>
+  bool all(Is is) const {  // of the items
     return std::all_of(items.begin(), items.end(), [is](auto& i) { return std::invoke(is, i); });
   }
+
   void see() {
     local.see();
     cache.see();
@@ -5232,10 +6075,11 @@ class story {  // of one call
       i.good = l.fits() && !local.problem && i.wrong.empty() && (i.right || trusted);
       i.found = i.good || c.regular;
       i.same_size = c.regular && c.size == l.size;
-      i.stored = i.same_size && !cache.problem && (l.said ? c.is(l.said->sha256) : c.fits()) &&
-          !c.is_no_such_file() && (i.read.empty() || !l.said || l.is(i.read));
+      i.stored = i.same_size && !cache.problem && (l.said ? c.is(l.said->sha256) : c.fits())
+          && !c.is_no_such_file() && (i.read.empty() || !l.said || l.is(i.read));
     }
   }
+
   // A model whose name differs in case only is another one, and left alone.
   status taken(const tier::shelf& t) const {
     if (t.speaks_of_all()) return {};
@@ -5250,10 +6094,12 @@ class story {  // of one call
         {"another model stands there: this file system takes ", name, " and ", other,
             " for one name; use another name, or remove that model (vqcache::remove)"});
   }
+
   bool served() {  // the local files are whole; are the copies, or can none be made?
     if (!std::exchange(announced_, true)) {
       who_.say({"The model (", name, ") is already available locally."});
-      for (const item& i : items) tell_origin(i, i.here.said);
+      for (const item& i : items)
+        tell_origin(i, i.here.said);
       for (const item& i : items)
         if (!i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
     }
@@ -5265,17 +6111,21 @@ class story {  // of one call
     if (!why.ok()) not_cached(why);
     return cached || !why.ok();
   }
+
   status may_stand(const fs::path& directory) const {
     if (who_.opts().create_dirs || os::look(directory).directory) return {};
     return fail(errc::directory_missing,
         {"Directory not found: ", directory, "; create it, or set options::create_dirs"});
   }
+
   void tell_unverified(const item& i) {
     who_.say({"Nothing vouches for ", i.file, ": it is served unverified, as it was found."});
   }
+
   void not_cached(const status& why) {
     who_.say({"The model (", name, ") is complete locally, but not in the cache: ", why.text, "."});
   }
+
   void tell_origin(const item& i, const text::entry* e) {  // other URLs than stored, and no pin
     if (!e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty()) return;
     for (auto& url : i.from.urls)
@@ -5283,6 +6133,7 @@ class story {  // of one call
     who_.say({"The stored ", i.file, " came from ", e->origin, ", not from ",
         text::redact(i.from.urls[0]), "."});
   }
+
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
   void lock() {
     if (os::open(local.at / lock_name(), os::mode::lock, lock_) != 0) return;
@@ -5302,6 +6153,7 @@ class story {  // of one call
       os::sleep_ms(20);
     }
   }
+
   stage::demand binding(const item& i) const {  // the pin, else the receipt here, else the cache's
     const bool alone = all([](auto& other) { return !other.here.regular; });
     const bool ours = i.here.said && !(alone && i.there.said);
@@ -5311,6 +6163,7 @@ class story {  // of one call
     return {
         i.kind, e->sha256, ours ? "the local receipt" : "the receipt in the cache", !e->unverified};
   }
+
   // hashes what names and sizes leave open; what fits its receipt, not the pin, is another model
   status settle() {
     text::receipt now;
@@ -5366,6 +6219,7 @@ class story {  // of one call
     take_back();
     return {};
   }
+
   // What is missing, all of it before any gets its name; what is new to the cache is copied there.
   status bring() {
     vector<stage::partial> parts(items.size());
@@ -5412,12 +6266,14 @@ class story {  // of one call
     see();
     // where the lock lies, another call may have been faster: its pair stands, ours goes
     if (!all([](auto& i) { return i.good && i.here.said; })) {
-      for (size_t i = 0; i < items.size(); ++i) VQCACHE_NEED_(make_way(items[i], *own[i]));
+      for (size_t i = 0; i < items.size(); ++i)
+        VQCACHE_NEED_(make_way(items[i], *own[i]));
       VQCACHE_NEED_(publish(own, now));
     }
     see();
     return {};
   }
+
   status publish(const vector<stage::partial*>& own, const text::receipt& now) {
     status s = local.publish(own, now);
     if (s.ok()) return s;
@@ -5428,6 +6284,7 @@ class story {  // of one call
     }
     return s;
   }
+
   // What was put aside gets its name again, if it fits the receipt after all.
   void take_back() {
     bool news = false;
@@ -5439,6 +6296,7 @@ class story {  // of one call
       }
     if (news) see();
   }
+
   // also: the digest of what takes its place
   status put_aside(const item& i, tier::copy& c, const string& why, const string& also = string()) {
     vector<string> known;
@@ -5447,15 +6305,18 @@ class story {  // of one call
       if (!sha.empty()) known.push_back(sha);
     return c.put_aside(why, known, who_);
   }
+
   // What stands under the name and is no such file is put aside when its replacement is complete.
   status make_way(item& i, const stage::partial& by) {
     if (i.good || !by.begun || !i.here.regular) return {};
     return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256);
   }
+
   status vouch(const item& i, text::entry& e) {  // what a receipt says of a file that had none
     e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
+
   status restore(item& i, stage::partial& to, text::entry& e) {  // found: it could be used
     VQCACHE_NEED_(restore_once(i, to, e));
     const string sha = binding(i).sha256;
@@ -5469,11 +6330,13 @@ class story {  // of one call
     i.there = cache.look(i.file);
     return restore_once(i, to, e);
   }
+
   static bool is_judged(const status& s) {  // by its bytes
     const bool is_of_bytes =
         s.code == errc::hash_mismatch || s.code == errc::not_the_file || s.code == errc::truncated;
     return is_of_bytes && !s.cause;
   }
+
   status restore_once(item& i, stage::partial& to, text::entry& e) {
     tier::copy& c = i.there;
     const stage::demand want = binding(i);
@@ -5515,10 +6378,12 @@ class story {  // of one call
     }
     return {};
   }
+
   string offline_by() const {  // what forbids to download, or empty
     if (who_.opts().offline) return "options::offline";
     return text::means_yes(os::env("VQCACHE_OFFLINE")) ? "the variable VQCACHE_OFFLINE" : "";
   }
+
   status reachable() const {  // whether what no tier has may be downloaded
     const string why = offline_by();
     const bool offline = !why.empty();
@@ -5528,7 +6393,8 @@ class story {  // of one call
       if (i.found) continue;
       missing += join({missing.empty() ? "" : ", ", i.file});
       known = known && !i.from.urls.empty();
-      for (const string& u : i.from.urls) may = may && !(offline && text::local_path(u).empty());
+      for (const string& u : i.from.urls)
+        may = may && !(offline && text::local_path(u).empty());
     }
     if (known && may) return {};
     return fail(known ? errc::offline : errc::unknown_model,
@@ -5537,6 +6403,7 @@ class story {  // of one call
                         " makes the call offline; put it there, or call once without"})
                   : ", and no URL for it is known"});
   }
+
   // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
   status store(bool& local_damaged) {
     vector<stage::partial> parts(items.size());
@@ -5591,6 +6458,7 @@ class story {  // of one call
     if (!all([](auto& i) { return i.here.said != nullptr; })) (void)local.keep(now);
     return {};
   }
+
   caller who_;
   string name{};
   tier::shelf local{}, cache{};
@@ -5601,8 +6469,10 @@ class story {  // of one call
   origin from = origin::local;
   bool cached = false, announced_ = false;
 };
+
 // The whole of a call: every error says which model it is about, also one of an exception
-template <class F> inline status contained(const string& name, const F& f) noexcept {
+template <class F>
+inline status contained(const string& name, const F& f) noexcept {
   const os::held_cancel until_the_end;
   status s = error::contain([&f] {
     (void)error::ready();  // while there is memory
@@ -5613,14 +6483,17 @@ template <class F> inline status contained(const string& name, const F& f) noexc
       [&] { s.text = join({"model '", text::printable(name.substr(0, 120)), "': ", s.text}); });
   return s;
 }
+
 inline status download(const string& name, const source* config, const source* checkpoint,
     const options& opts, model& found) {
   return contained(name, [&] { return story(opts).download(name, config, checkpoint, found); });
 }
+
 inline status remove(const string& name, const options& opts) {
   return contained(name, [&] { return story(opts).remove(name); });
 }
 }  // namespace cache
+
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
 namespace notebook {
 // As each documents itself. Signs: variables, with any value or this one, and paths. The first
@@ -5640,14 +6513,17 @@ inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *a
    "/teamspace/studios/this_studio", "there is no studio"},
   {"SageMaker Studio Lab", "SAGEMAKER_INTERNAL_IMAGE_URI /home/studio-lab-user", "/tmp",
    "/home/studio-lab-user", "there is no home directory"}};
+
 // clang-format on
+
 inline string lasting(const platform& p, const string& root) {  // empty: there is none
   vector<string> places = text::words(p.lasting);
   string mounts;
   (void)os::read_text(root + "/proc/self/mounts", mounts);
   for (const string& line : text::words(mounts, '\n'))  // DEVICE PLACE fuse.drive ...
     if (const size_t end = line.find(" fuse.drive "), at = line.find(' ') + 1; end != npos)
-      for (auto in : {"/MyDrive", "/My Drive"}) places.push_back(line.substr(at, end - at) + in);
+      for (auto in : {"/MyDrive", "/My Drive"})
+        places.push_back(line.substr(at, end - at) + in);
   for (const string& place : places) {
     const string d = root + place, in = d.substr(0, d.size() - 1);
     if (os::look(d + "/cache/models").directory || (os::look(d).directory && !os::read_only(d)))
@@ -5657,6 +6533,7 @@ inline string lasting(const platform& p, const string& root) {  // empty: there 
   }
   return {};
 }
+
 inline options choose(options o, const string& root) {  // root: in the place of /
   const os::held_cancel until_the_end;
   string sign, note;
@@ -5688,11 +6565,17 @@ inline options choose(options o, const string& root) {  // root: in the place of
 }
 }  // namespace notebook
 }  // namespace detail
+
 // ==== >>public ==== thin bodies of the public functions ====
-VQCACHE_API_ void print_message(const std::string& line) { detail::os::print_line(line); }
+VQCACHE_API_ void print_message(const std::string& line) {
+  detail::os::print_line(line);
+}
+
 VQCACHE_API_ bool progress_line::operator()(const progress& p) {
   constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
-  const auto mb = [](std::uint64_t n) { return detail::join({n / 10, ".", n % 10, " MB"}); };
+  const auto mb = [](std::uint64_t n) {
+    return detail::join({n / 10, ".", n % 10, " MB"});
+  };
   const bool live = detail::os::is_terminal(to) || (VQCACHE_INTERPRETED && to == stdout);
   const auto percent = p.total > 0 ? int(100.0 * double(p.done) / double(p.total)) : 0;
   std::string line = detail::join({doing[int(p.phase)], " ", p.file, " "});
@@ -5708,23 +6591,28 @@ VQCACHE_API_ bool progress_line::operator()(const progress& p) {
   detail::os::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to);
   return true;
 }
+
 VQCACHE_API_ const std::error_category& error_category() noexcept {
   return detail::error::category();
 }
+
 VQCACHE_API_ std::error_code make_error_code(errc e) noexcept {
   return {static_cast<int>(e), error_category()};
 }
+
 VQCACHE_API_ result try_download_vqgan_model(
     const std::string& name, const source& config, const source& checkpoint, const options& opts) {
   model found;
   const detail::status s = detail::cache::download(name, &config, &checkpoint, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
+
 VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts) {
   model found;
   const detail::status s = detail::cache::download(name, nullptr, nullptr, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
   return detail::error::to_error(detail::cache::remove(name, opts));
 }
@@ -5735,16 +6623,21 @@ VQCACHE_API_ model download_vqgan_model(
   detail::error::raise(detail::cache::download(name, &config, &checkpoint, opts, found));
   return found;
 }
+
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts) {
   model found;
   detail::error::raise(detail::cache::download(name, nullptr, nullptr, opts, found));
   return found;
 }
+
 VQCACHE_API_ void remove(const std::string& name, const options& opts) {
   detail::error::raise(detail::cache::remove(name, opts));
 }
 #endif
-VQCACHE_API_ std::vector<known_model> known_models() { return detail::catalog::known(); }
+VQCACHE_API_ std::vector<known_model> known_models() {
+  return detail::catalog::known();
+}
+
 VQCACHE_API_ options notebook_options(options opts) {
   return detail::notebook::choose(std::move(opts), "");
 }

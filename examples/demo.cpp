@@ -5,12 +5,12 @@
 #include "vqcache.hpp"
 
 #include <arpa/inet.h>
-#include <csignal>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <array>
 #include <atomic>
@@ -55,17 +55,20 @@ std::uint32_t crc32(const std::string& data) {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t c = i;
-    for (int k = 0; k < 8; ++k) c = (c >> 1) ^ ((c & 1) ? 0xEDB88320u : 0u);
+    for (int k = 0; k < 8; ++k)
+      c = (c >> 1) ^ ((c & 1) ? 0xEDB88320u : 0u);
     table[i] = c;
   }
   std::uint32_t c = 0xFFFFFFFFu;
-  for (const char b : data) c = table[(c ^ static_cast<unsigned char>(b)) & 255u] ^ (c >> 8);
+  for (const char b : data)
+    c = table[(c ^ static_cast<unsigned char>(b)) & 255u] ^ (c >> 8);
   return ~c;
 }
 
 std::string little(std::uint64_t value, int bytes) {
   std::string s;
-  for (int i = 0; i < bytes; ++i) s += static_cast<char>((value >> (8 * i)) & 255u);
+  for (int i = 0; i < bytes; ++i)
+    s += static_cast<char>((value >> (8 * i)) & 255u);
   return s;
 }
 
@@ -75,20 +78,22 @@ class zip {
   void add(const std::string& name, const std::string& data) {
     const std::size_t at = bytes_.size();
     const std::size_t pad = (64 - (at + 30 + name.size() + 4) % 64) % 64;
-    const std::string facts = little(0, 2) + little(0, 2) + little(0, 2) + little(0x21, 2) +
-        little(crc32(data), 4) + little(data.size(), 4) + little(data.size(), 4) +
-        little(name.size(), 2);  // flags, stored, time, date, checksum, sizes, length of the name
-    bytes_ += "PK\3\4" + little(20, 2) + facts + little(pad + 4, 2) + name + "FB" + little(pad, 2) +
-        std::string(pad, 'Z') + data;
-    directory_ += "PK\1\2" + little(20, 2) + little(20, 2) + facts + little(0, 2) + little(0, 2) +
-        little(0, 2) + little(0, 2) + little(0, 4) + little(at, 4) + name;
+    const std::string facts = little(0, 2) + little(0, 2) + little(0, 2) + little(0x21, 2)
+        + little(crc32(data), 4) + little(data.size(), 4) + little(data.size(), 4)
+        + little(name.size(), 2);  // flags, stored, time, date, checksum, sizes, length of the name
+    bytes_ += "PK\3\4" + little(20, 2) + facts + little(pad + 4, 2) + name + "FB" + little(pad, 2)
+        + std::string(pad, 'Z') + data;
+    directory_ += "PK\1\2" + little(20, 2) + little(20, 2) + facts + little(0, 2) + little(0, 2)
+        + little(0, 2) + little(0, 2) + little(0, 4) + little(at, 4) + name;
     ++entries_;
   }
+
   std::string finish() {
     const std::size_t at = bytes_.size();
-    return std::move(bytes_) + directory_ + "PK\5\6" + little(0, 4) + little(entries_, 2) +
-        little(entries_, 2) + little(directory_.size(), 4) + little(at, 4) + little(0, 2);
+    return std::move(bytes_) + directory_ + "PK\5\6" + little(0, 4) + little(entries_, 2)
+        + little(entries_, 2) + little(directory_.size(), 4) + little(at, 4) + little(0, 2);
   }
+
  private:
   std::string bytes_, directory_;
   unsigned entries_ = 0;
@@ -96,12 +101,14 @@ class zip {
 
 // {"state_dict": {"quantize.embedding.weight": a float tensor of 16384 x 1024}} as a pickle
 std::string pickle() {
-  const auto word = [](const std::string& s) { return "X" + little(s.size(), 4) + s; };
-  return "\x80\2}" + word("state_dict") + "}" + word("quantize.embedding.weight") +
-      "ctorch._utils\n_rebuild_tensor_v2\n((" + word("storage") + "ctorch\nFloatStorage\n" +
-      word("0") + word("cpu") + "J" + little(16384 * 1024, 4) + "tQK" + std::string(1, '\0') + "M" +
-      little(16384, 2) + "M" + little(1024, 2) + "\x86M" + little(1024, 2) + "K\1\x86\x89" +
-      "ccollections\nOrderedDict\n)RtRss.";
+  const auto word = [](const std::string& s) {
+    return "X" + little(s.size(), 4) + s;
+  };
+  return "\x80\2}" + word("state_dict") + "}" + word("quantize.embedding.weight")
+      + "ctorch._utils\n_rebuild_tensor_v2\n((" + word("storage") + "ctorch\nFloatStorage\n"
+      + word("0") + word("cpu") + "J" + little(16384 * 1024, 4) + "tQK" + std::string(1, '\0') + "M"
+      + little(16384, 2) + "M" + little(1024, 2) + "\x86M" + little(1024, 2) + "K\1\x86\x89"
+      + "ccollections\nOrderedDict\n)RtRss.";
 }
 
 std::string checkpoint() {
@@ -125,8 +132,11 @@ std::string checkpoint() {
 class origin {
  public:
   origin(std::string config, std::string weights)
-      : config_(std::move(config)), weights_(std::move(weights)) {}
+      : config_(std::move(config)),
+        weights_(std::move(weights)) {}
+
   ~origin() { stop(); }
+
   std::atomic<int> requests{0};
 
   bool start() {  // at the same port each time
@@ -148,12 +158,14 @@ class origin {
     thread_ = std::thread([this] { serve(); });
     return true;
   }
+
   void stop() {
     running_ = false;
     if (thread_.joinable()) thread_.join();
     if (listener_ >= 0) close(listener_);
     listener_ = -1;
   }
+
   std::string url(const std::string& file) const {
     return "http://127.0.0.1:" + std::to_string(port_) + "/" + file;
   }
@@ -175,8 +187,10 @@ class origin {
       poll(wait.data(), static_cast<nfds_t>(wait.size()), 20);
       std::size_t i = 1;
       for (auto c = clients.begin(); c != clients.end(); ++i) {
-        if (wait[i].revents == 0 || move(*c)) ++c;
-        else close(c->fd), c = clients.erase(c);
+        if (wait[i].revents == 0 || move(*c))
+          ++c;
+        else
+          close(c->fd), c = clients.erase(c);
       }
       if (wait[0].revents)
         for (int fd; (fd = accept(listener_, nullptr, nullptr)) >= 0;) {
@@ -185,7 +199,8 @@ class origin {
           clients.push_back({fd, {}, {}, nullptr, 0});
         }
     }
-    for (const client& c : clients) close(c.fd);
+    for (const client& c : clients)
+      close(c.fd);
   }
 
   bool move(client& c) {  // false: this connection is done
@@ -200,8 +215,10 @@ class origin {
     const bool head = !c.head.empty();
     const ssize_t n = send(c.fd, head ? c.head.data() : c.body, head ? c.head.size() : c.left, 0);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
-    if (head) c.head.erase(0, static_cast<std::size_t>(n));
-    else c.body += n, c.left -= static_cast<std::size_t>(n);
+    if (head)
+      c.head.erase(0, static_cast<std::size_t>(n));
+    else
+      c.body += n, c.left -= static_cast<std::size_t>(n);
     return !c.head.empty() || c.left > 0;
   }
 
@@ -209,11 +226,12 @@ class origin {
     ++requests;
     const std::string path = c.in.substr(0, c.in.find("\r\n"));
     const std::string* file = path.find("/model.yaml ") != std::string::npos ? &config_
-        : path.find("/model.ckpt ") != std::string::npos                      ? &weights_
-                                                                              : nullptr;
+        : path.find("/model.ckpt ") != std::string::npos                     ? &weights_
+                                                                             : nullptr;
     std::size_t from = 0, to = file ? file->size() : 0;  // a range, for who asks for one
     std::string lower;
-    for (const char b : c.in) lower += b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b;
+    for (const char b : c.in)
+      lower += b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b;
     const std::size_t range = lower.find("\r\nrange: bytes=");
     if (file && range != std::string::npos) {
       char* end = &lower[range + 15];
@@ -228,10 +246,10 @@ class origin {
     const bool part = range != std::string::npos;
     c.head = part ? "HTTP/1.1 206 Partial Content\r\n" : "HTTP/1.1 200 OK\r\n";
     if (part)
-      c.head += "Content-Range: bytes " + std::to_string(from) + "-" + std::to_string(to - 1) +
-          "/" + std::to_string(file->size()) + "\r\n";
-    c.head += "Accept-Ranges: bytes\r\nETag: \"demo-1\"\r\nConnection: close\r\nContent-Length: " +
-        std::to_string(to - from) + "\r\n\r\n";
+      c.head += "Content-Range: bytes " + std::to_string(from) + "-" + std::to_string(to - 1) + "/"
+          + std::to_string(file->size()) + "\r\n";
+    c.head += "Accept-Ranges: bytes\r\nETag: \"demo-1\"\r\nConnection: close\r\nContent-Length: "
+        + std::to_string(to - from) + "\r\n\r\n";
     c.body = file->data() + from;
     c.left = path.compare(0, 5, "HEAD ") == 0 ? 0 : to - from;
   }
@@ -272,7 +290,9 @@ int story(const std::string& weights) {
 
   vqcache::options opts;
   opts.local_dir = local, opts.cache_dir = cache;
-  opts.on_message = [](const std::string& line) { std::printf("   %s\n", line.c_str()); };
+  opts.on_message = [](const std::string& line) {
+    std::printf("   %s\n", line.c_str());
+  };
   int wrong = 0, step = 0, before = 0;
   vqcache::result got;
   const auto title = [&](const char* text) {
@@ -289,16 +309,22 @@ int story(const std::string& weights) {
         took.count(), from.requests - before);
   };
   const auto expect = [&](vqcache::origin where, bool asked) {
-    if (!got) wrong += told(got.error.what());
-    else if (got.model.from != where) wrong += told("model.from says another origin");
-    else if (!got.model.cached) wrong += told("model.cached is false");
+    if (!got)
+      wrong += told(got.error.what());
+    else if (got.model.from != where)
+      wrong += told("model.from says another origin");
+    else if (!got.model.cached)
+      wrong += told("model.cached is false");
     else if ((from.requests > before) != asked)
       wrong += told(asked ? "the origin was not asked" : "the origin was asked");
     else if (!same(got.model.config, yaml) || !same(got.model.checkpoint, weights))
       wrong += told("a local file is not the origin's");
-    else if (!same(cached, weights)) wrong += told("the cached file is not the origin's");
+    else if (!same(cached, weights))
+      wrong += told("the cached file is not the origin's");
   };
-  const auto wipe = [&] { fs::remove_all(local); };
+  const auto wipe = [&] {
+    fs::remove_all(local);
+  };
   const auto damage = [&] {
     std::fstream file(cached, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(weights.size() / 2));
@@ -323,8 +349,10 @@ int story(const std::string& weights) {
   if (!aside) wrong += told("the damaged copy was not put aside");
   title("the copy is damaged and the origin is gone: an error that says so, and no wrong file");
   from.stop(), wipe(), damage(), call();
-  if (got) wrong += told("it reported success");
-  else std::printf("   error: %s\n", got.error.what());
+  if (got)
+    wrong += told("it reported success");
+  else
+    std::printf("   error: %s\n", got.error.what());
   if (!got && got.error.code() != vqcache::errc::connection) wrong += told("another kind of error");
   if (fs::exists(local / "demo.ckpt")) wrong += told("a file stands under the local name");
   title("the origin is back: the same call makes all well");
@@ -350,8 +378,10 @@ int main() {
   } else {
     std::printf("a model of 64 MB, in %s\n", dir.c_str());
     wrong = story(checkpoint());
-    if (wrong) std::printf("%d checks failed\n", wrong);
-    else std::printf("all as it should be\n");
+    if (wrong)
+      std::printf("%d checks failed\n", wrong);
+    else
+      std::printf("all as it should be\n");
   }
   fs::remove_all(made, why);
   return wrong ? 1 : 0;

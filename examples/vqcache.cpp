@@ -61,8 +61,10 @@ bool terminal() {
 
 std::string sized(std::uint64_t bytes) {
   char text[40];
-  if (bytes < 100000) std::snprintf(text, sizeof text, "%.1f kB", static_cast<double>(bytes) / 1e3);
-  else std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / 1e6);
+  if (bytes < 100000)
+    std::snprintf(text, sizeof text, "%.1f kB", static_cast<double>(bytes) / 1e3);
+  else
+    std::snprintf(text, sizeof text, "%.1f MB", static_cast<double>(bytes) / 1e6);
   return text;
 }
 
@@ -81,7 +83,9 @@ int report(const vqcache::error& e) {
   return e.code() == vqcache::errc::invalid_argument ? misuse : failure;
 }
 
-bool is_url(const std::string& s) { return s.find("://") != std::string::npos; }
+bool is_url(const std::string& s) {
+  return s.find("://") != std::string::npos;
+}
 
 // The checkpoint's file name, and a digest of both URLs, because half of all checkpoints are called
 // last.ckpt and a name stands for one model for ever. What follows # does not count.
@@ -92,10 +96,13 @@ std::string name_from(const std::string& config, const std::string& checkpoint) 
       digest = (digest ^ static_cast<unsigned char>(c)) * 16777619u;
   std::string from = checkpoint.substr(0, checkpoint.find('#'));
   for (const char* escape : {"%2F", "%2f"})
-    for (std::size_t at; (at = from.find(escape)) != std::string::npos;) from.replace(at, 3, "/");
+    for (std::size_t at; (at = from.find(escape)) != std::string::npos;)
+      from.replace(at, 3, "/");
   const std::size_t suffix = from.rfind(".ckpt");
-  if (suffix != std::string::npos) from.resize(suffix);
-  else if (is_url(from)) from.resize(std::min(from.find_first_of("?"), from.size()));
+  if (suffix != std::string::npos)
+    from.resize(suffix);
+  else if (is_url(from))
+    from.resize(std::min(from.find_first_of("?"), from.size()));
   from.erase(0, from.find_last_of("/\\=:") + 1);
   std::string name;
   for (const char c : from)
@@ -121,7 +128,8 @@ int list() {
   std::printf("%-26s %9s  %-9s %s\n", "NAME", "SIZE", "PINNED", "ALSO KNOWN AS");
   for (const vqcache::known_model& m : vqcache::known_models()) {
     std::string aliases;
-    for (const std::string& a : m.aliases) aliases += (aliases.empty() ? "" : " ") + a;
+    for (const std::string& a : m.aliases)
+      aliases += (aliases.empty() ? "" : " ") + a;
     const bool config = !m.config.sha256.empty(), checkpoint = !m.checkpoint.sha256.empty();
     std::printf("%-26s %9s  %-9s %s\n", m.name.c_str(),
         m.checkpoint.size ? sized(m.checkpoint.size).c_str() : "?",
@@ -145,16 +153,22 @@ int run(const std::vector<std::string>& arguments) {
       words.push_back(word);
       continue;
     }
-    if (word == "--") options_end = true;
-    else if (word == "--help" || word == "-h") return std::fputs(help + 1, stdout), success;
-    else if (word == "--list") return list();
+    if (word == "--")
+      options_end = true;
+    else if (word == "--help" || word == "-h")
+      return std::fputs(help + 1, stdout), success;
+    else if (word == "--list")
+      return list();
     else if (word == "--version") {
       std::printf("vqcache %d.%d.%d\n", VQCACHE_VERSION_MAJOR, VQCACHE_VERSION_MINOR,
           VQCACHE_VERSION_PATCH);
       return success;
-    } else if (word == "--offline") opts.offline = true;
-    else if (word == "--no-create-dirs") opts.create_dirs = false;
-    else if (word == "--quiet") quiet = true;
+    } else if (word == "--offline")
+      opts.offline = true;
+    else if (word == "--no-create-dirs")
+      opts.create_dirs = false;
+    else if (word == "--quiet")
+      quiet = true;
     else {  // the options with a value: --local DIR or --local=DIR
       const std::size_t equals = word.find('=');
       std::string value;
@@ -168,12 +182,18 @@ int run(const std::vector<std::string>& arguments) {
         value = arguments[i];
       }
       if (value.empty()) return wrong(word + " needs a value");
-      if (word == "--name") chosen = value, named = true;
-      else if (word == "--local") opts.local_dir = value;
-      else if (word == "--cache") opts.cache_dir = value;
-      else if (word == "--transport") opts.transport = value;
-      else if (word == "--remove") removed = value, removing = true;
-      else if (!read_headers(value, headers)) return wrong("cannot read " + value.substr(1));
+      if (word == "--name")
+        chosen = value, named = true;
+      else if (word == "--local")
+        opts.local_dir = value;
+      else if (word == "--cache")
+        opts.cache_dir = value;
+      else if (word == "--transport")
+        opts.transport = value;
+      else if (word == "--remove")
+        removed = value, removing = true;
+      else if (!read_headers(value, headers))
+        return wrong("cannot read " + value.substr(1));
     }
   }
   opts.catch_interrupt = true;
@@ -215,4 +235,6 @@ int run(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) {
+  return run(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -23,40 +23,54 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
-#include <xeus/xguid.hpp>
 #include <xcpp/xdisplay.hpp>
+#include <xeus/xguid.hpp>
 
 namespace vqcache {
 namespace display_detail {
 inline std::string escaped(const std::string& text) {
   std::string html;
   for (const char c : text)
-    if (c == '&') html += "&amp;";
-    else if (c == '<') html += "&lt;";
-    else if (c == '>') html += "&gt;";
-    else if (c == '"') html += "&quot;";
-    else if (c == '\'') html += "&#39;";
-    else html += c;
+    if (c == '&')
+      html += "&amp;";
+    else if (c == '<')
+      html += "&lt;";
+    else if (c == '>')
+      html += "&gt;";
+    else if (c == '"')
+      html += "&quot;";
+    else if (c == '\'')
+      html += "&#39;";
+    else
+      html += c;
   return html;
 }
+
 // JSON is UTF-8 and a path may be any bytes: what is not UTF-8 becomes U+FFFD, not an exception.
 inline nlohmann::json bundle(const std::string& plain, const std::string& html) {
   const nlohmann::json all = {{"text/plain", plain}, {"text/html", html}};
   return nlohmann::json::parse(all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
+
 inline std::string shown(const std::filesystem::path& p) {
   const auto utf8 = p.u8string();  // of char8_t since C++20
   return std::string(utf8.begin(), utf8.end());
 }
-inline std::uint64_t whole(double n) { return static_cast<std::uint64_t>(n < 1e18 ? n : 1e18); }
+
+inline std::uint64_t whole(double n) {
+  return static_cast<std::uint64_t>(n < 1e18 ? n : 1e18);
+}
+
 inline std::string mb(double bytes) {  // not by printf, which may write a comma for the point
   const std::uint64_t tenths = whole(bytes / 1e5);
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
 }
+
 inline const char* doing(const progress& p) {
   constexpr const char* words[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
   return words[static_cast<std::size_t>(p.phase)];
 }
+
 inline std::string amount(const progress& p) {  // "45% of 980.0 MB, 25.0 MB/s, 7 s left"
   const double done = static_cast<double>(p.done), total = static_cast<double>(p.total);
   std::string text = mb(done);
@@ -94,12 +108,16 @@ class progress_bar {
     std::vector<progress>& files = shared_->files;
     const bool update = !files.empty();
     std::size_t& row = shared_->last = 0;
-    while (row < files.size() && files[row].file != p.file) ++row;
-    if (row == files.size()) files.push_back(p);
-    else files[row] = p;
+    while (row < files.size() && files[row].file != p.file)
+      ++row;
+    if (row == files.size())
+      files.push_back(p);
+    else
+      files[row] = p;
     xcpp::display(*this, shared_->id, update);
     return true;
   }
+
   friend nlohmann::json mime_bundle_repr(const progress_bar& bar) {
     using namespace display_detail;
     const state& now = *bar.shared_;
@@ -114,12 +132,14 @@ class progress_bar {
     }
     return bundle(plain, html + "</table>");
   }
+
  private:
   struct state {  // of a bar and its copies: options are copied, and a std::function copies
     xeus::xguid id = xeus::new_xguid();
     std::vector<progress> files{};
     std::size_t last = 0;
   };
+
   std::shared_ptr<state> shared_ = std::make_shared<state>();
 };
 }  // namespace vqcache

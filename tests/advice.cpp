@@ -36,11 +36,14 @@ class ramfs {
     fs::create_directories(at);
     mounted_ = ::mount("ramfs", at.c_str(), "ramfs", 0, "mode=0777") == 0;
   }
+
   ramfs(const ramfs&) = delete;
   ramfs& operator=(const ramfs&) = delete;
+
   ~ramfs() {
     if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
   }
+
   bool mounted() const { return mounted_; }
 
  private:
@@ -57,8 +60,8 @@ bool refuse(long call, int e) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   const sock_fprog program = {4, filter};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+      && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 // A cold call and a restore; empty when all went well.
@@ -75,9 +78,8 @@ std::string bring_and_restore(place& w) {
 }
 
 std::string with_refusal(place& w, long call, int e) {
-  return in_child([&] {
-    return refuse(call, e) ? bring_and_restore(w) : std::string("no seccomp here");
-  });
+  return in_child(
+      [&] { return refuse(call, e) ? bring_and_restore(w) : std::string("no seccomp here"); });
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ namespace {
 // ---- allocations that fail
 
 std::atomic<bool> armed{false};
-std::atomic<long> made{0};     // allocations since it was armed
-std::atomic<long> failing{0};  // the first of these that fails
+std::atomic<long> made{0};         // allocations since it was armed
+std::atomic<long> failing{0};      // the first of these that fails
 std::atomic<bool> lasting{false};  // and all after it
 
 bool fails() {
@@ -26,12 +26,14 @@ bool fails() {
   const long n = ++made;
   return lasting ? n >= failing : n == failing;
 }
+
 void* allocated(std::size_t n, std::size_t alignment = 0) {
   if (fails()) return nullptr;
   if (n == 0) n = 1;
   if (alignment == 0) return std::malloc(n);
   return std::aligned_alloc(alignment, (n + alignment - 1) / alignment * alignment);
 }
+
 void* or_throw(void* p) {
   if (!p) throw std::bad_alloc();
   return p;
@@ -39,21 +41,57 @@ void* or_throw(void* p) {
 
 }  // namespace
 
-void* operator new(std::size_t n) { return or_throw(allocated(n)); }
-void* operator new[](std::size_t n) { return or_throw(allocated(n)); }
+void* operator new(std::size_t n) {
+  return or_throw(allocated(n));
+}
+
+void* operator new[](std::size_t n) {
+  return or_throw(allocated(n));
+}
+
 void* operator new(std::size_t n, std::align_val_t a) {
   return or_throw(allocated(n, static_cast<std::size_t>(a)));
 }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocated(n); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocated(n); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
+
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return allocated(n);
+}
+
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+  return allocated(n);
+}
+
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
+
+void operator delete(void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
+
+void operator delete(void* p, const std::nothrow_t&) noexcept {
+  std::free(p);
+}
+
+void operator delete[](void* p, const std::nothrow_t&) noexcept {
+  std::free(p);
+}
 
 namespace {
 
@@ -65,11 +103,11 @@ const std::string yaml = config("of the allocations");
 // over 1 MiB: it is hashed and copied on threads
 const std::string ckpt = checkpoint(1060000, 3);
 
-struct ground {  // of one process: two directories, and what its calls found to complain of
+struct ground {   // of one process: two directories, and what its calls found to complain of
   folder root{};  // a child's own: it goes with it
   fs::path local = root.at / "local", cache = root.at / "cache";
   std::size_t heard = 0;
-  bool gone = false;  // the origin answers 404
+  bool gone = false;        // the origin answers 404
   std::string transport{};  // empty: from memory, by a callback
   vqcache::source config_from = config_url, checkpoint_from = checkpoint_url;
   std::string right_config = yaml, right_checkpoint = ckpt;
@@ -77,13 +115,20 @@ struct ground {  // of one process: two directories, and what its calls found to
   vqcache::options options() {
     vqcache::options o;
     o.local_dir = local, o.cache_dir = cache;
-    o.on_message = [this](const std::string& line) { heard += line.size(); };
-    o.on_progress = [](const vqcache::progress&) { return true; };
+    o.on_message = [this](const std::string& line) {
+      heard += line.size();
+    };
+    o.on_progress = [](const vqcache::progress&) {
+      return true;
+    };
     o.transport = transport;
     if (transport.empty())
-      o.fetch = [this](const vqcache::request& q, vqcache::response& r) { answer(q, r); };
+      o.fetch = [this](const vqcache::request& q, vqcache::response& r) {
+        answer(q, r);
+      };
     return o;
   }
+
   void answer(const vqcache::request& q, vqcache::response& r) const {
     const std::string& body = q.url == config_url ? yaml : ckpt;
     r.status(gone ? 404 : 200);
@@ -92,9 +137,11 @@ struct ground {  // of one process: two directories, and what its calls found to
     for (std::size_t at = 0; at < body.size(); at += 100000)
       if (!r.write(body.data() + at, (std::min)(body.size() - at, std::size_t{100000}))) return;
   }
+
   vqcache::result call(const vqcache::options& o) {
     return vqcache::try_download_vqgan_model("m", config_from, checkpoint_from, o);
   }
+
   void clear() {
     gone = false;
     fs::remove_all(local), fs::remove_all(cache);
@@ -106,8 +153,10 @@ struct outcome {
   std::error_code code{};
   std::string what{};
 };
+
 // f with the allocations failing as they are set; what it threw does not pass
-template <class F> outcome under_faults(const F& f) {
+template <class F>
+outcome under_faults(const F& f) {
   outcome got;
   made = 0;
   armed = true;
@@ -130,16 +179,24 @@ struct scenario {
 };
 
 const vqcache::error no_error;  // made here: making one allocates
-vqcache::error called(ground& g, const vqcache::options& o) { return g.call(o).error; }
-void nothing(ground&) {}
-void both_tiers(ground& g) { (void)g.call(g.options()); }
+
+vqcache::error called(ground& g, const vqcache::options& o) {
+  return g.call(o).error;
+}
+
+void nothing(ground&) {
+}
+
+void both_tiers(ground& g) {
+  (void)g.call(g.options());
+}
+
 void cache_alone(ground& g) {
   both_tiers(g);
   fs::remove_all(g.local);
 }
 
-const std::vector<scenario> scenarios = {
-    {"a cold call", 4000, nothing, called},
+const std::vector<scenario> scenarios = {{"a cold call", 4000, nothing, called},
     {"a restore", 4000, cache_alone, called},
     {"a store", 4000,
         [](ground& g) {
@@ -152,7 +209,9 @@ const std::vector<scenario> scenarios = {
         [](ground& g, const vqcache::options& o) -> vqcache::error {
           try {
             vqcache::download_vqgan_model("m", g.config_from, g.checkpoint_from, o);
-          } catch (const vqcache::error& e) { return e; }
+          } catch (const vqcache::error& e) {
+            return e;
+          }
           return no_error;
         }},
     {"a damaged local file, and a pin", 150,
@@ -169,7 +228,9 @@ const std::vector<scenario> scenarios = {
         },
         called},
     {"a removal", 150, both_tiers,
-        [](ground&, const vqcache::options& o) { return vqcache::try_remove("m", o); }},
+        [](ground&, const vqcache::options& o) {
+          return vqcache::try_remove("m", o);
+        }},
     {"an origin that is gone", 150, [](ground& g) { g.gone = true; }, called},
     {"a malformed source", 120, nothing,
         [](ground&, const vqcache::options& o) {
@@ -186,11 +247,13 @@ const std::vector<scenario> scenarios = {
 std::size_t entries(const char* directory) {
   std::size_t n = 0;
   if (DIR* d = ::opendir(directory)) {
-    while (::readdir(d)) ++n;
+    while (::readdir(d))
+      ++n;
     ::closedir(d);
   }
   return n;
 }
+
 struct left {  // of this process
   std::size_t threads = entries("/proc/self/task"), descriptors = entries("/proc/self/fd");
 };
@@ -204,15 +267,18 @@ bool holds(const fs::path& p, const std::string& bytes) {
   ::close(fd);
   return n >= 0 && std::string_view(there.data(), static_cast<std::size_t>(n)) == bytes;
 }
+
 bool right_or_absent(const ground& g, const fs::path& at) {
   const auto is = [&at](const char* file, const std::string& bytes) {
     return !fs::exists(at / file) || holds(at / file, bytes);
   };
   return is("m.yaml", g.right_config) && is("m.ckpt", g.right_checkpoint);
 }
+
 bool both_there(const ground& g, const fs::path& at) {
   return holds(at / "m.yaml", g.right_config) && holds(at / "m.ckpt", g.right_checkpoint);
 }
+
 // of the checkpoint, under whatever name: what a later call need not ask for
 std::uint64_t bytes_here(const ground& g) {
   std::uint64_t most = 0;
@@ -259,7 +325,7 @@ class child_sweep {
  public:
   child_sweep(const std::string& title, const std::function<std::string(ground&, report&)>& f)
       : title_(title),
-        shared_(new (::mmap(nullptr, sizeof(report), PROT_READ | PROT_WRITE,
+        shared_(new(::mmap(nullptr, sizeof(report), PROT_READ | PROT_WRITE,
             MAP_SHARED | MAP_ANONYMOUS, -1, 0)) report) {
     std::fflush(nullptr);
     pid_ = ::fork();
@@ -271,8 +337,10 @@ class child_sweep {
     shared_->finished = true;
     ::_exit(0);
   }
+
   child_sweep(const child_sweep&) = delete;
   child_sweep& operator=(const child_sweep&) = delete;
+
   ~child_sweep() {
     int state = 0;
     ::waitpid(pid_, &state, 0);
@@ -365,8 +433,8 @@ TEST_SUITE("allocations") {
     const environment temporary("TMPDIR", quick_disk().string());
     std::vector<std::unique_ptr<child_sweep>> all;
     for (const scenario& s : scenarios)
-      all.push_back(std::make_unique<child_sweep>(s.name,
-          [&s](ground& g, report& r) { return sweep(s, how::once, s.most, g, r); }));
+      all.push_back(std::make_unique<child_sweep>(
+          s.name, [&s](ground& g, report& r) { return sweep(s, how::once, s.most, g, r); }));
   }
 
   TEST_CASE("the first call of a process has no memory, from its first allocation on") {

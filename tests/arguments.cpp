@@ -23,22 +23,49 @@ struct change {  // of the options, and whether a call may go on with it
 
 const std::vector<change> changes = {
     {"no connection", [](options& o) { o.connections = 0; }, "options::connections"},
-    {"one connection", [](options& o) { o.connections = 1; }},
-    {"sixteen connections", [](options& o) { o.connections = 16; }},
+    {"one connection",
+        [](options& o) {
+          o.connections = 1;
+        }},
+    {"sixteen connections",
+        [](options& o) {
+          o.connections = 16;
+        }},
     {"seventeen connections", [](options& o) { o.connections = 17; }, "options::connections"},
     {"a negative count", [](options& o) { o.connections = unsigned(-1); }, "options::connections"},
-    {"no limit for connecting", [](options& o) { o.connect_seconds = 0; }},
-    {"the longest time to connect", [](options& o) { o.connect_seconds = 2147483; }},
+    {"no limit for connecting",
+        [](options& o) {
+          o.connect_seconds = 0;
+        }},
+    {"the longest time to connect",
+        [](options& o) {
+          o.connect_seconds = 2147483;
+        }},
     {"more seconds than milliseconds can be counted",
         [](options& o) { o.connect_seconds = 2147484; }, "options::connect_seconds"},
     {"a negative time", [](options& o) { o.connect_seconds = unsigned(-1); },
         "options::connect_seconds"},
-    {"no stall", [](options& o) { o.stall_seconds = 0; }},
-    {"the longest stall", [](options& o) { o.stall_seconds = 2147483; }},
+    {"no stall",
+        [](options& o) {
+          o.stall_seconds = 0;
+        }},
+    {"the longest stall",
+        [](options& o) {
+          o.stall_seconds = 2147483;
+        }},
     {"a longer one", [](options& o) { o.stall_seconds = 2147484; }, "options::stall_seconds"},
-    {"no limit of bytes", [](options& o) { o.max_bytes = 0; }},
-    {"the largest limit", [](options& o) { o.max_bytes = ~std::uint64_t{0}; }},
-    {"a transport", [](options& o) { o.transport = "curl"; }},
+    {"no limit of bytes",
+        [](options& o) {
+          o.max_bytes = 0;
+        }},
+    {"the largest limit",
+        [](options& o) {
+          o.max_bytes = ~std::uint64_t{0};
+        }},
+    {"a transport",
+        [](options& o) {
+          o.transport = "curl";
+        }},
     {"an unknown transport", [](options& o) { o.transport = "pigeon\n"; },
         "options::transport is 'pigeon?'"},
     {"a directory with a NUL byte",
@@ -51,6 +78,7 @@ const std::vector<change> changes = {
 struct with_paths : place {
   std::string config_path = (root.at / "site/model.yaml").string(),
               checkpoint_path = (root.at / "site/last.ckpt").string();
+
   with_paths() {
     write(config_path, config());
     write(checkpoint_path, checkpoint());
@@ -75,13 +103,19 @@ TEST_SUITE("arguments") {
         c.make(o);
         const auto before = contents(w.root.at);
         vqcache::error e;
-        if (state == "a removal") e = vqcache::try_remove("m", o);
-        else if (state == "by name") e = vqcache::try_download_vqgan_model("nobody", o).error;
-        else if (state == "paths") e = w.call_with(o, "m", w.config_path, w.checkpoint_path).error;
-        else e = w.call_with(o, "m").error;
+        if (state == "a removal")
+          e = vqcache::try_remove("m", o);
+        else if (state == "by name")
+          e = vqcache::try_download_vqgan_model("nobody", o).error;
+        else if (state == "paths")
+          e = w.call_with(o, "m", w.config_path, w.checkpoint_path).error;
+        else
+          e = w.call_with(o, "m").error;
         if (c.refused_with.empty()) {
-          if (state == "by name") CHECK(e.code() == errc::unknown_model);
-          else CHECK_MESSAGE(!e.code(), e.what());
+          if (state == "by name")
+            CHECK(e.code() == errc::unknown_model);
+          else
+            CHECK_MESSAGE(!e.code(), e.what());
           continue;
         }
         CHECK(e.code() == errc::invalid_argument);
@@ -153,16 +187,18 @@ TEST_SUITE("arguments") {
 
   TEST_CASE("max_bytes and source::size hold for paths and file:// as for downloads") {
     const std::uint64_t size = checkpoint().size();
+
     struct row {
       std::uint64_t max_bytes, told;
       bool good;
       errc code;
     };
-    for (const row& r : {row{size, 0, true, {}}, row{size - 1, 0, false, errc::not_the_file},
-             row{0, 0, true, {}}, row{5, size, true, {}},
-             row{5, size - 1, false, errc::not_the_file}, row{5, size + 1, false, errc::truncated},
-             row{size + 9, 1, false, errc::not_the_file},
-             row{size, ~std::uint64_t{0}, false, errc::invalid_argument}}) {
+
+    for (const row& r :
+        {row{size, 0, true, {}}, row{size - 1, 0, false, errc::not_the_file}, row{0, 0, true, {}},
+            row{5, size, true, {}}, row{5, size - 1, false, errc::not_the_file},
+            row{5, size + 1, false, errc::truncated}, row{size + 9, 1, false, errc::not_the_file},
+            row{size, ~std::uint64_t{0}, false, errc::invalid_argument}}) {
       CAPTURE(r.max_bytes);
       CAPTURE(r.told);
       for (const std::string from : {"memory", "path", "file://"}) {
@@ -209,10 +245,12 @@ TEST_SUITE("arguments") {
   TEST_CASE("a null pointer for a source throws nowhere; the call says what it was given") {
     const char* const unset = std::getenv("VQCACHE_TEST_IS_NOT_SET");
     REQUIRE(unset == nullptr);
+
     struct row {
       source given;
       std::string place;
     };
+
     const std::vector<row> rows = {{source(unset), "URL 1"}, {source{unset}, "URL 1"},
         {source{nullptr}, "URL 1"}, {source{"http://a.test/k", unset}, "URL 2"},
         {source{unset, "http://a.test/k"}, "URL 1"},
@@ -222,8 +260,8 @@ TEST_SUITE("arguments") {
       CAPTURE(r.place);
       for (const bool checkpoint_is : {true, false}) {
         place w;
-        const auto got = checkpoint_is ? w.call("m", config_url, r.given)
-                                       : w.call("m", r.given, checkpoint_url);
+        const auto got =
+            checkpoint_is ? w.call("m", config_url, r.given) : w.call("m", r.given, checkpoint_url);
         CHECK(got.error.code() == errc::invalid_argument);
         CHECK_MESSAGE(has(why(got), "null pointer was given as " + r.place), why(got));
         CHECK(has(why(got), checkpoint_is ? "checkpoint" : "config"));
@@ -246,6 +284,7 @@ TEST_SUITE("arguments") {
       const char* value;
       bool offline;
     };
+
     for (const row& r : {row{nullptr, false}, row{"", false}, row{"0", false}, row{"false", false},
              row{"False", false}, row{"FALSE", false}, row{"no", false}, row{"No", false},
              row{"off", false}, row{"OFF", false}, row{" off ", false}, row{"1", true},
@@ -283,13 +322,13 @@ TEST_SUITE("arguments") {
         "int SHA256_Final(unsigned char* out, void* c)\n"
         "{ static int calls; (void)c; out[0] = 7; return ++calls > 1; }\n");
     int code = -1;
-    const std::string words = run(cc + " -shared -fPIC -o " +
-            quoted((built / "libcrypto.so.3").string()) + " " +
-            quoted((built / "failing.c").string()),
-        &code);
+    const std::string words =
+        run(cc + " -shared -fPIC -o " + quoted((built / "libcrypto.so.3").string()) + " "
+                + quoted((built / "failing.c").string()),
+            &code);
     if (code != 0) return skipped("no C compiler for the failing library: " + words);
-    const std::string said = run("VQCACHE_TEST_ROLE='a digest that fails' LD_LIBRARY_PATH=" +
-        quoted(built.path().string()) + " " + quoted(children::self()));
+    const std::string said = run("VQCACHE_TEST_ROLE='a digest that fails' LD_LIBRARY_PATH="
+        + quoted(built.path().string()) + " " + quoted(children::self()));
     CHECK(said == "empty, then 64 digits\n");
   }
 }
@@ -308,6 +347,7 @@ int digest_twice() {
   std::fflush(nullptr);
   return 0;
 }
+
 const children::role asked_for_a_digest("a digest that fails", &digest_twice);
 
 }  // namespace

@@ -19,10 +19,12 @@ struct attempt {  // a thread that makes a call and is cancelled meanwhile
   // called by a callback: the thread is cancelled, and comes to places where that would act
   void be_cancelled() {
     if (inside.exchange(true)) return;
-    for (int i = 0; i < 10000 && !cancelled; ++i) ::usleep(1000);
+    for (int i = 0; i < 10000 && !cancelled; ++i)
+      ::usleep(1000);
     ::usleep(1000);
     ::pthread_testcancel();
   }
+
   static void* run(void* self) {
     auto& me = *static_cast<attempt*>(self);
     me.call(me);
@@ -31,19 +33,21 @@ struct attempt {  // a thread that makes a call and is cancelled meanwhile
     me.went_on = true;
     return nullptr;
   }
+
   std::string happens() {  // in a process of its own: it may be ended
     return in_child([this]() -> std::string {
       ::alarm(60);
       pthread_t id{};
       void* end = nullptr;
       if (::pthread_create(&id, nullptr, &run, this) != 0) return "no thread";
-      for (int i = 0; i < 20000 && !inside; ++i) ::usleep(1000);
+      for (int i = 0; i < 20000 && !inside; ++i)
+        ::usleep(1000);
       ::pthread_cancel(id);
       cancelled = true;
       ::pthread_join(id, &end);
-      return said + (returned ? ", returned" : ", did not return") +
-          (end == PTHREAD_CANCELED ? ", then cancelled" : ", not cancelled") +
-          (went_on ? ", went on" : "");
+      return said + (returned ? ", returned" : ", did not return")
+          + (end == PTHREAD_CANCELED ? ", then cancelled" : ", not cancelled")
+          + (went_on ? ", went on" : "");
     });
   }
 };
@@ -60,9 +64,13 @@ TEST_SUITE("cancellation") {
         attempt a{[&](attempt& me) {
           vqcache::options o = w.options();
           if (during == "on_message")
-            o.on_message = [&me](const std::string&) { me.be_cancelled(); };
+            o.on_message = [&me](const std::string&) {
+              me.be_cancelled();
+            };
           if (during == "on_progress")
-            o.on_progress = [&me](const vqcache::progress&) { return me.be_cancelled(), true; };
+            o.on_progress = [&me](const vqcache::progress&) {
+              return me.be_cancelled(), true;
+            };
           if (during == "options::fetch")
             o.fetch = [&me, f = o.fetch](const vqcache::request& q, vqcache::response& r) {
               me.be_cancelled();
@@ -88,7 +96,9 @@ TEST_SUITE("cancellation") {
     w.wipe_local();
     const auto stops = [&w](attempt& me) {
       vqcache::options o = w.options();
-      o.on_message = [&me](const std::string&) { me.be_cancelled(); };
+      o.on_message = [&me](const std::string&) {
+        me.be_cancelled();
+      };
       return o;
     };
     attempt restore{[&](attempt& me) {

@@ -35,8 +35,8 @@ using seconds = std::chrono::duration<double>;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool sanitized = true;
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) \
+    || __has_feature(memory_sanitizer)
 inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;
@@ -51,9 +51,12 @@ inline double since(std::chrono::steady_clock::time_point start) {
   return seconds(std::chrono::steady_clock::now() - start).count();
 }
 
-inline void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+inline void sleep_ms(int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
 
-template <class F> bool wait_until(const F& f, double limit = 20) {
+template <class F>
+bool wait_until(const F& f, double limit = 20) {
   const auto start = std::chrono::steady_clock::now();
   while (!f()) {
     if (since(start) > limit) return false;
@@ -75,7 +78,8 @@ inline bool has(const std::string& text, const std::string& part) {
 
 inline std::string joined(const std::vector<std::string>& lines) {
   std::string all;
-  for (const std::string& line : lines) all += line + "\n";
+  for (const std::string& line : lines)
+    all += line + "\n";
   return all;
 }
 
@@ -110,8 +114,8 @@ inline std::vector<std::string> names_in(const fs::path& directory) {
 inline std::string first_name(
     const fs::path& directory, const std::string& start, const std::string& end) {
   for (const std::string& n : names_in(directory))
-    if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0 &&
-        n.compare(n.size() - end.size(), end.size(), end) == 0)
+    if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0
+        && n.compare(n.size() - end.size(), end.size(), end) == 0)
       return n;
   return {};
 }
@@ -122,8 +126,10 @@ using environment = std::map<std::string, std::string>;  // empty value: unset
 
 inline void set(const environment& changes) {
   for (const auto& [name, value] : changes) {
-    if (value.empty()) ::unsetenv(name.c_str());
-    else ::setenv(name.c_str(), value.c_str(), 1);
+    if (value.empty())
+      ::unsetenv(name.c_str());
+    else
+      ::setenv(name.c_str(), value.c_str(), 1);
   }
 }
 
@@ -138,7 +144,9 @@ class program {  // a program that is ended with its owner
   program() = default;
   program(const program&) = delete;
   program& operator=(const program&) = delete;
+
   ~program() { (void)stop(SIGKILL); }
+
   // out and err: files that get its output; empty: where ours goes. in: a pipe that we keep open
   void start(const std::vector<std::string>& argv, const environment& changes = {},
       const fs::path& out = {}, const fs::path& err = {}, const fs::path& where = {}) {
@@ -153,7 +161,8 @@ class program {  // a program that is ended with its owner
       set(changes);
       if (!where.empty() && ::chdir(where.c_str()) != 0) ::_exit(121);
       std::vector<char*> args;
-      for (const std::string& a : argv) args.push_back(const_cast<char*>(a.c_str()));
+      for (const std::string& a : argv)
+        args.push_back(const_cast<char*>(a.c_str()));
       args.push_back(nullptr);
       ::execvp(args[0], args.data());
       ::_exit(127);
@@ -161,10 +170,13 @@ class program {  // a program that is ended with its owner
     ::close(in[0]);
     in_ = in[1];
   }
+
   pid_t pid() const { return pid_; }
+
   void signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);  // -1 would be every process
   }
+
   // its wait status, or -1 when it did not end in time and was killed
   int wait(double limit) {
     int state = 0;
@@ -177,6 +189,7 @@ class program {  // a program that is ended with its owner
     forget();
     return ended ? state : -1;
   }
+
   int stop(int number) {
     if (pid_ <= 0) return 0;
     ::kill(pid_, SIGCONT);
@@ -192,6 +205,7 @@ class program {  // a program that is ended with its owner
     if (in_ >= 0) ::close(in_);
     pid_ = -1, in_ = -1;
   }
+
   pid_t pid_ = -1;
   int in_ = -1;
 };
@@ -256,9 +270,9 @@ class small_server {
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof at;
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
-        ::listen(listener, 64) != 0 ||
-        ::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &length) != 0)
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0
+        || ::listen(listener, 64) != 0
+        || ::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &length) != 0)
       throw std::runtime_error("cannot listen");
     port_ = ntohs(at.sin_port);
     pid_ = ::fork();
@@ -286,14 +300,18 @@ class small_server {
     }
     ::close(listener);
   }
+
   small_server(const small_server&) = delete;
   small_server& operator=(const small_server&) = delete;
+
   ~small_server() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
+
   int port() const { return port_; }
+
   std::string url(const std::string& path) const {
     return "http://127.0.0.1:" + std::to_string(port_) + path;
   }
@@ -320,8 +338,11 @@ struct outcome {
   int from = -1;
   bool cached = false;
   double took = 0;
+
   bool ok() const { return finished && code == 0; }
+
   bool failed(vqcache::errc e) const { return finished && code == static_cast<int>(e); }
+
   std::string said() const { return joined(messages); }
 };
 
@@ -340,10 +361,13 @@ inline std::string describe(const outcome& o) {
 
 inline void save(const outcome& o, const fs::path& to) {
   std::ostringstream out;
-  const auto put = [&](const std::string& s) { out << s.size() << '\n' << s; };
+  const auto put = [&](const std::string& s) {
+    out << s.size() << '\n' << s;
+  };
   put(std::to_string(o.code)), put(o.what), put(o.disorder), put(o.note);
   put(std::to_string(o.from)), put(o.cached ? "1" : "0"), put(std::to_string(o.took));
-  for (const std::string& m : o.messages) put(m);
+  for (const std::string& m : o.messages)
+    put(m);
   write_file(to, out.str());
 }
 
@@ -372,6 +396,7 @@ struct posture {
   std::size_t threads = 0;
   struct sigaction on_pipe{};
   sigset_t blocked;
+
   posture() {
     // the directory itself is closed before its numbers are looked at
     for (const std::string& n : names_in("/proc/self/fd")) {
@@ -437,7 +462,8 @@ inline plan call_of(const fs::path& where, const std::string& transport,
   p.config = config, p.checkpoint = checkpoint;
   p.opts.local_dir = where / "local", p.opts.cache_dir = where / "cache";
   p.opts.transport = transport;
-  p.opts.on_message = [](const std::string&) {};
+  p.opts.on_message = [](const std::string&) {
+  };
   p.opts.max_bytes = 8 << 20;
   p.opts.connect_seconds = 10, p.opts.stall_seconds = 10;
   p.env = clean();
@@ -476,19 +502,23 @@ inline outcome make(const plan& p) {
 class child {  // runs a function in a forked process and brings its outcome
  public:
   child() = default;
+
   child(child&& other) noexcept { *this = std::move(other); }
+
   child& operator=(child&& other) noexcept {
     std::swap(pid_, other.pid_), std::swap(where_, other.where_), std::swap(until_, other.until_);
     return *this;
   }
+
   ~child() {
     if (pid_ > 0) (void)end();
   }
+
   child(const fs::path& where, const environment& env, const std::function<outcome()>& act,
       double limit = 60)
       : where_(where),
-        until_(std::chrono::steady_clock::now() +
-            std::chrono::duration_cast<std::chrono::steady_clock::duration>(seconds(limit))) {
+        until_(std::chrono::steady_clock::now()
+            + std::chrono::duration_cast<std::chrono::steady_clock::duration>(seconds(limit))) {
     fs::create_directories(where);
     std::cout.flush();
     pid_ = ::fork();
@@ -501,34 +531,44 @@ class child {  // runs a function in a forked process and brings its outcome
       save(act(), where / "outcome");
     } catch (const std::exception& e) {
       std::fprintf(stderr, "the child threw %s\n", e.what());
-    } catch (...) { std::fprintf(stderr, "the child threw\n"); }
+    } catch (...) {
+      std::fprintf(stderr, "the child threw\n");
+    }
     std::fflush(nullptr);
     ::_exit(0);
   }
+
   explicit child(const plan& p, double limit = 60)
       : child(p.where, p.env, [p] { return make(p); }, limit) {}
+
   pid_t pid() const { return pid_; }
+
   bool running() {  // false also when it was killed for taking too long
     if (pid_ <= 0) return false;
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_) return pid_ = -1, false;
     if (std::chrono::steady_clock::now() > until_) end();
     return pid_ > 0;
   }
+
   void signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);  // -1 would be every process
   }
+
   void end() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
+
   outcome result() {
-    while (running()) sleep_ms(2);
+    while (running())
+      sleep_ms(2);
     outcome o = load(where_ / "outcome");
     o.noise = slurp(where_ / "noise");
     return o;
   }
+
   std::string said() const { return slurp(where_ / "said"); }
 
  private:
@@ -537,7 +577,9 @@ class child {  // runs a function in a forked process and brings its outcome
   std::chrono::steady_clock::time_point until_{};
 };
 
-inline outcome call(const plan& p, double limit = 60) { return child(p, limit).result(); }
+inline outcome call(const plan& p, double limit = 60) {
+  return child(p, limit).result();
+}
 
 // many calls, some of them at once; each is judged here as it ends
 struct job {
@@ -589,14 +631,14 @@ inline void check_invariants(const plan& p, const outcome& o, const right& files
     CHECK_MESSAGE(
         absent_or(at / (p.name + ".ckpt"), files.ckpt), "a wrong checkpoint in ", at.string());
     for (const std::string& n : names_in(at)) {
-      const bool known = n == p.name + ".yaml" || n == p.name + ".ckpt" ||
-          n == p.name + ".sha256" || n.compare(0, p.name.size() + 1, "." + p.name) == 0;
+      const bool known = n == p.name + ".yaml" || n == p.name + ".ckpt" || n == p.name + ".sha256"
+          || n.compare(0, p.name.size() + 1, "." + p.name) == 0;
       CHECK_MESSAGE(known, "nobody asked for ", n, " in ", at.string());
     }
   }
   for (const std::string& n : names_in(p.where))
-    CHECK_MESSAGE((n == "local" || n == "cache" || n == "outcome" || n == "noise" || n == "said" ||
-                      n == "home"),
+    CHECK_MESSAGE((n == "local" || n == "cache" || n == "outcome" || n == "noise" || n == "said"
+                      || n == "home"),
         "nobody asked for ", n);
   if (o.ok()) {
     for (const fs::path& at : {local, cache})
@@ -623,7 +665,9 @@ struct role {
   }
 };
 
-inline std::string self() { return fs::read_symlink("/proc/self/exe").string(); }
+inline std::string self() {
+  return fs::read_symlink("/proc/self/exe").string();
+}
 
 }  // namespace children
 

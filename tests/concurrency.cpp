@@ -21,34 +21,41 @@ struct shared {  // two directories that all callers use, and one for each calle
     p.opts.local_dir = local, p.opts.cache_dir = cache;
     return p;
   }
+
   void check(const std::string& name = "m") const {
     for (const fs::path& at : {local, cache / name}) {
       CHECK_MESSAGE(slurp(at / (name + ".yaml")) == files.yaml, "a wrong config in ", at.string());
       CHECK_MESSAGE(
           slurp(at / (name + ".ckpt")) == files.ckpt, "a wrong checkpoint in ", at.string());
-      CHECK_MESSAGE(support::run("cd " + support::quoted(at.string()) + " && sha256sum -c " + name +
-                        ".sha256")
-                        .code == 0,
+      CHECK_MESSAGE(support::run("cd " + support::quoted(at.string()) + " && sha256sum -c " + name
+                        + ".sha256")
+                        .code
+              == 0,
           "the receipt fits the files in ", at.string());
     }
   }
+
   bool litter() const {
     for (const fs::path& at : {local, cache / "m"})
       for (const std::string& n : names_in(at))
         if (has(n, ".part") || has(n, ".record")) return true;
     return false;
   }
+
   fs::path partial() const {  // of the checkpoint, in the local directory; empty: there is none
     const std::string n = first_name(local, ".m.ckpt.", ".part");
     return n.empty() ? fs::path() : local / n;
   }
 };
 
-bool waits(const child& c) { return has(c.said(), "Waiting for another call"); }
+bool waits(const child& c) {
+  return has(c.said(), "Waiting for another call");
+}
 
 // A holder that stands in the middle of the checkpoint's body until the server is told. The body
 // is large enough for some of it to have reached the disk.
 const std::string megabytes = "?size=3000000";
+
 child holder_in_the_body(shared& s, const std::string& key) {
   s.files.ckpt = get("/good/reference/last.ckpt" + megabytes);
   child c(s.caller("/good/" + key + "/model.yaml", "/hold_body/" + key + "/last.ckpt" + megabytes));
@@ -77,6 +84,7 @@ int call_here() {
   save(o, where / "outcome");
   return 0;
 }
+
 const role preloaded_call("preloaded call", call_here);
 
 }  // namespace
@@ -124,7 +132,8 @@ TEST_CASE("eight threads at once for one model make one download, and all are ri
                       ckpt = "/good/" + key + "/last.ckpt";
     const plan base = s.caller(yaml, ckpt, by);
     std::vector<fs::path> places;
-    for (int i = 0; i < 8; ++i) places.push_back(s.home.fresh());
+    for (int i = 0; i < 8; ++i)
+      places.push_back(s.home.fresh());
     child all(base.where, base.env, [&] {
       outcome sum;
       const posture before;
@@ -146,13 +155,14 @@ TEST_CASE("eight threads at once for one model make one download, and all are ri
           each[i] = make(p);
           each[i].note = mine ? "" : "a callback came on another thread";
         });
-      for (std::thread& t : threads) t.join();
+      for (std::thread& t : threads)
+        t.join();
       sum.code = 0;
       for (const outcome& o : each) {
         if (!o.ok() || !o.cached) sum.note += describe(o);
         sum.note += o.note;
-        sum.from = (std::max)(sum.from, 0) +
-            (o.from == static_cast<int>(vqcache::origin::network) ? 1 : 0);
+        sum.from = (std::max)(sum.from, 0)
+            + (o.from == static_cast<int>(vqcache::origin::network) ? 1 : 0);
       }
       sum.disorder = disorder(before);
       return sum;
@@ -215,7 +225,8 @@ TEST_CASE("where flock says yes to everybody, all are right and none downloads t
     }
     CHECK_MESSAGE(downloads > 1, "they overlapped, or this test proves nothing");
     int whole = 0;
-    for (const support::seen& r : hostile().log(ckpt)) whole += r.body == v1().ckpt.size();
+    for (const support::seen& r : hostile().log(ckpt))
+      whole += r.body == v1().ckpt.size();
     CHECK(whole <= 8);
     CHECK(hostile().count(yaml) <= 8);
     s.check();
@@ -357,7 +368,8 @@ std::string a_record() {
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream in(text);
   std::vector<std::string> all;
-  for (std::string w; in >> w;) all.push_back(w);
+  for (std::string w; in >> w;)
+    all.push_back(w);
   return all;
 }
 
@@ -385,11 +397,13 @@ TEST_CASE("only what is provably nobody's is removed: two hosts may share a cach
     std::string text = slurp("/proc/self/stat");
     return words_of(text.substr(text.rfind(')') + 1))[19];
   }();
+
   struct found {
     std::string what, digits, text;
     int days;
     bool stays;
   };
+
   const std::vector<found> all{
       {"a live process here", "0000000000000001", record(w[0], w[1], self, started), 3, true},
       {"a live process of another host", "0000000000000002",
@@ -407,7 +421,8 @@ TEST_CASE("only what is provably nobody's is removed: two hosts may share a cach
   };
   shared s;
   for (const fs::path& at : {s.local, s.cache / "m"})
-    for (const found& f : all) plant(at, f.digits, f.text, f.days);
+    for (const found& f : all)
+      plant(at, f.digits, f.text, f.days);
   const outcome o = call(s.caller("/good/hosts/model.yaml", "/good/hosts/last.ckpt"));
   CHECK_MESSAGE(o.ok(), describe(o));
   for (const fs::path& at : {s.local, s.cache / "m"})
@@ -426,7 +441,8 @@ TEST_CASE("a record that is empty, since its process was killed at once, is no l
                     live = ".m.ckpt." + std::string(mine) + "00000001",
                     other = ".m.yaml.7ffffffe00000002";
   for (const fs::path& at : {s.local, s.cache / "m"}) {
-    for (const std::string& name : {gone, live, other}) write_file(at / (name + ".record"), "");
+    for (const std::string& name : {gone, live, other})
+      write_file(at / (name + ".record"), "");
     write_file(at / (other + ".part"), "");  // maybe another host's, whose record is on its way
   }
   const outcome o = call(s.caller("/good/empty/model.yaml", "/good/empty/last.ckpt"));
@@ -461,7 +477,8 @@ TEST_CASE("two machines that share the persistent disk and not the local one end
   CHECK(slurp(s.cache / "m" / "m.ckpt") == v1().ckpt);
   CHECK(slurp(s.cache / "m" / "m.yaml") == v1().yaml);
   CHECK_FALSE(s.litter());
-  for (const std::string& n : names_in(s.cache / "m")) CHECK_FALSE(has(n, ".corrupt-"));
+  for (const std::string& n : names_in(s.cache / "m"))
+    CHECK_FALSE(has(n, ".corrupt-"));
 }
 
 TEST_SUITE_END();

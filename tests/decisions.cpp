@@ -20,6 +20,7 @@ const char* name_of(answer_kind k) {
   constexpr const char* names[] = {"part", "whole", "complete", "redirect", "error_page", "odd"};
   return names[static_cast<int>(k)];
 }
+
 const char* name_of(next_step s) {
   constexpr const char* names[] = {"try_again", "whole_file", "take_turns", "next_source", "stop"};
   return names[static_cast<int>(s)];
@@ -74,8 +75,8 @@ const head_row heads[] = {
         answer_kind::whole, false, 300},
     {"206 with all of it", 206, "bytes 0-299/300", 300, "", false, 0, false, NOTHING,
         answer_kind::whole, false, 300},
-    {"206 with a piece", 206, "bytes 0-99/300", 100, "", false, 0, false, NOTHING,
-        answer_kind::odd, false, 0},
+    {"206 with a piece", 206, "bytes 0-99/300", 100, "", false, 0, false, NOTHING, answer_kind::odd,
+        false, 0},
     {"206 without a range", 206, "", 300, "", false, 0, false, NOTHING, answer_kind::odd, false, 0},
     {"204", 204, "", untold, "", false, 0, false, NOTHING, answer_kind::odd, false, 0},
     {"304", 304, "", untold, "", false, 0, false, NOTHING, answer_kind::odd, false, 0},
@@ -89,8 +90,8 @@ const head_row heads[] = {
         answer_kind::error_page, false, 0},
 
     // the rest is asked for
-    {"the rest", 206, "bytes 150-299/300", 150, "\"v1\"", true, 150, false, HAVE,
-        answer_kind::part, false, 300},
+    {"the rest", 206, "bytes 150-299/300", 150, "\"v1\"", true, 150, false, HAVE, answer_kind::part,
+        false, 300},
     {"the rest, no length", 206, "bytes 150-299/300", untold, "\"v1\"", true, 150, false, HAVE,
         answer_kind::part, false, 300},
     {"the rest, no mark", 206, "bytes 150-299/300", 150, "", true, 150, false, HAVE,
@@ -118,8 +119,8 @@ const head_row heads[] = {
         false, 300},
     {"all of another version", 200, "", 400, "\"v2\"", true, 150, false, HAVE, answer_kind::whole,
         false, 400},
-    {"all of another length under 206, one mark", 206, "bytes 0-149/150", 150, "\"v1\"", true,
-        150, false, HAVE, answer_kind::odd, false, 0},
+    {"all of another length under 206, one mark", 206, "bytes 0-149/150", 150, "\"v1\"", true, 150,
+        false, HAVE, answer_kind::odd, false, 0},
     {"all of another length under 206, no mark", 206, "bytes 0-149/150", 150, "", true, 150, false,
         HAVE, answer_kind::odd, false, 0},
     {"all of another length under 200, no mark", 200, "", 150, "", true, 150, false, HAVE,
@@ -140,8 +141,8 @@ const head_row heads[] = {
         answer_kind::complete, false, 150},
     {"nothing is left, but more was told", 416, "bytes */150", 0, "", true, 150, false, HAVE,
         answer_kind::error_page, false, 0},
-    {"nothing is left of another version", 416, "bytes */150", 0, "\"v2\"", true, 150, false, 150, 0,
-        "\"v1\"", false, answer_kind::error_page, false, 0},
+    {"nothing is left of another version", 416, "bytes */150", 0, "\"v2\"", true, 150, false, 150,
+        0, "\"v1\"", false, answer_kind::error_page, false, 0},
     {"416 with another total", 416, "bytes */300", 0, "", true, 150, false, HAVE,
         answer_kind::error_page, false, 0},
 
@@ -161,8 +162,8 @@ const head_row heads[] = {
         answer_kind::part, false, 250},
     {"all of it for a part of several", 200, "", 300, "\"v1\"", true, 200, true, HAVE,
         answer_kind::odd, false, 0},
-    {"the same of another version", 200, "", 300, "\"v2\"", true, 200, true, HAVE,
-        answer_kind::odd, true, 0},
+    {"the same of another version", 200, "", 300, "\"v2\"", true, 200, true, HAVE, answer_kind::odd,
+        true, 0},
     {"all of it under 206 for a part of several", 206, "bytes 0-299/300", 300, "\"v1\"", true, 200,
         true, HAVE, answer_kind::odd, false, 0},
 };
@@ -178,24 +179,31 @@ transfer::attempt cut() {
   a.fruitless = 1;
   return a;
 }
-template <class F> transfer::attempt but(const F& change) {
+
+template <class F>
+transfer::attempt but(const F& change) {
   transfer::attempt a = cut();
   change(a);
   return a;
 }
-template <class F> transfer::attempt answered(int code, const F& change) {
+
+template <class F>
+transfer::attempt answered(int code, const F& change) {
   transfer::attempt a = cut();
   a.failure = errc::http_status;
   a.code = code;
   change(a);
   return a;
 }
-template <class F> transfer::attempt for_the_rest(int code, const F& change) {
+
+template <class F>
+transfer::attempt for_the_rest(int code, const F& change) {
   return answered(code, [&](transfer::attempt& a) {
     a.wanted_rest = true;
     change(a);
   });
 }
+
 using changed = transfer::attempt&;
 
 struct step_row {
@@ -205,12 +213,23 @@ struct step_row {
 };
 
 std::vector<step_row> steps() {
-  const auto nothing = [](changed) {};
-  const auto thrice = [](changed a) { a.fruitless = 3; };
-  const auto twice = [](changed a) { a.fruitless = 2; };
-  const auto served = [](changed a) { a.parts = ranges::honoured, a.fruitless = 3; };
-  const auto taken = [](changed a) { a.host_is_taken = true; };
-  const auto odd = [](changed a) { a.is_odd = true; };
+  const auto nothing = [](changed) {
+  };
+  const auto thrice = [](changed a) {
+    a.fruitless = 3;
+  };
+  const auto twice = [](changed a) {
+    a.fruitless = 2;
+  };
+  const auto served = [](changed a) {
+    a.parts = ranges::honoured, a.fruitless = 3;
+  };
+  const auto taken = [](changed a) {
+    a.host_is_taken = true;
+  };
+  const auto odd = [](changed a) {
+    a.is_odd = true;
+  };
   return {
       {"cut", cut(), next_step::try_again},
       {"cut twice", but(twice), next_step::try_again},
@@ -315,8 +334,8 @@ TEST_CASE("what the head of an answer asks of us") {
     if (head.names_range) head.range = text::parse_content_range(r.range);
     if (r.length != untold) head.length = r.length;
     head.validator = r.validator;
-    const transfer::verdict v = transfer::judge_head(head,
-        {r.asked_part, r.first, r.siblings}, {r.size, r.total, r.known, r.pinned});
+    const transfer::verdict v = transfer::judge_head(
+        head, {r.asked_part, r.first, r.siblings}, {r.size, r.total, r.known, r.pinned});
     CHECK(std::string(name_of(v.kind)) == name_of(r.want));
     CHECK(v.has_changed == r.changed);
     CHECK(v.end == r.end);

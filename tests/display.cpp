@@ -28,10 +28,16 @@ vqcache::model some_model() {
   return m;
 }
 
-std::string plain(const xcpp::message& m) { return m.data.at("text/plain").get<std::string>(); }
-std::string html(const xcpp::message& m) { return m.data.at("text/html").get<std::string>(); }
+std::string plain(const xcpp::message& m) {
+  return m.data.at("text/plain").get<std::string>();
+}
 
-template <class T> xcpp::message displayed(const T& value) {
+std::string html(const xcpp::message& m) {
+  return m.data.at("text/html").get<std::string>();
+}
+
+template <class T>
+xcpp::message displayed(const T& value) {
   xcpp::messages().clear();
   xcpp::display(value);
   REQUIRE(xcpp::messages().size() == 1);
@@ -42,14 +48,16 @@ template <class T> xcpp::message displayed(const T& value) {
 std::vector<xcpp::message> reported(std::initializer_list<vqcache::progress> all) {
   xcpp::messages().clear();
   vqcache::progress_bar bar;
-  for (const auto& p : all) CHECK(bar(p));
+  for (const auto& p : all)
+    CHECK(bar(p));
   REQUIRE(xcpp::messages().size() == all.size());
   return xcpp::messages();
 }
 
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
-  for (auto i = text.find(part); i != std::string::npos; i = text.find(part, i + part.size())) ++n;
+  for (auto i = text.find(part); i != std::string::npos; i = text.find(part, i + part.size()))
+    ++n;
   return n;
 }
 
@@ -157,10 +165,10 @@ TEST_SUITE("display") {
         at("m.yaml", 2, 4, 0, -1, vqcache::phase::storing)});
     CHECK(count(html(all[0]), "<tr>") == 1);
     CHECK(count(html(all[3]), "<tr>") == 2);
-    CHECK(html(all[3]).find("<td>storing</td><td>m.yaml</td><td><progress value=\"2\" max=\"4\"") !=
-        std::string::npos);
-    CHECK(html(all[3]).find("<td>m.ckpt</td><td><progress value=\"1\" max=\"5\"") !=
-        std::string::npos);
+    CHECK(html(all[3]).find("<td>storing</td><td>m.yaml</td><td><progress value=\"2\" max=\"4\"")
+        != std::string::npos);
+    CHECK(html(all[3]).find("<td>m.ckpt</td><td><progress value=\"1\" max=\"5\"")
+        != std::string::npos);
     CHECK(plain(all[1]).find("downloading m.ckpt 20%") == 0);
     CHECK(plain(all[3]).find("storing m.yaml 50%") == 0);
   }

@@ -23,7 +23,9 @@ struct failure {
   std::string name = "vq_m";
 };
 
-vqcache::options plain(place& w) { return w.options(); }
+vqcache::options plain(place& w) {
+  return w.options();
+}
 
 std::vector<failure> failures() {
   return {
@@ -164,7 +166,9 @@ std::vector<failure> failures() {
           }},
       {"cancelled", errc::cancelled, {"'vq_m'", "cancelled", "vq_m.yaml"},
           [](place& w) {
-            w.watch = [](const vqcache::progress&) { return false; };
+            w.watch = [](const vqcache::progress&) {
+              return false;
+            };
             return w.options();
           }},
   };
@@ -248,7 +252,8 @@ TEST_SUITE("errors") {
       CHECK_FALSE(r.ok());
       CHECK_FALSE(static_cast<bool>(r));
       CHECK(r.error.code() == f.code);
-      for (const std::string& word : f.words) CHECK_MESSAGE(has(what, word), word);
+      for (const std::string& word : f.words)
+        CHECK_MESSAGE(has(what, word), word);
       CHECK_FALSE(has(what, "\n"));
       CHECK_FALSE(has(what, r.error.code().message() + ": "));  // nothing appended or put before
       CHECK(what.find("  ") == std::string::npos);
@@ -276,7 +281,9 @@ TEST_SUITE("errors") {
     bool caught = false;
     try {
       vqcache::download_vqgan_model("m", config_url, checkpoint_url, w.options());
-    } catch (const std::system_error& e) { caught = e.code() == std::errc::protocol_error; }
+    } catch (const std::system_error& e) {
+      caught = e.code() == std::errc::protocol_error;
+    }
     CHECK(caught);
   }
 
@@ -286,10 +293,10 @@ TEST_SUITE("errors") {
     fs::permissions(w.local, fs::perms(0555));
     CHECK(unprivileged([&]() -> std::string {
       const auto r = w.call("m");
-      return (r.error.code() == errc::permission_denied &&
-                 r.error.cause() == std::errc::permission_denied &&
-                 has(r.error.what(), w.local.string()) &&
-                 has(r.error.what(), "check its permissions"))
+      return (r.error.code() == errc::permission_denied
+                 && r.error.cause() == std::errc::permission_denied
+                 && has(r.error.what(), w.local.string())
+                 && has(r.error.what(), "check its permissions"))
           ? "denied"
           : r.error.what();
     }) == "denied");
@@ -299,8 +306,8 @@ TEST_SUITE("errors") {
       ::signal(SIGXFSZ, SIG_IGN);
       if (::setrlimit(RLIMIT_FSIZE, &small) != 0) return "cannot set a limit";
       const auto r = w.call("m");
-      return (r.error.code() == errc::no_space && r.error.cause() == std::errc::file_too_large &&
-                 has(r.error.what(), "m.ckpt") && has(r.error.what(), "free some space"))
+      return (r.error.code() == errc::no_space && r.error.cause() == std::errc::file_too_large
+                 && has(r.error.what(), "m.ckpt") && has(r.error.what(), "free some space"))
           ? "full"
           : r.error.what();
     }) == "full");
@@ -369,11 +376,15 @@ TEST_SUITE("errors") {
       place w;
       if (hit) REQUIRE(w.call("m").ok());
       auto o = w.options();
-      o.on_message = [](const std::string&) { throw boom{17}; };
+      o.on_message = [](const std::string&) {
+        throw boom{17};
+      };
       int number = 0;
       try {
         vqcache::download_vqgan_model("m", config_url, checkpoint_url, o);
-      } catch (const boom& b) { number = b.number; }
+      } catch (const boom& b) {
+        number = b.number;
+      }
       CHECK(number == 17);
       const auto r = w.call_with(o, "m");
       CHECK(r.error.code() == errc::callback);
@@ -398,7 +409,9 @@ TEST_SUITE("errors") {
         if (throwing) {
           try {
             vqcache::download_vqgan_model("m", config_url, k, w.options());
-          } catch (const std::range_error& e) { thrown = e.what(); }
+          } catch (const std::range_error& e) {
+            thrown = e.what();
+          }
           CHECK(thrown == "the bar is too long");
         } else {
           const auto r = w.call("m", config_url, k);
@@ -429,7 +442,9 @@ TEST_SUITE("errors") {
     try {
       vqcache::download_vqgan_model(
           "m", {config_url.c_str(), "http://mirror.test/c"}, checkpoint_url, o);
-    } catch (const boom& b) { number = b.number; }
+    } catch (const boom& b) {
+      number = b.number;
+    }
     CHECK(number == 23);
     CHECK(calls == 1);
     const auto r = w.call_with(o, "m");
@@ -443,10 +458,14 @@ TEST_SUITE("errors") {
       "the try form throws nothing, not even what no one may catch by reference to exception") {
     place w;
     auto o = w.options();
-    o.on_message = [](const std::string&) { throw 42; };
+    o.on_message = [](const std::string&) {
+      throw 42;
+    };
     CHECK_NOTHROW((void)vqcache::try_download_vqgan_model("m", config_url, checkpoint_url, o));
     o.on_message = nullptr;
-    o.on_progress = [](const vqcache::progress&) -> bool { throw "text"; };
+    o.on_progress = [](const vqcache::progress&) -> bool {
+      throw "text";
+    };
     CHECK_NOTHROW((void)vqcache::try_download_vqgan_model("m", config_url, checkpoint_url, o));
     CHECK_NOTHROW((void)vqcache::try_download_vqgan_model("coco", o));
     CHECK_NOTHROW((void)vqcache::try_remove("m", o));
@@ -461,7 +480,9 @@ TEST_SUITE("errors") {
       place w;
       source k = checkpoint_url;
       lead_to(w, p, k);
-      w.watch = [p](const vqcache::progress& at) { return at.phase != p || at.file != "m.ckpt"; };
+      w.watch = [p](const vqcache::progress& at) {
+        return at.phase != p || at.file != "m.ckpt";
+      };
       const auto r = w.call("m", config_url, k);
       CHECK(r.error.code() == errc::cancelled);
       CHECK(r.error.code() == std::errc::operation_canceled);
@@ -479,7 +500,9 @@ TEST_SUITE("errors") {
     fs::create_directories(w.local);
     const int lock = ::open((w.local / ".m.lock").c_str(), O_RDWR | O_CREAT, 0666);
     REQUIRE(::flock(lock, LOCK_EX) == 0);
-    w.watch = [](const vqcache::progress& p) { return p.phase != phase::waiting; };
+    w.watch = [](const vqcache::progress& p) {
+      return p.phase != phase::waiting;
+    };
     const auto r = w.call("m");
     CHECK(r.error.code() == errc::cancelled);
     CHECK(w.heard("Waiting for another call"));
@@ -539,7 +562,9 @@ TEST_SUITE("errors") {
               r.write(body.data(), body.size());
               r.header("ETag", "\"x\"");
             }},
-        {"without status, write or fail", [](const vqcache::request&, vqcache::response&) {}},
+        {"without status, write or fail",
+            [](const vqcache::request&, vqcache::response&) {
+            }},
         {"control characters",
             [&](const vqcache::request&, vqcache::response& r) {
               r.status(200);
@@ -555,7 +580,9 @@ TEST_SUITE("errors") {
       place w;
       auto o = w.options();
       int calls = 0;
-      o.fetch = [&](const vqcache::request& q, vqcache::response& r) { ++calls, c.second(q, r); };
+      o.fetch = [&](const vqcache::request& q, vqcache::response& r) {
+        ++calls, c.second(q, r);
+      };
       const auto r = w.call_with(o, "m");
       CHECK(r.error.code() == errc::callback);
       CHECK_MESSAGE(has(r.error.what(), c.first), why(r));
@@ -589,7 +616,9 @@ TEST_SUITE("errors") {
   TEST_CASE("write() says false once nothing more is wanted, and what follows is dropped") {
     place w;
     bool wanted = true, later = true;
-    w.watch = [](const vqcache::progress& p) { return p.file != "m.ckpt" || p.done == 0; };
+    w.watch = [](const vqcache::progress& p) {
+      return p.file != "m.ckpt" || p.done == 0;
+    };
     auto o = w.options();
     o.max_bytes = 50000;
     o.fetch = [&](const vqcache::request& q, vqcache::response& r) {
@@ -609,8 +638,10 @@ TEST_SUITE("errors") {
     w.serve(checkpoint_url,
         {k + "and the next answer", 200, {{"Content-Length", std::to_string(k.size())}}});
     const auto r = w.call("m");
-    if (r.ok()) CHECK(read(w.local / "m.ckpt") == k);
-    else CHECK_FALSE(fs::exists(w.local / "m.ckpt"));
+    if (r.ok())
+      CHECK(read(w.local / "m.ckpt") == k);
+    else
+      CHECK_FALSE(fs::exists(w.local / "m.ckpt"));
   }
 
   TEST_CASE("redirects through a fetcher: relative, absolute, without a fragment, at most twenty") {
@@ -664,7 +695,8 @@ TEST_SUITE("errors") {
     for (const auto& q : w.requests) {
       CAPTURE(q.url);
       std::string all;
-      for (const std::string& h : q.headers) all += h + "\n";
+      for (const std::string& h : q.headers)
+        all += h + "\n";
       const bool home = q.url == first || q.url == "http://user:pw@origin.test/same";
       CHECK(has(all, "Bearer hunter2") == home);
       CHECK(has(all, "X-Mine: 1") == home);
@@ -683,7 +715,8 @@ TEST_SUITE("errors") {
     REQUIRE(w.requests.size() == 3);
     const auto sent = [&](std::size_t i) {
       std::string all;
-      for (const std::string& h : w.requests[i].headers) all += h + "\n";
+      for (const std::string& h : w.requests[i].headers)
+        all += h + "\n";
       return has(all, "hunter2");
     };
     CHECK_FALSE(sent(0));

@@ -24,8 +24,8 @@ static int next_open(const char* path, int flags, int mode) {
 
 static int below(const char* path) {
   const char* const where = getenv("VQT_WHERE");
-  return where && strncmp(path, where, strlen(where)) == 0 &&
-      (strstr(path, "/local") || strstr(path, "/cache"));
+  return where && strncmp(path, where, strlen(where)) == 0
+      && (strstr(path, "/local") || strstr(path, "/cache"));
 }
 
 static int fails(const char* call) {
@@ -65,6 +65,7 @@ static int next_openat(const char* name, int at, const char* path, int flags, in
       (int (*)(int, const char*, int, ...))dlsym(RTLD_NEXT, name);
   return below(path) && fails("opendir") ? -1 : next(at, path, flags, mode);
 }
+
 int openat(int at, const char* path, int flags, ...) {
   va_list more;
   va_start(more, flags);
@@ -72,6 +73,7 @@ int openat(int at, const char* path, int flags, ...) {
   va_end(more);
   return next_openat("openat", at, path, flags, mode);
 }
+
 int openat64(int at, const char* path, int flags, ...) {
   va_list more;
   va_start(more, flags);
@@ -88,7 +90,7 @@ int rename(const char* from, const char* to) {
 
 ssize_t pwrite64(int fd, const void* from, size_t n, off64_t at) {
   static ssize_t (*next)(int, const void*, size_t, off64_t) = 0;
-  if (!next) next = (ssize_t (*)(int, const void*, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
+  if (!next) next = (ssize_t(*)(int, const void*, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
   const int counts = fd >= 0 && fd < (int)sizeof ours && ours[fd];
   return counts && fails("write") ? -1 : next(fd, from, n, at);
 }

@@ -12,6 +12,7 @@ namespace {
 class dice {  // the same on every run
  public:
   explicit dice(std::uint32_t seed) : x_(seed) {}
+
   std::size_t below(std::size_t n) {
     x_ = x_ * 1664525 + 1013904223;
     return n ? (x_ >> 8) % n : 0;
@@ -58,7 +59,8 @@ TEST_CASE("what was found once is right now, and so are mutations of it") {
   for (const fuzz::target& t : fuzz::targets()) {
     const auto inputs = fuzz::corpus(support::tests_dir() / "fuzz" / "corpus.txt", t.name);
     CHECK_MESSAGE(inputs.size() > 3, t.name, " has hardly any input in corpus.txt");
-    for (const std::string& s : inputs) CHECK_MESSAGE(problem(t, s).empty(), problem(t, s));
+    for (const std::string& s : inputs)
+      CHECK_MESSAGE(problem(t, s).empty(), problem(t, s));
     dice d(4711);
     std::vector<std::string> pool = inputs;
     int broken = 0;
@@ -73,7 +75,8 @@ TEST_CASE("what was found once is right now, and so are mutations of it") {
 
 TEST_CASE("an input is written as a line and read back") {
   std::string all;
-  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  for (int i = 0; i < 256; ++i)
+    all += static_cast<char>(i);
   CHECK(fuzz::from_line(fuzz::to_line(all)) == all);
   CHECK(fuzz::to_line("a\\n\n") == "a\\\\n\\n");
 }

@@ -8,8 +8,14 @@ using engine = vqcache::detail::hash::sha256;
 
 namespace {
 
-template <class T> auto start(T& h, int) -> decltype(h.start()) { return h.start(); }
-template <class T> void start(T&, long) {}  // one that starts when it is made
+template <class T>
+auto start(T& h, int) -> decltype(h.start()) {
+  return h.start();
+}
+
+template <class T>
+void start(T&, long) {
+}  // one that starts when it is made
 
 std::string digest(const std::string& data, bool system, std::size_t piece = 0) {
   engine h(system);
@@ -19,11 +25,14 @@ std::string digest(const std::string& data, bool system, std::size_t piece = 0) 
     h.update(data.data() + at, (std::min)(piece, data.size() - at));
   return h.hex();
 }
+
 std::string pattern(std::size_t n) {
   std::string s;
-  for (std::size_t i = 0; i < n; ++i) s += static_cast<char>((i * 7 + i / 251) & 255);
+  for (std::size_t i = 0; i < n; ++i)
+    s += static_cast<char>((i * 7 + i / 251) & 255);
   return s;
 }
+
 bool have_system() {
   return vqcache::detail::hash::system_engine().f[0] != nullptr;
 }
@@ -103,7 +112,8 @@ TEST_SUITE("hash") {
     const auto feed = [&](bool system, unsigned blocks) {
       engine h(system);
       start(h, 0);
-      for (unsigned i = 0; i < blocks; ++i) h.update(block.data(), block.size());
+      for (unsigned i = 0; i < blocks; ++i)
+        h.update(block.data(), block.size());
       h.update("x", 1);
       return h.hex();
     };
@@ -115,8 +125,8 @@ TEST_SUITE("hash") {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() * 128;
     if (seconds > 12)
-      return skipped("this build hashes 512 MiB with the portable code in " +
-          std::to_string(static_cast<int>(seconds)) + " s; an optimised one checks it");
+      return skipped("this build hashes 512 MiB with the portable code in "
+          + std::to_string(static_cast<int>(seconds)) + " s; an optimised one checks it");
     CHECK(feed(false, 128) == right);
   }
 }

@@ -14,6 +14,7 @@ constexpr const char* end_mark = "/vqcache-test-end";
 plan primed(const fs::path& where) {
   return call_of(where, "", std::getenv("VQT_CONFIG"), std::getenv("VQT_CHECKPOINT"));
 }
+
 environment role_named(const std::string& name, const fs::path& where) {
   return clean({{"VQCACHE_TEST_ROLE", name}, {"VQT_WHERE", where.string()},
       {"VQT_CONFIG", hostile().url("/good/hit/model.yaml")},
@@ -30,6 +31,7 @@ int hit_once() {
   (void)::access(end_mark, F_OK);
   return r.ok() && r.model.cached && r.model.from == vqcache::origin::local ? 0 : 1;
 }
+
 const role one_hit("one hit", hit_once);
 
 int hit_often() {
@@ -48,17 +50,20 @@ int hit_often() {
     const vqcache::result r = vqcache::try_download_vqgan_model("m", p.config, p.checkpoint, opts);
     if (!r.ok() || !r.model.cached || r.model.from != vqcache::origin::local) o.code = 1;
   };
-  for (int i = 0; i < 100; ++i) good();
+  for (int i = 0; i < 100; ++i)
+    good();
   const posture before;
   const long kib = memory();
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 5000; ++i) good();
+  for (int i = 0; i < 5000; ++i)
+    good();
   o.took = since(start) / 5000;
   o.disorder = disorder(before);
   o.note = std::to_string(memory() - kib);
   save(o, p.where / "outcome");
   return 0;
 }
+
 const role many_hits("many hits", hit_often);
 
 // brings the model, so that both tiers hold it with receipts
@@ -67,7 +72,8 @@ void bring(const fs::path& where) {
       hostile().url("/good/hit/last.ckpt"));
   const outcome o = call(p);
   REQUIRE_MESSAGE(o.ok(), describe(o));
-  for (const char* trace : {"outcome", "said", "noise"}) fs::remove(where / trace);
+  for (const char* trace : {"outcome", "said", "noise"})
+    fs::remove(where / trace);
 }
 
 struct trace {
@@ -84,10 +90,14 @@ trace strace(const fs::path& where) {
   std::istringstream in(slurp(log));
   int part = 0;
   for (std::string line; std::getline(in, line);) {
-    if (has(line, begin_mark)) part = 1;
-    else if (has(line, end_mark)) part = 2;
-    else if (part == 0) t.before.push_back(line);
-    else if (part == 1) t.between.push_back(line);
+    if (has(line, begin_mark))
+      part = 1;
+    else if (has(line, end_mark))
+      part = 2;
+    else if (part == 0)
+      t.before.push_back(line);
+    else if (part == 1)
+      t.between.push_back(line);
   }
   t.worked = t.worked && part == 2;
   t.output = slurp(where / "printed");

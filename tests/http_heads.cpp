@@ -24,7 +24,8 @@ t::url url_of(const std::string& s) {
 
 std::string lines_of(const text_lines& all) {
   std::string s;
-  for (const std::string& line : all) s += line + "|";
+  for (const std::string& line : all)
+    s += line + "|";
   return s;
 }
 
@@ -32,7 +33,8 @@ std::string lines_of(const text_lines& all) {
 std::string sent(const std::string& from, const text_lines& set, const std::string& to,
     const text_lines& own = {}, std::uint64_t now = 1700000000) {
   t::cookies jar;
-  for (const std::string& line : set) t::take_cookie(jar, url_of(from), line, now);
+  for (const std::string& line : set)
+    t::take_cookie(jar, url_of(from), line, now);
   const text_lines all = t::with_cookies(own, jar, url_of(to));
   std::string cookies;
   for (const std::string& line : all)
@@ -51,8 +53,8 @@ TEST_SUITE("http heads") {
       if (!r) return "none";
       const std::string total = r->total ? std::to_string(*r->total) : "*";
       if (r->unsatisfied) return "nothing of " + total;
-      return std::to_string(r->first) + " to " + std::to_string(r->last) + " of " + total +
-          (r->whole() ? ", whole" : "");
+      return std::to_string(r->first) + " to " + std::to_string(r->last) + " of " + total
+          + (r->whole() ? ", whole" : "");
     };
     const std::vector<std::pair<std::string, std::string>> table{
         {"bytes 0-99/100", "0 to 99 of 100, whole"}, {"bytes 0-98/100", "0 to 98 of 100"},
@@ -67,11 +69,14 @@ TEST_SUITE("http heads") {
         {"bytes 0-18446744073709551616/*", "none"},
         {"bytes 18446744073709551614-18446744073709551614/*",
             "18446744073709551614 to 18446744073709551614 of *"}};
-    for (const auto& [s, right] : table) CHECK_MESSAGE(read(s) == right, s);
+    for (const auto& [s, right] : table)
+      CHECK_MESSAGE(read(s) == right, s);
   }
 
   TEST_CASE("of several Content-Ranges all must say the same") {
-    const auto found = [](const headers& all) { return t::find_content_range(all).has_value(); };
+    const auto found = [](const headers& all) {
+      return t::find_content_range(all).has_value();
+    };
     CHECK_FALSE(found({}));
     CHECK(found({{"content-range", "bytes 0-9/10"}}));
     CHECK(found({{"content-range", ""}, {"content-range", "bytes 0-9/10"}}));
@@ -135,10 +140,10 @@ TEST_SUITE("http heads") {
   TEST_CASE("a header of the user's takes the place of ours, whatever its case") {
     const text_lines ours{"Accept: */*", "Accept-Encoding: identity"};
     CHECK(lines_of(t::request_headers(ours, {})) == "Accept: */*|Accept-Encoding: identity|");
-    CHECK(lines_of(t::request_headers(ours, {"aCCEPT: a/b", "X: 1", "X: 2"})) ==
-        "Accept-Encoding: identity|aCCEPT: a/b|X: 1|X: 2|");
-    CHECK(lines_of(t::request_headers(ours, {"Accepted: a"})) ==
-        "Accept: */*|Accept-Encoding: identity|Accepted: a|");
+    CHECK(lines_of(t::request_headers(ours, {"aCCEPT: a/b", "X: 1", "X: 2"}))
+        == "Accept-Encoding: identity|aCCEPT: a/b|X: 1|X: 2|");
+    CHECK(lines_of(t::request_headers(ours, {"Accepted: a"}))
+        == "Accept: */*|Accept-Encoding: identity|Accepted: a|");
   }
 
   TEST_CASE("a user's transport gets each header once") {
@@ -290,6 +295,7 @@ TEST_SUITE("http heads") {
     struct row {
       std::string from, set, to, sent;
     };
+
     const std::string h = "http://a.example.com/x/y";
     const std::vector<row> table{// its host, and no other
         {h, "k=v", "http://a.example.com/x/z", "k=v"}, {h, "k=v", "http://A.EXAMPLE.com/x/", "k=v"},
@@ -382,7 +388,8 @@ TEST_SUITE("http heads") {
     CHECK(w.call_with(o, "m", config_url, wall).ok());
     CHECK(
         lines_of(seen) == wall + " none|" + wall + " Cookie: wall=SECRET-OF-IT|" + away + " none|");
-    for (const auto& [name, bytes] : contents(w.root.at)) CHECK(!has(bytes, "SECRET-OF-IT"));
+    for (const auto& [name, bytes] : contents(w.root.at))
+      CHECK(!has(bytes, "SECRET-OF-IT"));
   }
 
   TEST_CASE("a cookie's value is hidden where it is repeated") {
@@ -410,20 +417,24 @@ TEST_SUITE("http heads") {
         {"\xe0\x9f\xbf", "???"}, {"\xed\xa0\x80", "???"}, {"\xf4\x90\x80\x80", "????"},
         {"\xf0\x8f\x80\x80", "????"}, {"\xf5", "?"}, {"\x80", "?"}, {"a\nb\x1b[0m\x7f", "a?b?[0m?"},
         {"\xc2\x9b", "?"}, {"\xc2\x80", "?"}, {"caf\xe9 \xc3\xa9", "caf? \xc3\xa9"}};
-    for (const auto& [from, to] : table) CHECK(shown(from) == to);
+    for (const auto& [from, to] : table)
+      CHECK(shown(from) == to);
     CHECK(shown("a\xc3\xa4"
                 "b",
-              2) == "a");
+              2)
+        == "a");
     CHECK(shown("a\xc3\xa4"
                 "b",
-              3) == "a\xc3\xa4");
+              3)
+        == "a\xc3\xa4");
     CHECK(shown("\xe2\x82\xac\xe2\x82\xac", 5) == "\xe2\x82\xac");
     CHECK(shown("abc", 0) == "");
   }
 
   TEST_CASE("what a user's transport says and what a page says is shown as UTF-8") {
     std::string page = "<html>sign in: ";
-    for (int i = 0; i < 200; ++i) page += "\xe2\x82\xac";
+    for (int i = 0; i < 200; ++i)
+      page += "\xe2\x82\xac";
     for (std::size_t shift = 0; shift < 3; ++shift) {
       place w;
       w.serve(checkpoint_url, {page.insert(15, shift > 0 ? "x" : "")});
@@ -433,7 +444,9 @@ TEST_SUITE("http heads") {
     }
     place w;
     vqcache::options o = w.options();
-    o.fetch = [](const vqcache::request&, vqcache::response& r) { r.fail("caf\xe9\x1b[2J"); };
+    o.fetch = [](const vqcache::request&, vqcache::response& r) {
+      r.fail("caf\xe9\x1b[2J");
+    };
     const std::string text = why(w.call_with(o, "m"));
     CHECK_MESSAGE(has(text, "options::fetch says: caf??[2J"), text);
   }

@@ -20,27 +20,33 @@ const std::string other_digest(64, 'a');
 source pinned(const std::string& url, const std::string& digest) {
   return source(url + "#sha256=" + digest);
 }
+
 int sha256sum_says(const fs::path& folder, const std::string& receipt) {
   int code = -1;
   run("cd '" + folder.string() + "' && sha256sum -c --strict --status '" + receipt + "' 2>&1",
       &code);
   return code;
 }
+
 // the receipt's line that begins so and ends in the file
 bool has_line(const std::string& receipt, const std::string& begin, const std::string& end) {
   std::istringstream in(receipt);
   for (std::string line; std::getline(in, line);)
-    if (line.rfind(begin, 0) == 0 && line.size() >= end.size() &&
-        line.substr(line.size() - end.size()) == end)
+    if (line.rfind(begin, 0) == 0 && line.size() >= end.size()
+        && line.substr(line.size() - end.size()) == end)
       return true;
   return false;
 }
-lines corrupt(const place& w) { return matching(w.root.at, ".corrupt-"); }
+
+lines corrupt(const place& w) {
+  return matching(w.root.at, ".corrupt-");
+}
+
 bool is_corrupt_name(const std::string& entry, const std::string& file) {
   const std::string begin = file + ".corrupt-";
   const std::string name = fs::path(entry).filename().string();
-  return name.size() == begin.size() + 8 && name.rfind(begin, 0) == 0 &&
-      name.find_first_not_of("0123456789abcdef", begin.size()) == std::string::npos;
+  return name.size() == begin.size() + 8 && name.rfind(begin, 0) == 0
+      && name.find_first_not_of("0123456789abcdef", begin.size()) == std::string::npos;
 }
 
 }  // namespace
@@ -50,7 +56,8 @@ TEST_SUITE("integrity") {
 
   TEST_CASE("a pin that fits is accepted in every form") {
     std::string upper = good_checkpoint;
-    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (char& c : upper)
+      c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     source twice = pinned(checkpoint_url, good_checkpoint);
     twice.sha256 = upper;
     const std::vector<source> forms = {source({checkpoint_url}, good_checkpoint),
@@ -62,7 +69,8 @@ TEST_SUITE("integrity") {
       const auto r = w.call("m", pinned(config_url, good_config), s);
       REQUIRE_MESSAGE(r.ok(), why(r));
       CHECK(w.local_is("m"));
-      for (const std::string& url : w.asked) CHECK_FALSE(has(url, "#"));
+      for (const std::string& url : w.asked)
+        CHECK_FALSE(has(url, "#"));
     }
   }
 
@@ -182,14 +190,15 @@ TEST_SUITE("integrity") {
 
   TEST_CASE("receipts edited by hand are understood: comments, CRLF, upper case, binary marks") {
     std::string upper = good_checkpoint;
-    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (char& c : upper)
+      c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const std::vector<std::string> forms = {
         "# a remark of mine\n\n" + good_config + "  m.yaml\n#\n" + upper + "  m.ckpt\n",
         good_checkpoint + " *m.ckpt\n" + good_config + " *m.yaml\n",
         good_config + "  m.yaml\r\n" + good_checkpoint + "  m.ckpt\r\n",
         good_config + "  m.yaml\n" + good_checkpoint + "  m.ckpt",
-        "# unverified other.ckpt\n# size 17 other.ckpt\n" + good_config + "  m.yaml\n" +
-            other_digest + "  other.ckpt\n" + good_checkpoint + "  m.ckpt\n"};
+        "# unverified other.ckpt\n# size 17 other.ckpt\n" + good_config + "  m.yaml\n"
+            + other_digest + "  other.ckpt\n" + good_checkpoint + "  m.ckpt\n"};
     for (const std::string& form : forms) {
       CAPTURE(form);
       place w;
@@ -265,8 +274,10 @@ TEST_SUITE("integrity") {
       CAPTURE(from_cache);
       place w;
       REQUIRE(w.call("m").ok());
-      if (from_cache) w.origin_dies();
-      else w.wipe_cache();
+      if (from_cache)
+        w.origin_dies();
+      else
+        w.wipe_cache();
       fs::resize_file(w.local / "m.ckpt", 5000);
       const auto r = w.call("m");
       REQUIRE_MESSAGE(r.ok(), why(r));
@@ -307,14 +318,33 @@ TEST_SUITE("integrity") {
   TEST_CASE(
       "a damaged cached copy is put aside, the origin asked for it alone, the cache repaired") {
     const std::vector<std::pair<std::string, std::function<std::string(const std::string&)>>>
-        kinds = {{"one bit at the start", [](const std::string& s) { return flipped(s, 0); }},
+        kinds = {{"one bit at the start",
+                     [](const std::string& s) {
+                       return flipped(s, 0);
+                     }},
             {"one bit in the middle",
-                [](const std::string& s) { return flipped(s, s.size() / 2); }},
-            {"one bit at the end", [](const std::string& s) { return flipped(s, s.size() - 1); }},
-            {"shorter", [](const std::string& s) { return s.substr(0, s.size() - 1); }},
-            {"longer", [](const std::string& s) { return s + "x"; }},
-            {"empty", [](const std::string&) { return std::string(); }},
-            {"zeros", [](const std::string& s) { return std::string(s.size(), '\0'); }}};
+                [](const std::string& s) {
+                  return flipped(s, s.size() / 2);
+                }},
+            {"one bit at the end",
+                [](const std::string& s) {
+                  return flipped(s, s.size() - 1);
+                }},
+            {"shorter",
+                [](const std::string& s) {
+                  return s.substr(0, s.size() - 1);
+                }},
+            {"longer",
+                [](const std::string& s) {
+                  return s + "x";
+                }},
+            {"empty",
+                [](const std::string&) {
+                  return std::string();
+                }},
+            {"zeros", [](const std::string& s) {
+               return std::string(s.size(), '\0');
+             }}};
     for (const auto& kind : kinds)
       for (const std::string& file : {std::string("m.yaml"), std::string("m.ckpt")}) {
         CAPTURE(kind.first);
@@ -380,8 +410,8 @@ TEST_SUITE("integrity") {
 
   TEST_CASE("what was put aside gets its name again only if it is what the receipt says") {
     const std::string aside = "m/m.ckpt.corrupt-0000000", b = checkpoint(100000, 7);
-    for (const std::string s : {"bad, and the call is offline", "cancelled", "one of several",
-             "another model's pin"}) {
+    for (const std::string s :
+        {"bad, and the call is offline", "cancelled", "one of several", "another model's pin"}) {
       CAPTURE(s);
       place w;
       REQUIRE(w.call("m").ok());
@@ -394,11 +424,14 @@ TEST_SUITE("integrity") {
       auto o = w.options();
       o.offline = s == "bad, and the call is offline";
       if (o.offline) fs::remove(w.cache / "m/m.yaml");
-      if (s == "cancelled") w.watch = [](const auto& p) { return p.phase == vqcache::phase::waiting; };
+      if (s == "cancelled")
+        w.watch = [](const auto& p) {
+          return p.phase == vqcache::phase::waiting;
+        };
       if (several) w.origin_dies();
       if (good) w.serve(checkpoint_url, {b});
-      const auto r = w.call_with(o, "m", config_url,
-          good ? pinned(checkpoint_url, sha256(b)) : source(checkpoint_url));
+      const auto r = w.call_with(
+          o, "m", config_url, good ? pinned(checkpoint_url, sha256(b)) : source(checkpoint_url));
       CHECK_MESSAGE(r.ok() == (several || good), why(r));
       const std::string stands = read(w.cache / "m/m.ckpt");
       CHECK(stands == (several ? checkpoint() : good ? b : ""));
@@ -446,8 +479,8 @@ TEST_SUITE("integrity") {
     fs::remove(w.cache / "m/m.sha256");
     fs::create_directory(w.cache / "m/m.sha256");
     CHECK_FALSE(w.call("m").ok());
-    const auto r = w.call(
-        "m", pinned(config_url, good_config), pinned(checkpoint_url, good_checkpoint));
+    const auto r =
+        w.call("m", pinned(config_url, good_config), pinned(checkpoint_url, good_checkpoint));
     REQUIRE_MESSAGE(r.ok(), why(r));
     CHECK(w.local_is("m"));
   }
@@ -584,8 +617,10 @@ TEST_SUITE("integrity") {
       CAPTURE(in_cache);
       place w;
       REQUIRE(w.call("m").ok());
-      if (in_cache) w.wipe_local(), fs::create_directories(w.local);
-      else w.wipe_cache();
+      if (in_cache)
+        w.wipe_local(), fs::create_directories(w.local);
+      else
+        w.wipe_cache();
       write((in_cache ? w.cache / "m" : w.local) / "m.yaml", flipped(config(), 30));
       w.serve(config_url, {config("B")});
       w.serve(checkpoint_url, {checkpoint(100000, 2)});
@@ -755,12 +790,12 @@ TEST_SUITE("integrity") {
         "<!DOCTYPE html>\n<html><head><title>Library</title><style>p{color:red}</style>"
         "<script>var x = \"no\";</script></head>\n<body><p class=\"error\">Link does "
         "not exist.</p></body></html>";
-    const std::string pointer =
-        "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, '4') +
-        "\nsize 980092370\n";
+    const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:"
+        + std::string(64, '4') + "\nsize 980092370\n";
     const std::string xml =
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>"
         "<Message>Access Denied</Message></Error>";
+
     struct {
       std::string what, body, words;
     } cases[] = {{"a page", page, "Link does not exist."},
@@ -773,6 +808,7 @@ TEST_SUITE("integrity") {
         {"a JSON error", "{\"error\": \"Repository not found\"}", "Repository not found"},
         {"a JSON message", "  {\n \"message\" : \"Not Found\", \"status\": \"404\"}", "Not Found"},
         {"an empty file", "", "empty"}, {"white space", " \r\n\t\n", "white space"}};
+
     for (const auto& c : cases)
       for (const bool as_config : {true, false})
         for (const bool with_pin : {true, false}) {

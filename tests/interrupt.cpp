@@ -20,6 +20,7 @@ struct place {
 struct site {  // of one model, with the calls for it
   scratch home;
   std::string key = (home / "x").parent_path().filename().string();
+
   plan caller(const std::string& by, const std::string& behaviour, const std::string& query = "") {
     plan p = call_of(home.fresh(), by, hostile().url("/good/" + key + "/model.yaml"),
         hostile().url(path(behaviour) + query));
@@ -27,13 +28,16 @@ struct site {  // of one model, with the calls for it
     p.opts.connections = 1, p.opts.max_bytes = std::uint64_t{4} << 30;
     return p;
   }
+
   std::string path(const std::string& behaviour) const {
     return "/" + behaviour + "/" + key + "/last.ckpt";
   }
+
   fs::path part() const {
     const std::string n = first_name(home / "local", ".m.ckpt.", ".part");
     return n.empty() ? fs::path() : home / "local" / n;
   }
+
   std::uint64_t size() const {
     std::error_code e;
     const std::uint64_t n = fs::file_size(part(), e);
@@ -43,17 +47,25 @@ struct site {  // of one model, with the calls for it
 
 // every place where a call can stand for long
 const std::vector<std::string> places = {"body", "header", "pause", "lock", "restore", "source"};
+
 plan at_place(site& s, const std::string& what, const std::string& by, std::vector<child>& others,
     std::function<bool()>& there) {
-  there = [&s] { return s.size() > 0; };
+  there = [&s] {
+    return s.size() > 0;
+  };
   if (what == "body") return s.caller(by, "stall_body", "?size=3000000&at=1500000");
   if (what == "header" || what == "pause") {
     const std::string behaviour = what == "header" ? "stall_header" : "retry_503";
     plan p = s.caller(by, behaviour, "?after=60");
     const fs::path said = p.where / "said";
     if (what == "header")
-      there = [&s, behaviour] { return hostile().count(s.path(behaviour)) > 0; };
-    else there = [said] { return has(slurp(said), "asks to wait"); };
+      there = [&s, behaviour] {
+        return hostile().count(s.path(behaviour)) > 0;
+      };
+    else
+      there = [said] {
+        return has(slurp(said), "asks to wait");
+      };
     return p;
   }
   if (what == "lock") {
@@ -61,7 +73,9 @@ plan at_place(site& s, const std::string& what, const std::string& by, std::vect
     REQUIRE(wait_until([&s] { return s.size() > 0; }));
     plan p = s.caller(by, "good");
     const fs::path said = p.where / "said";
-    there = [said] { return has(slurp(said), "Waiting for another call"); };
+    there = [said] {
+      return has(slurp(said), "Waiting for another call");
+    };
     return p;
   }
   // a gigabyte and a half of nothing takes a second or more to be copied and hashed
@@ -164,7 +178,8 @@ TEST_CASE("an interrupted call says how much it keeps, and the next one goes on 
 }
 
 TEST_CASE(
-    "one SIGINT ends all calls of the process, each with its bytes, and the handler is given back") {
+    "one SIGINT ends all calls of the process, each with its bytes, and the handler is given "
+    "back") {
   site a, b;  // two models in two threads
   plan p = a.caller("libcurl", "good", "?size=6000000&rate=2000000"),
        q = b.caller("curl", "good", "?size=6000000&rate=2000000");
@@ -231,7 +246,8 @@ TEST_CASE("a user's transport is told to stop, too, and its progress is shown") 
       r.status(200);
       r.header("Content-Length", "100000000");
       const std::string block(100000, 'x');
-      for (int i = 0; i < 1000 && r.write(block.data(), block.size()); ++i) sleep_ms(10);
+      for (int i = 0; i < 1000 && r.write(block.data(), block.size()); ++i)
+        sleep_ms(10);
     };
     int looks = 0;
     p.opts.on_progress = [&looks, by_signal](const vqcache::progress& now) {

@@ -32,6 +32,7 @@ int call_and_measure() {
   save(o, where / "outcome");
   return 0;
 }
+
 const role measured("measured call", call_and_measure);
 
 outcome measure(const fs::path& where, const std::string& by, const std::string& yaml,
@@ -52,8 +53,8 @@ bool room_for(const fs::path& at, std::uint64_t bytes) {
   std::error_code e;
   const fs::space_info s = fs::space(at, e);
   if (!e && s.available >= bytes) return true;
-  skipped("it needs " + std::to_string(bytes / gib) + " GiB in " + at.string() +
-      ", and there are " + std::to_string(s.available / gib));
+  skipped("it needs " + std::to_string(bytes / gib) + " GiB in " + at.string() + ", and there are "
+      + std::to_string(s.available / gib));
   return false;
 }
 
@@ -122,8 +123,8 @@ TEST_CASE("3 GiB go through a 32-bit program") {
   const fs::path subject = tests_dir() / "faults" / "subject.cpp", program_file = home / "subject";
   write_file(
       home / "probe.cpp", "#include <string>\nint main() { return sizeof(void*) == 4 ? 0 : 1; }\n");
-  if (!run({cxx, "-m32", "-o", (home / "probe").string(), (home / "probe.cpp").string()}) ||
-      !run({(home / "probe").string()}))
+  if (!run({cxx, "-m32", "-o", (home / "probe").string(), (home / "probe.cpp").string()})
+      || !run({(home / "probe").string()}))
     return skipped(cxx + " -m32 builds nothing here (g++-multilib)");
   const std::uint64_t size = 3 * gib + 777;
   if (!room_for(home.path(), 7 * gib)) return;

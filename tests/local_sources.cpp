@@ -16,7 +16,9 @@ struct site : place {
     write(root.at / "site/model config.yaml", config());
     write(root.at / "site/last#1%.ckpt", checkpoint());
   }
+
   std::string path(const std::string& file) const { return (root.at / "site" / file).string(); }
+
   std::string url(const std::string& file) const { return "file://" + path(file); }
 };
 
@@ -151,8 +153,8 @@ TEST_SUITE("local sources") {
     fs::permissions(w.local, fs::perms(0777));
     const std::string said = unprivileged([&]() -> std::string {
       const auto r = w.call("m", w.path("model config.yaml"), w.path("last#1%.ckpt"));
-      return (r.error.code() == errc::permission_denied ? "denied " : "other ") +
-          std::string(r.error.what());
+      return (r.error.code() == errc::permission_denied ? "denied " : "other ")
+          + std::string(r.error.what());
     });
     CHECK_MESSAGE(said.rfind("denied ", 0) == 0, said);
     CHECK(has(said, "last#1%.ckpt"));

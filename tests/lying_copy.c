@@ -38,7 +38,7 @@ int open64(const char* path, int flags, ...) {
 
 ssize_t pread64(int fd, void* to, size_t n, off64_t at) {
   static ssize_t (*next)(int, void*, size_t, off64_t) = 0;
-  if (!next) next = (ssize_t (*)(int, void*, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
+  if (!next) next = (ssize_t(*)(int, void*, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
   const ssize_t got = next(fd, to, n, at);
   const off64_t wrong = 2000000;
   if (fd == lying && got > 0 && at <= wrong && wrong < at + got) ((char*)to)[wrong - at] ^= 1;

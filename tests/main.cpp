@@ -12,21 +12,34 @@ bool ran_nothing = false;
 
 struct counter : doctest::IReporter {
   explicit counter(const doctest::ContextOptions&) {}
+
   void report_query(const doctest::QueryData&) override {}
+
   void test_run_start() override {}
+
   void test_run_end(const doctest::TestRunStats& stats) override {
     ran_nothing = stats.numTestCasesPassingFilters == 0;
   }
+
   void test_case_start(const doctest::TestCaseData&) override {}
+
   void test_case_reenter(const doctest::TestCaseData&) override {}
+
   void test_case_end(const doctest::CurrentTestCaseStats&) override {}
+
   void test_case_exception(const doctest::TestCaseException&) override {}
+
   void subcase_start(const doctest::SubcaseSignature&) override {}
+
   void subcase_end() override {}
+
   void log_assert(const doctest::AssertData&) override {}
+
   void log_message(const doctest::MessageData&) override {}
+
   void test_case_skipped(const doctest::TestCaseData&) override {}
 };
+
 DOCTEST_REGISTER_LISTENER("counter", 1, counter);
 
 }  // namespace

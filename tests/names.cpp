@@ -16,6 +16,7 @@ struct fact {
   std::string checkpoint_origin, checkpoint_sha256;
   std::uint64_t checkpoint_size;
 };
+
 const std::string heibox = "https://heibox.uni-heidelberg.de/d/";
 const std::vector<fact> facts = {
     {"vqgan_imagenet_f16_16384",
@@ -87,7 +88,8 @@ TEST_SUITE("names") {
         CHECK_MESSAGE(has(what, "name"), what);
         CHECK_MESSAGE(has(what, "cannot be used: "), what);
         CHECK(what.size() < 600);
-        for (char c : what) CHECK(static_cast<unsigned char>(c) >= 0x20);
+        for (char c : what)
+          CHECK(static_cast<unsigned char>(c) >= 0x20);
         CHECK(w.asked.empty());
         CHECK(w.said.empty());
         CHECK(tree(w.root.at) == before);
@@ -153,8 +155,8 @@ TEST_SUITE("names") {
     REQUIRE(faces);
     CHECK(
         faces->config.sha256 == "726ca97fb266c3c744f26e5aba2e579a51e310eee711a15f22224031dfdd57e2");
-    CHECK(faces->checkpoint.sha256 ==
-        "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1");
+    CHECK(faces->checkpoint.sha256
+        == "3274bba51bd565c90990bbcf7bb5dad0b9b95a6a77011980afc4c3cfc4d1cad1");
   }
 
   TEST_CASE("a mirror stands in the catalogue only where a digest pins the file") {
@@ -162,8 +164,10 @@ TEST_SUITE("names") {
       for (const vqcache::source* s : {&m.config, &m.checkpoint}) {
         CAPTURE(m.name);
         CHECK_FALSE(s->urls.empty());
-        if (s->sha256.empty()) CHECK(s->urls.size() == 1);
-        else CHECK(s->sha256.size() == 64);
+        if (s->sha256.empty())
+          CHECK(s->urls.size() == 1);
+        else
+          CHECK(s->sha256.size() == 64);
         CHECK(s->sha256.find_first_not_of("0123456789abcdef") == std::string::npos);
         CHECK(s->headers.empty());
         std::vector<std::string> sorted = s->urls;
@@ -196,7 +200,8 @@ TEST_SUITE("names") {
     const auto all = vqcache::known_models();
     std::map<std::string, std::size_t> rows;
     for (const auto& m : all)
-      for (const std::string& alias : m.aliases) ++rows[alias];
+      for (const std::string& alias : m.aliases)
+        ++rows[alias];
     for (const char* known : {"vqgan16", "imagenet_16384", "imagenet_1024", "sflickr", "faceshq"})
       CHECK(rows[known] == 1);
     std::size_t tried = 0;
@@ -204,7 +209,8 @@ TEST_SUITE("names") {
       for (std::string alias : m.aliases) {
         if (rows[alias] > 1) continue;
         if (++tried % 2 == 0)
-          for (char& c : alias) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+          for (char& c : alias)
+            c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
         CAPTURE(alias);
         place w;
         const auto r = w.call_by_name(alias);  // the origin in memory answers 404 to every URL
@@ -230,7 +236,8 @@ TEST_SUITE("names") {
     place w;
     for (const auto& m : vqcache::known_models())
       if (m.name == "vqgan_imagenet_f16_1024")
-        for (const std::string& url : m.config.urls) w.serve(url, {config()});
+        for (const std::string& url : m.config.urls)
+          w.serve(url, {config()});
     const auto r = w.call_by_name("vqgan_imagenet_f16_1024");
     CHECK_FALSE(r.ok());
     CHECK(has(r.error.what(), "vqgan_imagenet_f16_1024.yaml"));
@@ -249,7 +256,8 @@ TEST_SUITE("names") {
       const auto r = w.call_by_name(a.first);
       CHECK(r.error.code() == errc::unknown_model);
       CHECK(has(r.error.what(), "ambiguous"));
-      for (const std::string& name : a.second) CHECK_MESSAGE(has(r.error.what(), name), why(r));
+      for (const std::string& name : a.second)
+        CHECK_MESSAGE(has(r.error.what(), name), why(r));
       CHECK(w.asked.empty());
       CHECK(tree(w.root.at).empty());
     }
@@ -267,7 +275,8 @@ TEST_SUITE("names") {
       CHECK(has(r.error.what(), "'" + n.first + "'"));
       CHECK_MESSAGE(has(r.error.what(), n.second), why(r));
       std::size_t named = 0;  // the near ones, not the whole table
-      for (const auto& m : vqcache::known_models()) named += has(why(r), m.name);
+      for (const auto& m : vqcache::known_models())
+        named += has(why(r), m.name);
       CHECK_MESSAGE(named <= 4, why(r));
       CHECK(has(r.error.what(), w.local.string()));
       CHECK(has(r.error.what(), w.cache.string()));
@@ -276,7 +285,8 @@ TEST_SUITE("names") {
     place w;
     const auto r = w.call_by_name("zzzzzzzzzzzzzzzz");
     CHECK(r.error.code() == errc::unknown_model);
-    for (const auto& m : vqcache::known_models()) CHECK(has(r.error.what(), m.name));
+    for (const auto& m : vqcache::known_models())
+      CHECK(has(r.error.what(), m.name));
   }
 
   TEST_CASE("by name alone, the tiers come first: any model that they hold, also under an alias") {

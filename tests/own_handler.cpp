@@ -10,7 +10,8 @@ using namespace world;
 
 namespace {
 
-void own_handler(int) {}
+void own_handler(int) {
+}
 
 void set_own_handler() {
   struct sigaction own{};

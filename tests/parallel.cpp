@@ -14,9 +14,11 @@ struct home {  // one model whose checkpoint comes slowly over each connection
   scratch at;
   std::string by, path, reference;
   plan p;
+
   explicit home(const std::string& transport, const std::string& behaviour, unsigned connections,
       const std::string& query = "", unsigned megabytes = 8)
-      : by(transport), p() {
+      : by(transport),
+        p() {
     const std::string key = (at / "x").parent_path().filename().string(),
                       size = "?size=" + std::to_string(megabytes * 1000000);
     path = "/" + behaviour + "/" + key + "/last.ckpt" + size + "&rate=2000000" + query;
@@ -24,20 +26,26 @@ struct home {  // one model whose checkpoint comes slowly over each connection
     p = call_of(at.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), hostile().url(path));
     p.opts.max_bytes = 64 << 20, p.opts.connections = connections;
   }
+
   fs::path local() const { return p.opts.local_dir; }
+
   std::vector<support::seen> requests() const { return hostile().log(path); }
+
   bool is_right() const {
     const std::string all = get(reference);
     return slurp(local() / "m.ckpt") == all && slurp(p.opts.cache_dir / "m" / "m.ckpt") == all;
   }
+
   std::string record() const {
     const std::string n = first_name(local(), ".m.ckpt.", ".record");
     return n.empty() ? n : slurp(local() / n);
   }
 };
+
 std::uint64_t bytes(const std::vector<support::seen>& all) {
   std::uint64_t n = 0;
-  for (const auto& s : all) n += s.body;
+  for (const auto& s : all)
+    n += s.body;
   return n;
 }
 
@@ -64,7 +72,8 @@ TEST_CASE("parts are dealt in order, each byte once, and what has come is nearly
         for (std::size_t run;
             busy < wide && (run = p.spare_run(wide, 1000000)) != std::string::npos; ++busy) {
           CHECK_MESSAGE(!p.runs[run].taken, "nobody else brings it");
-          for (const auto& r : p.runs) CHECK((r.taken || r.left() == 0 || r.at >= p.runs[run].at));
+          for (const auto& r : p.runs)
+            CHECK((r.taken || r.left() == 0 || r.at >= p.runs[run].at));
           p.runs[run].taken = true;
           ++dealt;
         }
@@ -77,7 +86,8 @@ TEST_CASE("parts are dealt in order, each byte once, and what has come is nearly
         x = x * 1103515245 + 12345;
         const std::size_t slow = (x >> 16) % (2 * under_way.size());
         std::uint64_t step = 16 << 20;
-        for (const std::size_t i : under_way) step = (std::min)(step, p.runs[i].left());
+        for (const std::size_t i : under_way)
+          step = (std::min)(step, p.runs[i].left());
         for (std::size_t k = 0; k < under_way.size(); ++k) {
           auto& r = p.runs[under_way[k]];
           r.at += k == slow && r.left() > step ? step / 2 : step;
@@ -85,8 +95,8 @@ TEST_CASE("parts are dealt in order, each byte once, and what has come is nearly
         }
         for (const auto& r : p.runs)
           for (const auto& other : p.runs)
-            CHECK((&r == &other || r.left() == 0 || other.left() == 0 || r.end <= other.at ||
-                other.end <= r.at));
+            CHECK((&r == &other || r.left() == 0 || other.left() == 0 || r.end <= other.at
+                || other.end <= r.at));
         waiting = (std::max)(waiting, p.size() - p.front());  // to be hashed
       }
       CHECK(p.size() == total);
@@ -121,7 +131,8 @@ TEST_CASE("no more connections than allowed are open at once, and one means one"
     home four(by, "few_connections", 4, "&n=4");
     CHECK(call(four.p).ok());
     CHECK(four.is_right());
-    for (const auto& s : four.requests()) CHECK(s.status != 429);
+    for (const auto& s : four.requests())
+      CHECK(s.status != 429);
     home one(by, "good", 1, "", 3);
     CHECK(call(one.p).ok());
     CHECK(one.is_right());
@@ -137,7 +148,8 @@ TEST_CASE("a server that does not like many connections gets one again, and noth
     CHECK_MESSAGE(o.ok(), describe(o));
     CHECK(h.is_right());
     bool refused = false;
-    for (const auto& s : h.requests()) refused = refused || s.status == 429;
+    for (const auto& s : h.requests())
+      refused = refused || s.status == 429;
     CHECK_MESSAGE(refused, "this test has to see a refusal");
     CHECK(bytes(h.requests()) < 12000000);
   }
@@ -149,14 +161,16 @@ TEST_CASE("a server that does not honour ranges sends the file once, whatever wa
     for (const std::string behaviour : {"unranged", "ranges_none"}) {
       const auto h = std::make_shared<home>(by, behaviour, 4, "", 6);
       jobs.push_back({by + ", " + behaviour, h->p, [h, behaviour](const outcome& o) {
-        CHECK_MESSAGE(o.ok(), describe(o));
-        CHECK(h->is_right());
-        CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
-        const auto asked = h->requests();
-        CHECK(bytes(asked) < 7000000);
-        if (behaviour == "ranges_none") CHECK(asked.size() == 1);  // it has said so
-        else CHECK_MESSAGE(asked.size() > 1, "this test has to see a try");
-      }});
+                        CHECK_MESSAGE(o.ok(), describe(o));
+                        CHECK(h->is_right());
+                        CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+                        const auto asked = h->requests();
+                        CHECK(bytes(asked) < 7000000);
+                        if (behaviour == "ranges_none")
+                          CHECK(asked.size() == 1);  // it has said so
+                        else
+                          CHECK_MESSAGE(asked.size() > 1, "this test has to see a try");
+                      }});
     }
   run_all(jobs);
 }
@@ -165,10 +179,11 @@ TEST_CASE("no part is dealt of what an answer is about to replace") {
   std::vector<job> jobs;
   for (const std::string& by : transports()) {
     const auto h = std::make_shared<home>(by, "late_body", 4, "", 16);
-    jobs.push_back({by, h->p, [h](const outcome& o) {
-      CHECK_MESSAGE(o.ok(), describe(o));
-      CHECK(slurp(h->local() / "m.ckpt") == get(h->path));  // by now it is the other version
-    }});
+    jobs.push_back(
+        {by, h->p, [h](const outcome& o) {
+           CHECK_MESSAGE(o.ok(), describe(o));
+           CHECK(slurp(h->local() / "m.ckpt") == get(h->path));  // by now it is the other version
+         }});
   }
   run_all(jobs);
 }
@@ -177,17 +192,17 @@ TEST_CASE("bytes that wait to be written stay where they belong when their part 
   std::vector<job> jobs;
   for (const std::string& by : transports())
     for (const bool pinned : {false, true}) {
-      const auto h =
-          std::make_shared<home>(by, "held_refused", 4, pinned ? "&pinned" : "", 12);
+      const auto h = std::make_shared<home>(by, "held_refused", 4, pinned ? "&pinned" : "", 12);
       if (pinned) h->p.checkpoint.sha256 = support::sha256(get(h->reference));
       jobs.push_back({by + (pinned ? ", pinned" : ""), h->p, [h](const outcome& o) {
-        CHECK_MESSAGE(o.ok(), describe(o));
-        CHECK(h->is_right());
-        CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
-        bool seen = false;
-        for (const auto& s : h->requests()) seen = seen || s.status == 403;
-        CHECK_MESSAGE(seen, "this test has to see a refusal");
-      }});
+                        CHECK_MESSAGE(o.ok(), describe(o));
+                        CHECK(h->is_right());
+                        CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+                        bool seen = false;
+                        for (const auto& s : h->requests())
+                          seen = seen || s.status == 403;
+                        CHECK_MESSAGE(seen, "this test has to see a refusal");
+                      }});
     }
   run_all(jobs);
 }
@@ -200,7 +215,8 @@ TEST_CASE("one part that is reset does not end the parallel download") {
     CHECK_MESSAGE(o.ok(), describe(o));
     CHECK(h.is_right());
     std::size_t parts = 0;
-    for (const auto& s : h.requests()) parts += s.status == 206 && s.body > 1000000;
+    for (const auto& s : h.requests())
+      parts += s.status == 206 && s.body > 1000000;
     CHECK_MESSAGE(parts >= 2, parts);
     CHECK(bytes(h.requests()) < 13000000);
   }
@@ -216,11 +232,10 @@ TEST_CASE("whatever a server does to the parts, the right file comes of it") {
     for (const std::string& behaviour : all) {
       const auto h = std::make_shared<home>(by, behaviour, 4, "", 5);
       h->p.opts.stall_seconds = 2;
-      jobs.push_back({by + ", " + behaviour, h->p,
-          [h](const outcome& o) {
-            CHECK_MESSAGE(o.ok(), describe(o));
-            CHECK(h->is_right());
-          }});
+      jobs.push_back({by + ", " + behaviour, h->p, [h](const outcome& o) {
+                        CHECK_MESSAGE(o.ok(), describe(o));
+                        CHECK(h->is_right());
+                      }});
     }
   run_all(jobs, 8);
 }
@@ -243,10 +258,10 @@ TEST_CASE("without a validator and without a pin there is one connection") {
     for (const std::string behaviour : {"no_etag", "weak_etag", "no_ranges"}) {
       const auto h = std::make_shared<home>(by, behaviour, 8, "", 3);
       jobs.push_back({by + ", " + behaviour, h->p, [h, behaviour](const outcome& o) {
-        CHECK_MESSAGE(o.ok(), describe(o));
-        CHECK(h->is_right());
-        CHECK(h->requests().size() <= (behaviour == "no_ranges" ? 2U : 1U));
-      }});
+                        CHECK_MESSAGE(o.ok(), describe(o));
+                        CHECK(h->is_right());
+                        CHECK(h->requests().size() <= (behaviour == "no_ranges" ? 2U : 1U));
+                      }});
     }
   run_all(jobs);
 }

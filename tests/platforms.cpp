@@ -13,6 +13,7 @@ struct machine {
   std::string at = root.at.string();
   std::vector<std::string> said{};
   std::vector<std::unique_ptr<environment>> variables{};
+
   machine() {  // a plain one, whatever runs this test
     for (const char* name : {"COLAB_RELEASE_TAG", "TBE_RUNTIME_ADDR", "COLAB_GPU", "VERTEX_PRODUCT",
              "KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_USER_SECRETS_TOKEN", "KAGGLE_DATA_PROXY_TOKEN",
@@ -23,17 +24,25 @@ struct machine {
       variables.push_back(std::make_unique<environment>(name, nullptr));
     mounts("overlay / overlay rw 0 0\n");
   }
+
   void set(const std::string& name, const std::string& value) {
     variables.push_back(std::make_unique<environment>(name, value));
   }
+
   void add(const std::string& directory) { fs::create_directories(at + directory); }
+
   void mounts(const std::string& lines) { write(at + "/proc/self/mounts", lines); }
+
   vqcache::options ask(vqcache::options o = {}) {
     said.clear();
-    o.on_message = [this](const std::string& line) { said.push_back(line); };
+    o.on_message = [this](const std::string& line) {
+      said.push_back(line);
+    };
     return vqcache::detail::notebook::choose(o, at);
   }
+
   std::string line() const { return said.size() == 1 ? said[0] : "not one line"; }
+
   // a path below the root, as a platform has it; elsewhere: as it is
   std::string inner(const fs::path& p) const {
     const std::string s = p.string();
@@ -48,6 +57,7 @@ struct platform {
   std::string local, cache;
   bool lasts;
 };
+
 const std::vector<platform> platforms = {
     {"Colab",
         {"COLAB_RELEASE_TAG=r", "TBE_RUNTIME_ADDR=1.2.3.4:5", "COLAB_GPU=0", "/var/colab/hostname"},
@@ -87,18 +97,21 @@ TEST_SUITE("platforms") {
         machine m;
         CAPTURE(p.name);
         CAPTURE(sign);
-        for (const std::string& d : p.directories) m.add(d);
+        for (const std::string& d : p.directories)
+          m.add(d);
         const std::size_t is = sign.find('=');
-        if (is == std::string::npos) m.add(sign);
-        else m.set(sign.substr(0, is), sign.substr(is + 1));
+        if (is == std::string::npos)
+          m.add(sign);
+        else
+          m.set(sign.substr(0, is), sign.substr(is + 1));
         const vqcache::options o = m.ask();
         CHECK(m.inner(o.local_dir) == p.local);
         CHECK(m.inner(o.cache_dir) == p.cache);
         const std::string shown =
             sign.substr(0, sign == "VERTEX_PRODUCT=COLAB_ENTERPRISE" ? sign.npos : is);
         CHECK_MESSAGE(has(m.line(),
-                          p.name + " (" + shown + "): models go to '" + m.at + p.local +
-                              "', copies to '" + m.at + p.cache + "'"),
+                          p.name + " (" + shown + "): models go to '" + m.at + p.local
+                              + "', copies to '" + m.at + p.cache + "'"),
             m.line());
         CHECK_MESSAGE(has(m.line(), nothing) != p.lasts, m.line());
       }
@@ -158,7 +171,8 @@ TEST_SUITE("platforms") {
       for (const char* p : {"/saved/cache/models", "/saved/cache", "/saved", "/pictures", ""})
         fs::permissions(k.at + "/kaggle/input" + p, fs::perms(0555));
       if (k.inner(k.ask().cache_dir) != "/kaggle/input/saved/cache/models") return k.line();
-      if (!has(k.line(), "', which is only read: keep it added in later versions.")) return k.line();
+      if (!has(k.line(), "', which is only read: keep it added in later versions."))
+        return k.line();
       for (const char* p : {"", "/pictures", "/saved", "/saved/cache", "/saved/cache/models"})
         fs::permissions(k.at + "/kaggle/input" + p, fs::perms(0755));
       return "right";
@@ -221,7 +235,8 @@ TEST_SUITE("platforms") {
       const std::string store = m.at + "/kaggle/input/saved/cache/models";
       write(store + "/m/m.yaml", config());
       write(store + "/m/m.ckpt", checkpoint());
-      for (const char* p : {"/m", ""}) fs::permissions(store + p, fs::perms(0555));
+      for (const char* p : {"/m", ""})
+        fs::permissions(store + p, fs::perms(0555));
       const auto before = contents(m.at + "/kaggle/input");
       vqcache::options o = m.ask();
       const vqcache::options with = w.options();
@@ -229,7 +244,8 @@ TEST_SUITE("platforms") {
       w.origin_dies();
       const vqcache::result r = w.call_with(o, "m");
       const bool same = contents(m.at + "/kaggle/input") == before;
-      for (const char* p : {"", "/m"}) fs::permissions(store + p, fs::perms(0755));
+      for (const char* p : {"", "/m"})
+        fs::permissions(store + p, fs::perms(0755));
       if (!r.ok()) return why(r);
       if (r.model.from != vqcache::origin::cache) return "it was not restored";
       if (read(m.at + "/kaggle/working/models/m.ckpt") != checkpoint()) return "other bytes";

@@ -25,7 +25,8 @@ std::string in_a_log(const std::vector<vqcache::progress>& all) {
   std::FILE* f = std::tmpfile();
   REQUIRE(f);
   vqcache::progress_line line{f};
-  for (const auto& p : all) CHECK(line(p));
+  for (const auto& p : all)
+    CHECK(line(p));
   std::rewind(f);
   std::string text(65536, '\0');
   text.resize(std::fread(&text[0], 1, text.size(), f));
@@ -42,7 +43,8 @@ std::string on_a_terminal(const std::vector<vqcache::progress>& all) {
   std::FILE* f = ::fdopen(::open(::ptsname(master), O_RDWR | O_NOCTTY), "w");
   REQUIRE(f);
   vqcache::progress_line line{f};
-  for (const auto& p : all) CHECK(line(p));
+  for (const auto& p : all)
+    CHECK(line(p));
   std::string text;
   char block[4096];
   pollfd news{master, POLLIN, 0};
@@ -63,7 +65,8 @@ TEST_SUITE("progress") {
     std::vector<vqcache::progress> all;
     all.push_back(at(0, 300, 0, -1, "m.yaml"));
     all.push_back(at(300, 300, 0, -1, "m.yaml"));
-    for (std::uint64_t i = 0; i <= 1000; ++i) all.push_back(at(i * 980000, 980000000, 25e6, 7));
+    for (std::uint64_t i = 0; i <= 1000; ++i)
+      all.push_back(at(i * 980000, 980000000, 25e6, 7));
     all.push_back(at(0, 980000000, 0, -1, "m.ckpt", vqcache::phase::storing));
     const std::string text = in_a_log(all);
     CHECK(std::count(text.begin(), text.end(), '\n') == 12);
@@ -79,8 +82,8 @@ TEST_SUITE("progress") {
     const std::string text = on_a_terminal(
         {at(0, 980000000), at(98000000, 980000000, 20e6, 44.1), at(980000000, 980000000, 20e6, 0)});
     CHECK(text.find("\rdownloading m.ckpt 0% of 980.0 MB ") == 0);
-    CHECK(text.find("\rdownloading m.ckpt 10% of 980.0 MB, 20.0 MB/s, 44 s left ") !=
-        std::string::npos);
+    CHECK(text.find("\rdownloading m.ckpt 10% of 980.0 MB, 20.0 MB/s, 44 s left ")
+        != std::string::npos);
     CHECK(std::count(text.begin(), text.end(), '\n') == 1);
     CHECK(text.back() == '\n');
     // each covers the one before, and leaves the cursor where the next thing said covers it

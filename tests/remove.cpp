@@ -55,7 +55,8 @@ TEST_SUITE("remove") {
     place w;
     const lines others = {
         "m2", "m.yaml", "m.ckpt", "m-", "m.sha256", "m.ckpt.corrupt-01234567", "M"};
-    for (const std::string& name : others) REQUIRE(w.call(name).ok());
+    for (const std::string& name : others)
+      REQUIRE(w.call(name).ok());
     // a download of m.yaml that is under way in another process
     write(w.local / ".m.yaml.yaml.0123456789abcdef.part", "some bytes");
     write(w.local / ".m.yaml.yaml.0123456789abcdef.record", "somebody");
@@ -116,9 +117,11 @@ TEST_SUITE("remove") {
       std::string thrown = "nothing";
       try {
         vqcache::remove("m", w.options());
-      } catch (const vqcache::error& x) { thrown = x.what(); }
-      return (e.code() == errc::permission_denied ? "denied " : "other ") +
-          std::string(thrown == e.what() ? "" : "differs ") + e.what();
+      } catch (const vqcache::error& x) {
+        thrown = x.what();
+      }
+      return (e.code() == errc::permission_denied ? "denied " : "other ")
+          + std::string(thrown == e.what() ? "" : "differs ") + e.what();
     });
     CHECK_MESSAGE(said.rfind("denied ", 0) == 0, said);
     CHECK_MESSAGE(said.find("differs") == std::string::npos, said);

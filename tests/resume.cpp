@@ -15,31 +15,39 @@ struct home {  // one model's two directories, and calls for it
   std::string by, key;
   vqcache::source checkpoint{};
   std::string path;  // of the checkpoint on the server, with its query
-  explicit home(const std::string& transport, const std::string& behaviour,
-      const std::string& query = "")
-      : by(transport), key((at / "x").parent_path().filename().string()) {
+
+  explicit home(
+      const std::string& transport, const std::string& behaviour, const std::string& query = "")
+      : by(transport),
+        key((at / "x").parent_path().filename().string()) {
     path = "/" + behaviour + "/" + key + "/last.ckpt" + query;
     checkpoint = hostile().url(path);
   }
+
   plan call() {
-    plan p = call_of(
-        at.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), checkpoint);
+    plan p = call_of(at.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), checkpoint);
     p.opts.local_dir = local(), p.opts.cache_dir = at / "cache", p.opts.max_bytes = 64 << 20;
     p.opts.connections = 1;
     return p;
   }
+
   fs::path local() const { return at / "local"; }
+
   fs::path part() const {  // of the checkpoint; empty: there is none
     const std::string n = first_name(local(), ".m.ckpt.", ".part");
     return n.empty() ? fs::path() : local() / n;
   }
+
   fs::path record() const { return fs::path(part()).replace_extension(".record"); }
+
   std::uint64_t size() const {
     std::error_code e;
     const std::uint64_t n = fs::file_size(part(), e);
     return e ? 0 : n;
   }
+
   std::vector<support::seen> requests() const { return hostile().log(path); }
+
   void is_right(const std::string& ckpt) const {
     CHECK(slurp(local() / "m.ckpt") == ckpt);
     CHECK(slurp(at / "cache" / "m" / "m.ckpt") == ckpt);
@@ -47,6 +55,7 @@ struct home {  // one model's two directories, and calls for it
       for (const std::string& n : names_in(dir))
         CHECK_MESSAGE((!has(n, ".part") && !has(n, ".record")), n, " is left");
   }
+
   // a first call that ends with half of the checkpoint on the disk
   outcome half_a_call() {
     const outcome o = children::call(call());
@@ -57,6 +66,7 @@ struct home {  // one model's two directories, and calls for it
     return o;
   }
 };
+
 // half of the checkpoint, then 503 until three tries for the rest and one for all of it gained
 // nothing, then what is asked for
 const std::string half_then_503 = "?n=4&after=0";
@@ -99,7 +109,8 @@ TEST_CASE("a 503 never touches a partial, and what a failed call has is kept for
     const auto asked = h.requests();
     REQUIRE(asked.size() == 6);
     CHECK(range_of(asked[0]).empty());
-    for (const std::size_t i : {1U, 2U, 3U, 5U}) CHECK(range_of(asked[i]) == "bytes=150000-");
+    for (const std::size_t i : {1U, 2U, 3U, 5U})
+      CHECK(range_of(asked[i]) == "bytes=150000-");
     CHECK(range_of(asked[4]).empty());  // the way out of a server that refuses parts alone
     CHECK(asked[5].headers.at("if-range") == "\"v1\"");
     CHECK(asked[5].body == 150000);
@@ -107,7 +118,8 @@ TEST_CASE("a 503 never touches a partial, and what a failed call has is kept for
   }
 }
 
-TEST_CASE("tries that gain bytes do not count: a server that cuts every answer is followed to the end") {
+TEST_CASE(
+    "tries that gain bytes do not count: a server that cuts every answer is followed to the end") {
   for (const std::string& by : transports()) {
     CAPTURE(by);
     home h(by, "cut_then_resume", "?at=30000");
@@ -123,10 +135,10 @@ TEST_CASE("tries that gain nothing are three, and the error says so") {
   for (const std::string& by : transports()) {
     const auto h = std::make_shared<home>(by, "cut_without_gain");
     jobs.push_back({by, h->call(), [h](const outcome& o) {
-      CHECK_FALSE(o.ok());
-      CHECK_MESSAGE(has(o.what, " tries)"), o.what);
-      CHECK(h->requests().size() <= 5);
-    }});
+                      CHECK_FALSE(o.ok());
+                      CHECK_MESSAGE(has(o.what, " tries)"), o.what);
+                      CHECK(h->requests().size() <= 5);
+                    }});
   }
   run_all(jobs);
 }
@@ -142,8 +154,8 @@ TEST_CASE("a file that changed meanwhile is fetched from its start, and the loss
       CHECK_MESSAGE(has(o.said(), "Discarded 150000 bytes of m.ckpt"), o.said());
       CHECK(slurp(h.local() / "m.ckpt") != v1().ckpt);
       CHECK(slurp(h.local() / "m.ckpt").size() == v1().ckpt.size());
-      CHECK(slurp(h.local() / "m.ckpt").substr(1000, 1000) !=
-          v1().ckpt.substr(1000, 1000));  // nothing of the first half stayed
+      CHECK(slurp(h.local() / "m.ckpt").substr(1000, 1000)
+          != v1().ckpt.substr(1000, 1000));  // nothing of the first half stayed
     }
 }
 
@@ -153,8 +165,10 @@ TEST_CASE("without a validator and a pin nothing is continued: two versions coul
     home h(by, "changed_midway_no_etag");
     const outcome o = children::call(h.call());
     CHECK_MESSAGE(o.ok(), describe(o));
-    for (const auto& s : h.requests()) CHECK(range_of(s).empty());
-    CHECK_MESSAGE(has(o.said(), "Discarded 150000 bytes of m.ckpt: it cannot be continued"), o.said());
+    for (const auto& s : h.requests())
+      CHECK(range_of(s).empty());
+    CHECK_MESSAGE(
+        has(o.said(), "Discarded 150000 bytes of m.ckpt: it cannot be continued"), o.said());
   }
 }
 
@@ -163,17 +177,18 @@ TEST_CASE("with a pin a partial is continued from another mirror") {
   for (const std::string& by : transports()) {
     const auto h = std::make_shared<home>(by, "cut_without_gain");
     const std::string mirror = "/good/" + h->key + "-mirror/last.ckpt";
-    h->checkpoint = vqcache::source(
-        std::vector<std::string>{hostile().url(h->path), hostile().url(mirror)},
-        support::sha256(v1().ckpt));
-    jobs.push_back({by, h->call(), [h, mirror](const outcome& o) {
-      CHECK_MESSAGE(o.ok(), describe(o));
-      const auto asked = hostile().log(mirror);
-      REQUIRE(asked.size() == 1);
-      CHECK(range_of(asked[0]) == "bytes=84464-");  // 64 KiB are compared with what is here
-      CHECK_FALSE(asked[0].has("if-range"));  // the validator is another server's
-      h->is_right(v1().ckpt);
-    }});
+    h->checkpoint =
+        vqcache::source(std::vector<std::string>{hostile().url(h->path), hostile().url(mirror)},
+            support::sha256(v1().ckpt));
+    jobs.push_back(
+        {by, h->call(), [h, mirror](const outcome& o) {
+           CHECK_MESSAGE(o.ok(), describe(o));
+           const auto asked = hostile().log(mirror);
+           REQUIRE(asked.size() == 1);
+           CHECK(range_of(asked[0]) == "bytes=84464-");  // 64 KiB are compared with what is here
+           CHECK_FALSE(asked[0].has("if-range"));        // the validator is another server's
+           h->is_right(v1().ckpt);
+         }});
   }
   run_all(jobs);
 }
@@ -181,22 +196,22 @@ TEST_CASE("with a pin a partial is continued from another mirror") {
 TEST_CASE("one odd answer to the request for the rest costs nothing of what is here") {
   std::vector<job> jobs;
   for (const std::string& by : transports())
-    for (const std::string odd : {"204", "304", "403", "500", "ftp", "expired", "page", "untyped",
-             "reset", "silent"})
+    for (const std::string odd :
+        {"204", "304", "403", "500", "ftp", "expired", "page", "untyped", "reset", "silent"})
       for (const bool pinned : {false, true}) {
         const auto h = std::make_shared<home>(by, "odd_once", "?odd=" + odd);
         if (pinned) h->checkpoint.sha256 = support::sha256(v1().ckpt);
         plan p = h->call();
         p.opts.stall_seconds = 1;
-        jobs.push_back({by + ", " + odd + (pinned ? ", pinned" : ""), p,
-            [h](const outcome& o) {
-              CHECK_MESSAGE(o.ok(), describe(o));
-              CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
-              std::uint64_t sent = 0;
-              for (const auto& s : h->requests()) sent += s.body;
-              CHECK_MESSAGE(sent < 301000, sent);
-              h->is_right(v1().ckpt);
-            }});
+        jobs.push_back({by + ", " + odd + (pinned ? ", pinned" : ""), p, [h](const outcome& o) {
+                          CHECK_MESSAGE(o.ok(), describe(o));
+                          CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
+                          std::uint64_t sent = 0;
+                          for (const auto& s : h->requests())
+                            sent += s.body;
+                          CHECK_MESSAGE(sent < 301000, sent);
+                          h->is_right(v1().ckpt);
+                        }});
       }
   run_all(jobs, 8);
 }
@@ -234,11 +249,11 @@ TEST_CASE("a mirror's page in place of the rest does not cost what another mirro
         std::vector<std::string>{hostile().url(h->path), hostile().url(page), hostile().url(good)},
         support::sha256(v1().ckpt));
     jobs.push_back({by, h->call(), [h, good](const outcome& o) {
-      CHECK_MESSAGE(o.ok(), describe(o));
-      REQUIRE(hostile().log(good).size() == 1);
-      CHECK(range_of(hostile().log(good)[0]) == "bytes=84464-");
-      h->is_right(v1().ckpt);
-    }});
+                      CHECK_MESSAGE(o.ok(), describe(o));
+                      REQUIRE(hostile().log(good).size() == 1);
+                      CHECK(range_of(hostile().log(good)[0]) == "bytes=84464-");
+                      h->is_right(v1().ckpt);
+                    }});
   }
   run_all(jobs);
 }
@@ -256,8 +271,8 @@ TEST_CASE("what a full disk has of a file stays for the next call") {
       ::signal(SIGXFSZ, SIG_IGN);
       if (most && ::setrlimit(RLIMIT_FSIZE, &small) != 0) return "cannot set a limit";
       // no size is told, so that it is the write that fails
-      const auto r = vqcache::try_download_vqgan_model(
-          "m", hostile().url("/good/full/model.yaml"), hostile().url("/chunked_etag/full/last.ckpt?size=3000000"), o);
+      const auto r = vqcache::try_download_vqgan_model("m", hostile().url("/good/full/model.yaml"),
+          hostile().url("/chunked_etag/full/last.ckpt?size=3000000"), o);
       return r.error.what();
     });
   };
@@ -281,9 +296,12 @@ TEST_CASE("of a machine that went down only synced bytes are believed") {
     const outcome o = children::call(h.call());
     CHECK_MESSAGE(o.ok(), describe(o));
     const auto asked = h.requests();
-    CHECK(range_of(asked.back()) ==
-        (synced.empty() ? "" : has(synced, "100000") ? "bytes=100000-" : "bytes=150000-"));
-    if (synced.empty()) CHECK_MESSAGE(has(o.said(), "Removed a partial of m.ckpt (150000"), o.said());
+    CHECK(range_of(asked.back())
+        == (synced.empty()              ? ""
+                : has(synced, "100000") ? "bytes=100000-"
+                                        : "bytes=150000-"));
+    if (synced.empty())
+      CHECK_MESSAGE(has(o.said(), "Removed a partial of m.ckpt (150000"), o.said());
     h.is_right(v1().ckpt);
   }
 }
@@ -384,7 +402,8 @@ TEST_CASE("a disk without room is told before the first byte: need, have and whe
   }
 }
 
-TEST_CASE("downloads that are killed once, at any moment, cost the server little more than the file") {
+TEST_CASE(
+    "downloads that are killed once, at any moment, cost the server little more than the file") {
   const std::uint64_t size = 12 << 20;
   const std::string right_bytes = get("/good/reference/last.ckpt?size=" + std::to_string(size));
   std::uint64_t sent = 0, worst = 0;
@@ -400,11 +419,14 @@ TEST_CASE("downloads that are killed once, at any moment, cost the server little
     CHECK_MESSAGE(o.ok(), describe(o));
     h.is_right(right_bytes);
     std::uint64_t bytes = 0;
-    for (const auto& s : h.requests()) bytes += s.body;
+    for (const auto& s : h.requests())
+      bytes += s.body;
     worst = (std::max)(worst, bytes);
     sent += bytes;
   }
-  const auto times = [](std::uint64_t n) { return double(n) / double(size); };
+  const auto times = [](std::uint64_t n) {
+    return double(n) / double(size);
+  };
   std::printf("killed once: the server sent %.3f times the file on average, %.3f at worst\n",
       times(sent) / rounds, times(worst));
   CHECK(times(sent) / rounds < 1.3);  // what is on its way in buffers is a fixed amount, some MB
@@ -425,8 +447,9 @@ TEST_CASE("a user's transport is asked for a range once it has told a status") {
         r.status(q.offset ? 206 : 200);
         r.header("ETag", "\"e\"");
         if (q.offset)
-          r.header("Content-Range", "bytes " + std::to_string(q.offset) + "-" +
-                  std::to_string(body.size() - 1) + "/" + std::to_string(body.size()));
+          r.header("Content-Range",
+              "bytes " + std::to_string(q.offset) + "-" + std::to_string(body.size() - 1) + "/"
+                  + std::to_string(body.size()));
       }
       const bool cut = !has(q.url, "yaml") && asked.size() == 1;
       r.write(body.data() + q.offset, cut ? 100000 : body.size() - q.offset);

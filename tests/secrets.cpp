@@ -11,6 +11,7 @@ using vqcache::errc;
 using vqcache::source;
 
 const char* const canary = "C4n4ryT0kenOf32Characters1234567";
+
 bool leaks(const std::string& text) {  // a part of it is too much; so is its base64 in Basic
   return has(text, "C4n4ry") || has(text, "1234567") || has(text, "40cnlUMGtlbk9m");
 }
@@ -20,16 +21,20 @@ class watched_curl {  // a directory to be first in PATH; what its curl was call
   watched_curl() : real_(find_in_path("curl").string()) {
     write_file(home_ / "bin/curl",
         "#!/bin/sh\n{ printf '%s\\n' \"$0\" \"$@\"; tr '\\0' '\\n' < "
-        "/proc/$$/cmdline; } >> '" +
-            log().string() + "'\nexec " + real_ + " \"$@\"\n");
+        "/proc/$$/cmdline; } >> '"
+            + log().string() + "'\nexec " + real_ + " \"$@\"\n");
     fs::permissions(home_ / "bin/curl", fs::perms::all);
   }
+
   bool there() const { return !real_.empty(); }
+
   std::string path() const { return (home_ / "bin").string() + ":" + std::getenv("PATH"); }
+
   std::string arguments() const { return slurp(log()); }
 
  private:
   fs::path log() const { return home_ / "arguments"; }
+
   scratch home_;
   std::string real_;
 };
@@ -63,7 +68,8 @@ void check_secrets(const std::vector<scenario>& all) {
       plan p = call_of(
           home.fresh(), by, hostile().url("/good/secret-" + by + "/model.yaml"), s.checkpoint);
       if (watched.there()) p.env["PATH"] = watched.path();
-      for (const auto& [name, value] : s.env) p.env[name] = value;
+      for (const auto& [name, value] : s.env)
+        p.env[name] = value;
       // what exists only while the call runs is looked at while it runs
       const fs::path seen = home / ("seen-" + std::to_string(jobs.size()));
       p.opts.on_progress = [p, seen](const vqcache::progress&) {
@@ -109,8 +115,13 @@ std::string with_user(const std::string& url, const std::string& user) {
   return url.substr(0, at) + user + "@" + url.substr(at);
 }
 
-std::string plain(const std::string& path) { return hostile().url(path); }
-std::string token() { return std::string("token=") + canary; }
+std::string plain(const std::string& path) {
+  return hostile().url(path);
+}
+
+std::string token() {
+  return std::string("token=") + canary;
+}
 
 }  // namespace
 
@@ -193,8 +204,8 @@ TEST_CASE("a credential that fails appears in no error, message, file, stream or
   if (!hostile().fact("ca").empty()) {
     all.push_back({"bad certificate", all_over("/good/s/last.ckpt", "self", "localhost"), "tls"});
     all.push_back({"https down to http",
-        source(hostile().url("/redirect_other_host/s/last.ckpt?to=" +
-                support::hostile_server::encoded(plain("/good/s/last.ckpt?" + token())),
+        source(hostile().url("/redirect_other_host/s/last.ckpt?to="
+                + support::hostile_server::encoded(plain("/good/s/last.ckpt?" + token())),
             "tls", "localhost")),
         "http_status", {{"SSL_CERT_FILE", hostile().fact("ca")}}});
   }
@@ -212,8 +223,8 @@ TEST_CASE(
       page(echo("200 OK", "<html><body>Please sign in: ")),
       json(echo("200 OK", "{\"error\": \"bad token in: "));
   const small_server decoding([](const std::string& ask) {  // as those that quote a signature do
-    return std::string("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n<html>token=") + canary +
-        (has(ask, "%") ? "/+=" : "") + " is wrong";
+    return std::string("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n<html>token=") + canary
+        + (has(ask, "%") ? "/+=" : "") + " is wrong";
   });
   const small_server hop([](const std::string& ask) {
     if (has(ask, "signed")) return "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n" + ask;

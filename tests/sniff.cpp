@@ -94,9 +94,8 @@ TEST_SUITE("sniff") {
       CHECK(as_checkpoint(k) == "");
     }
     const std::vector<std::string> bad = {"", " \n", "Too many requests. Please slow down.\n", "x",
-        "Zu viele Anfragen f\xfcr heute\n",
-        "Zu viele Anfragen f\xC3\xBCr heute\n", "\x1b[31mno\x1b[0m\n", "a: 1",
-        std::string(4095, 'x'), "{\"any\": \"json\"}",
+        "Zu viele Anfragen f\xfcr heute\n", "Zu viele Anfragen f\xC3\xBCr heute\n",
+        "\x1b[31mno\x1b[0m\n", "a: 1", std::string(4095, 'x'), "{\"any\": \"json\"}",
         "{\"error\": \"" + std::string(6000, 'x') + "\"}", world::config(),
         "<!DOCTYPE html><title>Quota exceeded</title>", "<?xml version='1.0'?><Error/>",
         "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, '4')

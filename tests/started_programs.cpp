@@ -22,7 +22,9 @@ fs::path curl_that(const scratch& home, const std::string& script) {
   return bin;
 }
 
-std::string path_with(const fs::path& bin) { return bin.string() + ":" + std::getenv("PATH"); }
+std::string path_with(const fs::path& bin) {
+  return bin.string() + ":" + std::getenv("PATH");
+}
 
 const std::string config_text = "model:\n  target: x\n";
 
@@ -34,8 +36,8 @@ plan one_curl(const scratch& home, const std::string& url) {
 }
 
 std::string answer_with(const std::string& body) {
-  return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
-      "\r\n\r\n" + body;
+  return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size())
+      + "\r\n\r\n" + body;
 }
 
 std::vector<pid_t> children_of(pid_t parent) {
@@ -119,8 +121,8 @@ TEST_CASE("a program starts with no signal blocked, and with the two that we kee
   const fs::path status = home / "status";
   // by the shell alone: while it starts a program all signals are blocked
   p.env["PATH"] = path_with(curl_that(home,
-      "while read -r line; do echo \"$line\"; done </proc/self/status >" +
-          support::quoted(status.string()) + "\nexec \"$CURL\" \"$@\"\n"));
+      "while read -r line; do echo \"$line\"; done </proc/self/status >"
+          + support::quoted(status.string()) + "\nexec \"$CURL\" \"$@\"\n"));
 
   const auto before = ::signal(SIGPIPE, SIG_IGN);  // as in many a server, and in Python
   const outcome o = call(p);
@@ -141,14 +143,15 @@ TEST_CASE("with closed standard streams nothing that others print gets into a pi
   plan p = one_curl(home, origin.url("/a.yaml"));
   // what curl gets on its standard input beside our own lines
   p.env["PATH"] = path_with(curl_that(home,
-      "all=$(cat)\ncase $all in *stray*) echo \"$all\" >" + support::quoted(polluted.string()) +
-          " ;; esac\nprintf '%s\\n' \"$all\" | \"$CURL\" \"$@\"\n"));
+      "all=$(cat)\ncase $all in *stray*) echo \"$all\" >" + support::quoted(polluted.string())
+          + " ;; esac\nprintf '%s\\n' \"$all\" | \"$CURL\" \"$@\"\n"));
   p.opts.on_message = {};
 
   const pid_t daemon = ::fork();
   if (daemon == 0) {
     set(p.env);
-    for (const int fd : {0, 1, 2}) ::close(fd);
+    for (const int fd : {0, 1, 2})
+      ::close(fd);
     std::atomic<bool> over{false};
     std::thread logger([&over] {
       const std::string line = "# stray\n";
@@ -164,8 +167,8 @@ TEST_CASE("with closed standard streams nothing that others print gets into a pi
       const vqcache::result r =
           vqcache::try_download_vqgan_model("m", p.config, p.checkpoint, p.opts);
       if (!r.ok()) support::write_file(home / "why", r.error.what());
-      const bool right = r.ok() && slurp(r.model.config) == config_text &&
-          slurp(r.model.checkpoint) == v1().ckpt;
+      const bool right =
+          r.ok() && slurp(r.model.config) == config_text && slurp(r.model.checkpoint) == v1().ckpt;
       bad += right && !fs::exists(polluted) ? 0 : 1;
     }
     over = true;
@@ -190,7 +193,9 @@ TEST_CASE("a curl that cannot be started says why, and what to do about that") {
   CHECK(o.failed(errc::no_transport));
   CHECK(has(o.what, "install curl"));
 
-  support::write_file(bin / "curl", std::string("\x7f" "ELF, of another machine\n"));
+  support::write_file(bin / "curl",
+      std::string("\x7f"
+                  "ELF, of another machine\n"));
   ::chmod((bin / "curl").c_str(), 0755);
   o = call(p);
   CHECK(o.failed(errc::no_transport));

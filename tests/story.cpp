@@ -13,13 +13,15 @@ namespace {
 std::string seed(const fs::path& content, const std::string& name, const std::string& config_from,
     const std::string& checkpoint_from) {
   int code = -1;
-  const std::string out = run("python3 " + quoted((support::tests_dir() / "seed.py").string()) +
-          " " + quoted(content.string()) + " " + name + " " + config_from + " " + checkpoint_from,
+  const std::string out = run("python3 " + quoted((support::tests_dir() / "seed.py").string()) + " "
+          + quoted(content.string()) + " " + name + " " + config_from + " " + checkpoint_from,
       &code);
   return code == 0 ? out : "failed: " + out;
 }
 
-std::string number_of(std::size_t n) { return std::to_string(n); }
+std::string number_of(std::size_t n) {
+  return std::to_string(n);
+}
 
 // what the cache is while the local pair is complete
 struct damage {
@@ -210,8 +212,8 @@ TEST_SUITE("story") {
     REQUIRE(w.call("m").ok());
     CHECK(seed(content, "m", "file:///gone.yaml", "file:///gone.ckpt") == hit_line("m") + "\nm\n");
     w.wipe_local();
-    CHECK(seed(content, "m", "file:///gone.yaml", "file:///gone.ckpt") ==
-        restore_line("m") + "\nm\n");
+    CHECK(seed(content, "m", "file:///gone.yaml", "file:///gone.ckpt")
+        == restore_line("m") + "\nm\n");
     CHECK(w.local_is("m"));
     INFO("what the seed restored from our cache is a hit for us again");
     CHECK(w.call("m").ok());
@@ -246,7 +248,8 @@ TEST_SUITE("story") {
       const auto r = w.call("m");
       REQUIRE_MESSAGE(r.ok(), why(r));
       CHECK(w.said == lines{restore_line("m")});
-      for (const auto& p : w.seen) CHECK(p.file == gone);
+      for (const auto& p : w.seen)
+        CHECK(p.file == gone);
       CHECK(w.local_is("m"));
       CHECK(r.model.cached);
     }
@@ -291,12 +294,12 @@ TEST_SUITE("story") {
           for (unsigned bit : {1U, 2U})
             if (!((local | cached) & bit)) wanted.push_back(bit == 1 ? config_url : checkpoint_url);
           CHECK(w.asked == wanted);
-          CHECK(r.model.from ==
-              (local == 3              ? origin::local
+          CHECK(r.model.from
+              == (local == 3           ? origin::local
                       : wanted.empty() ? origin::cache
                                        : origin::network));
-          CHECK(w.said.at(0) ==
-              (local == 3              ? hit_line("m")
+          CHECK(w.said.at(0)
+              == (local == 3           ? hit_line("m")
                       : wanted.empty() ? restore_line("m")
                                        : download_line("m")));
           CHECK(w.local_is("m"));
@@ -315,17 +318,35 @@ TEST_SUITE("story") {
 
   TEST_CASE("a local pair whose cached copy is missing or bad is stored again") {
     const std::vector<damage> kinds = {
-        {"the cache is gone", [](place& w) { w.wipe_cache(); }},
+        {"the cache is gone",
+            [](place& w) {
+              w.wipe_cache();
+            }},
         {"the folder is empty",
             [](place& w) {
               fs::remove_all(w.cache / "m");
               fs::create_directories(w.cache / "m");
             }},
-        {"no config", [](place& w) { fs::remove(w.cache / "m/m.yaml"); }},
-        {"no checkpoint", [](place& w) { fs::remove(w.cache / "m/m.ckpt"); }},
-        {"a truncated checkpoint", [](place& w) { fs::resize_file(w.cache / "m/m.ckpt", 1000); }},
-        {"an empty config", [](place& w) { fs::resize_file(w.cache / "m/m.yaml", 0); }},
-        {"a longer checkpoint", [](place& w) { write(w.cache / "m/m.ckpt", checkpoint() + "x"); }},
+        {"no config",
+            [](place& w) {
+              fs::remove(w.cache / "m/m.yaml");
+            }},
+        {"no checkpoint",
+            [](place& w) {
+              fs::remove(w.cache / "m/m.ckpt");
+            }},
+        {"a truncated checkpoint",
+            [](place& w) {
+              fs::resize_file(w.cache / "m/m.ckpt", 1000);
+            }},
+        {"an empty config",
+            [](place& w) {
+              fs::resize_file(w.cache / "m/m.yaml", 0);
+            }},
+        {"a longer checkpoint",
+            [](place& w) {
+              write(w.cache / "m/m.ckpt", checkpoint() + "x");
+            }},
         {"truncated, without a receipt",
             [](place& w) {
               fs::resize_file(w.cache / "m/m.ckpt", 1000);
@@ -336,9 +357,14 @@ TEST_SUITE("story") {
               write(w.cache / "m/m.ckpt", flipped(checkpoint(), 5000));
               fs::remove(w.cache / "m/m.sha256");
             }},
-        {"no receipt", [](place& w) { fs::remove(w.cache / "m/m.sha256"); }},
+        {"no receipt",
+            [](place& w) {
+              fs::remove(w.cache / "m/m.sha256");
+            }},
         {"a receipt of nonsense",
-            [](place& w) { write(w.cache / "m/m.sha256", std::string(300, '\7')); }},
+            [](place& w) {
+              write(w.cache / "m/m.sha256", std::string(300, '\7'));
+            }},
     };
     for (const damage& d : kinds) {
       CAPTURE(d.what);
@@ -442,10 +468,9 @@ TEST_SUITE("story") {
         CHECK(unprivileged([&]() -> std::string {
           const auto r = w.call("m");
           if (!r.ok()) return r.error.what();
-          return std::string(r.model.cached ? "cached " : "") +
-              (w.local_is("m") ? "complete " : "") +
-              (w.said.at(0) == (hit ? hit_line("m") : download_line("m")) ? "announced " : "") +
-              (w.heard("not in the cache") && w.heard(w.cache.string()) ? "told" : w.all_said());
+          return std::string(r.model.cached ? "cached " : "") + (w.local_is("m") ? "complete " : "")
+              + (w.said.at(0) == (hit ? hit_line("m") : download_line("m")) ? "announced " : "")
+              + (w.heard("not in the cache") && w.heard(w.cache.string()) ? "told" : w.all_said());
         }) == "complete announced told");
       }
     }
@@ -476,8 +501,8 @@ TEST_SUITE("story") {
         const auto r = w.call("m");
         if (!r.ok()) return r.error.what();
         std::ifstream copy(w.cache / "m/m.ckpt");
-        return std::string(r.model.cached ? "cached " : "") + (copy ? "readable " : "") +
-            (w.heard("cannot be read") ? "told" : w.all_said());
+        return std::string(r.model.cached ? "cached " : "") + (copy ? "readable " : "")
+            + (w.heard("cannot be read") ? "told" : w.all_said());
       }) == "cached readable told");
     }
   }
@@ -485,18 +510,20 @@ TEST_SUITE("story") {
   TEST_CASE("a local directory that cannot be written serves what stands there, pinned or not") {
     place w;
     REQUIRE(w.call("m").ok());
-    for (const fs::path& p : {w.local / "m.sha256", w.cache / "m/m.sha256"}) fs::remove(p);
+    for (const fs::path& p : {w.local / "m.sha256", w.cache / "m/m.sha256"})
+      fs::remove(p);
     fs::permissions(w.local, fs::perms(0555));
     fs::permissions(w.cache / "m", fs::perms(0777));
     CHECK(unprivileged([&]() -> std::string {
       const auto r = w.call("m", config_url + std::string("#sha256=") + support::sha256(config()),
           checkpoint_url + std::string("#sha256=") + support::sha256(checkpoint()));
       if (!r.ok()) return r.error.what();
-      return std::string(r.model.cached ? "cached" : "") +
-          (r.model.from == vqcache::origin::local ? " local" : "");
+      return std::string(r.model.cached ? "cached" : "")
+          + (r.model.from == vqcache::origin::local ? " local" : "");
     }) == "cached local");
     INFO("and a notebook's pair is stored, though it gets no receipt");
-    for (const auto& e : fs::directory_iterator(w.cache / "m")) fs::remove(e);
+    for (const auto& e : fs::directory_iterator(w.cache / "m"))
+      fs::remove(e);
     CHECK(unprivileged([&]() -> std::string {
       const auto r = w.call("m");
       if (!r.ok()) return r.error.what();
@@ -532,13 +559,14 @@ TEST_SUITE("story") {
     w.wipe_local();
     fs::create_directories(w.local);
     fs::permissions(w.local, fs::perms(0777));
-    for (const char* p : {"", "m"}) fs::permissions(w.cache / p, fs::perms(0555));
+    for (const char* p : {"", "m"})
+      fs::permissions(w.cache / p, fs::perms(0555));
     const auto before = contents(w.cache);
     CHECK(unprivileged([&]() -> std::string {
       const auto r = w.call("m");
       if (!r.ok()) return r.error.what();
-      return std::string(r.model.cached ? "cached " : "") + (w.local_is("m") ? "complete " : "") +
-          (w.said == lines{restore_line("m")} ? "announced" : w.all_said());
+      return std::string(r.model.cached ? "cached " : "") + (w.local_is("m") ? "complete " : "")
+          + (w.said == lines{restore_line("m")} ? "announced" : w.all_said());
     }) == "cached complete announced");
     CHECK(contents(w.cache) == before);
   }
@@ -551,12 +579,13 @@ TEST_SUITE("story") {
     fs::create_directories(w.local);
     fs::permissions(w.local, fs::perms(0777));
     write(w.cache / "m/m.ckpt", flipped(checkpoint(), 5000));
-    for (const char* p : {"", "m"}) fs::permissions(w.cache / p, fs::perms(0555));
+    for (const char* p : {"", "m"})
+      fs::permissions(w.cache / p, fs::perms(0555));
     CHECK(unprivileged([&]() -> std::string {
       const auto r = w.call("m");
       if (!r.ok()) return r.error.what();
-      return std::string(w.local_is("m") ? "complete " : "") +
-          (w.heard("damaged") ? "told" : w.all_said());
+      return std::string(w.local_is("m") ? "complete " : "")
+          + (w.heard("damaged") ? "told" : w.all_said());
     }) == "complete told");
   }
 
@@ -726,7 +755,9 @@ TEST_SUITE("story") {
 
   TEST_CASE("cancelling the store is no failure: the local pair is complete") {
     place w;
-    w.watch = [](const vqcache::progress& p) { return p.phase != vqcache::phase::storing; };
+    w.watch = [](const vqcache::progress& p) {
+      return p.phase != vqcache::phase::storing;
+    };
     const auto r = w.call("m");
     REQUIRE_MESSAGE(r.ok(), why(r));
     CHECK_FALSE(r.model.cached);
@@ -859,7 +890,9 @@ TEST_SUITE("story") {
     };
     bool always = true;
     std::size_t looks = 0;
-    w.watch = [&](const vqcache::progress&) { return always = always && whole(), ++looks, true; };
+    w.watch = [&](const vqcache::progress&) {
+      return always = always && whole(), ++looks, true;
+    };
     auto o = w.options();
     o.fetch = [&, inner = o.fetch](const vqcache::request& q, vqcache::response& r) {
       r.status(200);

@@ -84,8 +84,10 @@ class temp_dir {
     if (!::mkdtemp(&name[0])) broken("cannot make " + name);
     path_ = fs::canonical(name);
   }
+
   temp_dir(const temp_dir&) = delete;
   temp_dir& operator=(const temp_dir&) = delete;
+
   ~temp_dir() {
     if (owner_ != ::getpid()) return;  // a forked child removes nothing
     const char* keep = std::getenv("VQCACHE_TEST_KEEP");
@@ -98,7 +100,9 @@ class temp_dir {
       if (i->is_directory(e) && !i->is_symlink(e)) fs::permissions(i->path(), fs::perms(0700), e);
     fs::remove_all(path_, e);
   }
+
   const fs::path& path() const { return path_; }
+
   fs::path operator/(const fs::path& p) const { return path_ / p; }
 
  private:
@@ -119,7 +123,8 @@ inline ran run(const std::string& command) {
   std::FILE* p = ::popen(("{ " + command + "\n} 2>&1").c_str(), "re");
   if (!p) broken("cannot run " + command);
   char block[4096];
-  for (std::size_t n; (n = std::fread(block, 1, sizeof block, p)) > 0;) r.output.append(block, n);
+  for (std::size_t n; (n = std::fread(block, 1, sizeof block, p)) > 0;)
+    r.output.append(block, n);
   const int status = ::pclose(p);
   r.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return r;
@@ -127,7 +132,8 @@ inline ran run(const std::string& command) {
 
 inline std::string quoted(const std::string& s) {  // for the shell
   std::string q = "'";
-  for (char c : s) q += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  for (char c : s)
+    q += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return q + "'";
 }
 
@@ -135,6 +141,7 @@ inline std::string quoted(const std::string& s) {  // for the shell
 inline std::string sha256_file(const fs::path& p) {
   return run("sha256sum < " + quoted(p.string())).output.substr(0, 64);
 }
+
 inline std::string sha256(const std::string& bytes) {
   const temp_dir d;
   write_file(d / "x", bytes);
@@ -149,13 +156,17 @@ class env_guard {
     if ((had_ = old != nullptr)) old_ = old;
     put(value);
   }
+
   env_guard(std::string name, const std::string& v) : env_guard(std::move(name), v.c_str()) {}
+
   env_guard(const env_guard&) = delete;
   env_guard& operator=(const env_guard&) = delete;
+
   ~env_guard() { put(had_ ? old_.c_str() : nullptr); }
 
  private:
   void put(const char* v) { v ? ::setenv(name_.c_str(), v, 1) : ::unsetenv(name_.c_str()); }
+
   std::string name_, old_{};
   bool had_ = false;
 };
@@ -172,8 +183,8 @@ inline std::string get(int port, const std::string& target, int* status = nullpt
   const timeval limit{60, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   const std::string ask = "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  const bool sent = ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
-      ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(ask.size());
+  const bool sent = ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0
+      && ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(ask.size());
   std::string all;
   char block[65536];
   for (ssize_t n; sent && (n = ::recv(fd, block, sizeof block, 0)) != 0;) {
@@ -194,7 +205,8 @@ class server {
   server(const std::string& script, std::vector<std::string> arguments) : owner_(::getpid()) {
     arguments.insert(arguments.begin(), {"python3", (tests_dir() / "servers" / script).string()});
     std::vector<char*> argv;
-    for (std::string& a : arguments) argv.push_back(&a[0]);
+    for (std::string& a : arguments)
+      argv.push_back(&a[0]);
     argv.push_back(nullptr);
     int in[2], out[2];  // close-on-exec: no other child may keep the server alive
     if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) broken("no pipe");
@@ -216,25 +228,33 @@ class server {
     }
     ::close(out[0]);
     std::istringstream words(line);
-    for (std::string w; words >> w;) facts_[w.substr(0, w.find('='))] = w.substr(w.find('=') + 1);
+    for (std::string w; words >> w;)
+      facts_[w.substr(0, w.find('='))] = w.substr(w.find('=') + 1);
     if (facts_.empty()) reason_ = script + " did not start";
   }
+
   server(const server&) = delete;
   server& operator=(const server&) = delete;
+
   ~server() {
     if (owner_ != ::getpid()) return;  // not the child that a test forked
     ::close(stop_);
     ::waitpid(pid_, nullptr, 0);
   }
+
   // nginx may be missing: its tests print skipped(why()) then
   bool runs() const { return reason_.empty(); }
+
   const std::string& why() const { return reason_; }
+
   std::string fact(const std::string& key) const {
     const auto f = facts_.find(key);
     if (f == facts_.end()) broken(reason_.empty() ? "the server does not tell " + key : reason_);
     return f->second;
   }
+
   int port(const std::string& kind) const { return std::atoi(fact(kind).c_str()); }
+
   std::string ca() const { return fact("ca"); }  // for CURL_CA_BUNDLE and SSL_CERT_FILE
 
   // of a path, which begins with /; kind: a port of the line that the server printed
@@ -245,6 +265,7 @@ class server {
     if (host.empty()) host = kind == "ipv6" ? "[::1]" : "127.0.0.1";
     return (tls ? "https://" : "http://") + host + ":" + fact(kind) + path;
   }
+
   std::string log_text() const { return read_file(fact("log")); }  // nginx and plain
 
  private:
@@ -257,6 +278,7 @@ class server {
 inline server nginx(const fs::path& dir, bool tls = false) {
   return server("nginx.py", {dir.string(), tls ? "auto" : ""});
 }
+
 inline server plain(const fs::path& dir, bool tls = false) {
   return server("plain.py", {dir.string(), tls ? "auto" : ""});
 }
@@ -267,27 +289,34 @@ struct seen {  // a request as hostile.py saw it
   std::uint64_t body = 0;  // bytes of it that went out
   bool open = false;
   std::map<std::string, std::string> headers{};  // lower case
+
   bool has(const std::string& name) const { return headers.count(name) != 0; }
 };
 
 class hostile_server : public server {
  public:
   hostile_server() : server("hostile.py", {}) {}
+
   std::string control(const std::string& what, int* status = nullptr) const {
     return get(port("plain"), "/control/" + what, status);
   }
+
   static std::string encoded(const std::string& s) {
     std::string e;
     char hex[4];
     for (char c : s)
-      if (std::strchr("/._-*~", c) || std::isalnum(static_cast<unsigned char>(c))) e += c;
-      else std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c)), e += hex;
+      if (std::strchr("/._-*~", c) || std::isalnum(static_cast<unsigned char>(c)))
+        e += c;
+      else
+        std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c)), e += hex;
     return e;
   }
+
   // Paths: with or without their query, or a prefix and *; "" is all.
   int count(const std::string& path = "", const std::string& kind = "") const {
     return std::atoi(control("count?path=" + encoded(path) + "&port=" + kind).c_str());
   }
+
   std::vector<seen> log(const std::string& path = "") const {
     std::vector<seen> all;
     std::istringstream in(control("log?text=1&path=" + encoded(path)));
@@ -309,16 +338,23 @@ class hostile_server : public server {
     }
     return all;
   }
+
   int connections() const { return std::atoi(control("connections").c_str()); }
+
   void reset() const { control("reset"); }
+
   void switch_version(const std::string& to = "v2") const { control("switch?to=" + to); }
+
   void release(const std::string& path = "") const { control("release?path=" + encoded(path)); }
+
   bool wait(const std::string& path, int n = 1) const {  // until n requests were seen; 20 s
     return control("wait?path=" + encoded(path) + "&n=" + std::to_string(n)) == "ok\n";
   }
+
   bool wait_done(const std::string& path) const {  // until none is open; 20 s
     return control("done?path=" + encoded(path)) == "ok\n";
   }
+
   std::string sha256_of(const std::string& target, const std::string& version = "v1") const {
     return control("sha256?path=" + encoded(target) + "&seed=" + version).substr(0, 64);
   }
@@ -351,8 +387,8 @@ inline model_files make_model(
     write_file(m.checkpoint, m.ckpt = known->second.second);
     return m;
   }
-  const ran r = run("python3 " + quoted((tests_dir() / "servers" / "common.py").string()) + " " +
-      quoted(dir.string()) + " " + std::to_string(size) + " " + quoted(seed));
+  const ran r = run("python3 " + quoted((tests_dir() / "servers" / "common.py").string()) + " "
+      + quoted(dir.string()) + " " + std::to_string(size) + " " + quoted(seed));
   if (r.code != 0) broken("no model was made: " + r.output);
   m.yaml = read_file(m.config);
   if (size >= std::uint64_t{64} << 20) return m;
@@ -367,27 +403,37 @@ inline model_files make_model(
 struct box {
   temp_dir dir{};
   std::vector<std::string> messages{};
+
   fs::path local() const { return dir / "local"; }
+
   fs::path cache() const { return dir / "cache"; }
+
   fs::path local(const std::string& file) const { return local() / file; }
+
   fs::path cache(const std::string& name, const std::string& file) const {
     return cache() / name / file;
   }
+
   vqcache::options options() {  // refers to this box
     vqcache::options o;
     o.local_dir = local();
     o.cache_dir = cache();
-    o.on_message = [this](const std::string& m) { messages.push_back(m); };
+    o.on_message = [this](const std::string& m) {
+      messages.push_back(m);
+    };
     return o;
   }
+
   bool said(const std::string& part) const {
     for (const std::string& m : messages)
       if (m.find(part) != std::string::npos) return true;
     return false;
   }
+
   std::string all_said() const {
     std::string s;
-    for (const std::string& m : messages) s += m + "\n";
+    for (const std::string& m : messages)
+      s += m + "\n";
     return s;
   }
 };

@@ -23,11 +23,13 @@ int in_child(const std::function<int()>& act) {
   ::waitpid(pid, &state, 0);
   return WIFEXITED(state) ? WEXITSTATUS(state) : 1000 + WTERMSIG(state);
 }
+
 #define HOLDS(condition) \
   if (!(condition)) return __LINE__ % 251 + 1
 
 struct task {  // of a thread
   std::function<void()> act{};
+
   void loop() { act(); }
 };
 
@@ -36,6 +38,7 @@ os::file opened(const fs::path& p, os::mode how) {
   REQUIRE(os::open(p, how, f) == 0);
   return f;
 }
+
 std::string all_of(os::file& f, std::uint64_t at, std::size_t n) {
   std::string s(n, '\0');
   std::size_t got = 0;
@@ -43,17 +46,21 @@ std::string all_of(os::file& f, std::uint64_t at, std::size_t n) {
   s.resize(got);
   return s;
 }
+
 bool blocked(int number) {
   sigset_t now;
   ::pthread_sigmask(SIG_SETMASK, nullptr, &now);
   return sigismember(&now, number) == 1;
 }
+
 void (*disposition(int number))(int) {
   struct sigaction now{};
   ::sigaction(number, nullptr, &now);
   return now.sa_handler;
 }
-void seen(int) {}
+
+void seen(int) {
+}
 
 }  // namespace
 
@@ -113,17 +120,21 @@ TEST_SUITE("system") {
       };
       REQUIRE(threads[i].start(&tasks[i]) == 0);
     }
-    for (os::thread& t : threads) t.join();
-    for (int bad : wrong) CHECK(bad == 0);
+    for (os::thread& t : threads)
+      t.join();
+    for (int bad : wrong)
+      CHECK(bad == 0);
     std::string wanted;
-    for (unsigned k = 0; k < 400; ++k) wanted += std::string(10000, static_cast<char>(k % 251));
+    for (unsigned k = 0; k < 400; ++k)
+      wanted += std::string(10000, static_cast<char>(k % 251));
     CHECK(slurp(top / "f") == wanted);
   }
 
   TEST_CASE("a small text is read whole, whatever its size, and of a large one the first 64 KiB") {
     const scratch top;
     std::string content, got = "of before";
-    for (int i = 0; content.size() < 70000; ++i) content += std::to_string(i);
+    for (int i = 0; content.size() < 70000; ++i)
+      content += std::to_string(i);
     for (const std::size_t n : {0, 1, 4095, 4096, 4097, 65535, 65536, 65537, 70000}) {
       CAPTURE(n);
       support::write_file(top / "f", content.substr(0, n));
@@ -154,7 +165,8 @@ TEST_SUITE("system") {
     std::atomic<int> wrong{-1};
     task one{[&wrong] {
       int n = 0;
-      for (int s : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGCHLD, SIGALRM, SIGUSR1}) n += !blocked(s);
+      for (int s : {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ, SIGCHLD, SIGALRM, SIGUSR1})
+        n += !blocked(s);
       wrong = n;
     }};
     os::thread t;
@@ -167,7 +179,9 @@ TEST_SUITE("system") {
     CHECK(!blocked(SIGINT));
     CHECK(!blocked(SIGPIPE));
     t.join();  // once more is harmless
-    one.act = [&wrong] { wrong = 7; };
+    one.act = [&wrong] {
+      wrong = 7;
+    };
     REQUIRE(t.start(&one) == 0);
     t.join();  // and it can be started again
     CHECK(wrong == 7);
@@ -192,7 +206,8 @@ TEST_SUITE("system") {
       const rlimit none{0, 0};
       HOLDS(::setrlimit(RLIMIT_NPROC, &none) == 0);
       HOLDS(::setgid(65534) == 0 && ::setuid(65534) == 0);  // root has no such limit
-      task idle{[] {}};
+      task idle{[] {
+      }};
       os::thread t;
       HOLDS(t.start(&idle) == EAGAIN);
       HOLDS(!t.running() && !blocked(SIGINT));
@@ -203,12 +218,14 @@ TEST_SUITE("system") {
   TEST_CASE("what the kernel copies is what was there, or nothing, which says to read and write") {
     const scratch top;
     std::string content;
-    for (int i = 0; i < 100000; ++i) content += static_cast<char>(i % 251);
+    for (int i = 0; i < 100000; ++i)
+      content += static_cast<char>(i % 251);
     support::write_file(top / "from", content);
     const os::file from = opened(top / "from", os::mode::read);
     os::file to = opened(top / "to", os::mode::create);
     std::uint64_t at = 0;
-    for (std::size_t got = 1; got > 0; at += got) got = os::copy_some(from, to, at, 30000);
+    for (std::size_t got = 1; got > 0; at += got)
+      got = os::copy_some(from, to, at, 30000);
     CHECK((at == 0 || at == content.size()));
     CHECK(slurp(top / "to") == content.substr(0, static_cast<std::size_t>(at)));
   }
@@ -228,7 +245,8 @@ TEST_SUITE("system") {
   TEST_CASE("a file never takes the place of standard input, output or error") {
     const scratch top;
     CHECK(in_child([&] {
-      for (int i = 0; i < 3; ++i) ::close(i);
+      for (int i = 0; i < 3; ++i)
+        ::close(i);
       os::file made, read;
       HOLDS(os::open(top / "f", os::mode::create, made) == 0);
       HOLDS(os::open(top / "f", os::mode::read, read) == 0);
@@ -384,15 +402,19 @@ TEST_SUITE("system") {
       } all;
       {
         task one{[&all] {
-          for (int i = 0; i < 200; ++i) const os::interrupt_guard brief(true);
+          for (int i = 0; i < 200; ++i)
+            const os::interrupt_guard brief(true);
           const os::interrupt_guard guard(true);
           ++all.ready;
-          while (!all.raised) os::sleep_ms(1);
+          while (!all.raised)
+            os::sleep_ms(1);
           all.hits += guard.hit();
         }};
         std::array<os::thread, 4> threads;
-        for (os::thread& t : threads) HOLDS(t.start(&one) == 0);
-        while (all.ready < 4) os::sleep_ms(1);
+        for (os::thread& t : threads)
+          HOLDS(t.start(&one) == 0);
+        while (all.ready < 4)
+          os::sleep_ms(1);
         ::raise(SIGINT);
         all.raised = true;
       }
@@ -420,7 +442,8 @@ TEST_SUITE("system") {
     char block[100];
     REQUIRE(p.start({"sleep", "30"}, "") == 0);
     const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 100; ++i) CHECK(p.read(block, sizeof block) == -1);
+    for (int i = 0; i < 100; ++i)
+      CHECK(p.read(block, sizeof block) == -1);
     CHECK(since(start) < 5);
     CHECK(p.finish(true) == -1);
   }

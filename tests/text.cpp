@@ -13,13 +13,16 @@ std::string resolved(const std::string& base, const std::string& location) {
   if (!t::parse_url(base, b)) return "(bad base)";
   return t::resolve(b, location, u) ? u.whole() : "(nowhere)";
 }
+
 std::string sniffed(bool config, const std::string& head, const std::string& type = "") {
   return t::not_the_file(config ? t::kind::text : t::kind::binary, head, type);
 }
+
 std::string garbage(unsigned seed, std::size_t n) {  // the same on every run
   std::string s;
   std::uint32_t x = seed;
-  for (; s.size() < n; x = x * 1664525 + 1013904223) s += static_cast<char>(x >> 24);
+  for (; s.size() < n; x = x * 1664525 + 1013904223)
+    s += static_cast<char>(x >> 24);
   return s;
 }
 
@@ -68,6 +71,7 @@ TEST_SUITE("text") {
         {"http://h:/p", "http", "", "h", "", "/p"},
         {"s3+x.y-z://bucket/key", "s3+x.y-z", "", "bucket", "", "/key"},
         {"http://h/{a,b}[1-3]", "http", "", "h", "", "/{a,b}[1-3]"}};
+
     for (const auto& c : cases) {
       CAPTURE(c.url);
       t::url u;
@@ -331,7 +335,8 @@ TEST_SUITE("text") {
     CHECK(sniffed(false, "<!doctype html><title>x</title>").find("HTML page") != std::string::npos);
     CHECK(sniffed(true, "\n\n  <HTML><BODY>Sign in").find("\"Sign in\"") != std::string::npos);
     CHECK(sniffed(false, "<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>")
-              .find("NoSuchKey") != std::string::npos);
+              .find("NoSuchKey")
+        != std::string::npos);
     CHECK(sniffed(false, "<?xml version='1.0'?><Error/>").find("XML") != std::string::npos);
     const std::string script =
         "<html><script>if (a < b) { c(\"</div>\"); }</script><style>a{}</style>See here</html>";
@@ -393,7 +398,8 @@ TEST_SUITE("text") {
         k.substr(0, k.size() - 2) + world::number(26, 2) + "PK\x05\x06" + std::string(22, 'z')));
     CHECK_FALSE(t::zip_has_end(""));
     CHECK_FALSE(t::zip_has_end("PK\x05\x06"));
-    for (std::size_t n = 1; n <= 22; ++n) CHECK_FALSE(t::zip_has_end(k.substr(0, k.size() - n)));
+    for (std::size_t n = 1; n <= 22; ++n)
+      CHECK_FALSE(t::zip_has_end(k.substr(0, k.size() - n)));
     CHECK_FALSE(t::zip_has_end(k + "x"));
   }
 }

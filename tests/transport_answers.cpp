@@ -25,8 +25,8 @@ struct scene {
 std::string target_of(const scene& s, const std::string& key) {
   std::string target = "/raw/" + key + "/last.ckpt";
   for (std::size_t i = 0; i < s.answers.size(); ++i)
-    target += (i == 0 ? "?" : "&") + std::to_string(i + 1) + "=" +
-        support::hostile_server::encoded(s.answers[i]);
+    target += (i == 0 ? "?" : "&") + std::to_string(i + 1) + "="
+        + support::hostile_server::encoded(s.answers[i]);
   return target;
 }
 
@@ -44,7 +44,8 @@ void check_scene(const scene& s, const outcome& o, const std::string& path) {
   INFO(describe(o));
   const std::string got = !o.finished ? "nothing" : o.ok() ? "right" : name_of(o.code);
   CHECK_MESSAGE(got == s.want, s.title, " must be ", s.want, " but is ", got);
-  for (const std::string& part : s.said) CHECK_MESSAGE(has(o.what, part), "it must say ", part);
+  for (const std::string& part : s.said)
+    CHECK_MESSAGE(has(o.what, part), "it must say ", part);
   for (const std::string& part : s.unsaid)
     CHECK_MESSAGE(!has(o.what + o.said(), part), "it must not say ", part);
   CHECK_MESSAGE(is_utf8(o.what + o.said()), "what people read is UTF-8");
@@ -72,7 +73,9 @@ void play(const std::vector<scene>& scenes, const std::string& name) {
 }
 
 // the headers of all requests for a path
-std::vector<support::seen> asked(const std::string& path) { return hostile().log(path); }
+std::vector<support::seen> asked(const std::string& path) {
+  return hostile().log(path);
+}
 
 std::string header(const support::seen& request, const std::string& name) {
   const auto at = request.headers.find(name);
@@ -144,8 +147,8 @@ TEST_CASE("a folded header is unfolded, but nothing folds a status line or an ad
       {"an address that has begun",
           {"HTTP/1.1 302 Found\r\nLocation: /good/\r\n x/last.ckpt\r\n" + end}, "http_status"},
       {"an address behind its name",
-          {"HTTP/1.1 302 Found\r\nLocation:\r\n /good/fold/last.ckpt\r\nContent-Length: 0\r\n" +
-              end}},
+          {"HTTP/1.1 302 Found\r\nLocation:\r\n /good/fold/last.ckpt\r\nContent-Length: 0\r\n"
+              + end}},
       {"a line that is no header", {ok + "X (a): b\r\n" + length + end + "{body}"}},
       {"white space before a colon that matters",
           {ok + "Transfer-Encoding : chunked\r\n" + length + end + "{body}"}, "http_status"},
@@ -168,8 +171,8 @@ TEST_CASE("a connection that is cut inside the head is a cut, and tried again") 
   scenes.push_back({"in the head of the rest",
       {ok + "Content-Length: {size}\r\nETag: \"v1\"\r\n" + end + "{first}", "HTTP/1.1 206 Part",
           "HTTP/1.1 206 OK\r\nContent-Length: {left}\r\nETag: \"v1\"\r\n"
-          "Content-Range: bytes {at}-{last}/{size}\r\n" +
-              end + "{rest}"},
+          "Content-Range: bytes {at}-{last}/{size}\r\n"
+              + end + "{rest}"},
       "right", {}, {"Discarded"}, 3});
   scenes.push_back({"always", {ok + "Content-Le"}, "truncated", {"header", " tries)"}});
   play(scenes, "cut");
@@ -177,8 +180,8 @@ TEST_CASE("a connection that is cut inside the head is a cut, and tried again") 
 
 TEST_CASE("an address with quotes, backslashes or raw bytes is followed, percent-encoded") {
   const auto to = [](const std::string& where, const std::string& before = "") {
-    return "HTTP/1.1 302 Found\r\n" + before + "Location: " + where + "\r\n" +
-        "Content-Length: 0\r\n" + end;
+    return "HTTP/1.1 302 Found\r\n" + before + "Location: " + where + "\r\n"
+        + "Content-Length: 0\r\n" + end;
   };
   scratch home;
   int number = 0;
@@ -213,8 +216,8 @@ TEST_CASE("a part whose total is not told, and dates of the older forms, continu
     return ok + "Content-Length: {size}\r\n" + lines + end + "{first}";
   };
   const auto rest = [](const std::string& range, const std::string& lines) {
-    return "HTTP/1.1 206 Partial Content\r\nContent-Length: {left}\r\nContent-Range: " + range +
-        "\r\n" + lines + end + "{rest}";
+    return "HTTP/1.1 206 Partial Content\r\nContent-Length: {left}\r\nContent-Range: " + range
+        + "\r\n" + lines + end + "{rest}";
   };
   const std::string tag = "ETag: \"v1\"\r\n", late = "Date: Tue, 15 Nov 2022 08:12:31 GMT\r\n";
   const std::string usual = "bytes {at}-{last}/{size}";
@@ -233,8 +236,8 @@ TEST_CASE("a part whose total is not told, and dates of the older forms, continu
 
 TEST_CASE("a cookie of a redirect goes back to its host, beside the user's own, and nowhere else") {
   const auto moved = [](const std::string& to, const std::string& cookies) {
-    return "HTTP/1.1 302 Found\r\nLocation: " + to + "\r\n" + cookies + "Content-Length: 0\r\n" +
-        end;
+    return "HTTP/1.1 302 Found\r\nLocation: " + to + "\r\n" + cookies + "Content-Length: 0\r\n"
+        + end;
   };
   scratch home;
   for (const std::string& by : transports()) {
@@ -277,9 +280,9 @@ TEST_CASE("a cookie of a redirect goes back to its host, beside the user's own, 
     const std::string fail_key = key + "fail";
     const std::string fail_path = "/raw/" + fail_key + "/last.ckpt";
     const scene failing{"fail",
-        {moved(fail_path + "?1=" +
-                support::hostile_server::encoded("HTTP/1.1 403 No\r\nContent-Length: 25\r\n" + end +
-                    "you sent wall=SECRET-wall"),
+        {moved(fail_path + "?1="
+                + support::hostile_server::encoded("HTTP/1.1 403 No\r\nContent-Length: 25\r\n" + end
+                    + "you sent wall=SECRET-wall"),
             "Set-Cookie: wall=SECRET-wall; Path=/\r\n")}};
     const plan p = call_of(home.fresh(), by, hostile().url("/good/" + fail_key + "/model.yaml"),
         hostile().url(target_of(failing, fail_key)));
@@ -321,12 +324,12 @@ TEST_CASE("a header of the user's replaces ours and is sent once") {
 
 TEST_CASE("what a server says is cut and shown as UTF-8") {
   const auto page = [](const std::string& body, const std::string& status = "200 OK") {
-    return "HTTP/1.1 " + status +
-        "\r\nContent-Type: text/html\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-        end + body;
+    return "HTTP/1.1 " + status + "\r\nContent-Type: text/html\r\nContent-Length: "
+        + std::to_string(body.size()) + "\r\n" + end + body;
   };
   std::string umlauts, euros;
-  for (int i = 0; i < 200; ++i) umlauts += "\xc3\xa4", euros += "\xe2\x82\xac";
+  for (int i = 0; i < 200; ++i)
+    umlauts += "\xc3\xa4", euros += "\xe2\x82\xac";
   std::vector<scene> scenes;
   for (std::size_t shift = 0; shift < 4; ++shift)
     for (const std::string& text : {umlauts, euros})

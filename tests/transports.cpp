@@ -14,8 +14,8 @@ using vqcache::source;
 
 std::string target(const std::string& behaviour, const std::string& key, const std::string& file) {
   const std::size_t mark = behaviour.find('?');
-  return "/" + behaviour.substr(0, mark) + "/" + key + "/" + file +
-      (mark == std::string::npos ? "" : behaviour.substr(mark));
+  return "/" + behaviour.substr(0, mark) + "/" + key + "/" + file
+      + (mark == std::string::npos ? "" : behaviour.substr(mark));
 }
 
 struct row {
@@ -99,9 +99,15 @@ const std::vector<row>& checkpoints() {
       {"range_lying", "right"},
       {"range_wrong_total", "right"},
       {"range_unknown_total", "right"},
-      {"ranges_none", "right"}, {"unranged", "right"}, {"reset_second", "right"},
-      {"chunked_etag", "right"}, {"odd_once", "right"}, {"other_version", "right"},
-      {"one_mark_only", "right"}, {"late_body", "v2"}, {"held_refused", "right"},
+      {"ranges_none", "right"},
+      {"unranged", "right"},
+      {"reset_second", "right"},
+      {"chunked_etag", "right"},
+      {"odd_once", "right"},
+      {"other_version", "right"},
+      {"one_mark_only", "right"},
+      {"late_body", "v2"},
+      {"held_refused", "right"},
       {"range_no_header", "right"},
       {"range_two_headers", "right"},
       {"range_overflow", "right"},
@@ -351,7 +357,8 @@ TEST_CASE("with a pin nothing but the pinned bytes gets a name, whatever the ser
   for (const row& r : checkpoints()) {
     listed.insert(r.behaviour.substr(0, r.behaviour.find_first_of("?/")));
   }
-  for (const char* b : elsewhere) listed.insert(b);
+  for (const char* b : elsewhere)
+    listed.insert(b);
   std::istringstream behaviours(hostile().control("list"));
   for (std::string b; behaviours >> b;) {
     CHECK_MESSAGE(listed.count(b) == 1, "no table says what must come of ", b);
@@ -366,8 +373,8 @@ TEST_CASE("with a pin nothing but the pinned bytes gets a name, whatever the ser
         hostile().url(target(b, "pin-" + by, "last.ckpt") + "#sha256=" + hostile().fact("ckpt")));
     jobs.push_back({by + ", pinned, " + b, p, [=](const outcome& o) {
                       check_invariants(p, o, v1());
-                      if (b == "bitflip" || b == "same_size_other" || b == "unknown_binary" ||
-                          b == "changed_midway")
+                      if (b == "bitflip" || b == "same_size_other" || b == "unknown_binary"
+                          || b == "changed_midway")
                         check_answer({b, "hash_mismatch", "the pin says"}, o);
                       if (b == "good" || b == "cl_missing" || b == "redirect_ok")
                         check_answer({b, "right"}, o);
@@ -422,10 +429,12 @@ TEST_CASE("credentials and custom headers reach the host they were given for, an
   for (const std::string& by : transports()) {
     INFO(by);
     const std::string yaml = hostile().url("/good/creds-" + by + "/model.yaml");
+
     struct way {
       std::string behaviour;
       bool kept;  // on the request that gets the file
     };
+
     for (const way& w : {way{"needs_header", true}, way{"bearer_auth", true},
              way{"redirect_ok", true}, way{"redirect_relative", true},
              way{"redirect_scheme_relative", true}, way{"redirect_other_port", false},
@@ -453,8 +462,8 @@ TEST_CASE("credentials and custom headers reach the host they were given for, an
     // a name and a number of one host are two hosts
     const std::string key = "creds-" + by + "-name", last = target("good", key, "last.ckpt");
     const plan p = call_of(home.fresh(), by, yaml,
-        with_headers(hostile().url("/redirect_other_host/" + key +
-            "/last.ckpt?to=" + hostile().url(last, "plain", "localhost"))));
+        with_headers(hostile().url("/redirect_other_host/" + key
+            + "/last.ckpt?to=" + hostile().url(last, "plain", "localhost"))));
     const outcome o = call(p);
     CHECK_MESSAGE(o.ok(), describe(o));
     CHECK(hostile().count(last) == 1);
@@ -580,7 +589,8 @@ TEST_CASE("a certificate is believed only if a trusted authority made it, for th
                           const std::string& key = "") {
       const std::string at = "/good/tls-" + by + "/" + kind + key;
       plan p = call_of(home.fresh(), by, yaml, hostile().url(at + "/last.ckpt", kind, host));
-      for (const auto& [name, value] : more) p.env[name] = value;
+      for (const auto& [name, value] : more)
+        p.env[name] = value;
       const outcome o = call(p);
       check_invariants(p, o, v1());
       INFO(describe(o));
@@ -620,7 +630,8 @@ TEST_CASE("proxies of the environment are asked, except for the hosts in no_prox
                              const std::string& kind = "plain") {
       plan p = call_of(home.fresh(), by, hostile().url("/good/" + key + "/model.yaml", kind),
           hostile().url("/good/" + key + "/last.ckpt", kind));
-      for (const auto& [name, value] : more) p.env[name] = value;
+      for (const auto& [name, value] : more)
+        p.env[name] = value;
       const outcome o = call(p);
       check_invariants(p, o, v1());
       CHECK_MESSAGE(o.ok(), describe(o));
@@ -639,7 +650,8 @@ TEST_CASE("proxies of the environment are asked, except for the hosts in no_prox
     const std::string tunnel = "127.0.0.1:" + std::to_string(hostile().port("tls"));
     const int before = hostile().count(tunnel, "proxy");
     CHECK(through("proxy-f-" + by,
-              {{"https_proxy", proxy}, {"SSL_CERT_FILE", hostile().fact("ca")}}, "tls") == 0);
+              {{"https_proxy", proxy}, {"SSL_CERT_FILE", hostile().fact("ca")}}, "tls")
+        == 0);
     CHECK(hostile().count("/good/proxy-f-" + by + "/*", "tls") == 2);
     CHECK(has(hostile().control("log?text=1"), "CONNECT"));
     CHECK(hostile().count(tunnel, "proxy") >= before);
@@ -678,8 +690,8 @@ TEST_CASE("a .curlrc is not obeyed, wherever it lies") {
       const fs::path rc = home.fresh(), pwned = rc / "pwned";
       for (const char* name : {".curlrc", "curlrc", "_curlrc"})
         write_file(rc / name,
-            "insecure\noutput = \"" + pwned.string() +
-                "\"\nheader = \"X-From-Rc: 1\"\nmax-time = 1\n");
+            "insecure\noutput = \"" + pwned.string()
+                + "\"\nheader = \"X-From-Rc: 1\"\nmax-time = 1\n");
       write_file(rc / ".netrc", "machine 127.0.0.1 login user password pass\n");
       p.env["HOME"] = p.env["CURL_HOME"] = p.env["XDG_CONFIG_HOME"] = "/nowhere";
       p.env[variable] = rc.string();
@@ -747,8 +759,8 @@ TEST_CASE("a URL is one URL: what curl takes for options, lists or lines of its 
     CHECK_MESSAGE(ask(base + path).ok(), "a URL of 8 KiB");
     CHECK(hostile().count(path) == 1);
     // a query full of signs, as signed URLs have them, arrives as it was given
-    const std::string signs = "/good/signs-" + by +
-        "/last.ckpt?p=%2Fckpts%2Flast.ckpt&dl=1&sig=a+b/c==%26&X-Amz-Date=1:2,3;4!*'()";
+    const std::string signs = "/good/signs-" + by
+        + "/last.ckpt?p=%2Fckpts%2Flast.ckpt&dl=1&sig=a+b/c==%26&X-Amz-Date=1:2,3;4!*'()";
     CHECK(ask(base + signs).ok());
     const auto seen = hostile().log("/good/signs-" + by + "/last.ckpt");
     REQUIRE(seen.size() == 1);
@@ -815,6 +827,7 @@ int call_in_role() {
   save(make(p), p.where / "outcome");
   return 0;
 }
+
 const role fresh_call("fresh call", call_in_role);
 
 [[maybe_unused]] outcome fresh(const fs::path& where, environment more) {
@@ -846,8 +859,8 @@ TEST_CASE("without libcurl the program curl serves; with neither the error says 
   const std::string real = find_in_path("curl").string();
   REQUIRE_FALSE(real.empty());
   write_file(bin / "curl",
-      "#!/bin/sh\n: >> '" + (home / "called").string() + "'\nexec env -u LD_LIBRARY_PATH " + real +
-          " \"$@\"\n");
+      "#!/bin/sh\n: >> '" + (home / "called").string() + "'\nexec env -u LD_LIBRARY_PATH " + real
+          + " \"$@\"\n");
   fs::permissions(bin / "curl", fs::perms::all);
   const std::string path = bin.string() + ":" + std::getenv("PATH");
 
@@ -958,7 +971,8 @@ TEST_CASE("a server that does not answer the connection is left after connect_se
                     }});
   }
   run_all(jobs);
-  for (int fd : fill) ::close(fd);
+  for (int fd : fill)
+    ::close(fd);
   ::close(listener);
 }
 
@@ -969,8 +983,10 @@ TEST_CASE("offline nothing is asked, and the error names the files that are miss
       INFO(by, by_option ? ", options::offline" : ", VQCACHE_OFFLINE=1");
       plan p = call_of(home.fresh(), by, hostile().url("/good/offline/model.yaml"),
           hostile().url("/good/offline/last.ckpt"));
-      if (by_option) p.opts.offline = true;
-      else p.env["VQCACHE_OFFLINE"] = "1";
+      if (by_option)
+        p.opts.offline = true;
+      else
+        p.env["VQCACHE_OFFLINE"] = "1";
       hostile().reset();
       const int before = hostile().connections();
       const outcome o = call(p);
@@ -1020,7 +1036,9 @@ TEST_CASE("callbacks of 20 ms, and a pause of a second, cost time and not a byte
         {"good", "chunked", "cut_once", "cl_missing", "keepalive_held"}) {
       plan p = call_of(home.fresh(), by, hostile().url("/good/slow-" + by + "/model.yaml"),
           hostile().url(target(behaviour + "?size=3000000", "slow-" + by, "last.ckpt")));
-      p.opts.on_message = [](const std::string&) { sleep_ms(20); };
+      p.opts.on_message = [](const std::string&) {
+        sleep_ms(20);
+      };
       p.opts.on_progress = [paused = false](const vqcache::progress& now) mutable {
         sleep_ms(20);
         if (!paused && now.file == "m.ckpt" && now.done > 0) paused = true, sleep_ms(1000);
@@ -1066,7 +1084,9 @@ TEST_CASE("an exception out of a callback leaves no child, thread or descriptor 
       plan p = call_of(home.fresh(), by, hostile().url("/good/throw-" + by + "/model.yaml"),
           hostile().url("/stall_body/throw-" + by + "/last.ckpt?at=200000"));
       if (in_message)
-        p.opts.on_message = [](const std::string&) { throw std::runtime_error("mine"); };
+        p.opts.on_message = [](const std::string&) {
+          throw std::runtime_error("mine");
+        };
       else
         p.opts.on_progress = [](const vqcache::progress& now) -> bool {
           if (now.file == "m.ckpt" && now.done > 0) throw std::runtime_error("mine");
@@ -1151,9 +1171,11 @@ TEST_CASE("a curl program that is killed, lies or breaks off never makes a file 
   write_file(home / "some", v1().yaml.substr(0, 300));
   const std::string head = "printf 'HTTP/1.1 200 OK\\r\\n\\r\\n'\n",
                     body = "cat '" + (home / "some").string() + "'\n";
+
   struct fake {
     std::string what, script;
   };
+
   std::vector<job> jobs;
   for (const fake& f : {fake{"killed without a length", head + body + "kill -9 $$\n"},
            fake{"crashes without a length", head + body + "kill -SEGV $$\n"},
@@ -1171,8 +1193,8 @@ TEST_CASE("a curl program that is killed, lies or breaks off never makes a file 
         home.fresh();  // the config comes from the fake, all else from the real one
     write_file(bin / "curl",
         "#!/bin/sh\nasked=$(cat)\ncase $asked in *model.yaml*) ;;\n*) printf "
-        "'%s\\n' \"$asked\" | " +
-            real + " \"$@\"; exit ;; esac\n" + f.script);
+        "'%s\\n' \"$asked\" | "
+            + real + " \"$@\"; exit ;; esac\n" + f.script);
     fs::permissions(bin / "curl", fs::perms::all);
     plan p = call_of(home.fresh(), "curl", hostile().url("/good/fake/model.yaml"),
         hostile().url("/good/fake/last.ckpt"));

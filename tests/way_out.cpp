@@ -15,10 +15,12 @@ struct home {
   vqcache::source checkpoint{};
 
   home(const std::string& transport, const std::string& behaviour, const std::string& query = "")
-      : by(transport), key((at / "x").parent_path().filename().string()) {
+      : by(transport),
+        key((at / "x").parent_path().filename().string()) {
     path = "/" + behaviour + "/" + key + "/last.ckpt" + query;
     checkpoint = hostile().url(path);
   }
+
   plan call() {
     plan p = call_of(at.fresh(), by, hostile().url("/good/" + key + "/model.yaml"), checkpoint);
     p.opts.local_dir = local();
@@ -26,19 +28,24 @@ struct home {
     p.opts.connections = 1;
     return p;
   }
+
   fs::path local() const { return at / "local"; }
+
   std::vector<std::string> parts() const {  // the unfinished checkpoints
     std::vector<std::string> all;
     for (const std::string& n : names_in(local()))
       if (has(n, ".m.ckpt.") && has(n, ".part")) all.push_back(n);
     return all;
   }
+
   std::uint64_t kept() const {
     std::error_code e;
     const std::uint64_t n = parts().size() == 1 ? fs::file_size(local() / parts()[0], e) : 0;
     return e ? 0 : n;
   }
+
   std::vector<support::seen> requests() const { return hostile().log(path); }
+
   void is_right(const std::string& ckpt = v1().ckpt) const {
     CHECK(slurp(local() / "m.ckpt") == ckpt);
     CHECK(slurp(at / "cache" / "m" / "m.ckpt") == ckpt);
@@ -50,7 +57,9 @@ std::string range_of(const support::seen& s) {
   return s.has("range") ? s.headers.at("range") : "";
 }
 
-std::string receipt_of(const fs::path& directory) { return slurp(directory / "m.sha256"); }
+std::string receipt_of(const fs::path& directory) {
+  return slurp(directory / "m.sha256");
+}
 
 }  // namespace
 
@@ -64,13 +73,13 @@ TEST_CASE("a part under 200 is no file: the whole is asked for beside what is he
         const auto h = std::make_shared<home>(by, "part_under_200", query);
         if (pinned) h->checkpoint.sha256 = support::sha256(v1().ckpt);
         jobs.push_back({by + query + (pinned ? ", pinned" : ""), h->call(), [h](const outcome& o) {
-          CHECK_MESSAGE(o.ok(), describe(o));
-          h->is_right();
-          const auto asked = h->requests();
-          REQUIRE(asked.size() == 3);
-          CHECK(has(range_of(asked[1]), "bytes="));
-          CHECK(range_of(asked[2]).empty());
-        }});
+                          CHECK_MESSAGE(o.ok(), describe(o));
+                          h->is_right();
+                          const auto asked = h->requests();
+                          REQUIRE(asked.size() == 3);
+                          CHECK(has(range_of(asked[1]), "bytes="));
+                          CHECK(range_of(asked[2]).empty());
+                        }});
       }
   run_all(jobs);
 }
@@ -175,12 +184,12 @@ TEST_CASE("a server that refuses every part serves the whole, in the same call")
         {"503", "500", "429", "404", "410", "403", "416", "503&after=3600"}) {
       const auto h = std::make_shared<home>(by, "parts_refused", "?code=" + code);
       jobs.push_back({by + ", " + code, h->call(), [h](const outcome& o) {
-        CHECK_MESSAGE(o.ok(), describe(o));
-        h->is_right();
-        const auto asked = h->requests();
-        CHECK(asked.size() <= 5);
-        CHECK(range_of(asked.back()).empty());
-      }});
+                        CHECK_MESSAGE(o.ok(), describe(o));
+                        h->is_right();
+                        const auto asked = h->requests();
+                        CHECK(asked.size() <= 5);
+                        CHECK(range_of(asked.back()).empty());
+                      }});
     }
   run_all(jobs);
 }
@@ -191,11 +200,11 @@ TEST_CASE("where neither the rest nor the whole comes, the calls end and the lar
     for (const std::string code : {"503", "404"}) {
       const auto h = std::make_shared<home>(by, "parts_refused", "?cut=1&code=" + code);
       jobs.push_back({by + ", " + code, h->call(), [h](const outcome& o) {
-        CHECK_FALSE(o.ok());
-        CHECK_MESSAGE(has(o.what, "150000 bytes of m.ckpt are kept"), o.what);
-        CHECK(h->requests().size() <= 10);
-        CHECK(h->kept() == 150000);
-      }});
+                        CHECK_FALSE(o.ok());
+                        CHECK_MESSAGE(has(o.what, "150000 bytes of m.ckpt are kept"), o.what);
+                        CHECK(h->requests().size() <= 10);
+                        CHECK(h->kept() == 150000);
+                      }});
     }
   run_all(jobs);
 }
@@ -318,10 +327,10 @@ TEST_CASE("a host that lets a client have one connection serves one file after t
       p.config = hostile().url(
           "/one_client/" + h->key + "/model.yaml?rate=2000&refuse=" + code);  // a third of a second
       jobs.push_back({by + ", " + code, p, [h](const outcome& o) {
-        CHECK_MESSAGE(o.ok(), describe(o));
-        h->is_right();
-        CHECK_MESSAGE(has(o.said(), "waits for its turn"), o.said());
-      }});
+                        CHECK_MESSAGE(o.ok(), describe(o));
+                        h->is_right();
+                        CHECK_MESSAGE(has(o.said(), "waits for its turn"), o.said());
+                      }});
     }
   run_all(jobs);
 }
@@ -336,7 +345,8 @@ TEST_CASE("a server with one thread and without ranges sends the file about once
     CHECK_MESSAGE(o.ok(), describe(o));
     CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());
     std::uint64_t whole_bodies = 0;
-    for (const auto& s : h.requests()) whole_bodies += s.body >= 3000000;
+    for (const auto& s : h.requests())
+      whole_bodies += s.body >= 3000000;
     CHECK(whole_bodies == 1);
     CHECK_MESSAGE(h.requests().size() > 1, "this test has to see a second connection");
     h.is_right(get("/good/reference/last.ckpt?size=6000000"));
@@ -354,12 +364,14 @@ TEST_CASE("a wrong pin costs one download where one connection brought everythin
     const outcome o = call(p);
     CHECK(o.failed(errc::hash_mismatch));
     std::uint64_t whole_bodies = 0;
-    for (const auto& s : h.requests()) whole_bodies += s.body == 5000000;
+    for (const auto& s : h.requests())
+      whole_bodies += s.body == 5000000;
     CHECK(whole_bodies == 1);
   }
 }
 
-TEST_CASE("a Retry-After that came with a redirect does not delay what follows the next host's fault") {
+TEST_CASE(
+    "a Retry-After that came with a redirect does not delay what follows the next host's fault") {
   for (const std::string& by : transports()) {
     CAPTURE(by);
     home h(by, "redirect_waits");
@@ -379,10 +391,13 @@ TEST_CASE("a program that was stopped finds no stalled server") {
     p.opts.stall_seconds = 2;
     calls.emplace_back(p);
   }
-  for (const auto& h : homes) REQUIRE(wait_until([&] { return !h->parts().empty(); }));
-  for (const child& c : calls) c.signal(SIGSTOP);
+  for (const auto& h : homes)
+    REQUIRE(wait_until([&] { return !h->parts().empty(); }));
+  for (const child& c : calls)
+    c.signal(SIGSTOP);
   sleep_ms(3500);
-  for (const child& c : calls) c.signal(SIGCONT);
+  for (const child& c : calls)
+    c.signal(SIGCONT);
   sleep_ms(300);  // whoever counts the time of the stop has given up by now
 
   for (std::size_t i = 0; i < calls.size(); ++i) {

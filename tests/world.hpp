@@ -36,11 +36,14 @@ inline std::string read(const fs::path& p) {  // "" when it is not there
   std::ifstream in(p, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
+
 using support::quoted;
 using support::skipped;
+
 inline void write(const fs::path& p, const std::string& content) {
   support::write_file(p, content);
 }
+
 // every entry below p as a relative path, sorted, a directory with a slash behind it
 inline std::vector<std::string> tree(const fs::path& p) {
   std::vector<std::string> all;
@@ -51,6 +54,7 @@ inline std::vector<std::string> tree(const fs::path& p) {
   std::sort(all.begin(), all.end());
   return all;
 }
+
 // the same with what the files hold, to say that nothing at all has changed
 inline std::map<std::string, std::string> contents(const fs::path& p) {
   std::map<std::string, std::string> all;
@@ -58,6 +62,7 @@ inline std::map<std::string, std::string> contents(const fs::path& p) {
     all[name] = fs::is_regular_file(p / name) ? read(p / name) : "";
   return all;
 }
+
 inline std::vector<std::string> matching(const fs::path& p, const std::string& part) {
   std::vector<std::string> some;
   for (const std::string& name : tree(p))
@@ -68,6 +73,7 @@ inline std::vector<std::string> matching(const fs::path& p, const std::string& p
 struct folder {  // a directory that others may enter, and that goes with its object
   support::temp_dir owner{};
   fs::path at = owner.path();
+
   folder() { fs::permissions(at, fs::perms(0755)); }
 };
 
@@ -79,6 +85,7 @@ inline std::string run(const std::string& command, int* code = nullptr) {
   if (code) *code = r.code;
   return r.output;
 }
+
 // by a program that is not ours
 inline std::string sha256(const std::string& bytes) {
   static std::map<std::string, std::string> known;
@@ -86,6 +93,7 @@ inline std::string sha256(const std::string& bytes) {
   if (digest.empty()) digest = support::sha256(bytes);
   return digest;
 }
+
 // f in a child process, which may change its user, its limits or its mounts; what f returns
 inline std::string in_child(const std::function<std::string()>& f) {
   int ends[2];
@@ -98,7 +106,9 @@ inline std::string in_child(const std::function<std::string()>& f) {
     std::string said;
     try {
       said = f();
-    } catch (const std::exception& e) { said = std::string("exception: ") + e.what(); }
+    } catch (const std::exception& e) {
+      said = std::string("exception: ") + e.what();
+    }
     for (std::size_t done = 0; done < said.size();) {
       const ssize_t n = ::write(ends[1], said.data() + done, said.size() - done);
       if (n <= 0) break;
@@ -116,44 +126,53 @@ inline std::string in_child(const std::function<std::string()>& f) {
   ::waitpid(pid, &state, 0);
   return WIFEXITED(state) ? out : "the child died";
 }
+
 // f as somebody whom permissions bind, which is not root
 inline std::string unprivileged(const std::function<std::string()>& f) {
   return in_child([&]() -> std::string {
-    if (::geteuid() == 0 &&
-        (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0))
+    if (::geteuid() == 0
+        && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0))
       return "cannot change the user";
     return f();
   });
 }
 
 using environment = support::env_guard;  // a variable of the environment, for a while
+
 class working_directory {
  public:
   explicit working_directory(const fs::path& p) : old_(fs::current_path()) { fs::current_path(p); }
+
   working_directory(const working_directory&) = delete;
   working_directory& operator=(const working_directory&) = delete;
+
   ~working_directory() { fs::current_path(old_); }
 
  private:
   fs::path old_;
 };
+
 class tmpfs {  // a file system of a given size; mounted() is false where that is not allowed
  public:
   tmpfs(const fs::path& at, const std::string& size) : at_(at) {
     fs::create_directories(at);
     mounted_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, ("mode=0777,size=" + size).c_str()) == 0;
   }
+
   tmpfs(const tmpfs&) = delete;
   tmpfs& operator=(const tmpfs&) = delete;
+
   ~tmpfs() {
     if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
   }
+
   bool mounted() const { return mounted_; }
 
  private:
   fs::path at_;
   bool mounted_ = false;
 };
+
 // what a function prints on standard output and standard error
 inline std::string printed(const std::function<void()>& f) {
   const folder temporary;
@@ -174,32 +193,38 @@ inline std::string printed(const std::function<void()>& f) {
 
 inline std::string config(const std::string& remark = "") {
   return "model:\n  base_learning_rate: 4.5e-06\n  target: taming.models.vqgan.VQModel\n"
-         "  params:\n    embed_dim: 256\n    n_embed: 1024\n" +
-      (remark.empty() ? "" : "# " + remark + "\n");
+         "  params:\n    embed_dim: 256\n    n_embed: 1024\n"
+      + (remark.empty() ? "" : "# " + remark + "\n");
 }
+
 inline std::string number(std::uint64_t n, int bytes) {  // little-endian
   std::string s;
-  for (int i = 0; i < bytes; ++i) s += static_cast<char>(n >> (8 * i) & 255);
+  for (int i = 0; i < bytes; ++i)
+    s += static_cast<char>(n >> (8 * i) & 255);
   return s;
 }
+
 // a zip archive that holds one stored file of n bytes; fill tells one checkpoint from another
 inline std::string checkpoint(std::size_t n = 100000, unsigned fill = 1) {
   std::string data = "\x80\x02}q";
   std::uint32_t x = fill, crc = 0xffffffff;
-  while (data.size() < n) x = x * 1664525 + 1013904223, data += static_cast<char>(x >> 24);
+  while (data.size() < n)
+    x = x * 1664525 + 1013904223, data += static_cast<char>(x >> 24);
   for (char c : data) {
     crc ^= static_cast<unsigned char>(c);
-    for (int k = 0; k < 8; ++k) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+    for (int k = 0; k < 8; ++k)
+      crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
   }
   const std::string name = "archive/data.pkl";
-  const std::string facts = number(0, 2) + number(0, 2) + number(0, 4) + number(~crc, 4) +
-      number(data.size(), 4) + number(data.size(), 4) + number(name.size(), 2) + number(0, 2);
+  const std::string facts = number(0, 2) + number(0, 2) + number(0, 4) + number(~crc, 4)
+      + number(data.size(), 4) + number(data.size(), 4) + number(name.size(), 2) + number(0, 2);
   const std::string local = "PK\x03\x04" + number(20, 2) + facts + name + data;
-  const std::string central = "PK\x01\x02" + number(20, 2) + number(20, 2) + facts + number(0, 2) +
-      number(0, 2) + number(0, 2) + number(0, 4) + number(0, 4) + name;
-  return local + central + "PK\x05\x06" + number(0, 4) + number(1, 2) + number(1, 2) +
-      number(central.size(), 4) + number(local.size(), 4) + number(0, 2);
+  const std::string central = "PK\x01\x02" + number(20, 2) + number(20, 2) + facts + number(0, 2)
+      + number(0, 2) + number(0, 2) + number(0, 4) + number(0, 4) + name;
+  return local + central + "PK\x05\x06" + number(0, 4) + number(1, 2) + number(1, 2)
+      + number(central.size(), 4) + number(local.size(), 4) + number(0, 2);
 }
+
 inline std::string flipped(std::string bytes, std::size_t at) {
   bytes[at] = static_cast<char>(bytes[at] ^ 1);
   return bytes;
@@ -222,6 +247,7 @@ class place {
     serve(config_url, {config()});
     serve(checkpoint_url, {checkpoint()});
   }
+
   folder root{};
   fs::path local, cache;
   std::map<std::string, page> pages{};
@@ -231,12 +257,15 @@ class place {
   std::function<bool(const vqcache::progress&)> watch{};
 
   void serve(const std::string& url, page p) { pages[url] = std::move(p); }
+
   void origin_dies() { pages.clear(); }
 
   vqcache::options options() {
     vqcache::options o;
     o.local_dir = local, o.cache_dir = cache;
-    o.on_message = [this](const std::string& line) { said.push_back(line); };
+    o.on_message = [this](const std::string& line) {
+      said.push_back(line);
+    };
     o.on_progress = [this](const vqcache::progress& p) {
       seen.push_back(p);
       return !watch || watch(p);
@@ -253,7 +282,8 @@ class place {
       }
       const page& p = found->second;
       r.status(p.status);
-      for (const auto& h : p.headers) r.header(h.first, h.second);
+      for (const auto& h : p.headers)
+        r.header(h.first, h.second);
       for (std::size_t at = 0; at < p.body.size(); at += 40000)
         if (!r.write(p.body.data() + at, (std::min)(p.body.size() - at, std::size_t{40000})))
           return;
@@ -261,52 +291,66 @@ class place {
     };
     return o;
   }
+
   // one call, with what was said, asked and seen in it alone
   vqcache::result call(const std::string& name, const vqcache::source& c = config_url,
       const vqcache::source& k = checkpoint_url) {
     return call_with(options(), name, c, k);
   }
+
   vqcache::result call_with(const vqcache::options& o, const std::string& name,
       const vqcache::source& c = config_url, const vqcache::source& k = checkpoint_url) {
     forget();
     return vqcache::try_download_vqgan_model(name, c, k, o);
   }
+
   vqcache::result call_by_name(const std::string& name) {
     forget();
     return vqcache::try_download_vqgan_model(name, options());
   }
+
   void forget() { asked.clear(), said.clear(), requests.clear(), seen.clear(); }
+
   void wipe_local() { fs::remove_all(local); }
+
   void wipe_cache() { fs::remove_all(cache); }
 
   fs::path in_local(const std::string& file) const { return local / file; }
+
   fs::path in_cache(const std::string& name, const std::string& file) const {
     return cache / name / file;
   }
+
   bool saw(vqcache::phase what, const std::string& file = "") const {
     for (const vqcache::progress& p : seen)
       if (p.phase == what && (file.empty() || p.file == file)) return true;
     return false;
   }
+
   bool heard(const std::string& part) const {
     for (const std::string& line : said)
       if (line.find(part) != std::string::npos) return true;
     return false;
   }
+
   std::string all_said() const {
     std::string s;
-    for (const std::string& line : said) s += line + "\n";
+    for (const std::string& line : said)
+      s += line + "\n";
     return s;
   }
+
   // both files stand locally with these bytes
   bool local_is(const std::string& name, const std::string& c = config(),
       const std::string& k = checkpoint()) const {
     return read(local / (name + ".yaml")) == c && read(local / (name + ".ckpt")) == k;
   }
+
   bool cache_is(const std::string& name, const std::string& c = config(),
       const std::string& k = checkpoint()) const {
     return read(cache / name / (name + ".yaml")) == c && read(cache / name / (name + ".ckpt")) == k;
   }
+
   // nothing unfinished is left in either directory
   std::vector<std::string> litter() const {
     std::vector<std::string> all = matching(root.at, ".part"), more = matching(root.at, ".record");
@@ -318,14 +362,20 @@ class place {
 inline std::string hit_line(const std::string& name) {
   return "The model (" + name + ") is already available locally.";
 }
+
 inline std::string restore_line(const std::string& name) {
   return "The model (" + name + ") is available in the cache, copying locally.";
 }
+
 inline std::string download_line(const std::string& name) {
   return "The model (" + name + ") was not found, downloading and caching.";
 }
+
 using lines = std::vector<std::string>;
-inline std::string why(const vqcache::result& r) { return r.error.what(); }
+
+inline std::string why(const vqcache::result& r) {
+  return r.error.what();
+}
 
 inline bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -337,6 +387,7 @@ inline void write_receipt(const fs::path& at, const std::string& name, const std
   write(at / (name + ".sha256"),
       remarks + sha256(c) + "  " + name + ".yaml\n" + sha256(k) + "  " + name + ".ckpt\n");
 }
+
 inline void prime(const fs::path& at, const std::string& name, const std::string& c = config(),
     const std::string& k = checkpoint()) {  // as the seed does: no receipt
   write(at / (name + ".yaml"), c);

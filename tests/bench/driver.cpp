@@ -40,7 +40,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 const char* text_of(vqcache::origin from) {
-  return from == vqcache::origin::local ? "local" : from == vqcache::origin::cache ? "cache" : "network";
+  return from == vqcache::origin::local ? "local"
+      : from == vqcache::origin::cache  ? "cache"
+                                        : "network";
 }
 
 vqcache::options silent(const char* local, const char* cache) {
@@ -56,12 +58,15 @@ int get(int argc, char** argv) {
   if (argc > 7) o.connections = static_cast<unsigned>(std::atoi(argv[7]));
   if (argc > 8) o.transport = argv[8];
   std::string said;
-  o.on_message = [&said](const std::string& line) { said += (said.empty() ? "" : " / ") + line; };
+  o.on_message = [&said](const std::string& line) {
+    said += (said.empty() ? "" : " / ") + line;
+  };
   const auto start = std::chrono::steady_clock::now();
   const vqcache::result r = vqcache::try_download_vqgan_model(argv[2], argv[3], argv[4], o);
   const double took = seconds_since(start);
-  std::printf("{\"ok\": %s, \"from\": \"%s\", \"cached\": %s, \"seconds\": %.6f, \"peak\": %ld, "
-              "\"error\": %s, \"said\": %s}\n",
+  std::printf(
+      "{\"ok\": %s, \"from\": \"%s\", \"cached\": %s, \"seconds\": %.6f, \"peak\": %ld, "
+      "\"error\": %s, \"said\": %s}\n",
       r ? "true" : "false", text_of(r.model.from), r.model.cached ? "true" : "false", took, peak(),
       json_text(r.error.what()).c_str(), json_text(said).c_str());
   return r ? 0 : 1;
@@ -93,6 +98,7 @@ bool stands(const std::string& path) {
   struct stat s;
   return stat(path.c_str(), &s) == 0 && S_ISREG(s.st_mode);
 }
+
 bool read_receipt(const std::string& path) {
   char text[4096];
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -101,6 +107,7 @@ bool read_receipt(const std::string& path) {
   close(fd);
   return good;
 }
+
 int calls(char** argv) {
   const int n = std::atoi(argv[2]);
   const std::string local = std::string(argv[4]) + "/" + argv[3];
@@ -111,8 +118,10 @@ int calls(char** argv) {
   std::chrono::steady_clock::time_point start;
   for (int i = -1; i < n; ++i) {
     if (i == 0) start = std::chrono::steady_clock::now();
-    for (const std::string& file : files) good = stands(file) && good;
-    for (const std::string& receipt : receipts) good = read_receipt(receipt) && good;
+    for (const std::string& file : files)
+      good = stands(file) && good;
+    for (const std::string& receipt : receipts)
+      good = read_receipt(receipt) && good;
   }
   std::printf("{\"ok\": %s, \"seconds\": %.9f, \"calls\": 12, \"peak\": %ld}\n",
       good ? "true" : "false", seconds_since(start) / n, peak());

@@ -39,53 +39,85 @@ void pay_for(std::size_t bytes) {
   std::this_thread::sleep_until(until);
 }
 
-std::string below(const char* path) { return root + path; }
-int answer(long result) { return result < 0 ? -errno : static_cast<int>(result); }
-int handle(const fuse_file_info* info) { return static_cast<int>(info->fh); }
+std::string below(const char* path) {
+  return root + path;
+}
+
+int answer(long result) {
+  return result < 0 ? -errno : static_cast<int>(result);
+}
+
+int handle(const fuse_file_info* info) {
+  return static_cast<int>(info->fh);
+}
 
 int do_getattr(const char* path, struct stat* s, fuse_file_info* info) {
   return answer(info ? fstat(handle(info), s) : lstat(below(path).c_str(), s));
 }
-int do_mkdir(const char* path, mode_t mode) { return answer(mkdir(below(path).c_str(), mode)); }
-int do_unlink(const char* path) { return answer(unlink(below(path).c_str())); }
-int do_rmdir(const char* path) { return answer(rmdir(below(path).c_str())); }
+
+int do_mkdir(const char* path, mode_t mode) {
+  return answer(mkdir(below(path).c_str(), mode));
+}
+
+int do_unlink(const char* path) {
+  return answer(unlink(below(path).c_str()));
+}
+
+int do_rmdir(const char* path) {
+  return answer(rmdir(below(path).c_str()));
+}
+
 int do_rename(const char* from, const char* to, unsigned flags) {
   return flags ? -EINVAL : answer(rename(below(from).c_str(), below(to).c_str()));
 }
+
 int do_chmod(const char* path, mode_t mode, fuse_file_info*) {
   return answer(chmod(below(path).c_str(), mode));
 }
+
 int do_truncate(const char* path, off_t size, fuse_file_info* info) {
   return answer(info ? ftruncate(handle(info), size) : truncate(below(path).c_str(), size));
 }
+
 int do_utimens(const char* path, const timespec times[2], fuse_file_info*) {
   return answer(utimensat(AT_FDCWD, below(path).c_str(), times, AT_SYMLINK_NOFOLLOW));
 }
+
 int opened(int fd, fuse_file_info* info) {
   if (fd < 0) return -errno;
   info->fh = static_cast<std::uint64_t>(fd);
   return 0;
 }
+
 int do_open(const char* path, fuse_file_info* info) {
   return opened(open(below(path).c_str(), info->flags | O_CLOEXEC), info);
 }
+
 int do_create(const char* path, mode_t mode, fuse_file_info* info) {
   return opened(open(below(path).c_str(), info->flags | O_CREAT | O_CLOEXEC, mode), info);
 }
+
 int do_read(const char*, char* to, std::size_t size, off_t at, fuse_file_info* info) {
   return answer(pread(handle(info), to, size, at));
 }
+
 int do_write(const char*, const char* from, std::size_t size, off_t at, fuse_file_info* info) {
   pay_for(size);
   return answer(pwrite(handle(info), from, size, at));
 }
+
 int do_fsync(const char*, int data_only, fuse_file_info* info) {
   return answer(data_only ? fdatasync(handle(info)) : fsync(handle(info)));
 }
-int do_release(const char*, fuse_file_info* info) { return answer(close(handle(info))); }
+
+int do_release(const char*, fuse_file_info* info) {
+  return answer(close(handle(info)));
+}
+
 int do_statfs(const char* path, struct statvfs* s) {
   return answer(statvfs(below(path).c_str(), s));
 }
+
 int do_readdir(const char* path, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file_info*,
     fuse_readdir_flags) {
   DIR* const d = opendir(below(path).c_str());
@@ -94,7 +126,10 @@ int do_readdir(const char* path, void* buffer, fuse_fill_dir_t fill, off_t, fuse
     fill(buffer, e->d_name, nullptr, 0, static_cast<fuse_fill_dir_flags>(0));
   return answer(closedir(d));
 }
-int do_fsyncdir(const char*, int, fuse_file_info*) { return 0; }
+
+int do_fsyncdir(const char*, int, fuse_file_info*) {
+  return 0;
+}
 
 }  // namespace
 

@@ -26,10 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string name = "m";
+
 const std::string& config() {  // larger than a receipt, as they are
   static const std::string bytes = world::config(std::string(600, '-'));
   return bytes;
 }
+
 const std::string& checkpoint() {  // so large that threads take part
   static const std::string bytes = world::checkpoint(1500000);
   return bytes;
@@ -38,6 +40,7 @@ const std::string& checkpoint() {  // so large that threads take part
 // ---- the table
 
 enum situation { cold, hit, restore, repair, dead_origin, removal };
+
 constexpr const char* situations[] = {"cold", "hit", "restore", "repair", "dead-origin", "removal"};
 
 struct behaviour {
@@ -47,6 +50,7 @@ struct behaviour {
   // a damaged copy; be served without an origin; be removed.
   const char* expected;
 };
+
 const std::vector<behaviour> behaviours = {
     {"plain", "", "++++++"},
     {"slow-names", "delay=10", "++++++"},
@@ -79,20 +83,25 @@ const std::vector<behaviour> behaviours = {
     {"upload-as-twins", "upload=twin", "++++++"},
     {"upload-of-the-large-as-twin", "upload=twin of=1000000", "++++++"},
 };
+
 struct experiment {
   behaviour drive;
   situation at;
   bool wiped;  // the local disk, before the next session
+
   std::string title() const {
     return drive.title + "/" + situations[at] + (wiped ? "/wiped" : "/kept");
   }
 };
+
 std::vector<experiment> experiments() {
-  constexpr int operations[] = {180, 20, 100, 220, 100, 80};  // that a call there takes, or some more
+  constexpr int operations[] = {
+      180, 20, 100, 220, 100, 80};  // that a call there takes, or some more
   std::vector<experiment> all;
   for (const situation s : {cold, hit, restore, repair, dead_origin, removal}) {
     for (const behaviour& b : behaviours)
-      for (const bool wiped : {false, true}) all.push_back({b, s, wiped});
+      for (const bool wiped : {false, true})
+        all.push_back({b, s, wiped});
     for (int n = 0; n < operations[s]; ++n)
       all.push_back({{"dies-after-" + std::to_string(n), "dies=" + std::to_string(n),
                          n == 0 ? "------" : "??????"},
@@ -114,9 +123,11 @@ class session {  // of a drive; the daemon goes with this process, whatever beco
       ::prctl(PR_SET_PDEATHSIG, SIGTERM);
       std::vector<std::string> words{drivefs, cloud, at};
       std::istringstream all(rules);
-      for (std::string rule; all >> rule;) words.push_back(rule);
+      for (std::string rule; all >> rule;)
+        words.push_back(rule);
       std::vector<char*> argv;
-      for (std::string& w : words) argv.push_back(&w[0]);
+      for (std::string& w : words)
+        argv.push_back(&w[0]);
       argv.push_back(nullptr);
       ::execv(argv[0], argv.data());
       ::_exit(127);
@@ -127,8 +138,10 @@ class session {  // of a drive; the daemon goes with this process, whatever beco
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   }
+
   session(const session&) = delete;
   session& operator=(const session&) = delete;
+
   ~session() {
     (void)support::run("fusermount3 -u -z " + support::quoted(at_.string()));
     int status = 0;
@@ -142,6 +155,7 @@ class session {  // of a drive; the daemon goes with this process, whatever beco
   bool mounted() const {  // a question that is none of the daemon's operations
     return world::has(support::read_file("/proc/self/mounts"), " " + at_.string() + " fuse");
   }
+
   fs::path at_;
   pid_t daemon_ = -1;
 };
@@ -158,16 +172,22 @@ class machine {
     fs::create_directories(here_.cache);
     revive_origin();
   }
+
   void revive_origin() {
     here_.serve(world::config_url, {config()});
     here_.serve(world::checkpoint_url, {checkpoint()});
   }
+
   void kill_origin() { here_.origin_dies(); }
+
   void wipe() { here_.wipe_local(); }
+
   void damage() { fs::resize_file(cloud_ / name / (name + ".ckpt"), 500000); }
+
   session mount(const std::string& rules) const {
     return session(drivefs_, cloud_, here_.cache, rules);
   }
+
   outcome call(bool removes = false) {
     const std::string said = world::in_child([&] {
       ::alarm(60);
@@ -181,16 +201,20 @@ class machine {
         error = r.error, cached = r.model.cached;
       }
       const bool ok = !error.code();
-      return std::string(ok ? "ok" : "no") + (cached ? "+" : "-") + error.what() + "\n" +
-          here_.all_said();
+      return std::string(ok ? "ok" : "no") + (cached ? "+" : "-") + error.what() + "\n"
+          + here_.all_said();
     });
     const bool returned = said.size() > 2 && (said[2] == '+' || said[2] == '-');
     return {returned, returned && said[0] == 'o', returned && said[2] == '+', said};
   }
+
   // what stands under the final names: the origin's bytes (+), nothing (-) or anything else (!)
   std::string local() const { return state(here_.local); }
+
   std::string cloud() const { return state(cloud_ / name); }
+
   bool receipt_in_cloud() const { return fs::exists(cloud_ / name / (name + ".sha256")); }
+
   // of one file the newest damaged copy may stand aside, and the drive's own twins are its own
   std::vector<std::string> litter() const {
     std::vector<std::string> all = world::matching(here_.local, ".part");
@@ -203,6 +227,7 @@ class machine {
     }
     return all;
   }
+
   bool is_removed() const {  // an empty directory may stay
     return local() == "--" && cloud() == "--" && !receipt_in_cloud() && litter().empty();
   }
@@ -216,9 +241,11 @@ class machine {
     there.resize(static_cast<std::size_t>(in.gcount()));
     return there == bytes ? '+' : '!';
   }
+
   static std::string state(const fs::path& at) {
     return {of(at / (name + ".yaml"), config()), of(at / (name + ".ckpt"), checkpoint())};
   }
+
   std::string drivefs_;
   world::place here_{};
   fs::path cloud_ = here_.root.at / "cloud";
@@ -257,6 +284,7 @@ class trial {
     if (s_ == removal && o.ok) expect(m_.is_removed(), "nothing is left of it", o);
     if (s_ != removal) always(o);
   }
+
   void again() {
     m_.wipe();
     when_ = "the session, once more";
@@ -264,6 +292,7 @@ class trial {
     expect(o.ok, "it succeeds", o);
     always(o);
   }
+
   void heal() {
     if (e_.wiped) {
       m_.wipe();
@@ -280,15 +309,19 @@ class trial {
     m_.kill_origin();
     when_ = "the session after that, without an origin";
     healthy(call());
-    for (const std::string& n : m_.litter()) wrong_ += "  " + n + " is left\n";
+    for (const std::string& n : m_.litter())
+      wrong_ += "  " + n + " is left\n";
   }
+
   outcome call() {  // in a session with a plain drive
     const session plain = m_.mount("");
     const outcome o = m_.call();
     always(o);
     return o;
   }
+
   void healthy(const outcome& o) { expect(o.ok && o.cached, "the model is in both tiers", o); }
+
   void always(const outcome& o) {
     const std::string local = m_.local();
     expect(o.returned, "the call returns", o);
@@ -298,11 +331,13 @@ class trial {
       expect(world::has(o.told, "not in the cache"), "it says what was not kept", o);
     if (o.cached) expect(m_.cloud() == "++", "what is said to be cached is", o);
   }
+
   void expect(bool holds, const std::string& what, const outcome& o) {
     if (holds) return;
-    wrong_ += "  " + when_ + ": not so: " + what + "; local " + m_.local() + ", cloud " +
-        m_.cloud() + "; said: " + o.told + "\n";
+    wrong_ += "  " + when_ + ": not so: " + what + "; local " + m_.local() + ", cloud " + m_.cloud()
+        + "; said: " + o.told + "\n";
   }
+
   machine m_;
   const experiment& e_;
   const situation s_;
@@ -318,7 +353,9 @@ int main(int argc, char** argv) {
   int passed = 0, failed = 0;
   for (const experiment& e : experiments()) {
     const std::string title = e.title();
-    const auto chosen = [&title](const char* prefix) { return title.rfind(prefix, 0) == 0; };
+    const auto chosen = [&title](const char* prefix) {
+      return title.rfind(prefix, 0) == 0;
+    };
     if (argc > 3 && std::none_of(argv + 3, argv + argc, chosen)) continue;
     if (number++ % shares != share) continue;
     const std::string wrong = trial(argv[1], e).run();

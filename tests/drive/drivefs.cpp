@@ -28,9 +28,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -59,19 +59,23 @@ long number(const char* rule, long otherwise) {
   const auto found = rules.find(rule);
   return found == rules.end() ? otherwise : std::atol(found->second.c_str());
 }
+
 bool is(const char* rule, const char* value) {
   const auto found = rules.find(rule);
   return found != rules.end() && found->second == value;
 }
+
 int error_of(const char* rule) {  // as FUSE wants it: below 0; 0: none
   const auto found = rules.find(rule);
   for (int e = 1; found != rules.end() && e < 134; ++e)
     if (const char* const name = strerrorname_np(e); name && found->second == name) return -e;
   return 0;
 }
+
 bool is_one_name(const std::string& a, const std::string& b) {
   return a.size() == b.size() && strcasecmp(a.c_str(), b.c_str()) == 0;
 }
+
 fs::path below(const char* path) {
   if (!is("case", "ignore")) return cloud / (path + 1);
   fs::path at = cloud;
@@ -85,13 +89,19 @@ fs::path below(const char* path) {
   }
   return at;
 }
-int answer(long result) { return result < 0 ? -errno : static_cast<int>(result); }
+
+int answer(long result) {
+  return result < 0 ? -errno : static_cast<int>(result);
+}
 
 struct open_file {
   int fd;
   bool written;
 };
-open_file& opened(const fuse_file_info* info) { return *reinterpret_cast<open_file*>(info->fh); }
+
+open_file& opened(const fuse_file_info* info) {
+  return *reinterpret_cast<open_file*>(info->fh);
+}
 
 // ---- operations
 
@@ -101,20 +111,24 @@ int do_getattr(const char* path, struct stat* s, fuse_file_info* info) {
   if (e == 0 && is("size", "none") && fresh.count(path)) s->st_size = 0;
   return e;
 }
+
 int do_mkdir(const char* path, mode_t mode) {
   const int e = error_of("change");
   return e ? e : answer(mkdir(below(path).c_str(), mode));
 }
+
 int do_rmdir(const char* path) {
   const int e = error_of("change");
   return e ? e : answer(rmdir(below(path).c_str()));
 }
+
 int do_unlink(const char* path) {
   for (const char* const rule : {"change", "unlink"})
     if (const int e = error_of(rule)) return e;
   fresh.erase(path);
   return answer(unlink(below(path).c_str()));
 }
+
 int do_rename(const char* from, const char* to, unsigned flags) {
   const fs::path source = below(from), target = below(to);
   if (flags) return -EINVAL;
@@ -131,16 +145,36 @@ int do_rename(const char* from, const char* to, unsigned flags) {
   if (fresh.erase(from)) fresh.insert(to);
   return is("rename", "done") ? -EIO : 0;
 }
-int do_chmod(const char*, mode_t, fuse_file_info*) { return -EPERM; }
-int do_utimens(const char*, const timespec*, fuse_file_info*) { return -EPERM; }
-int do_link(const char*, const char*) { return -EPERM; }
-int do_symlink(const char*, const char*) { return -EPERM; }
-int do_flock(const char*, fuse_file_info*, int) { return -ENOTSUP; }
-int do_lock(const char*, fuse_file_info*, int, struct flock*) { return -ENOLCK; }
+
+int do_chmod(const char*, mode_t, fuse_file_info*) {
+  return -EPERM;
+}
+
+int do_utimens(const char*, const timespec*, fuse_file_info*) {
+  return -EPERM;
+}
+
+int do_link(const char*, const char*) {
+  return -EPERM;
+}
+
+int do_symlink(const char*, const char*) {
+  return -EPERM;
+}
+
+int do_flock(const char*, fuse_file_info*, int) {
+  return -ENOTSUP;
+}
+
+int do_lock(const char*, fuse_file_info*, int, struct flock*) {
+  return -ENOLCK;
+}
+
 int do_truncate(const char* path, off_t size, fuse_file_info* info) {
   if (const int e = error_of("change")) return e;
   return answer(info ? ftruncate(opened(info).fd, size) : truncate(below(path).c_str(), size));
 }
+
 int open_as(const char* path, int flags, mode_t mode, fuse_file_info* info) {
   const bool changes = (flags & O_ACCMODE) != O_RDONLY;
   if (const int e = error_of(changes ? "change" : "open")) return e;
@@ -150,10 +184,15 @@ int open_as(const char* path, int flags, mode_t mode, fuse_file_info* info) {
   if (changes) fresh.insert(path);
   return 0;
 }
-int do_open(const char* path, fuse_file_info* info) { return open_as(path, info->flags, 0, info); }
+
+int do_open(const char* path, fuse_file_info* info) {
+  return open_as(path, info->flags, 0, info);
+}
+
 int do_create(const char* path, mode_t mode, fuse_file_info* info) {
   return open_as(path, info->flags | O_CREAT, mode, info);
 }
+
 int do_read(const char*, char* to, std::size_t size, off_t at, fuse_file_info* info) {
   if (const int e = error_of("read")) return e;
   const ssize_t got = pread(opened(info).fd, to, size, at);
@@ -161,6 +200,7 @@ int do_read(const char*, char* to, std::size_t size, off_t at, fuse_file_info* i
   if (flip >= at && flip < at + got) to[flip - at] ^= 1;
   return answer(got);
 }
+
 int do_write(const char*, const char* from, std::size_t size, off_t at, fuse_file_info* info) {
   opened(info).written = true;
   const long bytes = static_cast<long>(size), quota = number("quota", -1), bad = number("bad", -1);
@@ -168,6 +208,7 @@ int do_write(const char*, const char* from, std::size_t size, off_t at, fuse_fil
   if (bad >= at && bad < at + bytes) return -EIO;
   return answer(pwrite(opened(info).fd, from, size, at));
 }
+
 int upload(const char* rule, fuse_file_info* info) {  // if the rule says so, it fails half-way
   const int e = error_of(rule);
   open_file& file = opened(info);
@@ -175,18 +216,27 @@ int upload(const char* rule, fuse_file_info* info) {  // if the rule says so, it
   if (!e || !std::exchange(file.written, false)) return 0;
   return fstat(file.fd, &s) == 0 && ftruncate(file.fd, s.st_size / 2) == 0 ? e : -errno;
 }
-int do_fsync(const char*, int, fuse_file_info* info) { return upload("fsync", info); }
-int do_flush(const char*, fuse_file_info* info) { return upload("close", info); }
+
+int do_fsync(const char*, int, fuse_file_info* info) {
+  return upload("fsync", info);
+}
+
+int do_flush(const char*, fuse_file_info* info) {
+  return upload("close", info);
+}
+
 int do_release(const char*, fuse_file_info* info) {
   const int e = answer(close(opened(info).fd));
   delete &opened(info);
   return e;
 }
+
 int do_statfs(const char* path, struct statvfs* s) {
   const int e = answer(statvfs(below(path).c_str(), s));
   if (is("space", "none")) s->f_bavail = s->f_bfree = 0;
   return e;
 }
+
 int do_readdir(const char* path, void* buffer, fuse_fill_dir_t fill, off_t, fuse_file_info*,
     fuse_readdir_flags) {
   DIR* const d = opendir(below(path).c_str());
@@ -195,10 +245,14 @@ int do_readdir(const char* path, void* buffer, fuse_fill_dir_t fill, off_t, fuse
     fill(buffer, e->d_name, nullptr, 0, static_cast<fuse_fill_dir_flags>(0));
   return answer(closedir(d));
 }
-int do_fsyncdir(const char*, int, fuse_file_info*) { return -EINVAL; }
+
+int do_fsyncdir(const char*, int, fuse_file_info*) {
+  return -EINVAL;
+}
 
 // every operation is one of those that the daemon has left to live
-template <auto Do, class... A> int counted(A... a) {
+template <auto Do, class... A>
+int counted(A... a) {
   if (operations++ == number("dies", -1)) raise(SIGKILL);
   return Do(a...);
 }
@@ -208,7 +262,10 @@ template <auto Do, class... A> int counted(A... a) {
 fs::path twin(const fs::path& p) {
   return p.parent_path() / (p.stem().string() + " (1)" + p.extension().string());
 }
-fs::path waiting_for_upload() { return fs::path(cloud) += ".late"; }
+
+fs::path waiting_for_upload() {
+  return fs::path(cloud) += ".late";
+}
 
 void deliver() {  // what an earlier session wrote; a name that is in use again gets a twin
   std::error_code e;
@@ -220,6 +277,7 @@ void deliver() {  // what an earlier session wrote; a name that is in use again 
   }
   fs::remove_all(waiting_for_upload());
 }
+
 void meets_its_fate(const std::string& path) {
   const fs::path file = below(path.c_str());
   if (!fs::exists(file) || fs::file_size(file) < static_cast<std::uintmax_t>(number("of", 0)))
@@ -259,6 +317,7 @@ int main(int argc, char** argv) {
   char* arguments[] = {argv[0], foreground, one_thread, argv[2], option, nothing, nullptr};
   const int status = fuse_main(is("case", "ignore") ? 6 : 4, arguments, &ops, nullptr);
   deliver();
-  for (const std::string& path : fresh) meets_its_fate(path);
+  for (const std::string& path : fresh)
+    meets_its_fate(path);
   return status;
 }

@@ -130,7 +130,9 @@ static FILE *trace_file = nullptr, *report_file = nullptr;
 static std::set<pid_t> tracees;
 static pid_t main_child = 0;
 
-static bool starts(const string& s, const char* with) { return s.rfind(with, 0) == 0; }
+static bool starts(const string& s, const char* with) {
+  return s.rfind(with, 0) == 0;
+}
 
 // ---- looking into the traced process -----------------------------------------------------------
 
@@ -183,7 +185,8 @@ static bool watched(const string& path) {
 }
 
 static void kill_all() {
-  for (auto p : tracees) kill(p, SIGKILL);
+  for (auto p : tracees)
+    kill(p, SIGKILL);
 }
 
 // ---- the child: install the filter, become the command -----------------------------------------
@@ -201,7 +204,8 @@ static void kill_all() {
   f.push_back(sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 1, 0, AUDIT_ARCH_X86_64});
   op(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   op(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
-  for (auto& w : wanted) when(w.first, SECCOMP_RET_TRACE);
+  for (auto& w : wanted)
+    when(w.first, SECCOMP_RET_TRACE);
   if (no_sleep) {
     when(SYS_nanosleep, SECCOMP_RET_ERRNO);  // "errno 0": the call returns 0 and does nothing
     when(SYS_clock_nanosleep, SECCOMP_RET_ERRNO);
@@ -251,7 +255,9 @@ static void note(
 }
 
 static bool counts(pid_t p, const call& c, const unsigned long* a, string& p1, string& p2) {
-  auto dir = [&](int index) { return index == -2 ? AT_FDCWD : static_cast<long>(a[index]); };
+  auto dir = [&](int index) {
+    return index == -2 ? AT_FDCWD : static_cast<long>(a[index]);
+  };
   if (c.nr == SYS_ioctl && a[1] != FICLONE && a[1] != FICLONERANGE) return false;
   if (c.fd >= 0) p1 = fd_path(p, static_cast<long>(a[c.fd]));
   if (c.path1 >= 0) p1 = absolute(p, dir(c.dfd1), read_string(p, a[c.path1]));
@@ -313,9 +319,9 @@ static step at_call(pid_t p) {
     skip_with(-EINTR);
     kill(main_child, SIGKILL);
   } else if (act == "kill-child") {  // of a thread of the command the signal would hit the command
-    const bool ours = p == main_child ||
-        link_target("/proc/" + std::to_string(p) + "/exe") ==
-            link_target("/proc/" + std::to_string(main_child) + "/exe");
+    const bool ours = p == main_child
+        || link_target("/proc/" + std::to_string(p) + "/exe")
+            == link_target("/proc/" + std::to_string(main_child) + "/exe");
     if (!ours) {
       skip_with(-EINTR);
       kill(p, SIGKILL);
@@ -338,8 +344,8 @@ static int trace() {
   waitpid(main_child, &st, 0);
   if (!WIFSTOPPED(st)) return 125;  // it could not be traced, and has said why
   tracees.insert(main_child);
-  const long opts = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
-      PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
+  const long opts = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK
+      | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
   if (ptrace(PTRACE_SETOPTIONS, main_child, 0, opts)) {
     perror("faultrun: ptrace options");
     kill(main_child, SIGKILL);
@@ -420,17 +426,28 @@ int main(int argc, char** argv) {
       i++;
       break;
     }
-    if (o == "--calls") calls = "," + next() + ",";
-    else if (o == "--under") under.push_back(next());
-    else if (o == "--path") glob = next();
-    else if (o == "--sockets") sockets = true;
-    else if (o == "--process") process = true;
-    else if (o == "--no-sleep") no_sleep = true;
-    else if (o == "--trace") trace_file = fopen(next().c_str(), "we");
-    else if (o == "--report") report_file = fopen(next().c_str(), "we");
-    else if (o == "--at") at = atol(next().c_str());
-    else if (o == "--sticky") sticky = true;
-    else if (o == "--act") act = next();
+    if (o == "--calls")
+      calls = "," + next() + ",";
+    else if (o == "--under")
+      under.push_back(next());
+    else if (o == "--path")
+      glob = next();
+    else if (o == "--sockets")
+      sockets = true;
+    else if (o == "--process")
+      process = true;
+    else if (o == "--no-sleep")
+      no_sleep = true;
+    else if (o == "--trace")
+      trace_file = fopen(next().c_str(), "we");
+    else if (o == "--report")
+      report_file = fopen(next().c_str(), "we");
+    else if (o == "--at")
+      at = atol(next().c_str());
+    else if (o == "--sticky")
+      sticky = true;
+    else if (o == "--act")
+      act = next();
     else {
       fprintf(stderr, "faultrun: bad option %s\n", argv[i]);
       return 125;

@@ -117,7 +117,7 @@ MUTANTS = [
              r'\1\2 & ~(MUT("not_exclusive") ? O_EXCL : 0)\3')],
            'cold', '', 'T4'),
     Mutant('no_retry_on_signal', 'EINTR counts as a failure',
-           [(r'while \(got < 0 && errno == EINTR\) got = step',
+           [(r'while \(got < 0 && errno == EINTR\)\s*got = step',
              r'while (got < 0 && errno == EINTR && !MUT("no_retry_on_signal")) got = step')],
            'restore', 'error', 'I6', calls='pwrite64'),
 ]

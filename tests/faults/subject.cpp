@@ -25,11 +25,14 @@ namespace {
 class socket_fd {
  public:
   socket_fd() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+
   ~socket_fd() {
     if (fd_ >= 0) ::close(fd_);
   }
+
   socket_fd(const socket_fd&) = delete;
   socket_fd& operator=(const socket_fd&) = delete;
+
   int get() const { return fd_; }
 
  private:
@@ -129,8 +132,10 @@ int main(int argc, char** argv) {
   vqcache::options with;
   with.local_dir = argv[2];
   with.cache_dir = argv[3];
-  if (transport == "fetch") with.fetch = fetch;
-  else with.transport = transport;
+  if (transport == "fetch")
+    with.fetch = fetch;
+  else
+    with.transport = transport;
   vqcache::source config = argv[4], checkpoint = argv[5];
   if (argc > 6) with.connections = static_cast<unsigned>(std::atoi(argv[6]));
   if (argc > 8) config.sha256 = argv[7], checkpoint.sha256 = argv[8];
@@ -150,6 +155,8 @@ int main(int argc, char** argv) {
     return 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "foreign: %s\n", e.what());
-  } catch (...) { std::fprintf(stderr, "foreign: something unknown\n"); }
+  } catch (...) {
+    std::fprintf(stderr, "foreign: something unknown\n");
+  }
   return 3;
 }

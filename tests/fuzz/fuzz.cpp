@@ -24,7 +24,8 @@ const fuzz::target& chosen() {
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   char** a = *argv;
   if (*argc == 2 && std::strcmp(a[1], "list") == 0) {
-    for (const fuzz::target& t : fuzz::targets()) std::printf("%s\n", t.name);
+    for (const fuzz::target& t : fuzz::targets())
+      std::printf("%s\n", t.name);
     std::exit(0);
   }
   if (*argc == 4 && std::strcmp(a[1], "seeds") == 0) {

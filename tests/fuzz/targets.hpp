@@ -32,26 +32,41 @@ using std::string_view;
 struct broken {
   string what;
 };
+
 inline void need(bool holds, const char* what, string_view also = {}) {
   if (!holds) throw broken{string(what) + (also.empty() ? "" : ": " + string(also))};
 }
 
 // ---- what the properties are told with
 
-inline bool has(string_view s, string_view part) { return s.find(part) != string::npos; }
-inline bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-inline bool no_control(string_view s) { return std::none_of(s.begin(), s.end(), control); }
+inline bool has(string_view s, string_view part) {
+  return s.find(part) != string::npos;
+}
+
+inline bool control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+inline bool no_control(string_view s) {
+  return std::none_of(s.begin(), s.end(), control);
+}
+
 inline bool all_of(string_view s, string_view letters) {
   return s.find_first_not_of(letters) == string::npos;
 }
+
 inline const string_view digits = "0123456789";
+
 inline std::vector<string> split(string_view s, char at) {  // "" is one empty piece
   std::vector<string> r(1);
   for (char c : s)
-    if (c == at) r.emplace_back();
-    else r.back() += c;
+    if (c == at)
+      r.emplace_back();
+    else
+      r.back() += c;
   return r;
 }
+
 // the number that these digits are, up to 2^64 - 1
 inline bool number(string_view s, std::uint64_t& n) {
   n = 0;
@@ -63,11 +78,14 @@ inline bool number(string_view s, std::uint64_t& n) {
   }
   return !s.empty();
 }
+
 inline string lower(string_view s) {
   string r(s);
-  for (char& c : r) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (char& c : r)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return r;
 }
+
 inline string decoded(string_view s) {  // of percent-encoding
   const auto digit = [](char c) {
     return static_cast<int>(string_view("0123456789abcdef").find(c));
@@ -77,10 +95,12 @@ inline string decoded(string_view s) {  // of percent-encoding
     const string two = lower(s.substr(i, 3));
     if (s[i] == '%' && two.size() == 3 && all_of(two.substr(1), "0123456789abcdef"))
       r += static_cast<char>(digit(two[1]) * 16 + digit(two[2])), i += 2;
-    else r += s[i];
+    else
+      r += s[i];
   }
   return r;
 }
+
 inline std::vector<t::header> headers_of(string_view bytes) {  // as a transport hands them over
   std::vector<t::header> all;
   for (const string& line : split(bytes, '\n')) {
@@ -101,12 +121,12 @@ inline void header_line(string_view line) {
   need(has(line.substr(line.find(':') + 1), h.value), "the value stands in the line");
   for (char c : h.value)
     need(!control(c) || c == '\t', "a value has no control characters", h.value);
-  need(h.value.empty() ||
-          (!all_of(h.value.substr(0, 1), " \t") &&
-              !all_of(h.value.substr(h.value.size() - 1), " \t\r\n")),
+  need(h.value.empty()
+          || (!all_of(h.value.substr(0, 1), " \t")
+              && !all_of(h.value.substr(h.value.size() - 1), " \t\r\n")),
       "a value is trimmed", h.value);
-  need(t::parse_header(h.name + ": " + h.value + "\r\n", again) && again.name == h.name &&
-          again.value == h.value,
+  need(t::parse_header(h.name + ": " + h.value + "\r\n", again) && again.name == h.name
+          && again.value == h.value,
       "a line made of what was read is read the same");
 }
 
@@ -140,8 +160,8 @@ inline void range(string_view s) {
   const string span =
       r->unsatisfied ? "*" : std::to_string(r->first) + "-" + std::to_string(r->last);
   const auto again = t::parse_content_range("bytes " + span + "/" + total);
-  need(again && again->first == r->first && again->last == r->last && again->total == r->total &&
-          again->unsatisfied == r->unsatisfied,
+  need(again && again->first == r->first && again->last == r->last && again->total == r->total
+          && again->unsatisfied == r->unsatisfied,
       "a range made of what was read is read the same");
   need(lower(s).find("bytes ") != string::npos, "the unit is bytes");
   need(r->unsatisfied ? r->total.has_value() : r->first <= r->last, "it tells a part or a total");
@@ -152,23 +172,32 @@ inline void range(string_view s) {
 // ---- dates
 
 inline string http_text(std::uint64_t when) {  // by counting days, as nobody would in earnest
-  const auto leap = [](std::uint64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; };
+  const auto leap = [](std::uint64_t y) {
+    return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+  };
   const std::uint64_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   static const char* const names[] = {
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   std::uint64_t day = when / 86400 % 146097, year = 1970 + when / 86400 / 146097 * 400, month = 0;
-  for (; day >= (leap(year) ? 366U : 365U); ++year) day -= leap(year) ? 366 : 365;
-  const auto days = [&] { return lengths[month] + (month == 1 && leap(year) ? 1 : 0); };
-  for (; day >= days(); ++month) day -= days();
-  const auto two = [](std::uint64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-  return two(day + 1) + " " + names[month] + " " + std::to_string(year) + " " +
-      two(when / 3600 % 24) + ":" + two(when / 60 % 60) + ":" + two(when % 60) + " GMT";
+  for (; day >= (leap(year) ? 366U : 365U); ++year)
+    day -= leap(year) ? 366 : 365;
+  const auto days = [&] {
+    return lengths[month] + (month == 1 && leap(year) ? 1 : 0);
+  };
+  for (; day >= days(); ++month)
+    day -= days();
+  const auto two = [](std::uint64_t n) {
+    return (n < 10 ? "0" : "") + std::to_string(n);
+  };
+  return two(day + 1) + " " + names[month] + " " + std::to_string(year) + " "
+      + two(when / 3600 % 24) + ":" + two(when / 60 % 60) + ":" + two(when % 60) + " GMT";
 }
 
 inline void date(string_view s) {
   std::uint64_t again = 0, n = 0;
   std::uint64_t seed = 0;  // some moment up to the year 9999, made of the bytes
-  for (char c : s) seed = seed * 1099511628211U + static_cast<unsigned char>(c);
+  for (char c : s)
+    seed = seed * 1099511628211U + static_cast<unsigned char>(c);
   seed %= 253402300800U;
   need(t::to_number(s, n) == number(s, again), "a number of seconds is digits that fit");
   if (number(s, again)) need(n == again, "and is their value");
@@ -216,10 +245,11 @@ inline void same_file(string_view bytes) {  // validator()
 // ---- URLs
 
 inline void same(const t::url& a, const t::url& b, const char* what) {
-  need(a.scheme == b.scheme && a.user == b.user && a.host == b.host && a.port == b.port &&
-          a.path == b.path,
+  need(a.scheme == b.scheme && a.user == b.user && a.host == b.host && a.port == b.port
+          && a.path == b.path,
       what, a.whole());
 }
+
 inline void sound(const t::url& u) {  // what the transports rely on
   const string whole = u.whole();
   t::url again;
@@ -259,8 +289,10 @@ inline void url(string_view s) {
   std::vector<string> keys, pairs;
   if (has(u.path, "?")) keys = split(string_view(u.path).substr(u.path.find('?') + 1), '&');
   if (has(r.path, "?")) pairs = split(string_view(r.path).substr(r.path.find('?') + 1), '&');
-  while (!keys.empty() && keys.back().empty()) keys.pop_back();
-  while (!pairs.empty() && pairs.back().empty()) pairs.pop_back();
+  while (!keys.empty() && keys.back().empty())
+    keys.pop_back();
+  while (!pairs.empty() && pairs.back().empty())
+    pairs.pop_back();
   need(keys.size() == pairs.size(), "every pair of the query is shown", shown);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const string key = has(keys[i], "=") ? keys[i].substr(0, keys[i].find('=') + 1) : "";
@@ -292,9 +324,12 @@ inline void address(string_view s) {  // local_path, split_pin
   if (has(s, "#sha256=") && pin != "(nothing)")
     need(s == string(rest) + "#sha256=" + pin, "a pin is split off and nothing is lost");
   const string path = t::local_path(rest);
-  if (!has(rest, "://")) need(path == rest, "a path is a path");
-  else if (lower(rest.substr(0, 7)) != "file://") need(path.empty(), "another scheme is no path");
-  else need(path.size() <= rest.size() - 7, "a file URL is longer than its path");
+  if (!has(rest, "://"))
+    need(path == rest, "a path is a path");
+  else if (lower(rest.substr(0, 7)) != "file://")
+    need(path.empty(), "another scheme is no path");
+  else
+    need(path.size() <= rest.size() - 7, "a file URL is longer than its path");
   need(t::unescaped(s) == decoded(s), "percent-encoding is decoded, once");
 }
 
@@ -320,7 +355,8 @@ inline void cookie(string_view bytes) {  // where from, where to, then Set-Cooki
   const string a = lower(from.host), b = lower(to.host);
   const string shorter = a.size() < b.size() ? a : b, longer = a.size() < b.size() ? b : a;
   std::size_t same = 0;
-  while (same < shorter.size() && a[a.size() - 1 - same] == b[b.size() - 1 - same]) ++same;
+  while (same < shorter.size() && a[a.size() - 1 - same] == b[b.size() - 1 - same])
+    ++same;
   need(a == b || has(a.substr(a.size() - same), "."), "a cookie stays at its host", sent[1]);
   need(a == b || !has(a, ":"), "an address is not a domain", sent[1]);
   for (const t::cookie& c : jar)
@@ -349,7 +385,8 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
     for (const string& word :
         split(has(line, ":") ? line.substr(line.find(':') + 1) : string(), ' '))
       known.push_back(word.substr(0, word.find_last_not_of("\t\r") + 1));
-  for (std::size_t i = 0, n = known.size(); i < n; ++i) known.push_back(decoded(known[i]));
+  for (std::size_t i = 0, n = known.size(); i < n; ++i)
+    known.push_back(decoded(known[i]));
   const string shown = t::scrub(words, from, head);
   need(t::readable(shown) == shown, "what is shown is UTF-8", shown);
   for (const string& secret : known) {
@@ -393,7 +430,8 @@ inline void receipt(string_view s) {
   };
   for (std::size_t i = 0; i < 3; ++i) {
     r[i].origin = next(12), r[i].etag = next(9);
-    for (char c : next(20)) r[i].size = r[i].size * 31 + static_cast<unsigned char>(c);
+    for (char c : next(20))
+      r[i].size = r[i].size * 31 + static_cast<unsigned char>(c);
     r[i].unverified = r[i].size % 2 == 1;
     r[i].file = "m" + std::to_string(i) + (i == 0 ? ".yaml" : ".ckpt");
     for (std::size_t k = 0; k < 64; ++k)
@@ -405,8 +443,8 @@ inline void receipt(string_view s) {
   need(back.size() == 3, "three files stay three", written);
   for (const t::entry& e : r) {
     const t::entry* b = t::find(back, e.file);
-    need(b && b->sha256 == e.sha256 && b->size == e.size && b->origin == e.origin &&
-            b->etag == e.etag && b->unverified == e.unverified,
+    need(b && b->sha256 == e.sha256 && b->size == e.size && b->origin == e.origin
+            && b->etag == e.etag && b->unverified == e.unverified,
         "a receipt is read as it was written", written);
   }
   // one entry's words cannot change another's
@@ -415,8 +453,8 @@ inline void receipt(string_view s) {
   need(foreign.size() == 3, "no word makes a file", s);
   for (const t::entry& e : foreign) {
     const t::entry* mine = t::find(r, e.file);
-    need(mine && mine->sha256 == e.sha256 && mine->size == e.size &&
-            mine->unverified == e.unverified,
+    need(mine && mine->sha256 == e.sha256 && mine->size == e.size
+            && mine->unverified == e.unverified,
         "no word changes a digest", s);
   }
 }
@@ -424,19 +462,24 @@ inline void receipt(string_view s) {
 // The reader's place and format are not this file's: only this adaptor knows them.
 // ---- the record beside an unfinished file
 
-inline string line_of(const std::vector<t::range>& ranges) { return t::write_ranges(ranges); }
+inline string line_of(const std::vector<t::range>& ranges) {
+  return t::write_ranges(ranges);
+}
+
 inline string write_record(const t::record& r) {  // as stage::partial does, in its order
-  return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin) +
-      (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal " +
-      std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n") +
-      "safe " + line_of(r.safe) + "\n" + (r.released ? "released\n" : "");
+  return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin)
+      + (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal "
+      + std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n")
+      + "safe " + line_of(r.safe) + "\n" + (r.released ? "released\n" : "");
 }
+
 inline bool equal(const t::record& a, const t::record& b) {
-  return a.owner == b.owner && a.id.pin == b.id.pin && a.id.url == b.id.url &&
-      a.id.validator == b.id.validator && a.id.total == b.id.total &&
-      line_of(a.todo) == line_of(b.todo) && line_of(a.safe) == line_of(b.safe) &&
-      a.released == b.released;
+  return a.owner == b.owner && a.id.pin == b.id.pin && a.id.url == b.id.url
+      && a.id.validator == b.id.validator && a.id.total == b.id.total
+      && line_of(a.todo) == line_of(b.todo) && line_of(a.safe) == line_of(b.safe)
+      && a.released == b.released;
 }
+
 inline void in_order(const std::vector<t::range>& ranges, std::uint64_t total) {
   std::uint64_t end = 0;
   for (const t::range& r : ranges) {
@@ -445,6 +488,7 @@ inline void in_order(const std::vector<t::range>& ranges, std::uint64_t total) {
     end = r.end;
   }
 }
+
 inline void record(string_view s) {
   const t::record any = t::read_record(s);
   for (const string* one : {&any.id.pin, &any.id.url, &any.id.validator})
@@ -504,8 +548,8 @@ inline void page(string_view s) {
     need(no_control(what), "it has no control characters", what);
     need(!head.empty() || !what.empty(), "nothing is no file");
     const bool nul = has(head, string_view("\0", 1));
-    if (want == t::kind::binary && nul &&
-        (head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 1) == "\x80"))
+    if (want == t::kind::binary && nul
+        && (head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 1) == "\x80"))
       need(what.empty(), "archives and pickles are checkpoints", what);
     if (want == t::kind::text && nul) need(!what.empty(), "a config has no NUL bytes");
     if (lower(head.substr(0, 9)) == "<!doctype" || lower(head.substr(0, 5)) == "<html")
@@ -530,8 +574,8 @@ inline void zip_end(string_view s) {
   need(t::zip_has_end(s) == ends(s), "an archive ends in a record that fits");
   // an end that fits these bytes as its comment
   const string comment(s.substr(0, 65535)),
-      end = string("PK\x05\x06") + string(16, '\0') + static_cast<char>(comment.size() & 255) +
-      static_cast<char>(comment.size() >> 8);
+      end = string("PK\x05\x06") + string(16, '\0') + static_cast<char>(comment.size() & 255)
+      + static_cast<char>(comment.size() >> 8);
   need(t::zip_has_end("x" + end + comment), "a comment does not hide the end");
 }
 
@@ -541,11 +585,13 @@ inline void name(string_view s) {
   string stem = lower(s.substr(0, s.find('.')));
   bool bad = s.empty() || s.size() > 100 || s[0] == '.' || s[0] == '-' || s.back() == '.';
   for (char c : s)
-    bad = bad ||
-        !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-            c == '_' || c == '-');
-  if (stem.size() == 4 && stem[3] >= '0' && stem[3] <= '9') stem.resize(3);
-  else if (stem == "com" || stem == "lpt") stem += "?";  // without a number they are no devices
+    bad = bad
+        || !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.'
+            || c == '_' || c == '-');
+  if (stem.size() == 4 && stem[3] >= '0' && stem[3] <= '9')
+    stem.resize(3);
+  else if (stem == "com" || stem == "lpt")
+    stem += "?";  // without a number they are no devices
   for (const char* device : {"con", "prn", "aux", "nul"})
     bad = bad || lower(s.substr(0, s.find('.'))) == device;
   bad = bad || stem == "com" || stem == "lpt";
@@ -557,6 +603,7 @@ struct target {
   const char* name;
   void (*run)(string_view);
 };
+
 inline const std::vector<target>& targets() {
   static const std::vector<target> all = {{"header", header_line}, {"length", length},
       {"range", range}, {"date", date}, {"validator", same_file}, {"url", url},
@@ -571,32 +618,42 @@ inline string from_line(string_view line) {
   string r;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i], next = i + 1 < line.size() ? line[i + 1] : '\0';
-    if (c != '\\') r += c;
+    if (c != '\\')
+      r += c;
     else if (next == 'x')
       r += static_cast<char>(std::stoi(string(line.substr(i + 2, 2)), nullptr, 16)), i += 3;
-    else r += next == 'n' ? '\n' : next == 'r' ? '\r' : next == 't' ? '\t' : next, ++i;
+    else
+      r += next == 'n' ? '\n' : next == 'r' ? '\r' : next == 't' ? '\t' : next, ++i;
   }
   return r;
 }
+
 inline string to_line(string_view bytes) {
   string r;
   for (char c : bytes) {
     const auto n = static_cast<unsigned char>(c);
-    if (c == '\\') r += "\\\\";
-    else if (c == '\n') r += "\\n";
-    else if (n >= 0x20 && n < 0x7f) r += c;
-    else r += string("\\x") + "0123456789abcdef"[n >> 4] + "0123456789abcdef"[n & 15];
+    if (c == '\\')
+      r += "\\\\";
+    else if (c == '\n')
+      r += "\\n";
+    else if (n >= 0x20 && n < 0x7f)
+      r += c;
+    else
+      r += string("\\x") + "0123456789abcdef"[n >> 4] + "0123456789abcdef"[n & 15];
   }
   return r;
 }
+
 inline std::vector<string> corpus(const std::filesystem::path& file, const string& of) {
   std::vector<string> inputs = {""};
   std::ifstream in(file);
   bool here = false;
   for (string line; std::getline(in, line);) {
     if (line.empty() || line[0] == ';') continue;
-    if (line[0] == '[' && line.back() == ']') here = line == "[" + of + "]";
-    else if (here) inputs.push_back(from_line(line));
+    if (line[0] == '[' && line.back() == ']')
+      here = line == "[" + of + "]";
+    else if (here)
+      inputs.push_back(from_line(line));
   }
   return inputs;
 }

@@ -32,7 +32,8 @@ std::string get(const std::filesystem::path& path) {
   std::FILE* f = std::fopen(path.string().c_str(), "rb");
   if (!f) return out;
   char block[4096];
-  for (std::size_t n = 1; n > 0; out.append(block, n)) n = std::fread(block, 1, sizeof block, f);
+  for (std::size_t n = 1; n > 0; out.append(block, n))
+    n = std::fread(block, 1, sizeof block, f);
   std::fclose(f);
   return out;
 }
@@ -47,6 +48,7 @@ class keeper final : public std::streambuf {
     text.push_back(traits_type::to_char_type(c));
     return c;
   }
+
   std::streamsize xsputn(const char* s, std::streamsize n) override {
     text.append(s, static_cast<std::size_t>(n));
     return n;
@@ -58,7 +60,8 @@ int failed(int line, const std::string& why) {
   return 1;
 }
 
-const char yaml[] = "model:\n  base_learning_rate: 4.5e-06\n  target: taming.models.vqgan.VQModel\n";
+const char yaml[] =
+    "model:\n  base_learning_rate: 4.5e-06\n  target: taming.models.vqgan.VQModel\n";
 
 }  // namespace
 
@@ -68,8 +71,8 @@ const char yaml[] = "model:\n  base_learning_rate: 4.5e-06\n  target: taming.mod
 int use_every_function(const char* directory) {
   namespace fs = std::filesystem;
   static int runs = 0;
-  const fs::path top = fs::path(directory) / ("run" + std::to_string(++runs) + "_" +
-                                              std::to_string(sizeof(vqcache::options)));
+  const fs::path top = fs::path(directory)
+      / ("run" + std::to_string(++runs) + "_" + std::to_string(sizeof(vqcache::options)));
   fs::create_directories(top);
   std::string checkpoint("\x80\x02stand-in for a checkpoint", 26);
   checkpoint.append(100000, '\x5a');
@@ -80,8 +83,12 @@ int use_every_function(const char* directory) {
   opt.local_dir = top / "local";
   opt.cache_dir = top / "cache";
   std::vector<std::string> messages;
-  opt.on_message = [&messages](const std::string& line) { messages.push_back(line); };
-  opt.on_progress = [](const vqcache::progress& p) { return p.done <= p.total || p.total == 0; };
+  opt.on_message = [&messages](const std::string& line) {
+    messages.push_back(line);
+  };
+  opt.on_progress = [](const vqcache::progress& p) {
+    return p.done <= p.total || p.total == 0;
+  };
   const vqcache::source config((top / "c.yaml").string());
   const vqcache::source both{"https://origin.invalid/k.ckpt", "https://mirror.invalid/k.ckpt"};
   const vqcache::source list(std::vector<std::string>{"file://" + (top / "k.ckpt").string()});
@@ -141,7 +148,8 @@ int use_every_function(const char* directory) {
 #endif
   EXPECT(!vqcache::try_remove("every", opt).code());
   EXPECT(!fs::exists(opt.cache_dir / "every"));
-  for (const vqcache::known_model& known : vqcache::known_models()) EXPECT(!known.name.empty());
+  for (const vqcache::known_model& known : vqcache::known_models())
+    EXPECT(!known.name.empty());
   const vqcache::options defaults;
   EXPECT(defaults.connections == 4 && defaults.create_dirs && !defaults.offline);
   return 0;

@@ -357,6 +357,18 @@ def check_layout(gate):
         raise Failed("\n  ".join(["%d rule(s) broken" % len(bad)] + bad[:40]))
 
 
+def check_format(gate):
+    """All C and C++ stands as .clang-format lays it out, by the version that is the project's."""
+    tool = first_of("clang-format-19") or (shutil.which("clang-format") and "clang-format")
+    if not tool or "version 19." not in gate.run([tool, "--version"]).stdout:
+        raise Skipped("no clang-format 19 here")
+    files = [path for kind in ("*.hpp", "*.cpp", "*.c") for path in sorted(gate.root.rglob(kind))]
+    done = gate.run([tool, "--dry-run", "-Werror", "--style=file:%s" % (REPO / ".clang-format"), *files])
+    print("%s: %d files" % (tool, len(files)))
+    if done.returncode != 0:
+        raise Failed("run %s -i on it\n%s" % (tool, tail(done.stderr)))
+
+
 def instructions(gate, cxx, file, flags=()):
     """What parsing the file executes, in the compiler proper: the same number on any machine."""
     traced = gate.run([cxx, "-std=c++17", "-fsyntax-only", "-I", gate.root, *flags, file, "-###"],

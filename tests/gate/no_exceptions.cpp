@@ -19,7 +19,8 @@ static bool put(const std::filesystem::path& path, const std::string& bytes) {
 static std::string get(const std::filesystem::path& path) {
   std::string out;
   if (std::FILE* f = std::fopen(path.string().c_str(), "rb")) {
-    for (int c; (c = std::fgetc(f)) != EOF;) out += static_cast<char>(c);
+    for (int c; (c = std::fgetc(f)) != EOF;)
+      out += static_cast<char>(c);
     std::fclose(f);
   }
   return out;
@@ -30,6 +31,7 @@ static void expect(bool holds, int line, const char* what) {
   std::fprintf(stderr, "no_exceptions.cpp:%d: %s\n", line, what);
   std::exit(1);
 }
+
 #define EXPECT(condition) expect(condition, __LINE__, #condition)
 
 int main(int argc, char** argv) {

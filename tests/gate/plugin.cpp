@@ -9,19 +9,25 @@
 
 #define PLUGIN extern "C" __attribute__((visibility("default")))
 
-PLUGIN void plugin_code(std::error_code& code) { code = vqcache::errc::name_taken; }
+PLUGIN void plugin_code(std::error_code& code) {
+  code = vqcache::errc::name_taken;
+}
 
 PLUGIN void plugin_condition(std::error_condition& condition) {
   condition = std::error_condition(int(vqcache::errc::name_taken), vqcache::error_category());
 }
 
-PLUGIN bool plugin_knows(const std::error_code& code) { return code == vqcache::errc::name_taken; }
+PLUGIN bool plugin_knows(const std::error_code& code) {
+  return code == vqcache::errc::name_taken;
+}
 
 PLUGIN void plugin_throws() {
   throw vqcache::error(vqcache::errc::name_taken, "thrown in the plugin", {});
 }
 
-PLUGIN int plugin_models() { return int(vqcache::known_models().size()); }
+PLUGIN int plugin_models() {
+  return int(vqcache::known_models().size());
+}
 
 #ifdef PLUGIN_WORKS
 

@@ -22,9 +22,11 @@ static void expect(bool holds, int line, const char* what) {
   ++failures;
   std::printf("plugin_host.cpp:%d: %s\n", line, what);
 }
+
 #define EXPECT(...) expect((__VA_ARGS__), __LINE__, #__VA_ARGS__)
 
-template <class F> static F* find(void* library, const char* name) {
+template <class F>
+static F* find(void* library, const char* name) {
   return reinterpret_cast<F*>(::dlsym(library, name));
 }
 
@@ -59,14 +61,15 @@ static void catch_errors(void* library) {
     throws();
   } catch (const vqcache::error& e) {
     caught = e.code() == errc::name_taken && std::strcmp(e.what(), "thrown in the plugin") == 0;
-  } catch (...) {
-  }
+  } catch (...) {}
   EXPECT(caught);
 
   caught = false;
   try {
     throws();
-  } catch (const std::system_error& e) { caught = e.code() == errc::name_taken; }
+  } catch (const std::system_error& e) {
+    caught = e.code() == errc::name_taken;
+  }
   EXPECT(caught);
 }
 

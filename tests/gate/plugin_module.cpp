@@ -11,10 +11,12 @@ static PyObject* work(PyObject*, PyObject* args) {
   return PyLong_FromLong(plugin_work(directory));
 }
 
-static PyMethodDef methods[] = {{"work", work, METH_VARARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+static PyMethodDef methods[] = {
+    {"work", work, METH_VARARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
 
 static PyModuleDef module = {PyModuleDef_HEAD_INIT, "vqcache_plugin", nullptr, -1, methods, nullptr,
     nullptr, nullptr, nullptr};
 
-PyMODINIT_FUNC PyInit_vqcache_plugin() { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit_vqcache_plugin() {
+  return PyModule_Create(&module);
+}

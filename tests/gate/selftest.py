@@ -56,6 +56,8 @@ VIOLATIONS = [
     ("declarations_only", "bodies that are not asked for",
      replaced(r"#elif defined\(VQCACHE_IMPLEMENTATION\) && !VQCACHE_HAS_BODIES", "#elif 0"),
      "comes too late"),
+    ("format", "two statements on a line", at_end("inline int f() { int x = 1; return x; }  int y;"),
+     "clang-format"),
     ("code_size", "a key function outside of its class",
      at_end(B % "struct fat { virtual ~fat(); };\ninline fat::~fat() {}"), "vtable for|typeinfo for"),
     ("code_size", "an object at namespace scope",

@@ -47,12 +47,15 @@ struct settings {
 double since(clock_type::time_point start) {
   return std::chrono::duration<double>(clock_type::now() - start).count();
 }
+
 void sleep_for(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
+
 bool ends(const std::string& s, const std::string& with) {
   return s.size() >= with.size() && s.compare(s.size() - with.size(), with.size(), with) == 0;
 }
+
 std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> all;
   std::error_code e;
@@ -110,13 +113,16 @@ std::set<pid_t> children() {
 struct whereabouts {
   volatile int phase, checkpoint, whole;  // phase: -1 until something is told
 };
+
 whereabouts* shared() {
   static void* const page =
       ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) support::broken("no shared page");
   return static_cast<whereabouts*>(page);
 }
+
 const char* const moments[] = {"start", "config", "download", "sync", "store"};
+
 int moment() {
   const whereabouts* w = shared();
   if (w->phase < 0) return 0;
@@ -130,6 +136,7 @@ struct call {
   unsigned connections;
   fs::path at;
 };
+
 pid_t start(const call& c) {
   shared()->phase = -1, shared()->checkpoint = 0, shared()->whole = 0;
   std::fflush(nullptr);
@@ -148,11 +155,14 @@ pid_t start(const call& c) {
     return true;
   };
   const vqcache::result r = vqcache::try_download_vqgan_model("m", c.config, c.checkpoint, o);
-  if (!r.ok()) std::printf("  the call failed: %s\n", r.error.what());
-  else if (!r.model.cached) std::printf("  the call kept no copy\n");
+  if (!r.ok())
+    std::printf("  the call failed: %s\n", r.error.what());
+  else if (!r.model.cached)
+    std::printf("  the call kept no copy\n");
   std::fflush(nullptr);
   ::_exit(r.ok() && r.model.cached ? 0 : 1);
 }
+
 bool finished(pid_t pid, double limit) {  // well, in time
   int state = 0;
   const auto began = clock_type::now();
@@ -173,10 +183,15 @@ bool finished(pid_t pid, double limit) {  // well, in time
 class test {
  public:
   test(const settings& s, const fs::path& where, const support::server& from)
-      : set_(s), where_(where), server_(from), random_(s.seed), bystanders_(children()) {}
+      : set_(s),
+        where_(where),
+        server_(from),
+        random_(s.seed),
+        bystanders_(children()) {}
 
   int run() {
-    for (int i = 0; i < 4; ++i) measure(i);
+    for (int i = 0; i < 4; ++i)
+      measure(i);
     for (int i = 0; i < set_.rounds; ++i) {
       round r = one(i);
       if (!r.why.empty())
@@ -200,6 +215,7 @@ class test {
     return {i % 2 ? "curl" : "libcurl", server_.url("/model.yaml?" + id),
         server_.url("/paced/" + speed + "/last.ckpt?" + id), connections, where_ / id};
   }
+
   // how long a call of this kind takes when nobody kills it
   void measure(int i) {
     const call c = make_call(i, "clean" + std::to_string(i));
@@ -208,6 +224,7 @@ class test {
     course_[i] = since(began);
     fs::remove_all(c.at);
   }
+
   round one(int i) {
     round r;
     for (int tries = 0; tries < 5; ++tries) {  // until the kill comes before the end
@@ -223,12 +240,14 @@ class test {
       int state = 0;
       ::waitpid(pid, &state, 0);
       if (WIFSIGNALED(state)) r.moment = then;
-      r.title = c.transport + ", " + std::to_string(c.connections) + " connections, killed in " +
-          (r.moment < 0 ? "vain" : moments[r.moment]);
+      r.title = c.transport + ", " + std::to_string(c.connections) + " connections, killed in "
+          + (r.moment < 0 ? "vain" : moments[r.moment]);
       if (r.moment >= 0) spoil(c.at / "local");
       const auto began = clock_type::now();
-      if (!finished(start(c), 300)) r.why = "the second call fails";
-      else r.why = wrong(c.at);
+      if (!finished(start(c), 300))
+        r.why = "the second call fails";
+      else
+        r.why = wrong(c.at);
       if (set_.verbose)
         std::printf("  round %d: %s, at %.2f of %.2f s; then %.2f s\n", i, r.title.c_str(), r.at,
             course_[i % 4], since(began));
@@ -237,6 +256,7 @@ class test {
     }
     return r;
   }
+
   void spoil(const fs::path& local) const {
     for (const fs::path& p : files_in(local)) {
       std::error_code e;
@@ -250,6 +270,7 @@ class test {
     if (set_.spoil == "litter")
       support::write_file(local / ".m.ckpt.0123456789abcdef.part", "what nobody wants");
   }
+
   // why the two tiers are not as they must be after a call; empty: they are
   std::string wrong(const fs::path& at) {
     for (const fs::path& tier : {at / "local", at / "cache" / "m"}) {
@@ -266,8 +287,10 @@ class test {
     std::set<pid_t> left;
     do {  // a curl whose owner was killed ends when it has something to say
       left = children();
-      for (pid_t p : bystanders_) left.erase(p);
-      for (pid_t p : left) ::waitpid(p, nullptr, WNOHANG);
+      for (pid_t p : bystanders_)
+        left.erase(p);
+      for (pid_t p : left)
+        ::waitpid(p, nullptr, WNOHANG);
       if (!left.empty()) sleep_for(.01);
     } while (!left.empty() && since(began) < 5);
     return left.empty() ? "" : "process " + std::to_string(*left.begin()) + " is left";
@@ -282,6 +305,7 @@ class test {
     } while (log != before);
     return log;
   }
+
   int judge() {
     std::map<std::string, std::uint64_t> sent;
     std::istringstream log(settled_log());
@@ -293,10 +317,12 @@ class test {
       if (target.find("last.ckpt?") != std::string::npos)
         sent[target.substr(target.find('?') + 1)] += bytes;
     }
+
     struct figures {
       int n = 0;
       double sum = 0, worst = 0;
     };
+
     std::map<std::pair<unsigned, int>, figures> table;
     int passed = 0, failed = 0, in_vain = 0, downloads = 0;
     for (round& r : rounds_) {
@@ -350,12 +376,18 @@ int main(int argc, char** argv) {
       continue;
     }
     ++i;
-    if (name == "--break") s.spoil = value;
-    else if (name == "--rounds") s.rounds = std::atoi(value.c_str());
-    else if (name == "--size") s.size = std::strtoull(value.c_str(), nullptr, 10);
-    else if (name == "--rate") s.rate = std::strtoull(value.c_str(), nullptr, 10);
-    else if (name == "--seed") s.seed = static_cast<unsigned>(std::atoi(value.c_str()));
-    else return std::fprintf(stderr, "unknown: %s\n", name.c_str()), 2;
+    if (name == "--break")
+      s.spoil = value;
+    else if (name == "--rounds")
+      s.rounds = std::atoi(value.c_str());
+    else if (name == "--size")
+      s.size = std::strtoull(value.c_str(), nullptr, 10);
+    else if (name == "--rate")
+      s.rate = std::strtoull(value.c_str(), nullptr, 10);
+    else if (name == "--seed")
+      s.seed = static_cast<unsigned>(std::atoi(value.c_str()));
+    else
+      return std::fprintf(stderr, "unknown: %s\n", name.c_str()), 2;
   }
   for (const char* v :
       {"http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",

@@ -5,9 +5,8 @@
 #define VQCACHE_TESTS_NOTEBOOKS_SUITE_HPP
 
 // twice, and a copy from another path: one definition
-#include "vqcache.hpp"
-#include "vqcache.hpp"
 #include "copy/vqcache.hpp"
+#include "vqcache.hpp"
 
 #include <chrono>
 #include <fstream>
@@ -24,19 +23,23 @@ using vqcache::source;
 struct counts {
   int passed = 0, failed = 0;
 };
+
 inline counts& count() {
   static counts all;
   return all;
 }
+
 inline void expect(bool good, const std::string& what, const std::string& seen = "") {
   good ? ++count().passed : ++count().failed;
   std::cout << (good ? "ok: " : "failed: ") << what;
   if (!good && !seen.empty()) std::cout << " [" << seen << "]";
   std::cout << std::endl;
 }
+
 inline bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
+
 inline std::string slurp(const fs::path& p) {
   std::ifstream in(p.string().c_str(), std::ios::binary);
   return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
@@ -47,12 +50,20 @@ inline std::string& said() {
   static std::string all;
   return all;
 }
+
 inline int& looks() {
   static int n = 0;
   return n;
 }
-inline void listen(const std::string& line) { said() += line + "\n"; }
-inline bool look(const vqcache::progress& p) { return looks() += p.file == "m.ckpt", true; }
+
+inline void listen(const std::string& line) {
+  said() += line + "\n";
+}
+
+inline bool look(const vqcache::progress& p) {
+  return looks() += p.file == "m.ckpt", true;
+}
+
 inline options at(const std::string& place, const std::string& transport) {
   options o;
   o.local_dir = place + "/local";
@@ -62,6 +73,7 @@ inline options at(const std::string& place, const std::string& transport) {
   o.on_progress = look;
   return o;
 }
+
 inline result call(const options& o, const std::string& from) {
   said().clear();
   looks() = 0;
@@ -78,8 +90,8 @@ inline void story(const std::string& place, const options& o, const std::string&
   expect(has(said(), "The model (m) was not found, downloading and caching."),
       place + ": and says so", said());
   expect(looks() > 1, place + ": and shows progress");
-  expect(!right.empty() && slurp(place + "/local/m.ckpt") == right &&
-          slurp(place + "/cache/m/m.ckpt") == right,
+  expect(!right.empty() && slurp(place + "/local/m.ckpt") == right
+          && slurp(place + "/cache/m/m.ckpt") == right,
       place + ": both tiers have the origin's bytes");
   r = call(o, url);
   expect(r.ok() && r.model.from == vqcache::origin::local && r.model.cached,
@@ -99,16 +111,17 @@ inline void fetch_file(const vqcache::request& q, vqcache::response& r) {
   for (std::size_t i = 0; i < bytes.size(); i += 65536)
     if (!r.write(bytes.data() + i, (std::min)(bytes.size() - i, std::size_t{65536}))) return;
 }
+
 inline void errors(const std::string& url) {
   result r = call(at("bad", ""), url + "/nothing-here");
-  expect(r.error.code() == vqcache::errc::http_status && has(r.error.what(), "model 'm'") &&
-          has(r.error.what(), "404"),
+  expect(r.error.code() == vqcache::errc::http_status && has(r.error.what(), "model 'm'")
+          && has(r.error.what(), "404"),
       "a bad URL is a value that tells model, URL and status", r.error.what());
   options o = at("bad", "");
   o.create_dirs = false;
   r = call(o, url);
-  expect(r.error.code() == vqcache::errc::directory_missing &&
-          has(r.error.what(), "Directory not found"),
+  expect(r.error.code() == vqcache::errc::directory_missing
+          && has(r.error.what(), "Directory not found"),
       "a missing directory is a value that names it", r.error.what());
   r = vqcache::try_download_vqgan_model("no/name", o);
   expect(r.error.code() == vqcache::errc::invalid_argument, "so is a name that cannot be one",
@@ -120,7 +133,9 @@ inline void exceptions(const std::string& url) {
   try {
     vqcache::download_vqgan_model("m", source(url + "/nothing-here/model.yaml"),
         source(url + "/nothing-here/last.ckpt"), at("thrown", ""));
-  } catch (const vqcache::error& e) { what = e.what(); }
+  } catch (const vqcache::error& e) {
+    what = e.what();
+  }
   expect(has(what, "model 'm'") && has(what, "nothing-here") && has(what, "404"),
       "an exception carries the full text", what);
 }
@@ -137,6 +152,7 @@ inline void platform() {
       "and keeps what is set", said());
   ::unsetenv("BINDER_REPO_URL");
 }
+
 // The system's library does the hashing: -O0 code of an interpreter would take seconds.
 inline void hashing() {
   const bool by_system = vqcache::detail::hash::system_engine().f[1] != nullptr;
@@ -144,7 +160,8 @@ inline void hashing() {
   vqcache::detail::hash::sha256 sha;
   sha.start();
   const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 64; ++i) sha.update(block.data(), block.size());
+  for (int i = 0; i < 64; ++i)
+    sha.update(block.data(), block.size());
   const std::string hex = sha.hex();
   const double took =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -153,6 +170,7 @@ inline void hashing() {
       "64 MiB have a digest", hex);
   std::cout << "note: 64 MiB hashed at " << int(67.108864 / took) << " MB/s" << std::endl;
 }
+
 // Enough for a pipe or a message to be cut, if anything cuts: run.py looks for every line.
 inline void output() {
   for (int i = 0; i < 300; ++i)

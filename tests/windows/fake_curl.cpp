@@ -25,8 +25,8 @@ static int fail(int code, const std::string& why) {
 static bool option(const std::string& line, const char* name, std::string& value) {
   const std::size_t equals = line.find('=');
   const std::size_t open = line.find('"');
-  if (line.compare(0, std::strlen(name), name) != 0 || equals == std::string::npos ||
-      open == std::string::npos || open < equals)
+  if (line.compare(0, std::strlen(name), name) != 0 || equals == std::string::npos
+      || open == std::string::npos || open < equals)
     return false;
   value.clear();
   for (std::size_t i = open + 1; i < line.size() && line[i] != '"'; ++i) {
@@ -42,13 +42,15 @@ int main(int argc, char** argv) {
   std::string log, last;
   for (int i = 1; i + 1 < argc; ++i)
     if (std::strcmp(argv[i], "-w") == 0) last = argv[i + 1];
-  for (int i = 1; i < argc; ++i) log += "argument " + std::string(argv[i]) + "\n";
+  for (int i = 1; i < argc; ++i)
+    log += "argument " + std::string(argv[i]) + "\n";
   if (argc < 2 || std::strcmp(argv[1], "-q") != 0) return fail(2, "the first argument is not -q");
 
   std::string config, url, one;
   std::vector<std::string> headers;
   char block[16384];
-  for (std::size_t n; (n = std::fread(block, 1, sizeof block, stdin)) > 0;) config.append(block, n);
+  for (std::size_t n; (n = std::fread(block, 1, sizeof block, stdin)) > 0;)
+    config.append(block, n);
   for (std::size_t at = 0; at < config.size();) {
     std::size_t end = config.find('\n', at);
     if (end == std::string::npos) end = config.size();
@@ -59,7 +61,8 @@ int main(int argc, char** argv) {
     if (option(line, "range", one)) headers.push_back("Range: bytes=" + one);
     if (option(line, "user-agent", one)) headers.push_back("User-Agent: " + one);
   }
-  for (const std::string& header : headers) log += "header " + header + "\n";
+  for (const std::string& header : headers)
+    log += "header " + header + "\n";
   if (const char* path = std::getenv("VQCACHE_FAKE_CURL_LOG")) {
     if (std::FILE* f = std::fopen(path, "ab")) {
       std::fwrite(log.data(), 1, log.size(), f);
@@ -87,10 +90,11 @@ int main(int argc, char** argv) {
     return fail(7, "Failed to connect to " + host + " port " + port);
 
   std::string request = "GET " + target + " HTTP/1.0\r\nHost: " + authority + "\r\n";
-  for (const std::string& header : headers) request += header + "\r\n";
+  for (const std::string& header : headers)
+    request += header + "\r\n";
   request += "\r\n";
-  if (send(s, request.data(), static_cast<int>(request.size()), 0) !=
-      static_cast<int>(request.size()))
+  if (send(s, request.data(), static_cast<int>(request.size()), 0)
+      != static_cast<int>(request.size()))
     return fail(55, "Failed sending data to the peer");
   std::string head;
   unsigned long long size = 0;  // of the body

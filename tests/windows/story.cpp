@@ -22,14 +22,15 @@ static void expect(bool holds, int line, const char* what, const std::string& de
   ++checks;
   if (holds) return;
   ++failures;
-  std::printf("failed: story.cpp:%d: %s%s%s\n", line, what, detail.empty() ? "" : ": ",
-              detail.c_str());
+  std::printf(
+      "failed: story.cpp:%d: %s%s%s\n", line, what, detail.empty() ? "" : ": ", detail.c_str());
 }
+
 #define EXPECT(...) expect((__VA_ARGS__), __LINE__, #__VA_ARGS__)
 #define EXPECT_OK(r) expect((r).ok(), __LINE__, #r, (r).error.what())
-#define EXPECT_CODE(r, wanted)                                                             \
+#define EXPECT_CODE(r, wanted)                                                          \
   expect((r).error.code() == vqcache::make_error_code(vqcache::errc::wanted), __LINE__, \
-         #r " is " #wanted, (r).error.code().message() + ": " + (r).error.what())
+      #r " is " #wanted, (r).error.code().message() + ": " + (r).error.what())
 
 static bool put(const fs::path& path, const std::string& bytes) {
   std::FILE* f = ::_wfopen(path.c_str(), L"wb");
@@ -43,7 +44,8 @@ static std::string get(const fs::path& path) {
   std::FILE* f = ::_wfopen(path.c_str(), L"rb");
   if (!f) return "(cannot read)";
   char block[65536];
-  for (std::size_t n; (n = std::fread(block, 1, sizeof block, f)) > 0;) out.append(block, n);
+  for (std::size_t n; (n = std::fread(block, 1, sizeof block, f)) > 0;)
+    out.append(block, n);
   std::fclose(f);
   return out;
 }
@@ -62,7 +64,8 @@ static std::vector<std::string> names_in(const fs::path& directory) {
 
 static int count_with(const fs::path& directory, const std::string& part) {
   int n = 0;
-  for (const std::string& name : names_in(directory)) n += has(name, part) ? 1 : 0;
+  for (const std::string& name : names_in(directory))
+    n += has(name, part) ? 1 : 0;
   return n;
 }
 
@@ -129,7 +132,8 @@ static void nobody_holds_the_pipes_of_another(const std::string& base, const fs:
     o.stall_seconds = 60;
     const vqcache::source config(std::vector<std::string>{base + from + "/served.yaml"});
     ++ready;
-    while (ready < 2 * pairs) std::this_thread::yield();
+    while (ready < 2 * pairs)
+      std::this_thread::yield();
     const auto start = std::chrono::steady_clock::now();
     const vqcache::result r = vqcache::try_download_vqgan_model(name, config, "served.ckpt", o);
     if (!r.ok()) std::printf("  beside: %s\n", r.error.what());
@@ -140,11 +144,13 @@ static void nobody_holds_the_pipes_of_another(const std::string& base, const fs:
     fast.emplace_back([&, number] { quick += bring("fast" + number, "") ? 1 : 0; });
     slow.emplace_back([&, number] { held += bring("slow" + number, "/held") ? 1 : 0; });
   }
-  for (std::thread& one : fast) one.join();
+  for (std::thread& one : fast)
+    one.join();
   EXPECT(quick == pairs);
   EXPECT(held == 0);
   EXPECT(put("release", "now\n"));
-  for (std::thread& one : slow) one.join();
+  for (std::thread& one : slow)
+    one.join();
   EXPECT(held == pairs);
 }
 
@@ -153,7 +159,8 @@ int main(int argc, char** argv) {
   const std::string base = argv[1], dead = argv[2];
   const std::string config = "model:\r\n  target: taming.models.vqgan.VQModel\n";  // binary mode
   std::string checkpoint = "\x80\x02\x1a\r\n";  // a text mode would end or change these bytes
-  for (int i = 0; i < 300000; ++i) checkpoint += static_cast<char>(i * 7 + i / 256);
+  for (int i = 0; i < 300000; ++i)
+    checkpoint += static_cast<char>(i * 7 + i / 256);
 
   // a directory whose name is in no single-byte code page
   const fs::path top = fs::current_path() / fs::path(L"mod\u00e8les \u65e5\u672c");
@@ -164,8 +171,12 @@ int main(int argc, char** argv) {
   vqcache::options opt;
   opt.local_dir = top / "local";
   opt.cache_dir = top / "cache";
-  opt.on_message = [&](const std::string& line) { said.push_back(line); };
-  opt.on_progress = [&](const vqcache::progress&) { return ++steps > 0; };
+  opt.on_message = [&](const std::string& line) {
+    said.push_back(line);
+  };
+  opt.on_progress = [&](const vqcache::progress&) {
+    return ++steps > 0;
+  };
   opt.fetch = [&](const vqcache::request& q, vqcache::response& r) {
     ++fetched;
     if (origin_gone) return r.fail("the origin is gone");
@@ -185,8 +196,7 @@ int main(int argc, char** argv) {
   vqcache::result r = call();
   EXPECT_OK(r);
   EXPECT(r.model.from == vqcache::origin::network && r.model.cached && fetched == 2 && steps > 0);
-  EXPECT(!said.empty() &&
-         said[0] == "The model (m) was not found, downloading and caching.");
+  EXPECT(!said.empty() && said[0] == "The model (m) was not found, downloading and caching.");
   EXPECT(r.model.config.is_absolute() && get(r.model.config) == config);
   EXPECT(get(r.model.checkpoint) == checkpoint && r.model.checkpoint.filename() == "m.ckpt");
   EXPECT(get(cached / "m.yaml") == config && get(cached / "m.ckpt") == checkpoint);
@@ -209,8 +219,7 @@ int main(int argc, char** argv) {
   r = call();
   EXPECT_OK(r);
   EXPECT(r.model.from == vqcache::origin::cache && fetched == 0);
-  EXPECT(!said.empty() &&
-         said[0] == "The model (m) is available in the cache, copying locally.");
+  EXPECT(!said.empty() && said[0] == "The model (m) is available in the cache, copying locally.");
   EXPECT(get(r.model.checkpoint) == checkpoint && get(r.model.config) == config);
 
   // nothing has it: an error, and nothing under a final name
@@ -236,14 +245,14 @@ int main(int argc, char** argv) {
   const fs::path native = (fs::current_path() / "b.ckpt").make_preferred();
   said.clear();
   fetched = 0;
-  r = vqcache::try_download_vqgan_model("from_files", "file:///" + slashed + "/a%20source.yaml",
-                                        native.string(), opt);
+  r = vqcache::try_download_vqgan_model(
+      "from_files", "file:///" + slashed + "/a%20source.yaml", native.string(), opt);
   EXPECT_OK(r);
   EXPECT(fetched == 0 && get(r.model.checkpoint) == checkpoint && get(r.model.config) == config);
 
   // names that would leave the directories, or mean a device
   for (const char* name : {"../m", "..\\m", "C:m", "a/b", "m:stream", "nul", "CON", "aux.txt",
-                           "com1", "LPT9.x", "m.", " m", "", ".m", "-m", "m\n"}) {
+           "com1", "LPT9.x", "m.", " m", "", ".m", "-m", "m\n"}) {
     r = call(name);
     EXPECT_CODE(r, invalid_argument);
     EXPECT(fetched == 0);
@@ -296,19 +305,22 @@ int main(int argc, char** argv) {
       if (one.ok() && get(one.model.checkpoint) == checkpoint) ++right;
       if (!one.ok()) std::printf("  thread: %s\n", one.error.what());
     });
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads)
+    thread.join();
   EXPECT(right == 4 && asked == 2);
 
   // the program curl, through CreateProcess
   vqcache::options real;
   real.local_dir = top / "curl local";
   real.cache_dir = top / "curl cache";
-  real.on_message = [&](const std::string& line) { said.push_back(line); };
+  real.on_message = [&](const std::string& line) {
+    said.push_back(line);
+  };
   real.transport = "curl";
   said.clear();
   vqcache::source served_config(std::vector<std::string>{base + "/served.yaml"});
   vqcache::source served(std::vector<std::string>{base + "/served.ckpt?key=canary-query"}, {},
-                         {"Authorization: Bearer canary-header"});
+      {"Authorization: Bearer canary-header"});
   r = vqcache::try_download_vqgan_model("served", served_config, served, real);
   EXPECT_OK(r);
   EXPECT(r.model.from == vqcache::origin::network);
@@ -316,7 +328,8 @@ int main(int argc, char** argv) {
   EXPECT(get(r.model.config) == get("served.yaml"));
   const std::string receipt = get(real.local_dir / "served.sha256");
   EXPECT(has(receipt, "# origin ") && !has(receipt, "canary"));
-  for (const std::string& line : said) EXPECT(!has(line, "canary"));
+  for (const std::string& line : said)
+    EXPECT(!has(line, "canary"));
   const std::string log = get("curl.log");
   EXPECT(has(log, "header Authorization: Bearer canary-header"));
   for (std::size_t at = 0; (at = log.find("argument ", at)) != std::string::npos; ++at)
@@ -325,8 +338,8 @@ int main(int argc, char** argv) {
   r = vqcache::try_download_vqgan_model("served", real);
   EXPECT(r.ok() && r.model.from == vqcache::origin::cache);
 
-  r = vqcache::try_download_vqgan_model("absent", base + "/absent.yaml", base + "/absent.ckpt",
-                                        real);
+  r = vqcache::try_download_vqgan_model(
+      "absent", base + "/absent.yaml", base + "/absent.ckpt", real);
   EXPECT_CODE(r, http_status);
   EXPECT(has(r.error.what(), "404"));
   r = vqcache::try_download_vqgan_model("dead", dead + "/a.yaml", dead + "/b.ckpt", real);

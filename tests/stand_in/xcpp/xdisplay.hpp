@@ -17,13 +17,15 @@ struct message {
   std::string id;  // "": a display that nothing can update
   bool update;
 };
+
 inline std::vector<message>& messages() {
   static std::vector<message> all;
   return all;
 }
 
 // of a type that has none of its own
-template <class T> nlohmann::json mime_bundle_repr(const T& value) {
+template <class T>
+nlohmann::json mime_bundle_repr(const T& value) {
   std::ostringstream text;
   text << value;
   nlohmann::json bundle;
@@ -31,12 +33,14 @@ template <class T> nlohmann::json mime_bundle_repr(const T& value) {
   return bundle;
 }
 
-template <class T> void display(const T& t) {
+template <class T>
+void display(const T& t) {
   using ::xcpp::mime_bundle_repr;
   messages().push_back({mime_bundle_repr(t), "", false});
 }
 
-template <class T> void display(const T& t, xeus::xguid id, bool update = false) {
+template <class T>
+void display(const T& t, xeus::xguid id, bool update = false) {
   using ::xcpp::mime_bundle_repr;
   messages().push_back({mime_bundle_repr(t), id, update});
 }
