@@ -567,34 +567,55 @@ class caller {  // the first callback that throws or cancels ends it
     if (interrupted_ && !stopped() && interrupted_())
       stop_with(fail(errc::interrupted, {"interrupted at ", file}));
     if (stopped() || !opts_->on_progress) return !stopped();
+
     const auto now = clock::now();
-    auto m = std::find_if(meters_.begin(), meters_.end(),
-        [&](const meter& one) { return one.what == what && one.file == file; });
-    const bool first = m == meters_.end(), last = total > 0 && done == total;
-    if (first) m = meters_.insert(m, {what, file, now, done, false});
-    if (done < m->base) m->base = done, m->began = now;
-    if (!first && (last ? m->ended : now - told_ < std::chrono::milliseconds(500))) return true;
-    m->ended = last, told_ = now;
-    const double seconds = std::chrono::duration<double>(now - m->began).count();
-    const double rate = seconds > 0 ? double(done - m->base) / seconds : 0;
-    const double left = total >= done && total > 0 && rate > 0 ? double(total - done) / rate : -1;
-    const progress told{name_, file, what, done, total, rate, left};
-    bool wanted = true;
-    stop_with(guard("on_progress", [&] { wanted = opts_->on_progress(told); }));
-    if (!wanted) stop_with(fail(errc::cancelled, {"on_progress cancelled at ", file}));
+    meter& m = meter_of(what, file, done);
+    const bool is_last = total > 0 && done == total;
+    const bool is_due = is_last ? !m.has_ended : now - told_ >= least_pause;
+    if (m.is_told && !is_due) return true;
+
+    m.is_told = true;
+    m.has_ended = is_last;
+    told_ = now;
+    tell(m, done, total, std::chrono::duration<double>(now - m.began).count());
     return !stopped();
   }
 
   void watch(std::function<bool()> f) { interrupted_ = std::move(f); }
 
  private:
+  static constexpr std::chrono::milliseconds least_pause{500};  // between two steps that are told
+
   struct meter {  // of one phase of one file
     phase what;
     string file;
     clock::time_point began;
-    uint64_t base;
-    bool ended;
+    uint64_t base;   // what was done when it began
+    bool is_told;    // on_progress knows of it
+    bool has_ended;  // and of its last step
   };
+
+  meter& meter_of(phase what, const string& file, uint64_t done) {
+    auto m = std::find_if(meters_.begin(), meters_.end(),
+        [&](const meter& one) { return one.what == what && one.file == file; });
+    if (m == meters_.end()) m = meters_.insert(m, {what, file, clock::now(), done, false, false});
+    if (done < m->base) {  // it began anew
+      m->base = done;
+      m->began = clock::now();
+    }
+    return *m;
+  }
+
+  void tell(const meter& m, uint64_t done, uint64_t total, double seconds) {
+    const double rate = seconds > 0 ? double(done - m.base) / seconds : 0;
+    const bool is_known = total > 0 && total >= done && rate > 0;
+    const double left = is_known ? double(total - done) / rate : -1;
+    const progress told{name_, m.file, m.what, done, total, rate, left};
+
+    bool is_wanted = true;
+    stop_with(guard("on_progress", [&] { is_wanted = opts_->on_progress(told); }));
+    if (!is_wanted) stop_with(fail(errc::cancelled, {"on_progress cancelled at ", m.file}));
+  }
 
   const options* opts_;
   string name_;

@@ -35,7 +35,8 @@ GCC_WARNINGS = ("-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshado
                 "-Wuseless-cast -Wundef -Wnull-dereference -Wdouble-promotion -Wformat=2 "
                 "-Wcast-qual").split()
 SPLIT_WARNINGS = "-Wall -Wextra -Wpedantic -Wmissing-declarations -Werror".split()
-CLANG_WARNINGS = "-Weverything -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-padded".split()
+CLANG_WARNINGS = ("-Weverything -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-padded "
+                  "-Wno-weak-vtables").split()
 HOSTILE = {  # what windows.h, X.h, AssertMacros.h, sys/sysmacros.h and old C headers leave behind
     "function": "min max check verify major minor".split(),
     "object": ("ERROR DELETE IN OUT near far interface small TRUE FALSE Success None Bool "
