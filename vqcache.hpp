@@ -16,8 +16,8 @@
 // or gone fails no call whose local pair is complete: model.cached is false. A checkpoint is a
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
-// Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage, curl,
-// transfer, tier, cache, notebook, public, undef. The line that opens one says what belongs there.
+// Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage,
+// transport, transfer, tier, cache, notebook, public, undef. The line that opens one tells of it.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -4047,460 +4047,1006 @@ class copying {
 };
 }  // namespace stage
 
-// ==== >>curl ==== talks to libcurl or to the program curl: one request, one answer ====
-namespace curl {  // nothing is followed, retried or judged here but the form of an answer
+// ==== >>transport ==== one request and its answer: over libcurl, the program curl, options::fetch
+//
+// A transport is a pump for a single hop: a request goes out; the status, the header lines and the
+// bytes of its answer come in. Nothing is followed, tried again or judged here but the form of an
+// answer. Redirects, ranges, credentials, limits and retries are decided above, because neither
+// libcurl's own nor curl's own can be trusted across versions. So every curl from 7.55 on behaves
+// alike. All of it runs on the calling thread. Uses os, process and http.
+namespace transport {
 
-struct exchange {
+// ---- what a transport is
+
+struct transfer_request {
   string url;
-  vector<string> headers;
-  unsigned connect_seconds, stall_seconds;
+  vector<string> headers;        // "Name: value"; all that are sent but Host and User-Agent
+  uint64_t offset = 0;           // the first byte that is wanted, for one that sends no headers
+  unsigned connect_seconds = 0;  // at most, to connect
+  unsigned stall_seconds = 0;    // of silence; 0: no limit. See silence_limit()
 };
 
-// Who gets an answer. false: stop. on_end() is the last, and may neither start nor stop anything.
-class receiver : os::pinned {
+// Who gets an answer: a head, then the bytes of its body in order, then the end.
+class response_handler : os::pinned {
  public:
-  virtual bool on_head(int code, const text::headers& headers) = 0;
-  virtual bool on_body(const char* data, size_t size) = 0;
-  virtual void on_end(status s) noexcept = 0;
+  virtual bool on_head(int code, const text::headers& headers) = 0;  // false: no more is wanted
+  virtual bool on_body(view bytes) = 0;                              // the same
+  virtual void on_end(status why) noexcept = 0;  // once, and last; it may start and cancel nothing
 
  protected:
-  ~receiver() = default;
+  ~response_handler() = default;
 };
 
-inline constexpr const char* agent = "vqcache/0.2.0";
+class transport : os::pinned {
+ public:
+  virtual ~transport() = default;
+
+  // Whether a part of a file may be asked for: it comes with a status that tells whether it is one.
+  virtual bool serves_parts() const = 0;
+
+  // What fails, at once or later, is told to on_end(). An answer may have ended when this returns.
+  virtual void start(const transfer_request& asked, response_handler& to) = 0;
+
+  virtual void cancel(const response_handler& of) = 0;  // it is told nothing more
+  virtual void run_for(int milliseconds) = 0;           // brings what has come, or comes meanwhile
+};
+
+inline constexpr const char* user_agent = "vqcache/0.2.0";
+
+// ---- how a request may fail
+
+// Results of libcurl and exit statuses of the program, which are the same numbers
+// (libcurl-errors(3), curl(1)).
+enum curl_code : int {
+  curl_ok = 0,
+  curl_unsupported_protocol = 1,
+  curl_failed_init = 2,  // of the program: an option that it does not know, too
+  curl_weird_server_reply = 8,
+  curl_partial_file = 18,
+  curl_operation_timed_out = 28,
+  curl_ssl_connect_error = 35,
+  curl_bad_function_argument = 43,
+  curl_peer_failed_verification_before_7_62 = 51,
+  curl_ssl_engine_not_found = 53,
+  curl_ssl_engine_set_failed = 54,
+  curl_recv_error = 56,
+  curl_ssl_certificate_problem = 58,
+  curl_ssl_cipher = 59,
+  curl_peer_failed_verification = 60,
+  curl_bad_content_encoding = 61,
+  curl_use_ssl_failed = 64,
+  curl_ssl_engine_init_failed = 66,
+  curl_ssl_bad_authority_file = 77,
+  curl_ssl_shutdown_failed = 80,
+  curl_ssl_bad_revocation_list = 82,
+  curl_ssl_issuer_error = 83,
+  curl_ssl_pinned_key_differs = 90,
+  curl_ssl_invalid_certificate_status = 91,
+  shell_cannot_run = 127  // what a process ends with that could not become curl
+};
+
+enum class fault {
+  none,
+  cut,            // the connection ended before the body did
+  silence,        // nothing came for too long
+  no_connection,  // in the time for it
+  improper_http,
+  long_head,
+  foreign_coding,
+  no_tls_there,  // something else than TLS answers
+  no_trust,
+  old_curl,  // it does not know an option that safety needs
+  connection
+};
+
+// What a code means is not the same for all its causes: `words` are curl's own about this one.
+inline fault fault_of(int code, view words) {
+  const bool is_about_chunks = text::has(words, "chunk") || text::has(words, "hex-length");
+  switch (code) {
+    case curl_ok: return fault::none;
+    case curl_partial_file: return fault::cut;
+    case curl_operation_timed_out:
+      return text::has(words, "too slow") ? fault::silence : fault::no_connection;
+    case curl_failed_init:
+      return text::has(words, "is unknown") ? fault::old_curl : fault::connection;
+    case curl_recv_error:
+      // curl has a limit of its own (300 KiB since 8.4), and one code for much that goes wrong
+      if (text::has(words, "response headers")) return fault::long_head;
+      return is_about_chunks ? fault::improper_http : fault::connection;
+    case curl_unsupported_protocol:
+    case curl_weird_server_reply:
+    case curl_bad_function_argument: return fault::improper_http;
+    case curl_bad_content_encoding: return fault::foreign_coding;
+    case curl_ssl_connect_error:
+    case curl_peer_failed_verification_before_7_62:
+    case curl_ssl_engine_not_found:
+    case curl_ssl_engine_set_failed:
+    case curl_ssl_certificate_problem:
+    case curl_ssl_cipher:
+    case curl_peer_failed_verification:
+    case curl_use_ssl_failed:
+    case curl_ssl_engine_init_failed:
+    case curl_ssl_bad_authority_file:
+    case curl_ssl_shutdown_failed:
+    case curl_ssl_bad_revocation_list:
+    case curl_ssl_issuer_error:
+    case curl_ssl_pinned_key_differs:
+    case curl_ssl_invalid_certificate_status:
+      // OpenSSL, GnuTLS and Schannel, of bytes that are no TLS record
+      for (const char* said : {"wrong version number", "packet length", "unexpected TLS packet",
+               "record overflow", "SEC_E_INVALID_TOKEN"}) {
+        if (text::has(words, said)) return fault::no_tls_there;
+      }
+      return fault::no_trust;
+    default: return fault::connection;
+  }
+}
+
+struct fault_text {
+  fault kind;
+  errc code;
+  const char* what;
+  const char* advice;
+};
+
+inline const fault_text& text_of(fault kind) {
+  static constexpr fault_text all[] = {
+      {fault::cut, errc::truncated, "the connection ended before the file did", ""},
+      {fault::silence, errc::timed_out, "nothing came for too long", ""},
+      {fault::no_connection, errc::timed_out, "no connection in time", ""},
+      {fault::improper_http, errc::http_status, "the answer is not proper HTTP", ""},
+      {fault::long_head, errc::http_status, "the header of the answer is too long", ""},
+      // newer ones look at Transfer-Encoding before the head's end
+      {fault::foreign_coding, errc::http_status, "the server used a coding that nobody asked for",
+          ""},
+      {fault::no_tls_there, errc::tls, "what answers there does not speak TLS",
+          "; is it an http:// address, or is a proxy given as https:// that speaks plain HTTP?"},
+      {fault::no_trust, errc::tls, "no trustworthy TLS connection",
+          "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs"},
+      {fault::old_curl, errc::no_transport, "this program curl does not know an option",
+          "; it has to be 7.55 or newer: install that, or libcurl, or set options::fetch"},
+      {fault::connection, errc::connection, "the connection failed",
+          "; check the URL, the network and the proxy variables"}};
+  for (const fault_text& one : all) {
+    if (one.kind == kind) return one;
+  }
+  return all[std::size(all) - 1];
+}
+
+// words: curl's own, which stand in the text; they may be empty.
+inline status failure(int code, const string& words) {
+  const fault kind = fault_of(code, words);
+  if (kind == fault::none) return {};
+
+  const fault_text& told = text_of(kind);
+  const string why = words.empty() ? join({"curl error ", code}) : text::readable(words);
+  return fail(told.code, {told.what, " (", why, ")", told.advice});
+}
 
 inline status not_http() {
   return fail(errc::http_status, {"the answer is not proper HTTP"});
 }
 
-inline status cut_head() {  // what came was proper as far as it went
-  return fail(errc::truncated, {"the connection ended before the header of the answer did"});
-}
+// ---- the head of an answer, line by line
 
-// an exit of the program or a result of libcurl, which are alike (libcurl-errors(3)), in its words
-inline status judge(int code, const string& words) {
-  const string number = join({" ", code, " "}),
-               why = join({" (", words.empty() ? join({"curl error ", code}) : words, ")"});
-  if (code == 0) return {};
-  if (code == 18) return fail(errc::truncated, {"the connection ended before the file did", why});
-  if (code == 28)
-    return fail(errc::timed_out,
-        {text::has(words, "too slow") ? "nothing came for too long" : "no connection in time",
-            why});
-  if (text::has(" 1 8 43 ", number))
-    return fail(errc::http_status, {"the answer is not proper HTTP", why});
-  if (code == 61)  // newer ones look at Transfer-Encoding before the head's end
-    return fail(errc::http_status, {"the server used a coding that nobody asked for", why});
-  if (text::has(" 35 51 53 54 58 59 60 64 66 77 80 82 83 90 91 ", number))
-    return fail(errc::tls,
-        {"no trustworthy TLS connection", why,
-            "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs"});
-  return fail(errc::connection,
-      {"the connection failed", why, "; check the URL, the network and the proxy variables"});
-}
+// Interim answers (1xx) are skipped, and all is bounded: curl before 8.4 is not (CVE-2023-38039).
+//
+//   status_line <--> fields --the empty line--> complete        failed: from both
+//        ^             |
+//        +--- 1xx -----+
+class head_reader {
+ public:
+  enum class state { status_line, fields, complete, improper, too_long };
 
-// the functions of libcurl, which has kept its ABI, and the numbers of its options, since 7.16
-#define VQCACHE_CURL_(X)                                                           \
-  X(global_init), X(easy_init), X(easy_setopt), X(easy_cleanup), X(easy_strerror), \
-      X(slist_append), X(slist_free_all), X(multi_init), X(multi_add_handle),      \
-      X(multi_remove_handle), X(multi_perform), X(multi_wait), X(multi_info_read), \
-      X(multi_cleanup)
-#define VQCACHE_NAME_(name) name
-#if VQCACHE_USE_LIBCURL
-#define VQCACHE_BIND_(name) reinterpret_cast<void*>(&::curl_##name)
-#else
-#define VQCACHE_BIND_(name) os::symbol(from, "curl_" #name)
-#endif
-enum function { VQCACHE_CURL_(VQCACHE_NAME_), functions };
+  static constexpr size_t limit = 256 * 1024;  // bytes; more than any server needs
 
-struct library {
-  void* f[functions];
+  state now() const { return state_; }
 
-  bool whole() const { return std::find(f, f + functions, nullptr) == f + functions; }
+  bool has_failed() const { return state_ == state::improper || state_ == state::too_long; }
+
+  bool is_complete() const { return state_ == state::complete; }
+
+  int code() const { return code_; }
+
+  const text::headers& headers() const { return headers_; }
+
+  // What came was proper as far as it went, but its end is missing.
+  status problem() const {
+    switch (state_) {
+      case state::complete: return {};
+      case state::improper: return not_http();
+      case state::too_long:
+        return fail(errc::http_status,
+            {"the header of the answer is too long (over ", limit / 1024, " KiB)"});
+      case state::status_line:
+      case state::fields: break;
+    }
+    return fail(errc::truncated, {"the connection ended before the header of the answer did"});
+  }
+
+  // One line, with or without its end. A header waits for the next line, which may continue it.
+  void take(view line) {
+    size_ += line.size();
+    if (size_ > limit) {
+      enter(state::too_long);
+      return;
+    }
+
+    const bool continues = text::starts(line, " ") || text::starts(line, "\t");
+    if (continues) {
+      if (!text::unfold(pending_, line)) enter(state::improper);
+      return;
+    }
+
+    if (!keep_pending()) {
+      enter(state::improper);
+      return;
+    }
+    line = text::trim(line);
+    if (line.empty())
+      end_of_head();
+    else if (state_ == state::fields)
+      pending_ = line;
+    else
+      begin(line);
+  }
+
+ private:
+  void enter(state next) { state_ = next; }
+
+  void begin(view status_line) {
+    code_ = text::status_code(status_line);
+    enter(code_ == 0 ? state::improper : state::fields);
+  }
+
+  bool keep_pending() {
+    if (pending_.empty()) return true;
+
+    text::header field;
+    const text::reading read = text::read_header(pending_, field);
+    pending_.clear();
+    if (read == text::reading::good) headers_.push_back(std::move(field));
+    return read != text::reading::improper;
+  }
+
+  void end_of_head() {
+    if (code_ >= 200) {
+      enter(state::complete);
+      return;
+    }
+    headers_.clear();  // of an interim answer
+    code_ = 0;
+    enter(state::status_line);
+  }
+
+  state state_ = state::status_line;
+  int code_ = 0;
+  size_t size_ = 0;
+  text::headers headers_{};
+  string pending_{};
 };
 
-inline library bind([[maybe_unused]] void* from) {
-  return {{VQCACHE_CURL_(VQCACHE_BIND_)}};
-}
+// What a request over libcurl and one over the program have in common.
+class exchange : os::pinned {
+ public:
+  explicit exchange(response_handler& to) : to_(&to) {}
 
-#undef VQCACHE_CURL_
-#undef VQCACHE_NAME_
-#undef VQCACHE_BIND_
+  virtual ~exchange() = default;
 
-struct message {  // CURLMsg
-  int msg;
+  bool is_of(const response_handler& one) const { return to_ == &one; }
+
+  bool is_over() const { return is_over_; }
+
+  void end(status why) noexcept {
+    if (std::exchange(is_over_, true)) return;
+    to_->on_end(std::move(why));
+  }
+
+ protected:
+  // false: no more is wanted
+  bool take_head_line(view line) {
+    head_.take(line);
+    if (head_.has_failed()) end(head_.problem());
+    if (is_over_) return false;
+    return !head_.is_complete() || to_->on_head(head_.code(), head_.headers());
+  }
+
+  // For what C code or a pipe brings: nothing thrown gets past it. false: no more is wanted.
+  template <class F>
+  bool guarded(const F& step) noexcept {
+    bool is_wanted = true;
+    status s = error::contain([&] {
+      is_wanted = step();
+      return status();
+    });
+    if (!s.ok() || !is_wanted) end(std::move(s));
+    return !is_over_;
+  }
+
+  response_handler* to_;
+  head_reader head_{};
+
+ private:
+  bool is_over_ = false;  // nothing more is told
+};
+
+class exchanges {  // of one transport, in the order of their beginning
+ public:
+  void add(std::unique_ptr<exchange> one) { all_.push_back(std::move(one)); }
+
+  void drop(const response_handler& of) {
+    for (size_t i = all_.size(); i-- > 0;) {
+      if (all_[i]->is_of(of)) drop_at(i);
+    }
+  }
+
+  void drop_ended() {
+    for (size_t i = all_.size(); i-- > 0;) {
+      if (all_[i]->is_over()) drop_at(i);
+    }
+  }
+
+  void clear() { all_.clear(); }
+
+  bool is_empty() const { return all_.empty(); }
+
+  const vector<std::unique_ptr<exchange>>& all() const { return all_; }
+
+ private:
+  void drop_at(size_t i) { all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(i)); }
+
+  vector<std::unique_ptr<exchange>> all_{};
+};
+
+// ---- libcurl, loaded at run time: its functions, and what <curl/curl.h> calls them and its options
+
+struct multi_message {  // CURLMsg
+  int kind;
   void* easy;
   int result;
 };
 
-// null: there is none. It is loaded at the first need, to stay; where that failed, for want of a
+struct libcurl {
+  int (*global_init)(long);
+  void* (*easy_init)();
+  int (*easy_setopt)(void*, int, ...);
+  void (*easy_cleanup)(void*);
+  const char* (*easy_strerror)(int);
+  void* (*slist_append)(void*, const char*);
+  void (*slist_free_all)(void*);
+  void* (*multi_init)();
+  int (*multi_add_handle)(void*, void*);
+  int (*multi_remove_handle)(void*, void*);
+  int (*multi_perform)(void*, int*);
+  int (*multi_wait)(void*, void*, unsigned, int, int*);
+  multi_message* (*multi_info_read)(void*, int*);
+  int (*multi_cleanup)(void*);
+};
+
+template <class F>
+inline bool bind(void* symbol, F& function) {
+  function = reinterpret_cast<F>(symbol);
+  return symbol != nullptr;
+}
+
+#if VQCACHE_USE_LIBCURL
+#define VQCACHE_SYMBOL_(name) reinterpret_cast<void*>(&::name)
+#else
+#define VQCACHE_SYMBOL_(name) os::symbol(library, #name)
+#endif
+
+// Whether all of them are there; libcurl has kept its ABI since 7.16. Without a library: in what
+// the process has loaded already.
+inline bool bind_all([[maybe_unused]] void* library, libcurl& curl) {
+  return bind(VQCACHE_SYMBOL_(curl_global_init), curl.global_init)
+      && bind(VQCACHE_SYMBOL_(curl_easy_init), curl.easy_init)
+      && bind(VQCACHE_SYMBOL_(curl_easy_setopt), curl.easy_setopt)
+      && bind(VQCACHE_SYMBOL_(curl_easy_cleanup), curl.easy_cleanup)
+      && bind(VQCACHE_SYMBOL_(curl_easy_strerror), curl.easy_strerror)
+      && bind(VQCACHE_SYMBOL_(curl_slist_append), curl.slist_append)
+      && bind(VQCACHE_SYMBOL_(curl_slist_free_all), curl.slist_free_all)
+      && bind(VQCACHE_SYMBOL_(curl_multi_init), curl.multi_init)
+      && bind(VQCACHE_SYMBOL_(curl_multi_add_handle), curl.multi_add_handle)
+      && bind(VQCACHE_SYMBOL_(curl_multi_remove_handle), curl.multi_remove_handle)
+      && bind(VQCACHE_SYMBOL_(curl_multi_perform), curl.multi_perform)
+      && bind(VQCACHE_SYMBOL_(curl_multi_wait), curl.multi_wait)
+      && bind(VQCACHE_SYMBOL_(curl_multi_info_read), curl.multi_info_read)
+      && bind(VQCACHE_SYMBOL_(curl_multi_cleanup), curl.multi_cleanup);
+}
+
+#undef VQCACHE_SYMBOL_
+
+// The numbers of its options (curl/curl.h), which it has kept, too.
+enum curl_option : int {
+  opt_ssl_verify_peer = 64,
+  opt_connect_timeout = 78,
+  opt_ssl_verify_host = 81,
+  opt_http_version = 84,
+  opt_buffer_size = 98,
+  opt_no_signal = 99,
+  opt_protocols = 181,
+  opt_suppress_connect_headers = 265,
+  opt_write_data = 10001,
+  opt_url = 10002,
+  opt_error_buffer = 10010,
+  opt_user_agent = 10018,
+  opt_http_header = 10023,
+  opt_header_data = 10029,
+  opt_ca_info = 10065,
+  opt_ca_path = 10097,
+  opt_write_function = 20011,
+  opt_header_function = 20079
+};
+
+inline constexpr long protocols_http_and_https = 3;
+inline constexpr long verify_that_the_host_is_named = 2;
+inline constexpr long http_version_1_1 = 2;
+inline constexpr long buffer_bytes = 256 * 1024;  // it takes what it can
+inline constexpr long global_all = 3;
+inline constexpr size_t error_size = 256;  // CURL_ERROR_SIZE
+
+// Null: there is none. It is loaded at the first need, to stay; where that failed, for want of a
 // descriptor perhaps, it is tried again at the next need.
-inline void* const* libcurl() {
-  static library found{};
-  static std::atomic<bool> usable{false};
+inline const libcurl* loaded_libcurl() {
+  static libcurl found{};
+  static std::atomic<bool> is_usable{false};
   static std::mutex turn;
-  if (usable) return found.f;
+  if (is_usable) return &found;
 
-  const std::lock_guard<std::mutex> one(turn);
-  if (usable) return found.f;
+  const std::lock_guard<std::mutex> one_at_a_time(turn);
+  if (is_usable) return &found;
+
   // what the process has comes first: a second copy would be bound to the symbols of the first
-  found = bind(nullptr);
-  for (const char* name : os::libcurl_names)
-    if (void* from = found.whole() ? nullptr : os::load(name)) found = bind(from);
-
-  const bool works = found.whole() && os::call<int>(found.f[global_init], 3L) == 0;
-  usable = works;
-  return works ? found.f : nullptr;
-}
-
-template <class R, class... A>
-inline R call(function f, A... a) {
-  return os::call<R>(libcurl()[f], a...);
-}
-
-// After how many seconds of silence the program curl is to give up by itself, so that it does not
-// outlive for long a caller that was killed; 0: never. What is too slow is for us to decide: the
-// first answer may take connect_seconds and three times stall_seconds, and this is far beyond.
-inline unsigned silence_limit(const exchange& x) {
-  constexpr uint64_t most = 2147483;         // curl counts it in milliseconds, in a long
-  constexpr uint64_t connect_of_curl = 300;  // what curl takes for no limit
-  if (x.stall_seconds == 0) return 0;
-
-  const uint64_t connect = x.connect_seconds == 0 ? connect_of_curl : x.connect_seconds;
-  return unsigned((std::min)(connect + 6 * uint64_t{x.stall_seconds}, most));
-}
-
-inline vector<string> program_arguments(const exchange& x, const string& mark) {
-  vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
-      "--http1.1", "--suppress-connect-headers", "--connect-timeout",
-      std::to_string(x.connect_seconds), "-w", mark + "%{size_download}", "-K", "-"};
-  const unsigned silence = silence_limit(x);
-  if (silence == 0) return all;
-
-  for (const string& word :
-      {string("--speed-limit"), string("1"), string("--speed-time"), std::to_string(silence)})
-    all.push_back(word);
-  return all;
-}
-
-inline status cannot_start(int e) {  // e: of errno
-  const bool passing = e == EMFILE || e == ENFILE || e == EAGAIN || e == ENOMEM;
-  const char* advice = "install curl or libcurl, or set options::fetch";
-  if (passing) advice = "this machine has used something up; try again later";
-  if (e == EACCES || e == EPERM || e == ENOEXEC)
-    advice = "see what file that is and who may run it, install libcurl, or set options::fetch";
-  if (e == E2BIG) advice = "its URL and headers, or the environment, are too long; install libcurl";
-  const errc code = passing ? errc::connection : errc::no_transport;
-  return fail(code,
-      {"the program curl cannot be started (", std::generic_category().message(e), "): ", advice});
-}
-
-class link : os::pinned {  // one exchange under way
- public:
-  receiver* to;
-  bool over = false;     // nothing more comes
-  void* easy = nullptr;  // of libcurl
-  os::process process{};
-
-  explicit link(receiver& r) : to(&r) {}
-
-  ~link() {
-    if (easy) (void)call<int>(multi_remove_handle, multi_, easy), call<void>(easy_cleanup, easy);
-    if (list_) call<void>(slist_free_all, list_);
+  bool is_complete = bind_all(nullptr, found);
+  for (const char* name : os::libcurl_names) {
+    if (is_complete) break;
+    void* const library = os::load(name);
+    is_complete = library && bind_all(library, found);
   }
 
-  status start(const exchange& x, void* multi) {
-    multi_ = multi;
-    bool good = (easy = call<void*>(easy_init)) != nullptr;
-    // variadic in name and in fact: Apple's arm64 passes such arguments on the stack
-    const auto setopt = reinterpret_cast<int (*)(void*, int, ...)>(libcurl()[easy_setopt]);
-    const auto set = [&](int option, auto value) {
-      return setopt(easy, option, value) == 0;
-    };
-    for (const string& h : x.headers)
-      good = good && (list_ = call<void*>(slist_append, list_, h.c_str())) != nullptr;
-    // the variables that the program curl obeys, and libcurl does not
-    const string dir = os::env("SSL_CERT_DIR"), own = os::env("CURL_CA_BUNDLE"),
-                 bundle = own.empty() ? os::env("SSL_CERT_FILE") : own;
-    good = good && set(10002, x.url.c_str())
-        && set(181, 3L) /* http and https only */ && set(64, 1L)
-        && set(81, 2L) /* verify peer and host */ && set(99, 1L) /* no signals */
-        && set(84, 2L) /* HTTP/1.1 */ && set(78, long(x.connect_seconds)) && set(10010, &words_[0])
-        && set(10018, agent) && set(10023, list_) && set(20011, &on_body) && set(10001, this)
-        && set(20079, &on_line) && set(10029, this)
-        && (bundle.empty() || set(10065, bundle.c_str()))
-        && (dir.empty() || set(10097, dir.c_str()));
-    (void)set(98, 262144L);  // the buffer; libcurl clamps it
-    (void)set(265, 1L);      // no headers of the proxy's CONNECT
-    if (good && call<int>(multi_add_handle, multi_, easy) == 0) return {};
+  const bool works = is_complete && found.global_init(global_all) == 0;
+  is_usable = works;
+  return works ? &found : nullptr;
+}
+
+class libcurl_exchange final : public exchange {
+ public:
+  libcurl_exchange(const libcurl& curl, void* multi, response_handler& to)
+      : exchange(to),
+        curl_(&curl),
+        multi_(multi) {}
+
+  ~libcurl_exchange() override {
+    if (easy_) {
+      (void)curl_->multi_remove_handle(multi_, easy_);
+      curl_->easy_cleanup(easy_);
+    }
+    if (headers_) curl_->slist_free_all(headers_);
+  }
+
+  bool has(const void* easy) const { return easy_ == easy; }
+
+  status start(const transfer_request& asked) {
+    easy_ = curl_->easy_init();
+    const bool is_set = easy_ && add_headers(asked.headers) && set_request(asked) && set_safety()
+        && set_authorities() && set_callbacks();
+    // what may be unknown to it, or refused, and does no harm then
+    (void)(is_set && set(opt_buffer_size, buffer_bytes));
+    (void)(is_set && set(opt_suppress_connect_headers, 1L));  // of a proxy
+
+    if (is_set && curl_->multi_add_handle(multi_, easy_) == 0) return {};
     return fail(errc::no_transport,
         {"this libcurl refuses an option that safety needs; ",
             "VQCACHE_TRANSPORT=curl uses the program"});
   }
 
-  void ended(int e) {  // libcurl is done with it, and says so
-    status s = judge(e, words_[0] ? words_ : call<const char*>(easy_strerror, e));
-    end(s.ok() && !headed_ ? cut_head() : std::move(s));
+  void ended(int result) {  // libcurl is done with it, and says so
+    const string words = words_[0] ? words_ : curl_->easy_strerror(result);
+    status s = failure(result, words);
+    end(s.ok() ? head_.problem() : std::move(s));
   }
 
-  // The URL and every secret go to the program's standard input, where ps does not look; what
-  // safety needs is in its arguments: curl before 8.7 ignores unknown words of a file.
-  status start(const exchange& x) {
-    string config = join({"url = \"", x.url, "\"\nuser-agent = \"", agent, "\"\n"});
-    for (const string& h : x.headers) {
-      config += "header = \"";
-      for (char c : h)
-        config += (c == '"' || c == '\\' ? "\\" : "") + string(1, c);
-      config += "\"\n";
+ private:
+  bool set(int option, long value) { return curl_->easy_setopt(easy_, option, value) == 0; }
+
+  bool set(int option, const char* value) { return curl_->easy_setopt(easy_, option, value) == 0; }
+
+  bool set(int option, void* value) { return curl_->easy_setopt(easy_, option, value) == 0; }
+
+  bool add_headers(const vector<string>& lines) {
+    for (const string& line : lines) {
+      void* const longer = curl_->slist_append(headers_, line.c_str());
+      if (!longer) return false;
+      headers_ = longer;
     }
-    const int e = process.start(program_arguments(x, string(mark)), config);
-    return e == 0 ? status() : cannot_start(e);
+    return true;
+  }
+
+  bool set_request(const transfer_request& asked) {
+    return set(opt_url, asked.url.c_str()) && set(opt_user_agent, user_agent)
+        && set(opt_http_header, headers_)
+        && set(opt_connect_timeout, static_cast<long>(asked.connect_seconds));
+  }
+
+  bool set_safety() {
+    return set(opt_protocols, protocols_http_and_https) && set(opt_ssl_verify_peer, 1L)
+        && set(opt_ssl_verify_host, verify_that_the_host_is_named)
+        && set(opt_http_version, http_version_1_1) && set(opt_no_signal, 1L);
+  }
+
+  bool set_authorities() {  // by the variables that the program curl obeys, and libcurl does not
+    const string directory = os::env("SSL_CERT_DIR");
+    string bundle = os::env("CURL_CA_BUNDLE");
+    if (bundle.empty()) bundle = os::env("SSL_CERT_FILE");
+
+    const bool has_bundle = bundle.empty() || set(opt_ca_info, bundle.c_str());
+    return has_bundle && (directory.empty() || set(opt_ca_path, directory.c_str()));
+  }
+
+  bool set_callbacks() {
+    using callback = size_t (*)(char*, size_t, size_t, void*);
+    const callback line = &on_line, body = &on_body;
+    return set(opt_error_buffer, &words_[0]) && set(opt_write_data, static_cast<void*>(this))
+        && set(opt_header_data, static_cast<void*>(this))
+        && curl_->easy_setopt(easy_, opt_write_function, body) == 0
+        && curl_->easy_setopt(easy_, opt_header_function, line) == 0;
+  }
+
+  // What these two do not take, libcurl takes for the end.
+  static size_t on_line(char* data, size_t size, size_t count, void* self) noexcept {
+    auto& me = *static_cast<libcurl_exchange*>(self);
+    const view line(data, size * count);
+    const bool is_trailer = me.head_.is_complete();  // of a chunked body
+    const bool is_wanted = is_trailer || me.guarded([&] { return me.take_head_line(line); });
+    return is_wanted && !me.is_over() ? line.size() : 0;
+  }
+
+  static size_t on_body(char* data, size_t size, size_t count, void* self) noexcept {
+    auto& me = *static_cast<libcurl_exchange*>(self);
+    const view bytes(data, size * count);
+    const bool is_wanted = me.guarded([&] {
+      if (!me.head_.is_complete()) me.end(not_http());
+      return !me.is_over() && me.to_->on_body(bytes);
+    });
+    return is_wanted ? bytes.size() : 0;
+  }
+
+  const libcurl* curl_;
+  void* multi_;
+  void* easy_ = nullptr;
+  void* headers_ = nullptr;  // a curl_slist
+  char words_[error_size] = "";
+};
+
+class libcurl_transport final : public transport {
+ public:
+  libcurl_transport(const libcurl& curl, void* multi) : curl_(&curl), multi_(multi) {}
+
+  ~libcurl_transport() override {
+    under_way_.clear();
+    (void)curl_->multi_cleanup(multi_);
+  }
+
+  bool serves_parts() const override { return true; }
+
+  void start(const transfer_request& asked, response_handler& to) override {
+    auto one = std::make_unique<libcurl_exchange>(*curl_, multi_, to);
+    const status s = one->start(asked);
+    if (!s.ok()) return to.on_end(s);
+    under_way_.add(std::move(one));
+  }
+
+  void cancel(const response_handler& of) override { under_way_.drop(of); }
+
+  void run_for(int milliseconds) override {
+    if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
+
+    int running = 0;
+    (void)curl_->multi_perform(multi_, &running);
+    const bool has_news = tell_the_ended();
+
+    const int patience = has_news ? 0 : milliseconds;
+    if (curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) os::sleep_ms(patience);
+    under_way_.drop_ended();
+  }
+
+ private:
+  bool tell_the_ended() {
+    bool has_news = false;
+    int queued = 0;
+    while (const multi_message* told = curl_->multi_info_read(multi_, &queued)) {
+      has_news = true;
+      for (const auto& one : under_way_.all()) {
+        auto& mine = static_cast<libcurl_exchange&>(*one);  // there are no others in the list
+        if (mine.has(told->easy)) mine.ended(told->result);
+      }
+    }
+    return has_news;
+  }
+
+  const libcurl* curl_;
+  void* multi_;
+  exchanges under_way_{};
+};
+
+// ---- the program curl
+
+// After how many seconds of silence the program curl is to give up by itself, so that it does not
+// outlive for long a caller that was killed; 0: never. What is too slow is for us to decide: the
+// first answer may take connect_seconds and three times stall_seconds, and this is far beyond.
+inline unsigned silence_limit(const transfer_request& asked) {
+  constexpr uint64_t most = 2147483;         // curl counts it in milliseconds, in a long
+  constexpr uint64_t connect_of_curl = 300;  // what curl takes for no limit
+  if (asked.stall_seconds == 0) return 0;
+
+  const uint64_t connect = asked.connect_seconds == 0 ? connect_of_curl : asked.connect_seconds;
+  const uint64_t silence = connect + 6 * uint64_t{asked.stall_seconds};
+  return static_cast<unsigned>((std::min)(silence, most));
+}
+
+// The last line that curl writes. It tells that curl came to its end, and where the body ends and
+// trailers begin. It begins no line: the empty one before it would look like the end of a head that
+// was cut.
+inline constexpr view program_mark = "vqcache ";
+
+inline vector<string> program_arguments(const transfer_request& asked) {
+  const string last_line = string(program_mark) + "%{size_download}";
+  vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
+      "--http1.1", "--suppress-connect-headers", "--connect-timeout",
+      std::to_string(asked.connect_seconds), "-w", last_line, "-K", "-"};
+  const unsigned silence = silence_limit(asked);
+  if (silence == 0) return all;
+
+  for (const string& word :
+      {string("--speed-limit"), string("1"), string("--speed-time"), std::to_string(silence)}) {
+    all.push_back(word);
+  }
+  return all;
+}
+
+// The URL and every secret go to the program's standard input, where ps does not look; what safety
+// needs is in its arguments: curl before 8.7 ignores unknown words of a file.
+inline string program_input(const transfer_request& asked) {
+  string config = join({"url = \"", asked.url, "\"\nuser-agent = \"", user_agent, "\"\n"});
+  for (const string& header : asked.headers) {
+    config += "header = \"";
+    for (const char c : header) {
+      if (c == '"' || c == '\\') config += '\\';
+      config += c;
+    }
+    config += "\"\n";
+  }
+  return config;
+}
+
+inline status cannot_start(int error) {  // of errno
+  const string why = std::generic_category().message(error);
+  const auto told = [&why](errc code, const char* advice) {
+    return fail(code, {"the program curl cannot be started (", why, "): ", advice});
+  };
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case EAGAIN:
+    case ENOMEM:
+      return told(errc::connection, "this machine has used something up; try again later");
+    case EACCES:
+    case EPERM:
+    case ENOEXEC:
+      return told(errc::no_transport,
+          "see what file that is and who may run it, install libcurl, or set options::fetch");
+    case E2BIG:
+      return told(errc::no_transport,
+          "its URL and headers, or the environment, are too long; install libcurl");
+    default: return told(errc::no_transport, "install curl or libcurl, or set options::fetch");
+  }
+}
+
+// What it has to say: behind the warnings of a loader or a wrapper, which come before it.
+inline string program_words(view errors) {
+  string first;
+  while (!errors.empty()) {
+    const view line = text::take(errors, '\n');
+    const string words(text::trim(text::readable(line)));
+    if (text::starts(words, "curl: (") || text::starts(words, "curl: option ")) return words;
+    if (first.empty()) first = words;
+  }
+  return first;
+}
+
+class program_exchange final : public exchange {
+ public:
+  using exchange::exchange;
+
+  os::process process{};
+
+  status start(const transfer_request& asked) {
+    const int error = process.start(program_arguments(asked), program_input(asked));
+    return error == 0 ? status() : cannot_start(error);
   }
 
   void pull() {  // what it has written
-    block_.resize(262144);
-    const long n = process.read(&block_[0], block_.size());
-    (void)guarded(0, [&] {
-      if (n == 0) end(conclude());
-      return n < 0 || (n > 0 && feed({block_.data(), size_t(n)}));
+    block_.resize(block_size);
+    const long got = process.read(&block_[0], block_.size());
+    if (got < 0) return;
+
+    (void)guarded([&] {
+      if (got > 0) return take({block_.data(), static_cast<size_t>(got)});
+      end(conclude());
+      return false;
     });
   }
 
  private:
-  // The last line tells that curl came to its end, and where the body ends and trailers begin. It
-  // begins no line: the empty one before it would look like the end of a head that was cut.
-  static constexpr view mark = "vqcache ";
+  static constexpr size_t block_size = 256 * 1024;
+  // What is held back of a body, since it may be the last line, and the trailers before it.
+  static constexpr size_t last_line = 64;
+  static constexpr size_t trailers = 128 * 1024;
 
-  bool feed(view data) {
+  bool take(view data) {  // false: no more is wanted
     held_ += data;
-    view rest = held_;
-    while (!headed_ && text::has(rest, "\n"))
-      if (!line(text::take(rest, '\n'))) return false;
-    held_.erase(0, held_.size() - rest.size());
-    if (!headed_ && held_.size() > head_limit) end(not_http());
-    const size_t keep = text::find(headers_, "transfer-encoding").empty() ? 64 : 131072;
-    return !headed_ || held_.size() <= keep || give(held_.size() - keep);
+    if (!head_.is_complete() && !take_lines()) return false;
+    if (!head_.is_complete()) return true;
+
+    const bool is_coded = !text::find(head_.headers(), "transfer-encoding").empty();
+    const size_t keep = is_coded ? trailers : last_line;
+    return held_.size() <= keep || give(held_.size() - keep);
   }
 
-  bool give(size_t n) {
-    const bool wanted = n == 0 || to->on_body(held_.data(), n);
-    held_.erase(0, n);
-    given_ += n;
-    return wanted;
+  bool take_lines() {
+    view rest = held_;
+    while (!head_.is_complete() && text::has(rest, "\n")) {
+      if (!take_head_line(text::take(rest, '\n'))) return false;
+    }
+    held_.erase(0, held_.size() - rest.size());
+
+    const bool is_too_long = !head_.is_complete() && held_.size() > head_reader::limit;
+    if (is_too_long) return take_head_line(held_);  // which says so
+    return true;
+  }
+
+  bool give(size_t size) {
+    const bool is_wanted = size == 0 || to_->on_body(view(held_).substr(0, size));
+    held_.erase(0, size);
+    given_ += size;
+    return is_wanted;
+  }
+
+  // The bytes of the body that have not been given, by the last line; none: there is none.
+  std::optional<size_t> left_of_body() const {
+    const size_t at = held_.rfind(program_mark);
+    if (at == npos) return {};
+
+    uint64_t size = 0;
+    const bool is_number = text::to_number(view(held_).substr(at + program_mark.size()), size);
+    if (!is_number || size < given_ || size - given_ > at) return {};
+    return static_cast<size_t>(size - given_);
   }
 
   status conclude() {
     int code = process.finish(false);
-    view errors = process.errors();
-    const string words(text::trim(text::readable(text::take(errors, '\n'))));
-    uint64_t size = 0;
-    if (code < 0 && text::starts(words, "curl: (")) code = std::atoi(&words[7]);  // not reaped
-    if (code == 127 && !headed_) return fail(errc::no_transport, {"curl cannot be run: ", words});
-    const size_t at = held_.rfind(mark);
-    const bool full = at != npos && text::to_number(view(held_).substr(at + mark.size()), size)
-        && size >= given_ && size - given_ <= at;
-    if (headed_ && !give(full ? size - given_ : 0)) return {};
-    VQCACHE_NEED_(judge((std::max)(code, 0), words));
-    if (!headed_) return cut_head();
-    return full ? status() : fail(errc::truncated, {"the program curl ended before the file did"});
+    const string words = program_words(process.errors());
+    const view number = "curl: (";
+    if (code < 0 && text::starts(words, number))
+      code = std::atoi(&words[number.size()]);  // not reaped
+    if (code == shell_cannot_run && !head_.is_complete())
+      return fail(errc::no_transport, {"curl cannot be run: ", words});
+
+    const std::optional<size_t> left = left_of_body();
+    if (head_.is_complete() && !give(left.value_or(0))) return {};
+
+    VQCACHE_NEED_(failure((std::max)(code, 0), words));
+    VQCACHE_NEED_(head_.problem());
+    return left ? status() : fail(errc::truncated, {"the program curl ended before the file did"});
   }
 
-  void end(status s) noexcept {
-    if (!std::exchange(over, true)) to->on_end(std::move(s));
-  }
-
-  // Interim answers (1xx) are skipped, and all is bounded: curl before 8.4 is not (CVE-2023-38039).
-  enum : size_t { head_limit = 256 * 1024 };
-
-  // A header waits for the next line, which may continue it.
-  bool line(view s) {
-    head_size_ += s.size();
-    const bool within_limit = head_size_ <= head_limit;
-    if (!within_limit || !take_line(s)) end(not_http());
-    return !over && (!headed_ || to->on_head(code_, headers_));
-  }
-
-  bool take_line(view s) {  // false: no proper HTTP
-    const bool continues = text::starts(s, " ") || text::starts(s, "\t");
-    if (continues) return text::unfold(pending_, s);
-
-    if (!pending_.empty()) {
-      text::header h;
-      const text::reading read = text::read_header(pending_, h);
-      pending_.clear();
-      if (read == text::reading::improper) return false;
-      if (read == text::reading::good) headers_.push_back(std::move(h));
-    }
-    s = text::trim(s);
-    if (!s.empty() && code_ != 0)
-      pending_ = s;
-    else if (!s.empty())
-      code_ = text::status_code(s);
-    else
-      end_head();
-    return code_ != 0 || s.empty();
-  }
-
-  void end_head() {  // of an answer, or of an interim one (1xx), which is forgotten
-    headed_ = code_ >= 200;
-    if (headed_) return;
-    headers_.clear();
-    code_ = 0;
-  }
-
-  template <class F>
-  size_t guarded(size_t n, const F& f) noexcept {  // for a callback of libcurl
-    bool wanted = true;
-    status s = error::contain([&] {
-      wanted = f();
-      return status();
-    });
-    if (!s.ok() || !wanted) end(std::move(s));
-    return over ? 0 : n;
-  }
-
-  static size_t on_line(char* data, size_t size, size_t n, void* self) noexcept {
-    auto& me = *static_cast<link*>(self);  // after the head: trailers of a chunked body
-    return me.guarded(size * n, [&] { return me.headed_ || me.line({data, size * n}); });
-  }
-
-  static size_t on_body(char* data, size_t size, size_t n, void* self) noexcept {
-    auto& me = *static_cast<link*>(self);
-    return me.guarded(size * n, [&] {
-      if (!me.headed_) me.end(not_http());
-      return !me.over && me.to->on_body(data, size * n);
-    });
-  }
-
-  void *multi_ = nullptr, *list_ = nullptr;
-  int code_ = 0;
-  bool headed_ = false;  // the header has come
-  text::headers headers_{};
-  string pending_{};         // a header line that the next may continue
-  string block_{}, held_{};  // of what the program writes: one reading; what is not told yet
-  uint64_t head_size_ = 0, given_ = 0;
-  char words_[256] = "";
+  string block_{};  // one reading
+  string held_{};   // what came and is not told yet
+  uint64_t given_ = 0;
 };
 
-class pump : os::pinned {  // several at once, on the calling thread
+class program_transport final : public transport {
  public:
-  explicit pump(string by) : by_(std::move(by)) {}  // "libcurl", "curl", or the first that is there
+  bool serves_parts() const override { return true; }
 
-  ~pump() {
-    links_.clear();
-    if (multi_) call<int>(multi_cleanup, multi_);
+  void start(const transfer_request& asked, response_handler& to) override {
+    auto one = std::make_unique<program_exchange>(to);
+    const status s = one->start(asked);
+    if (!s.ok()) return to.on_end(s);
+    under_way_.add(std::move(one));
   }
 
-  void start(const exchange& x, receiver& to) {
-    auto one = std::make_unique<link>(to);
-    if (!multi_ && by_ != "curl" && libcurl()) multi_ = call<void*>(multi_init);
-    if (!multi_ && by_ == "libcurl")
-      return to.on_end(fail(errc::no_transport,
-          {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
-           "install it, or set options::fetch"}));
-    const status s = multi_ ? one->start(x, multi_) : one->start(x);
-    if (s.ok())
-      links_.push_back(std::move(one));
-    else
-      to.on_end(s);
-  }
+  void cancel(const response_handler& of) override { under_way_.drop(of); }
 
-  void stop(receiver& to) {  // it is told nothing more
-    drop([&](auto& one) { return one->to == &to; });
-  }
+  void run_for(int milliseconds) override {
+    if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
 
-  void run(int ms) {  // brings what has come, or comes within so many milliseconds
-    if (links_.empty()) return os::sleep_ms(ms);
-    if (multi_) {
-      int running = 0, queued = 0;
-      (void)call<int>(multi_perform, multi_, &running);
-      for (message* m; (m = call<message*>(multi_info_read, multi_, &queued)); ms = 0)
-        for (const auto& one : links_)
-          if (one->easy == m->easy) one->ended(m->result);
-      if (call<int>(multi_wait, multi_, nullptr, 0U, ms, nullptr) != 0) os::sleep_ms(ms);
-    } else {
-      vector<os::process*> all;
-      for (const auto& one : links_)
-        all.push_back(&one->process);
-      os::process::wait(all, ms);
-      for (const auto& one : links_)
-        one->pull();
-    }
-    drop([](const auto& one) { return one->over; });
+    vector<os::process*> all;
+    for (const auto& one : under_way_.all())
+      all.push_back(&mine(*one).process);
+    os::process::wait(all, milliseconds);
+
+    for (const auto& one : under_way_.all())
+      mine(*one).pull();
+    under_way_.drop_ended();
   }
 
  private:
-  template <class Is>
-  void drop(const Is& is) {
-    links_.erase(std::remove_if(links_.begin(), links_.end(), is), links_.end());
+  static program_exchange& mine(exchange& one) {  // there are no others in the list
+    return static_cast<program_exchange&>(one);
   }
 
-  string by_;
-  void* multi_ = nullptr;  // of libcurl; null: over the program
-  vector<std::unique_ptr<link>> links_{};
+  exchanges under_way_{};
 };
-}  // namespace curl
 
-// ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
-namespace transfer {
-// What a user's fetcher says. It stands between our code and ours: no exception of ours passes
-// through the user's function, which might take it for its own.
-struct answer final : response {
-  curl::receiver* to;
-  int code = 0;
-  text::headers headers{};
-  bool head_done = false, stopped = false;
-  string failure{}, misuse{};
-  detail::status broken{};  // of our own code
+// ---- options::fetch
 
-  explicit answer(curl::receiver* receiver) : to(receiver) {}
+// What a user's function says. It stands between our code and ours: no exception of ours passes
+// through that function, which might take it for its own.
+class user_response final : public response {
+ public:
+  explicit user_response(response_handler& to) : to_(&to) {}
+
+  bool has_told_status() const { return code_ != 0; }
+
+  void status(int code) override {
+    inside([&] {
+      if (state_ != state::head) misuse_ = "status() after write()";
+      code_ = code;
+    });
+  }
+
+  void header(std::string_view name, std::string_view value) override {
+    inside([&] {
+      text::header field;
+      if (state_ != state::head)
+        misuse_ = "header() after write()";
+      else if (text::parse_header(join({name, ":", value}), field))
+        headers_.push_back(field);
+      else
+        misuse_ = "a header has control characters or no name";
+    });
+  }
+
+  bool write(const void* data, std::size_t size) override {
+    inside([&] {
+      end_head();
+      const view bytes(static_cast<const char*>(data), size);
+      if (state_ == state::body && size > 0 && !to_->on_body(bytes)) state_ = state::unwanted;
+    });
+    return state_ == state::body && misuse_.empty() && broken_.ok();
+  }
+
+  void fail(std::string why) override {
+    inside([&] { failure_ = why.empty() ? "nothing" : std::move(why); });
+  }
+
+  // How it ended, once the function has returned.
+  detail::status conclude() {
+    const bool said_nothing = failure_.empty() && state_ == state::head && !has_told_status();
+    if (said_nothing) misuse_ += "it returned without status, write or fail";
+
+    if (!broken_.ok()) return broken_;
+    if (!misuse_.empty())
+      return error::fail(errc::callback, {"options::fetch is used wrongly: ", misuse_});
+    if (!failure_.empty())
+      return error::fail(errc::connection, {"options::fetch says: ", text::readable(failure_)});
+    end_head();
+    return {};
+  }
+
+ private:
+  enum class state { head, body, unwanted };
 
   void end_head() {
-    if (!std::exchange(head_done, true)) stopped = !to->on_head(code ? code : 200, headers);
+    if (state_ != state::head) return;
+    const bool is_wanted = to_->on_head(has_told_status() ? code_ : 200, headers_);
+    state_ = is_wanted ? state::body : state::unwanted;
   }
 
-  void status(int told) override {
-    inside([&] {
-      if (head_done) misuse = "status() after write()";
-      code = told;
-    });
-  }
-
-  void header(view name, view value) override {
-    inside([&] {
-      text::header h;
-      if (head_done)
-        misuse = "header() after write()";
-      else if (text::parse_header(join({name, ":", value}), h))
-        headers.push_back(h);
-      else
-        misuse = "a header has control characters or no name";
-    });
-  }
-
-  bool write(const void* data, size_t size) override {
-    inside([&] {
-      end_head();
-      if (!stopped && size > 0) stopped = !to->on_body(static_cast<const char*>(data), size);
-    });
-    return !stopped && misuse.empty() && broken.ok();
-  }
-
-  void fail(string why) override {
-    inside([&] { failure = why.empty() ? "nothing" : std::move(why); });
-  }
-
- private:
   template <class F>
-  void inside(const F& f) {
-    if (!broken.ok()) return;
-    broken = error::contain([&f] {
-      f();
+  void inside(const F& step) {
+    if (!broken_.ok()) return;
+    broken_ = error::contain([&step] {
+      step();
       return detail::status();
     });
   }
+
+  response_handler* to_;
+  state state_ = state::head;
+  int code_ = 0;
+  text::headers headers_{};
+  string failure_{}, misuse_{};  // of the user's function
+  detail::status broken_{};      // of our own code
 };
 
+class user_transport final : public transport {
+ public:
+  explicit user_transport(caller& who) : who_(&who) {}
+
+  // Without statuses it may have sent all of the file for a part of it.
+  bool serves_parts() const override { return has_told_status_; }
+
+  void start(const transfer_request& asked, response_handler& to) override {
+    const vqcache::request wanted{asked.url, asked.headers, asked.offset, 0};
+    user_response said(to);
+    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); }));
+    has_told_status_ = has_told_status_ || said.has_told_status();
+    to.on_end(said.conclude());
+  }
+
+  void cancel(const response_handler&) override {}
+
+  void run_for(int milliseconds) override { os::sleep_ms(milliseconds); }
+
+ private:
+  caller* who_;
+  bool has_told_status_ = false;  // in this call
+};
+
+// ---- which of them
+
+inline string wanted_name(const options& o) {
+  return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
+}
+
+// The transport of a call. It is made when the first request needs it: a call that only copies
+// loads no library.
+class pump final : public transport {
+ public:
+  explicit pump(caller& who) : who_(&who) {}
+
+  bool serves_parts() const override {
+    return chosen_ ? chosen_->serves_parts() : !who_->opts().fetch;
+  }
+
+  void start(const transfer_request& asked, response_handler& to) override {
+    const status s = choose();
+    if (!s.ok()) return to.on_end(s);
+    chosen_->start(asked, to);
+  }
+
+  void cancel(const response_handler& of) override {
+    if (chosen_) chosen_->cancel(of);
+  }
+
+  void run_for(int milliseconds) override {
+    if (!chosen_) return os::sleep_ms(milliseconds);
+    chosen_->run_for(milliseconds);
+  }
+
+ private:
+  status choose() {
+    if (chosen_) return {};
+    if (who_->opts().fetch) {
+      chosen_ = std::make_unique<user_transport>(*who_);
+      return {};
+    }
+
+    const string name = wanted_name(who_->opts());
+    const libcurl* const curl = name == "curl" ? nullptr : loaded_libcurl();
+    void* const multi = curl ? curl->multi_init() : nullptr;
+    if (multi) {
+      chosen_ = std::make_unique<libcurl_transport>(*curl, multi);
+      return {};
+    }
+    if (name == "libcurl")
+      return fail(errc::no_transport,
+          {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
+           "install it, or set options::fetch"});
+
+    chosen_ = std::make_unique<program_transport>();
+    return {};
+  }
+
+  caller* who_;
+  std::unique_ptr<transport> chosen_{};
+};
+}  // namespace transport
+
+// ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
+namespace transfer {
 // What the caller gave is checked before anything is done with it. 0 seconds and 0 bytes: no limit.
 inline constexpr unsigned most_connections = 16;
 // Both transports count milliseconds in 31 bits (CURLOPT_CONNECTTIMEOUT(3), curl(1)).
@@ -4516,10 +5062,6 @@ inline unsigned connect_limit(const options& o) {
 inline uint64_t most_bytes(const source& s, const options& o) {  // of one file
   if (s.size != 0) return s.size;
   return o.max_bytes == 0 ? uint64_t{text::endless} : o.max_bytes;
-}
-
-inline string wanted_transport(const options& o) {
-  return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
 }
 
 inline status check_transport(const string& name, const char* given_by) {
@@ -4554,7 +5096,7 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
 inline status check_call(const options& o) {
   VQCACHE_NEED_(check_options(o));
   if (o.fetch) return {};
-  return check_transport(wanted_transport(o), "the environment variable VQCACHE_TRANSPORT");
+  return check_transport(transport::wanted_name(o), "the environment variable VQCACHE_TRANSPORT");
 }
 
 // why a path or a URL without its pin cannot be asked for, or empty; by_user: over options::fetch
@@ -4861,7 +5403,7 @@ class job : os::pinned {
  public:
   using jobs = vector<std::unique_ptr<job>>;
 
-  job(target& t, caller& w, curl::pump& p, const jobs& all)
+  job(target& t, caller& w, transport::pump& p, const jobs& all)
       : t_(t),
         who_(&w),
         pump_(&p),
@@ -4916,7 +5458,8 @@ class job : os::pinned {
   }
 
  private:
-  struct lane final : curl::receiver, outcome {  // one connection, through its redirects
+  struct lane final : transport::response_handler,
+                      outcome {  // one connection, through its redirects
     job* of;
     size_t run;
     bool is_abandoned = false;  // another connection brings its part
@@ -4948,7 +5491,8 @@ class job : os::pinned {
       const vector<string> lines = text::request_headers(ours, users);
 
       forget_answer();
-      curl::exchange x{url, text::with_cookies(lines, jar, at), connect_limit(o), o.stall_seconds};
+      transport::transfer_request x{
+          url, text::with_cookies(lines, jar, at), first, connect_limit(o), o.stall_seconds};
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
       if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
@@ -4960,10 +5504,7 @@ class job : os::pinned {
         if (strong) x.headers.push_back("If-Range: " + known);
       }
       speed = stage::pace{o.stall_seconds, gained};
-      if (o.fetch)
-        of->by_user(x, *this);
-      else
-        of->pump_->start(x, *this);
+      of->pump_->start(x, *this);
     }
 
     // What the answer of an earlier hop said is nothing that holds for the next one.
@@ -5085,7 +5626,9 @@ class job : os::pinned {
       return good(room);
     }
 
-    bool on_body(const char* data, size_t n) override {
+    bool on_body(view bytes) override {
+      const char* data = bytes.data();
+      size_t n = bytes.size();
       if (is_abandoned) return false;
       if (code >= 400) {
         excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
@@ -5181,7 +5724,7 @@ class job : os::pinned {
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
     best_ = 0;
     tries_ = fruitless_ = lost_ = 0;
-    statuses_ = asks_whole_ = tells_no_length_ = had_turn_ = false;
+    asks_whole_ = tells_no_length_ = had_turn_ = false;
     ranges_ = ranges::unknown;
     limit_ = who_->opts().fetch ? 1 : who_->opts().connections;
     not_before_ = clock::now();
@@ -5213,7 +5756,7 @@ class job : os::pinned {
       is_mixed_ = to.size() > 0;
     }
     // a user's transport is asked for ranges only when it tells statuses
-    if (to.begun && (!to.id.usable() || (by_user && !statuses_))) {
+    if (to.begun && (!to.id.usable() || !pump_->serves_parts())) {
       started_over_ = to.size() > 0;
       discard("it cannot be continued");
     }
@@ -5298,7 +5841,7 @@ class job : os::pinned {
       if (l->over || !l->speed.stalled(l->gained)) continue;
       // connecting has its own limit, and a server may think before it answers
       if (l->code == 0 && l->speed.seconds() < grace) continue;
-      pump_->stop(*l);
+      pump_->cancel(*l);
       l->on_end(fail(errc::timed_out, {"it gained under 64 KiB in ", limit, " s"}));
     }
     return all_answered;
@@ -5321,7 +5864,7 @@ class job : os::pinned {
 
   void hang_up_abandoned() {
     const auto is_abandoned = [this](const auto& l) {
-      if (l->is_abandoned) pump_->stop(*l);
+      if (l->is_abandoned) pump_->cancel(*l);
       return l->is_abandoned;
     };
     lanes_.erase(std::remove_if(lanes_.begin(), lanes_.end(), is_abandoned), lanes_.end());
@@ -5575,28 +6118,9 @@ class job : os::pinned {
 
   void hang_up() {
     for (auto& l : lanes_)
-      pump_->stop(*l);
+      pump_->cancel(*l);
     lanes_.clear();
     t_.to->give_back_all();
-  }
-
-  void by_user(const curl::exchange& x, lane& l) {
-    const request q{x.url, x.headers, l.first, 0};
-    answer r(&l);
-    status s;
-    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(q, r); }));
-    statuses_ = statuses_ || r.code != 0;
-    if (r.failure.empty() && !r.head_done && r.code == 0)
-      r.misuse += "it returned without status, write or fail";
-    if (!r.broken.ok())
-      s = r.broken;
-    else if (!r.misuse.empty())
-      s = fail(errc::callback, {"options::fetch is used wrongly: ", r.misuse});
-    else if (!r.failure.empty())
-      s = fail(errc::connection, {"options::fetch says: ", text::readable(r.failure)});
-    else
-      r.end_head();
-    l.on_end(std::move(s));
   }
 
   // ---- two beginnings of the file: what is here stays until the new one is worth more
@@ -5675,7 +6199,7 @@ class job : os::pinned {
 
   target& t_;
   caller* who_;
-  curl::pump* pump_;
+  transport::pump* pump_;
   const jobs* all_;  // of the call: those of one host take turns where it wants that
   string file_ = os::shown(t_.final_path.filename());
   vector<string> untried_ = t_.from->urls, unsized_{};
@@ -5691,7 +6215,7 @@ class job : os::pinned {
   unsigned answers_ = 0, author_ = 0;         // so far; the one whose bytes are here, 0: none
   int tries_ = 0, fruitless_ = 0, lost_ = 0;  // lost_: connections that brought nothing
   ranges ranges_ = ranges::unknown;
-  bool judged_ = false, at_source_ = false, statuses_ = false, had_turn_ = false;
+  bool judged_ = false, at_source_ = false, had_turn_ = false;
   bool asks_whole_ = false;    // the next request asks for no part
   bool started_over_ = false;  // this try: bytes that came before came, or are to come, once more
   bool is_mixed_ = false, kept_is_mixed_ = false;  // of bytes of several answers
@@ -5702,7 +6226,7 @@ class job : os::pinned {
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 inline status fetch(vector<target>& targets, caller& who) {
   const options& o = who.opts();
-  curl::pump pump(wanted_transport(o));
+  transport::pump pump(who);
   vector<std::unique_ptr<job>> jobs;
   for (target& t : targets)
     jobs.push_back(std::make_unique<job>(t, who, pump, jobs));
@@ -5716,7 +6240,7 @@ inline status fetch(vector<target>& targets, caller& who) {
       more = more || !jobs[i]->over;
       ms = (std::min)(ms, jobs[i]->idle_ms());
     }
-    if (more && s.ok()) pump.run(ms);
+    if (more && s.ok()) pump.run_for(ms);
   }
   for (const auto& j : jobs)
     if (!s.ok()) s = j->kept(s);

@@ -202,15 +202,15 @@ TEST_CASE("a curl that cannot be started says why, and what to do about that") {
   CHECK(has(o.what, "curl"));
 
   // a passing fault of this machine is none of curl's: it is tried again, and told as that
-  CHECK(vqcache::detail::curl::cannot_start(EAGAIN).code == errc::connection);
-  CHECK(vqcache::detail::curl::cannot_start(ENOENT).code == errc::no_transport);
+  CHECK(vqcache::detail::transport::cannot_start(EAGAIN).code == errc::connection);
+  CHECK(vqcache::detail::transport::cannot_start(ENOENT).code == errc::no_transport);
 }
 
 TEST_CASE("curl's own limit of silence is far beyond ours, and fits into curl's numbers") {
-  using vqcache::detail::curl::exchange;
-  using vqcache::detail::curl::silence_limit;
+  using vqcache::detail::transport::silence_limit;
+  using vqcache::detail::transport::transfer_request;
   const auto limit = [](unsigned connect, unsigned stall) {
-    return silence_limit(exchange{"http://x/", {}, connect, stall});
+    return silence_limit(transfer_request{"http://x/", {}, 0, connect, stall});
   };
   CHECK(limit(20, 30) == 200);
   CHECK(limit(1, 1) == 7);

@@ -23,7 +23,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
-ROOMS = ("manual config api error text catalog os hash stage curl transfer tier cache notebook "
+ROOMS = ("manual config api error text catalog os hash stage transport transfer tier cache notebook "
          "public undef").split()
 COLUMNS = 100
 COST_BAR, DECLARATIONS_BAR = 2.0, 1.0  # of its own includes; other single headers cost as much
