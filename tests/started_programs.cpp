@@ -200,27 +200,23 @@ TEST_CASE("a curl that cannot be started says why, and what to do about that") {
   o = call(p);
   CHECK(o.failed(errc::no_transport));
   CHECK(has(o.what, "curl"));
-
-  // a passing fault of this machine is none of curl's: it is tried again, and told as that
-  CHECK(vqcache::detail::transport::cannot_start(EAGAIN).code == errc::connection);
-  CHECK(vqcache::detail::transport::cannot_start(ENOENT).code == errc::no_transport);
 }
 
-TEST_CASE("curl's own limit of silence is far beyond ours, and fits into curl's numbers") {
-  using vqcache::detail::transport::silence_limit;
-  using vqcache::detail::transport::transfer_request;
-  const auto limit = [](unsigned connect, unsigned stall) {
-    return silence_limit(transfer_request{"http://x/", {}, 0, connect, stall});
-  };
-  CHECK(limit(20, 30) == 200);
-  CHECK(limit(1, 1) == 7);
-  CHECK(limit(20, 0) == 0);  // the user wants no limit
-  CHECK(limit(0, 1) == 306);
-  CHECK(limit(2147483, 30) == 2147483);
-  CHECK(limit(20, 4294967295U) == 2147483);
-  for (const unsigned connect : {1U, 20U, 300U})
-    for (const unsigned stall : {1U, 5U, 30U, 3600U})
-      CHECK(limit(connect, stall) >= connect + 6 * stall);
-}
+TEST_CASE("a curl that is too old is told as that; what a loader says before hides nothing") {
+  const scratch home;
+  plan p = one_curl(home, "http://127.0.0.1:1/a.yaml");
+  p.env["PATH"] = path_with(curl_that(home,
+      "echo 'curl: option --suppress-connect-headers: is unknown' >&2\n"
+      "echo \"curl: try 'curl --help' for more information\" >&2\nexit 2\n"));
+  outcome o = call(p);
+  CHECK(o.failed(errc::no_transport));
+  CHECK_MESSAGE(has(o.what, "7.55 or newer"), describe(o));
 
-TEST_SUITE_END();
+  p.env["PATH"] = path_with(curl_that(home,
+      "echo 'curl: /opt/libcurl.so.4: no version information available' >&2\n"
+      "exec \"$CURL\" \"$@\"\n"));
+  o = call(p);
+  CHECK(o.failed(errc::connection));
+  CHECK_MESSAGE(has(o.what, "(curl: (7) "), describe(o));
+  CHECK_MESSAGE(!has(o.what, "no version information"), describe(o));
+}
