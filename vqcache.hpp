@@ -17,7 +17,7 @@
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage,
-// transport, transfer, tier, cache, notebook, public, undef. The line that opens one tells of it.
+// transport, transfer, tier, cache, notebook, public, undef. What opens one tells of it.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -4139,47 +4139,57 @@ enum class fault {
   connection
 };
 
-// What a code means is not the same for all its causes: `words` are curl's own about this one.
-inline fault fault_of(int code, view words) {
-  const bool is_about_chunks = text::has(words, "chunk") || text::has(words, "hex-length");
-  switch (code) {
-    case curl_ok: return fault::none;
-    case curl_partial_file: return fault::cut;
-    case curl_operation_timed_out:
-      return text::has(words, "too slow") ? fault::silence : fault::no_connection;
-    case curl_failed_init:
-      return text::has(words, "is unknown") ? fault::old_curl : fault::connection;
-    case curl_recv_error:
-      // curl has a limit of its own (300 KiB since 8.4), and one code for much that goes wrong
-      if (text::has(words, "response headers")) return fault::long_head;
-      return is_about_chunks ? fault::improper_http : fault::connection;
-    case curl_unsupported_protocol:
-    case curl_weird_server_reply:
-    case curl_bad_function_argument: return fault::improper_http;
-    case curl_bad_content_encoding: return fault::foreign_coding;
-    case curl_ssl_connect_error:
-    case curl_peer_failed_verification_before_7_62:
-    case curl_ssl_engine_not_found:
-    case curl_ssl_engine_set_failed:
-    case curl_ssl_certificate_problem:
-    case curl_ssl_cipher:
-    case curl_peer_failed_verification:
-    case curl_use_ssl_failed:
-    case curl_ssl_engine_init_failed:
-    case curl_ssl_bad_authority_file:
-    case curl_ssl_shutdown_failed:
-    case curl_ssl_bad_revocation_list:
-    case curl_ssl_issuer_error:
-    case curl_ssl_pinned_key_differs:
-    case curl_ssl_invalid_certificate_status:
-      // OpenSSL, GnuTLS and Schannel, of bytes that are no TLS record
-      for (const char* said : {"wrong version number", "packet length", "unexpected TLS packet",
-               "record overflow", "SEC_E_INVALID_TOKEN"}) {
-        if (text::has(words, said)) return fault::no_tls_there;
-      }
-      return fault::no_trust;
-    default: return fault::connection;
+// What a code says by itself.
+inline fault usual_fault(int code) {
+  struct row {
+    int code;
+    fault kind;
+  };
+
+  static constexpr row all[] = {{curl_ok, fault::none}, {curl_partial_file, fault::cut},
+      {curl_operation_timed_out, fault::no_connection},
+      {curl_unsupported_protocol, fault::improper_http},
+      {curl_weird_server_reply, fault::improper_http},
+      {curl_bad_function_argument, fault::improper_http},
+      {curl_bad_content_encoding, fault::foreign_coding}, {curl_ssl_connect_error, fault::no_trust},
+      {curl_peer_failed_verification_before_7_62, fault::no_trust},
+      {curl_ssl_engine_not_found, fault::no_trust}, {curl_ssl_engine_set_failed, fault::no_trust},
+      {curl_ssl_certificate_problem, fault::no_trust}, {curl_ssl_cipher, fault::no_trust},
+      {curl_peer_failed_verification, fault::no_trust}, {curl_use_ssl_failed, fault::no_trust},
+      {curl_ssl_engine_init_failed, fault::no_trust},
+      {curl_ssl_bad_authority_file, fault::no_trust}, {curl_ssl_shutdown_failed, fault::no_trust},
+      {curl_ssl_bad_revocation_list, fault::no_trust}, {curl_ssl_issuer_error, fault::no_trust},
+      {curl_ssl_pinned_key_differs, fault::no_trust},
+      {curl_ssl_invalid_certificate_status, fault::no_trust}};
+  for (const row& one : all) {
+    if (one.code == code) return one.kind;
   }
+  return fault::connection;
+}
+
+// One code has several causes, and `words`, curl's own about this one, tell them apart.
+inline fault fault_of(int code, view words) {
+  struct row {
+    int code;
+    const char* said;
+    fault kind;
+  };
+
+  static constexpr row all[] = {{curl_operation_timed_out, "too slow", fault::silence},
+      {curl_failed_init, "is unknown", fault::old_curl},
+      // its own limit (300 KiB since 8.4), and a body in chunks that are none
+      {curl_recv_error, "response headers", fault::long_head},
+      {curl_recv_error, "chunk", fault::improper_http},
+      // of bytes that are no TLS record: OpenSSL, GnuTLS and Schannel
+      {curl_ssl_connect_error, "wrong version number", fault::no_tls_there},
+      {curl_ssl_connect_error, "packet length", fault::no_tls_there},
+      {curl_ssl_connect_error, "record overflow", fault::no_tls_there},
+      {curl_ssl_connect_error, "unexpected TLS packet", fault::no_tls_there},
+      {curl_ssl_connect_error, "SEC_E_INVALID_TOKEN", fault::no_tls_there}};
+  for (const row& one : all) {
+    if (one.code == code && text::has(words, one.said)) return one.kind;
+  }
+  return usual_fault(code);
 }
 
 struct fault_text {
@@ -4398,7 +4408,7 @@ class exchanges {  // of one transport, in the order of their beginning
   vector<std::unique_ptr<exchange>> all_{};
 };
 
-// ---- libcurl, loaded at run time: its functions, and what <curl/curl.h> calls them and its options
+// ---- libcurl, loaded at run time: its functions, and the options as <curl/curl.h> calls them
 
 struct multi_message {  // CURLMsg
   int kind;
