@@ -17,7 +17,7 @@
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage,
-// transport, transfer, tier, cache, notebook, public, undef. What opens one tells of it.
+// transport, checks, policy, transfer, tier, cache, notebook, public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -5055,9 +5055,13 @@ class pump final : public transport {
 };
 }  // namespace transport
 
-// ==== >>transfer ==== decides how to get bytes: sources, mirrors, redirects, tries, limits ====
-namespace transfer {
-// What the caller gave is checked before anything is done with it. 0 seconds and 0 bytes: no limit.
+// ==== >>checks ==== what the caller gave, before anything is done with it ====
+//
+// Options, sources and the environment are looked at here and nowhere else: what passes is harmless
+// to every transport and file system. Pure, but for reading the environment. Each refusal names
+// what, which, why and what to write instead.
+namespace checks {
+// 0 seconds and 0 bytes: no limit.
 inline constexpr unsigned most_connections = 16;
 // Both transports count milliseconds in 31 bits (CURLOPT_CONNECTTIMEOUT(3), curl(1)).
 inline constexpr unsigned most_seconds = 2147483;
@@ -5080,14 +5084,31 @@ inline status check_transport(const string& name, const char* given_by) {
       {given_by, " is '", text::printable(name), "'; known are libcurl and curl"});
 }
 
+// Only "~" and "~/..." mean the home directory; what a shell would make of the rest is not known.
+inline string directory_problem(view path) {
+  if (path.find('\0') != npos) return "has a NUL byte";
+  const bool is_of_windows = text::starts(path, "%") && path.rfind('%') > 1;
+  if (text::starts(path, "$") || is_of_windows)
+    return "names a variable, which nobody replaces here; write the path itself";
+  const bool is_of_another = text::starts(path, "~") && path.size() > 1 && path[1] != '/';
+  if (is_of_another && path[1] != '\\')
+    return "begins with ~ and a user's name; only ~ alone is known, the caller's own home";
+  if (path.find("://") != npos) return "is a URL; it has to be a directory of this machine";
+  return {};
+}
+
+inline status check_directory(const fs::path& given, const char* option, const char* variable) {
+  const string path = given.empty() ? os::env(variable) : error::shown(given);
+  const string why = directory_problem(path);
+  if (why.empty()) return {};
+  return fail(errc::invalid_argument,
+      {given.empty() ? variable : option, " ", why, ": '", text::printable(path), "'"});
+}
+
 inline status check_options(const options& o) {  // what may be wrong in any call
   const auto bad = [](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, why);
   };
-  const auto has_nul = [](const fs::path& p) {
-    return p.native().find(fs::path::value_type()) != npos;
-  };
-
   if (o.connections == 0 || o.connections > most_connections)
     return bad({"options::connections is ", o.connections, "; it may be 1 to ", most_connections});
   if (o.connect_seconds > most_seconds)
@@ -5097,8 +5118,8 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
     return bad({"options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
         ", and 0 is no limit"});
 
-  if (has_nul(o.local_dir)) return bad({"options::local_dir has a NUL byte"});
-  if (has_nul(o.cache_dir)) return bad({"options::cache_dir has a NUL byte"});
+  VQCACHE_NEED_(check_directory(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR"));
+  VQCACHE_NEED_(check_directory(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR"));
   return check_transport(o.transport, "options::transport");
 }
 
@@ -5109,71 +5130,184 @@ inline status check_call(const options& o) {
   return check_transport(transport::wanted_name(o), "the environment variable VQCACHE_TRANSPORT");
 }
 
-// why a path or a URL without its pin cannot be asked for, or empty; by_user: over options::fetch
+// A byte that people put around an address: a quote of a shell or of a file, white space, a line's
+// end.
+inline bool is_wrapping(char c) {
+  return text::has(" \t\r\n\"'`<>", {&c, 1});
+}
+
+// What stands around an address and does not belong to it, in words; empty: nothing.
+inline string wrapping_of(view url) {
+  if (url.empty() || (!is_wrapping(url.front()) && !is_wrapping(url.back()))) return {};
+
+  const char c = is_wrapping(url.front()) ? url.front() : url.back();
+  const char* const end = is_wrapping(url.front()) ? "begins" : "ends";
+  const char* what = "a quote or a bracket";
+  if (c == ' ' || c == '\t') what = "white space";
+  if (c == '\n' || c == '\r') what = "the end of a line";
+  return join({end, " with ", what, "; leave that away"});
+}
+
+inline string path_problem(view url, const string& path) {
+  const string kind = text::lower(url.substr(0, 6));
+  const bool is_absolute = path[0] == '/' || path.substr(1, 1) == ":";
+  if (text::has_scheme(url) && !is_absolute) return "names no file of this machine";
+  if (path.find('\0') != npos) return "names no file of this machine";
+  if (kind == "http:/" || kind == "https:")
+    return "would be a path of this machine; did you mean http:// or https://?";
+  return {};
+}
+
+// Why a path or a URL without its pin cannot be asked for; empty: it can. by_user: options::fetch
 inline string url_problem(view url, bool by_user) {
   const string path = text::local_path(url);
-  if (!path.empty()) {
-    const string kind = text::lower(url.substr(0, 6));
-    const bool relative = text::has_scheme(url) && path[0] != '/' && path.substr(1, 1) != ":";
-    if (relative || path.find('\0') != npos) return "names no file of this machine";
-    if (kind == "http:/" || kind == "https:")
-      return "would be a path of this machine; did you mean http:// or https://?";
-    return {};
-  }
+  if (!path.empty()) return path_problem(url, path);
 
+  if (const string around = wrapping_of(url); !around.empty()) return around;
   if (const size_t odd = text::odd_byte(url); odd != npos)
     return join(
         {"is no URL: byte ", odd + 1, " must be percent-encoded (it is a space, a quote, ...)"});
-  text::url u;
-  if (!text::parse_url(url, u)) return "is no URL: it has no host, or a wrong port";
-  if (!by_user && !text::is_http(u))
+
+  text::url parsed;
+  if (!text::parse_url(url, parsed)) return "is no URL: it has no host, or a wrong port";
+  if (!by_user && !text::is_http(parsed))
     return "has no scheme http, https or file; options::fetch can serve others";
   return {};
 }
 
+// One address of a source: its URL without a pin, and the pin that stands behind it.
+inline string address_problem(view url, const string& pin_behind, const string& pin, bool by_user) {
+  if (!pin_behind.empty() && !text::is_digest(pin_behind))
+    return join({"has #sha256= with '", text::printable(pin_behind), "', not 64 hex digits"});
+  if (!pin_behind.empty() && !pin.empty() && pin_behind != pin)
+    return join({"has another pin: two different SHA-256 are given, ", pin, " and ", pin_behind});
+  if (text::is_digest(url)) return "is no URL; a pin goes to source::sha256";
+  if (url.empty() || url.find('\0') != npos) return "is empty or has a NUL byte";
+  return url_problem(url, by_user);
+}
+
+inline string header_problem(const string& line) {
+  text::header parsed;
+  const bool is_one_line = line.find_first_of("\r\n") == npos;
+  if (!is_one_line || !text::parse_header(line, parsed))
+    return "not 'Name: value' without control characters";
+  if (text::is_reserved(parsed.name, parsed.value))
+    return join({parsed.name,
+        ", which the transfer sets itself; a file is asked for in parts and without codings"});
+  return {};
+}
+
 // out: the source with bare URLs and one pin in lower case, every word harmless to a transport
-inline status examine(const source& s, const string& role, const options& o, source& out) {
+inline status examine(const source& given, const string& role, const options& o, source& out) {
   const auto bad = [&role](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, {"the source of the ", role, ": ", join(why)});
   };
-  out = source(vector<string>(), text::lower(s.sha256), s.headers);
-  out.size = s.size;
+  out = source(vector<string>(), text::lower(given.sha256), given.headers);
+  out.size = given.size;
   string& pin = out.sha256;
 
   if (!pin.empty() && !text::is_digest(pin))
-    return bad({"sha256 is '", text::printable(s.sha256), "', not 64 hex digits"});
-  if (s.size > largest_file) return bad({"size is ", s.size, "; no file can have so many bytes"});
-  if (s.urls.empty()) return bad({"no URL is given"});
+    return bad({"sha256 is '", text::printable(given.sha256), "', not 64 hex digits"});
+  if (given.size > largest_file)
+    return bad({"size is ", given.size, "; no file can have so many bytes"});
+  if (given.urls.empty()) return bad({"no URL is given"});
 
-  for (view url : s.urls) {
+  for (view url : given.urls) {
     if (url == null_pointer)
       return bad({"a null pointer was given as URL ", out.urls.size() + 1,
           "; is an environment variable unset?"});
-    const string also = text::lower(text::split_pin(url));
-    const string name = "'" + text::redact(text::printable(url)) + "'";
-    if (!also.empty() && !text::is_digest(also))
-      return bad({"#sha256= of ", name, " is '", text::printable(also), "', not 64 hex digits"});
-    if (!also.empty() && !pin.empty() && also != pin)
-      return bad({"two different SHA-256 are given, ", pin, " and ", also});
-    if (!also.empty()) pin = also;
-
-    if (text::is_digest(url)) return bad({name, " is no URL; a pin goes to source::sha256"});
-    if (url.empty() || url.find('\0') != npos) return bad({"a URL is empty or has a NUL byte"});
-    if (const string why = url_problem(url, bool(o.fetch)); !why.empty())
-      return bad({name, " ", why});
+    const string pin_behind = text::lower(text::split_pin(url));
+    const string why = address_problem(url, pin_behind, pin, static_cast<bool>(o.fetch));
+    if (!why.empty())
+      return bad(
+          {"URL ", out.urls.size() + 1, ", '", text::redact(text::printable(url)), "', ", why});
+    if (!pin_behind.empty()) pin = pin_behind;
     out.urls.emplace_back(url);
   }
 
-  text::header parsed;
-  for (size_t i = 0; i < s.headers.size(); ++i) {
-    if (s.headers[i].find_first_of("\r\n") != npos || !text::parse_header(s.headers[i], parsed))
-      return bad({"header ", i + 1, " is not 'Name: value' without control characters"});
-    if (text::is_reserved(parsed.name, parsed.value))
-      return bad({"header ", i + 1, " is ", parsed.name,
-          ", which the transfer sets itself; a file is asked for in parts and without codings"});
+  for (size_t i = 0; i < given.headers.size(); ++i) {
+    const string why = header_problem(given.headers[i]);
+    if (!why.empty()) return bad({"header ", i + 1, " is ", why});
   }
   return {};
 }
+
+// ---- what somebody may have meant by an address that has failed
+
+// "host.org/file" in place of "https://host.org/file".
+inline bool looks_like_host(view path) {
+  const view host = path.substr(0, path.find('/'));
+  const size_t dot = host.rfind('.');
+  if (host.size() == path.size() || dot == npos || dot == 0) return false;
+
+  constexpr view letters = "abcdefghijklmnopqrstuvwxyz";
+  const string top = text::lower(host.substr(dot + 1));
+  const string all = text::lower(host);
+  return top.size() >= 2 && text::only(top, letters)
+      && all.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == npos;
+}
+
+// In the path of a page about a file, what stands for the file itself.
+struct page_of_host {
+  const char* host;
+  const char* page;
+  const char* file;
+};
+
+inline string with_file(const text::url& page, const page_of_host& known) {
+  const size_t at = page.path.find(known.page);
+  if (text::lower(page.host) != known.host || at == npos) return {};
+
+  text::url file = page;
+  file.path.replace(at, std::strlen(known.page), known.file);
+  return file.whole();
+}
+
+// How the file itself is asked for, where this is the address of a page about it; empty: it is none
+// that is known. The ID of a file that is shared may be a secret, and is not repeated.
+inline string file_behind_page(view address) {
+  static constexpr page_of_host known[] = {{"huggingface.co", "/blob/", "/resolve/"},
+      {"hf.co", "/blob/", "/resolve/"}, {"github.com", "/blob/", "/raw/"},
+      {"gitlab.com", "/-/blob/", "/-/raw/"}, {"bitbucket.org", "/src/", "/raw/"}};
+  text::url page;
+  if (!text::parse_url(address, page)) return {};
+
+  for (const page_of_host& one : known) {
+    const string file = with_file(page, one);
+    if (!file.empty()) return text::redact(text::printable(file));
+  }
+  const string host = text::lower(page.host);
+  if (host == "drive.google.com")  // also of a large file that it cannot scan for viruses
+    return "https://drive.usercontent.google.com/download?export=download&confirm=t&id=ID, with "
+           "the "
+           "ID that stands in this one";
+  const bool is_dropbox = host == "www.dropbox.com" || host == "dropbox.com";
+  if (is_dropbox && page.path.find("dl=1") == npos) return "the same with dl=1 in its query";
+  return {};
+}
+
+// What is said behind the reason why an address failed; empty: nothing is known that helps.
+inline string advice_about(const string& address, errc failure) {
+  const bool is_path = !text::has_scheme(address);
+  if (is_path && !text::starts(address, "/")) {
+    if (looks_like_host(address)) return "; if it is an address, write https:// before it";
+    if (!directory_problem(address).empty()) return join({"; it ", directory_problem(address)});
+    return {};
+  }
+
+  const bool is_no_file = failure == errc::not_the_file || failure == errc::http_status;
+  const string file = is_no_file ? file_behind_page(address) : string();
+  if (file.empty()) return {};
+  return join({"; that is the address of a page about the file, which itself is at ", file});
+}
+}  // namespace checks
+
+// ==== >>policy ==== what an answer's head asks of us, and what follows a try that failed ====
+//
+// Pure functions, which tests/unit/policy.cpp has tables for: no server, disk or thread. What may
+// be looked at stands in the structs; who carries it out is >>transfer.
+namespace policy {
+
 // What the head of an answer asks of us: a pure function of the head, of what was asked and of what
 // is here already. An answer is believed for what its marks prove together, never for its status
 // code alone (RFC 9110 8.8.1, 14.4): marks that contradict each other make an odd answer.
@@ -5220,6 +5354,10 @@ inline bool is_redirect(int code) {
   return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
 
+inline constexpr const char* not_continued = "the server does not continue the file where it ended";
+inline constexpr const char* not_asked_for =
+    "HTTP 206 for the file: a part of it, which nobody asked for";
+
 inline verdict odd(const string& why, bool has_changed = false) {
   return {answer_kind::odd, why, has_changed, false, 0, 0};
 }
@@ -5251,49 +5389,65 @@ inline verdict judge_all(
   return {answer_kind::whole, {}, false, false, total, is_known ? have.total : total};
 }
 
+// The part that was asked for, which continues the file.
+inline verdict judge_rest(
+    const answer_head& head, const text::content_range& range, const on_disk& have) {
+  const bool has_other_total = range.total && have.total != 0 && *range.total != have.total;
+  if (has_other_total || !is_same_version(head, have)) return odd(not_continued, true);
+
+  const uint64_t total = range.total ? *range.total : have.total;
+  if (total != 0 && range.last >= total) return odd(not_continued);
+  return {answer_kind::part, {}, false, false, range.last + 1, total};
+}
+
 inline verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
-  const char* const elsewhere = want.range
-      ? "the server does not continue the file where it ended"
-      : "HTTP 206 for the file: a part of it, which nobody asked for";
+  const char* const elsewhere = want.range ? not_continued : not_asked_for;
   if (!head.range || head.range->unsatisfied) return odd(elsewhere);
+
   const text::content_range& range = *head.range;
   if (head.length && *head.length != range.size()) return odd(elsewhere);
+  if (want.range && range.first == want.first) return judge_rest(head, range, have);
+  if (range.whole()) return judge_all(head, want, have, *range.total);
+  return odd(elsewhere);
+}
 
-  const bool continues = want.range && range.first == want.first;
-  if (!continues && range.whole()) return judge_all(head, want, have, *range.total);
-  if (!continues) return odd(elsewhere);
+// Whether the Content-Range of a 200 is that of all the file.
+inline bool covers_all(const answer_head& head) {
+  if (!head.range || head.range->first != 0 || head.range->unsatisfied) return false;
 
-  const bool other_total = range.total && have.total != 0 && *range.total != have.total;
-  if (other_total || !is_same_version(head, have)) return odd(elsewhere, true);
-  const uint64_t total = range.total ? *range.total : have.total;
-  if (total != 0 && range.last >= total) return odd(elsewhere);
-  return {answer_kind::part, {}, false, false, range.last + 1, total};
+  const bool fits = !head.length || *head.length == head.range->size();
+  const bool is_told = head.range->whole() || (head.length && !head.range->total);
+  return fits && is_told;
 }
 
 // Some hosts answer the request for a part by 200 and send that part alone; others name the range
 // that all of the file is.
 inline verdict judge_200(const answer_head& head, const asked& want, const on_disk& have) {
-  const uint64_t length = head.length ? *head.length : 0;
-  if (!head.names_range || (!head.range && !want.range)) return judge_all(head, want, have, length);
+  const bool is_plain = !head.names_range || (!head.range && !want.range);
+  if (is_plain) return judge_all(head, want, have, head.length.value_or(0));
+  if (covers_all(head)) return judge_all(head, want, have, head.range->size());
+  return odd("the server says 200, but its Content-Range does not cover the file");
+}
 
-  const bool fits = head.range && head.range->first == 0 && !head.range->unsatisfied
-      && (!head.length || length == head.range->size());
-  const bool is_all = fits && (head.range->whole() || (head.length && !head.range->total));
-  if (!is_all) return odd("the server says 200, but its Content-Range does not cover the file");
-  return judge_all(head, want, have, head.range->size());
+// 416, and what is here is all there is.
+inline bool is_at_the_end(const answer_head& head, const asked& want, const on_disk& have) {
+  if (head.code != 416 || !want.range || !head.range || !head.range->total) return false;
+
+  const bool fits = *head.range->total == have.size;
+  const bool is_known = have.total == 0 || have.total == have.size;
+  return fits && is_known && is_same_version(head, have);
 }
 
 inline verdict judge_head(const answer_head& head, const asked& want, const on_disk& have) {
-  const bool at_end = head.code == 416 && want.range && head.range && head.range->total
-      && *head.range->total == have.size && (have.total == 0 || have.total == have.size)
-      && is_same_version(head, have);
-  if (at_end) return {answer_kind::complete, {}, false, false, have.size, have.size};
+  if (is_at_the_end(head, want, have))
+    return {answer_kind::complete, {}, false, false, have.size, have.size};
   if (head.code >= 400) return {answer_kind::error_page, {}, false, false, 0, 0};
   if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, false, 0, 0};
   if (head.code == 206) return judge_part(head, want, have);
   if (head.code == 200) return judge_200(head, want, have);
   return odd(join({"HTTP ", head.code, " for the file"}));
 }
+
 // What follows a try that failed: a pure function. What a URL's tries have in common is in `tries`.
 enum class next_step {
   try_again,    // the rest, after a pause
@@ -5346,42 +5500,65 @@ inline bool passes(const attempt& a) {  // a cut, or a server that has no time n
   return answered_busy || (!a.is_odd && is_of_network(a.failure));
 }
 
+// Nothing shows that this server serves parts of the file at all.
+inline bool is_unproven(const attempt& a) {
+  return a.wanted_rest && !a.gained && a.parts != ranges::honoured;
+}
+
+// The answer to the request for a part says by itself that parts do not work there.
+inline bool contradicts_parts(const attempt& a) {
+  const bool is_file = a.code == 200 || a.code == 206;
+  return a.code == 416 || (a.is_odd && !a.is_unmarked && is_file);
+}
+
 // A request for the rest that failed for good. Where no part was ever served the way out is to ask
 // for the whole file: a server or proxy may answer that alone, whatever it says to a part.
 inline next_step after_a_part(const attempt& a) {
   if (a.has_changed) return next_step::whole_file;
   if (a.gained) return next_step::next_source;
-
-  const bool is_file = a.code == 200 || a.code == 206;
-  const bool contradicts = a.code == 416 || (a.is_odd && !a.is_unmarked && is_file);
-  const bool is_proven = a.parts == ranges::honoured;
-  if (contradicts && !is_proven) return next_step::whole_file;
+  if (contradicts_parts(a) && is_unproven(a)) return next_step::whole_file;
 
   const bool may_pass = a.code != 0 && !is_busy(a.code) && !is_gone(a.code) && !a.denied;
   if (may_pass && a.fruitless < 2) return next_step::try_again;
-  if (contradicts) return next_step::whole_file;
+  if (contradicts_parts(a)) return next_step::whole_file;
 
   const bool was_refused = a.code != 0 || a.failure == errc::timed_out;
-  return was_refused && !is_proven ? next_step::whole_file : next_step::next_source;
+  return was_refused && is_unproven(a) ? next_step::whole_file : next_step::next_source;
+}
+
+// A host may give one connection to a client: no refusal is final while another file has it.
+inline bool is_refusal(const attempt& a) {
+  if (a.code == 0) return is_of_network(a.failure);
+  return is_busy(a.code) || a.code == 401 || a.code == 403;
+}
+
+// All came, and it is not the file; where it came from several answers, one alone may be right.
+inline next_step after_wrong_bytes(const attempt& a) {
+  const bool may_be_mixed_up = a.is_mixed && a.fruitless < fruitless_tries;
+  return may_be_mixed_up ? next_step::try_again : next_step::next_source;
+}
+
+inline bool is_worth_a_repeat(const attempt& a) {
+  if (passes(a) && a.fruitless < fruitless_tries) return true;
+  return is_refusal(a) && a.had_turn && a.fruitless < 2;
 }
 
 inline next_step decide(const attempt& a) {
   if (a.is_ours) return next_step::stop;
   if (a.is_local || a.tries >= most_tries) return next_step::next_source;
-  if (a.is_wrong && a.is_mixed && a.fruitless < fruitless_tries) return next_step::try_again;
-  if (a.is_wrong) return next_step::next_source;
-
-  // a host may give one connection to a client: no refusal is final while another has it
-  const bool refused =
-      a.code == 0 ? is_of_network(a.failure) : is_busy(a.code) || a.code == 401 || a.code == 403;
-  if (refused && !a.gained && a.host_is_taken) return next_step::take_turns;
-  const bool unproven = a.wanted_rest && !a.gained && a.parts != ranges::honoured;
-  if (a.wait > longest_wait) return unproven ? next_step::whole_file : next_step::next_source;
-
-  if (passes(a) && a.fruitless < fruitless_tries) return next_step::try_again;
-  if (refused && a.had_turn && a.fruitless < 2) return next_step::try_again;
+  if (a.is_wrong) return after_wrong_bytes(a);
+  if (is_refusal(a) && !a.gained && a.host_is_taken) return next_step::take_turns;
+  if (a.wait > longest_wait) return is_unproven(a) ? next_step::whole_file : next_step::next_source;
+  if (is_worth_a_repeat(a)) return next_step::try_again;
   return a.wanted_rest ? after_a_part(a) : next_step::next_source;
 }
+}  // namespace policy
+
+// ==== >>transfer ==== brings files: sources, mirrors, redirects, tries, connections ====
+namespace transfer {
+using policy::answer_head, policy::answer_kind, policy::asked, policy::attempt, policy::is_busy,
+    policy::is_gone, policy::is_of_network, policy::is_redirect, policy::longest_wait,
+    policy::most_tries, policy::next_step, policy::on_disk, policy::ranges, policy::verdict;
 
 struct target {
   size_t item;  // of the call
@@ -5501,8 +5678,8 @@ class job : os::pinned {
       const vector<string> lines = text::request_headers(ours, users);
 
       forget_answer();
-      transport::transfer_request x{
-          url, text::with_cookies(lines, jar, at), first, connect_limit(o), o.stall_seconds};
+      transport::transfer_request x{url, text::with_cookies(lines, jar, at), first,
+          checks::connect_limit(o), o.stall_seconds};
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
       if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
@@ -5547,7 +5724,7 @@ class job : os::pinned {
 
       const string known = of->validator();
       const asked want{ranged, next, of->lanes_.size() > 1};
-      const verdict v = judge_head(head_of(headers, known), want, of->on_disk_now(known));
+      const verdict v = policy::judge_head(head_of(headers, known), want, of->on_disk_now(known));
       mark = text::validator(headers);
       sized = v.end > 0;
       upto = v.end;
@@ -5844,7 +6021,8 @@ class job : os::pinned {
   // Ends the connections that gain too little; whether all the others have answered.
   bool end_stalled() {
     const unsigned limit = who_->opts().stall_seconds,
-                   grace = connect_limit(who_->opts()) + (lanes_.size() > 1 ? 1 : 3) * limit;
+                   grace =
+                       checks::connect_limit(who_->opts()) + (lanes_.size() > 1 ? 1 : 3) * limit;
     bool all_answered = true;
     for (auto& l : lanes_) {
       all_answered = all_answered && l->code != 0 && !l->over;
@@ -6009,7 +6187,7 @@ class job : os::pinned {
     fruitless_ = gained && !started_over_ ? 0 : fruitless_ + 1;
     best_ = gained ? size : best_;
     a.fruitless = fruitless_;
-    const next_step next = decide(a);
+    const next_step next = policy::decide(a);
     asks_whole_ = next == next_step::whole_file;
     if (next == next_step::take_turns) fruitless_ = fruitless_before;  // it was no try of its own
     switch (next) {
@@ -6098,7 +6276,7 @@ class job : os::pinned {
     if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
     tried_ += join({tried_.empty() ? "'" : "; then '", text::readable(t_.got),
-        "': ", text::scrub(s.text, url_, t_.from->headers),
+        "': ", text::scrub(s.text, url_, t_.from->headers), checks::advice_about(url_, s.code),
         tries_ > 1 ? join({" (", tries_, " tries)"}) : "",
         o.wait > longest_wait ? join({"; it asks to come back in ", o.wait, " s"}) : "",
         t_.to->begun && !untried_.empty() ? join({"; ", size, " bytes are here"}) : ""});
@@ -6205,7 +6383,7 @@ class job : os::pinned {
     return who_->step(phase::downloading, file_, t_.to->size(), total);
   }
 
-  uint64_t most() const { return most_bytes(*t_.from, who_->opts()); }
+  uint64_t most() const { return checks::most_bytes(*t_.from, who_->opts()); }
 
   target& t_;
   caller* who_;
@@ -6486,7 +6664,7 @@ class story {  // of one call
 
   // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
   status download(const string& called, const source* config, const source* checkpoint, model& m) {
-    VQCACHE_NEED_(transfer::check_call(who_.opts()));
+    VQCACHE_NEED_(checks::check_call(who_.opts()));
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find(config ? string() : called);
     const bool listed = rows.size() == 1;
@@ -6504,7 +6682,7 @@ class story {  // of one call
         s = catalog::sources(*rows[0], first);
       else
         s = first ? *config : *checkpoint;
-      VQCACHE_NEED_(transfer::examine(s, role, who_.opts(), i.from));
+      VQCACHE_NEED_(checks::examine(s, role, who_.opts(), i.from));
       if (config) i.pin = i.from.sha256;
     }
     VQCACHE_NEED_(run());
@@ -6513,7 +6691,7 @@ class story {  // of one call
   }
 
   status remove(const string& called) {  // receipts first: none is to be without its model
-    VQCACHE_NEED_(transfer::check_options(who_.opts()));
+    VQCACHE_NEED_(checks::check_options(who_.opts()));
     VQCACHE_NEED_(open(called));
     const auto rows = catalog::find(called);
     const bool none = held() + local.strays().size() + cache.strays().size() == 0;

@@ -167,6 +167,39 @@ TEST_SUITE("arguments") {
 
   // ---- 0 is no limit
 
+  TEST_CASE(
+      "a directory that only a shell could understand is refused, and nothing is made of it") {
+    place w;
+    options o = w.options();
+    o.local_dir = "$HOME/models";
+    const auto by_option = w.call_with(o, "m");
+    CHECK(by_option.error.code() == errc::invalid_argument);
+    CHECK(has(by_option.error.what(), "options::local_dir names a variable"));
+    CHECK_FALSE(fs::exists("$HOME"));
+
+    o = w.options();
+    o.cache_dir.clear();
+    const environment variable("VQCACHE_CACHE_DIR", "~nobody/kept");
+    const auto by_variable = w.call_with(o, "m");
+    CHECK(by_variable.error.code() == errc::invalid_argument);
+    CHECK(has(by_variable.error.what(), "VQCACHE_CACHE_DIR begins with ~"));
+    CHECK_FALSE(fs::exists("~nobody"));
+  }
+
+  TEST_CASE("the address of a page about a file is told as that, with the one of the file") {
+    place w;
+    options o = w.options();
+    o.fetch = [](const vqcache::request&, vqcache::response& to) {
+      const std::string page = "<!DOCTYPE html><html><body>model.yaml</body></html>";
+      to.status(200);
+      to.write(page.data(), page.size());
+    };
+    const auto r = vqcache::try_download_vqgan_model(
+        "m", "https://huggingface.co/o/r/blob/main/m.yaml", "https://host/m.ckpt", o);
+    CHECK(r.error.code() == errc::not_the_file);
+    CHECK(has(r.error.what(), "https://huggingface.co/o/r/resolve/main/m.yaml"));
+  }
+
   TEST_CASE("without a stall limit nothing stalls: from memory, from paths, from the cache") {
     with_paths w;
     options o = w.options();

@@ -9,11 +9,11 @@
 
 namespace {
 
-namespace transfer = vqcache::detail::transfer;
+namespace policy = vqcache::detail::policy;
 namespace text = vqcache::detail::text;
-using transfer::answer_kind;
-using transfer::next_step;
-using transfer::ranges;
+using policy::answer_kind;
+using policy::next_step;
+using policy::ranges;
 using vqcache::errc;
 
 const char* name_of(answer_kind k) {
@@ -172,8 +172,8 @@ const head_row heads[] = {
 #undef NOTHING
 
 // What follows; each row says what is different from a first try that was cut with nothing gained.
-transfer::attempt cut() {
-  transfer::attempt a;
+policy::attempt cut() {
+  policy::attempt a;
   a.failure = errc::truncated;
   a.code = 200;
   a.fruitless = 1;
@@ -181,15 +181,15 @@ transfer::attempt cut() {
 }
 
 template <class F>
-transfer::attempt but(const F& change) {
-  transfer::attempt a = cut();
+policy::attempt but(const F& change) {
+  policy::attempt a = cut();
   change(a);
   return a;
 }
 
 template <class F>
-transfer::attempt answered(int code, const F& change) {
-  transfer::attempt a = cut();
+policy::attempt answered(int code, const F& change) {
+  policy::attempt a = cut();
   a.failure = errc::http_status;
   a.code = code;
   change(a);
@@ -197,18 +197,18 @@ transfer::attempt answered(int code, const F& change) {
 }
 
 template <class F>
-transfer::attempt for_the_rest(int code, const F& change) {
-  return answered(code, [&](transfer::attempt& a) {
+policy::attempt for_the_rest(int code, const F& change) {
+  return answered(code, [&](policy::attempt& a) {
     a.wanted_rest = true;
     change(a);
   });
 }
 
-using changed = transfer::attempt&;
+using changed = policy::attempt&;
 
 struct step_row {
   const char* title;
-  transfer::attempt made;
+  policy::attempt made;
   next_step want;
 };
 
@@ -328,13 +328,13 @@ TEST_SUITE_BEGIN("decisions");
 TEST_CASE("what the head of an answer asks of us") {
   for (const head_row& r : heads) {
     CAPTURE(r.title);
-    transfer::answer_head head;
+    policy::answer_head head;
     head.code = r.code;
     head.names_range = *r.range != '\0';
     if (head.names_range) head.range = text::parse_content_range(r.range);
     if (r.length != untold) head.length = r.length;
     head.validator = r.validator;
-    const transfer::verdict v = transfer::judge_head(
+    const policy::verdict v = policy::judge_head(
         head, {r.asked_part, r.first, r.siblings}, {r.size, r.total, r.known, r.pinned});
     CHECK(std::string(name_of(v.kind)) == name_of(r.want));
     CHECK(v.has_changed == r.changed);
@@ -346,7 +346,7 @@ TEST_CASE("what the head of an answer asks of us") {
 TEST_CASE("what follows a try that failed") {
   for (const step_row& r : steps()) {
     CAPTURE(r.title);
-    CHECK(std::string(name_of(transfer::decide(r.made))) == name_of(r.want));
+    CHECK(std::string(name_of(policy::decide(r.made))) == name_of(r.want));
   }
 }
 
