@@ -878,8 +878,8 @@ inline bool are_alike(std::string_view name, std::string_view other) {
 }  // namespace strings
 
 // ==== >>urls ==== addresses: taken apart, resolved, and shown without their secrets ====
-// RFC 3986, as far as http needs it. It uses >>strings. What it calls a URL holds no byte that could
-// end a line, a quotation or an argument: the transports rely on that.
+// RFC 3986, as far as http needs it. It uses >>strings. What it calls a URL holds no byte that ends
+// a line, a quotation or an argument: the transports rely on that.
 namespace urls {
 struct url {
   string scheme, user, host, port;
