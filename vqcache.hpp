@@ -16,8 +16,9 @@
 // or gone fails no call whose local pair is complete: model.cached is false. A checkpoint is a
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
-// Rooms, each using only those above it: config, api, error, text, catalog, os, hash, stage,
-// transport, checks, policy, transfer, tier, cache, notebook, public, undef.
+// Rooms, each using only those above it: config, api, error, strings, urls, http, formats, sniff,
+// catalog, os, hash, stage, transport, checks, policy, transfer, tier, cache, notebook, public,
+// undef. The line that opens one says what belongs there.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -373,6 +374,27 @@ inline status fail(errc code, std::initializer_list<piece> parts) {
   return {code, join(parts), {}, {}};
 }
 
+// A value, or why there is none. `why` is a failure, never a success.
+template <class T>
+class [[nodiscard]] result_of {
+ public:
+  result_of(T value) : value_(std::move(value)) {}
+
+  result_of(status why) : why_(std::move(why)) {}
+
+  bool ok() const { return value_.has_value(); }
+
+  T& operator*() { return *value_; }
+
+  T* operator->() { return &*value_; }
+
+  const status& why() const { return why_; }
+
+ private:
+  std::optional<T> value_{};
+  status why_{};
+};
+
 inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
   const std::error_code cause(e, std::generic_category());
@@ -683,94 +705,115 @@ inline const std::error_category& category() noexcept {
 }
 }  // namespace error
 
-using error::caller, error::clock, error::fail, error::join, error::status;
+using error::caller, error::clock, error::fail, error::join, error::result_of, error::status;
 
-// ==== >>text ==== bytes into meaning, without disk or network ====
-namespace text {
-inline string lower(view s) {
-  string r(s);
-  for (char& c : r)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return r;
+// ==== >>strings ==== text and numbers: what every room above the bytes has to do with them ====
+// What belongs here has no thought of files, networks or disks, and uses nothing but the standard
+// library and join(). Bytes may be anybody's: each of these functions takes any.
+namespace strings {
+inline string lower(std::string_view text) {
+  string all(text);
+  for (char& letter : all)
+    letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+  return all;
 }
 
-inline string upper(view s) {
-  string r(s);
-  for (char& c : r)
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-  return r;
+inline string upper(std::string_view text) {
+  string all(text);
+  for (char& letter : all)
+    letter = letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
+  return all;
 }
 
-inline bool has(view s, view part) {
-  return s.find(part) != npos;
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != npos;
 }
 
-inline bool only(view s, view these) {
-  return s.find_first_not_of(these) == npos;
+inline bool consists_of(std::string_view text, std::string_view letters) {
+  return text.find_first_not_of(letters) == npos;
 }
 
-inline bool starts(view s, view with) {
-  return s.substr(0, with.size()) == with;
+inline bool starts_with(std::string_view text, std::string_view front) {
+  return text.substr(0, front.size()) == front;
 }
 
-inline bool ends(view s, view e) {
-  return has(s, e) && s.rfind(e) == s.size() - e.size();
+inline bool ends_with(std::string_view text, std::string_view back) {
+  return contains(text, back) && text.rfind(back) == text.size() - back.size();
 }
 
-inline view trim(view s) {
-  const size_t first = s.find_first_not_of(" \t"), last = s.find_last_not_of(" \t\r\n");
-  return last == npos ? view() : s.substr(first, last + 1 - first);
+inline std::string_view trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t");
+  const size_t last = text.find_last_not_of(" \t\r\n");
+  return last == npos ? std::string_view() : text.substr(first, last + 1 - first);
 }
 
-// of a switch in the environment: 0, false, no, off and nothing mean no, anything else means yes
-inline bool means_yes(view value) {
+// Of a switch in the environment: 0, false, no, off and nothing mean no, anything else means yes.
+inline bool means_yes(std::string_view value) {
   const string word = lower(trim(value));
   return !word.empty() && word != "0" && word != "false" && word != "no" && word != "off";
 }
 
-inline view take(view& s, char end) {  // what stands before the next `end`, off the front
-  const view head = s.substr(0, s.find(end));
-  s.remove_prefix((std::min)(head.size() + 1, s.size()));
-  return head;
+// What stands before the next `end`, which is taken off the front of `rest` with it.
+inline std::string_view take(std::string_view& rest, char end) {
+  const std::string_view front = rest.substr(0, rest.find(end));
+  rest.remove_prefix((std::min)(front.size() + 1, rest.size()));
+  return front;
 }
 
-inline vector<string> words(view s, char end = ' ') {
-  vector<string> r;
-  while (!s.empty())
-    r.emplace_back(take(s, end));
-  return r;
+inline vector<string> words(std::string_view text, char end = ' ') {
+  vector<string> all;
+  while (!text.empty())
+    all.emplace_back(take(text, end));
+  return all;
 }
 
-inline bool to_number(view s, uint64_t& out, int base = 10) {  // digits only, no overflow
-  uint64_t n = 0;
-  const auto [end, problem] = std::from_chars(s.data(), s.data() + s.size(), n, base);
-  const bool good = problem == std::errc() && end == s.data() + s.size();
-  if (good) out = n;
-  return good;
+// Whether the word is one of those in `all`, which begins and ends with a space.
+inline bool is_one_of(std::string_view all, std::string_view word) {
+  return contains(all, join({" ", word, " "}));
+}
+
+// ---- numbers and digests
+
+// Digits alone, and no more than 64 bits hold.
+inline std::optional<uint64_t> parse_number(std::string_view digits, int base = 10) {
+  uint64_t number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stopped, problem] = std::from_chars(digits.data(), end, number, base);
+  if (problem != std::errc() || stopped != end) return {};
+  return number;
 }
 
 inline constexpr const char* hex_digits = "0123456789abcdef";
 
-inline bool is_digest(view s) {
-  return s.size() == 64 && only(lower(s), hex_digits);
+inline constexpr size_t digest_size = 64;  // digits of a SHA-256
+
+inline bool is_digest(std::string_view text) {
+  return text.size() == digest_size && consists_of(lower(text), hex_digits);
 }
 
-inline string hex(uint64_t n, size_t digits) {
-  string s(digits, '0');
-  for (size_t i = digits; i-- > 0; n >>= 4)
-    s[i] = hex_digits[n & 15];
-  return s;
+inline string hex(uint64_t number, size_t digits) {
+  string text(digits, '0');
+  for (size_t at = digits; at-- > 0; number >>= 4)
+    text[at] = hex_digits[number & 15];
+  return text;
 }
 
-inline bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+// ---- what people read
+
+inline bool is_control(char letter) {
+  return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
 }
 
-inline string printable(view s) {
-  string r(s);
-  for (char& c : r)
-    c = is_control(c) ? '?' : c;
-  return r;
+inline bool has_control(std::string_view text) {  // but for tabs
+  return std::any_of(
+      text.begin(), text.end(), [](char letter) { return is_control(letter) && letter != '\t'; });
+}
+
+inline string printable(std::string_view text) {
+  string all(text);
+  for (char& letter : all)
+    letter = is_control(letter) ? '?' : letter;
+  return all;
 }
 
 // Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
@@ -782,18 +825,20 @@ inline constexpr struct utf8_row {
     {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
     {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
 
-inline size_t utf8_length(view s) {  // of the character at the front; 0: there is none
-  const auto byte = [&s](size_t i) {
-    return unsigned{static_cast<unsigned char>(s[i])};
+inline size_t utf8_length(
+    std::string_view text) {  // of the character at the front; 0: there is none
+  const auto byte = [&text](size_t at) {
+    return unsigned{static_cast<unsigned char>(text[at])};
   };
-  if (s.empty()) return 0;
+  if (text.empty()) return 0;
   if (byte(0) < 0x80) return 1;
 
-  for (const auto& row : utf8_rows) {
+  for (const utf8_row& row : utf8_rows) {
     if (byte(0) < row.first || byte(0) > row.last) continue;
-    if (s.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) return 0;
-    for (size_t i = 2; i < row.bytes; ++i)
-      if ((byte(i) & 0xc0) != 0x80) return 0;
+    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) return 0;
+
+    for (size_t at = 2; at < row.bytes; ++at)
+      if ((byte(at) & 0xc0) != 0x80) return 0;
     return row.bytes;
   }
   return 0;
@@ -801,288 +846,350 @@ inline size_t utf8_length(view s) {  // of the character at the front; 0: there 
 
 // Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
 // and cut where a character ends.
-inline string readable(view s, size_t most = npos) {
+inline string readable(std::string_view text, size_t most = npos) {
   string out;
 
-  while (!s.empty()) {
-    const size_t n = utf8_length(s), step = (std::max)(n, size_t{1});
-    const bool high_control = n == 2 && s[0] == '\xc2' && (s[1] & 0x60) == 0;  // U+0080 to U+009F
-    const bool wrong = n == 0 || high_control || is_control(s[0]);
-    const view character = wrong ? view("?") : s.substr(0, n);
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    // U+0080 to U+009F, which some terminals obey
+    const bool is_high_control = length == 2 && text[0] == '\xc2' && (text[1] & 0x60) == 0;
+    const bool is_wrong = length == 0 || is_high_control || is_control(text[0]);
+    const std::string_view character = is_wrong ? std::string_view("?") : text.substr(0, length);
     if (out.size() + character.size() > most) break;
+
     out += character;
-    s.remove_prefix(step);
+    text.remove_prefix((std::max)(length, size_t{1}));
   }
   return out;
 }
 
-inline string name_problem(view name) {  // or empty; everywhere, for a cache that moves
+// ---- names of models
+
+inline constexpr size_t longest_name = 100;  // bytes
+
+inline bool is_device(std::string_view name) {  // of Windows, whatever its extension
   string stem = lower(name.substr(0, name.find('.')));
-  if (stem.size() == 4 && only(stem.substr(3), "0123456789")) stem[3] = '#';
-  const bool device = has(" con prn aux nul com# lpt# ", join({" ", stem, " "}));
-  const bool odd = !only(lower(name), "abcdefghijklmnopqrstuvwxyz0123456789._-");
-  return name.size() > 100 ? join({"it has ", name.size(), " bytes, at most 100 are allowed"})
-      : name.empty()       ? "it is empty"
-      : odd                ? "only letters, digits and . _ - are allowed"
-      : starts(name, ".") || name[0] == '-' ? "it begins with . or -"
-      : name.back() == '.'                  ? "it ends in ."
-      : device                              ? "Windows keeps this name for a device"
-                                            : "";
+  if (stem.size() == 4 && consists_of(stem.substr(3), "0123456789")) stem[3] = '#';
+  return is_one_of(" con prn aux nul com# lpt# ", stem);
 }
 
-// b has all of a, or they differ in one short stretch
-inline bool alike(view a, view b) {
-  const auto front = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
-  const auto back = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first - a.rbegin();
-  return has(b, a) || size_t(front + back) + 2 + a.size() / 6 >= (std::max)(a.size(), b.size());
+// Why no model can have this name, or empty; the same on every system, for a cache that moves.
+inline string name_problem(std::string_view name) {
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+  if (name.size() > longest_name)
+    return join({"it has ", name.size(), " bytes, at most ", longest_name, " are allowed"});
+  if (name.empty()) return "it is empty";
+  if (!consists_of(lower(name), letters)) return "only letters, digits and . _ - are allowed";
+  if (name[0] == '.' || name[0] == '-') return "it begins with . or -";
+  if (name.back() == '.') return "it ends in .";
+  if (is_device(name)) return "Windows keeps this name for a device";
+  return {};
 }
 
-struct url {                              // RFC 3986, as far as http needs it
-  string scheme, user, host, port, path;  // path with its query; never a fragment
+// The other has all of the name, or they differ in one short stretch.
+inline bool are_alike(std::string_view name, std::string_view other) {
+  const auto front =
+      std::mismatch(name.begin(), name.end(), other.begin(), other.end()).first - name.begin();
+  const auto back =
+      std::mismatch(name.rbegin(), name.rend(), other.rbegin(), other.rend()).first - name.rbegin();
+  const size_t tolerated = 2 + name.size() / 6;
+  return contains(other, name)
+      || size_t(front + back) + tolerated >= (std::max)(name.size(), other.size());
+}
+}  // namespace strings
 
-  string origin() const {
+// ==== >>urls ==== addresses: taken apart, resolved, and shown without their secrets ====
+// RFC 3986, as far as http needs it. It uses >>strings. What it calls a URL holds no byte that ends
+// a line, a quotation or an argument: the transports rely on that.
+namespace urls {
+struct url {
+  string scheme, user, host, port;
+  string path;  // with its query; never a fragment
+
+  string origin() const {  // equal for two URLs whose credentials may be shared
     const char* usual = scheme == "https" ? "443" : "80";
-    return join({scheme, "://", lower(host), ":", port.empty() ? usual : port});
+    return join({scheme, "://", strings::lower(host), ":", port.empty() ? usual : port});
   }
 
   string whole() const {
-    const char *at = user.empty() ? "" : "@", *colon = port.empty() ? "" : ":";
+    const char* at = user.empty() ? "" : "@";
+    const char* colon = port.empty() ? "" : ":";
     return join({scheme, "://", user, at, host, colon, port, path});
   }
 };
 
-inline bool has_scheme(view s) {
-  return has(s, "://");
+inline bool has_scheme(std::string_view address) {
+  return strings::contains(address, "://");
 }
 
-inline bool is_http(const url& u) {
-  return u.scheme == "http" || u.scheme == "https";
+inline bool is_http(const url& address) {
+  return address.scheme == "http" || address.scheme == "https";
 }
 
-inline size_t odd_byte(view s) {  // where a byte that no URL has stands
-  for (size_t i = 0; i < s.size(); ++i)
-    if (is_control(s[i]) || has(" \"\\", {&s[i], 1})) return i;
+inline size_t odd_byte(
+    std::string_view text) {  // where a byte that no URL has stands; npos: nowhere
+  for (size_t at = 0; at < text.size(); ++at)
+    if (strings::is_control(text[at]) || strings::contains(" \"\\", text.substr(at, 1))) return at;
   return npos;
 }
 
-inline bool parse_url(view s, url& out) {
-  url u;
-  u.scheme = lower(take(s, ':'));
-  if (!starts(s, "//") || odd_byte(s) != npos) return false;
-  s = s.substr(2, s.find('#') - 2);
-  view authority = s.substr(0, s.find_first_of("/?"));
-  u.path = s.substr(authority.size());
-  if (!starts(u.path, "/")) u.path.insert(0, "/");
-  const size_t host = authority.rfind('@') + 1;  // 0: no user
-  u.user = authority.substr(0, host - (host > 0));
-  authority.remove_prefix(host);
+// ---- taken apart
+
+inline void read_authority(std::string_view authority, url& into) {  // "user@host:port"
+  const size_t at = authority.rfind('@');
+  if (at != npos) {
+    into.user = authority.substr(0, at);
+    authority.remove_prefix(at + 1);
+  }
+
   const size_t port = authority.find(':', authority.rfind(']') + 1);  // not in an IPv6 address
-  u.host = authority.substr(0, port);
-  if (port != npos) u.port = authority.substr(port + 1);
-  uint64_t number = 1;
-  const bool good = (u.port.empty() || to_number(u.port, number)) && number > 0 && number < 65536
-      && !u.scheme.empty() && only(u.scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-")
-      && (!u.host.empty() || u.scheme == "file");
-  if (good) out = std::move(u);
-  return good;
+  into.host = authority.substr(0, port);
+  if (port != npos) into.port = authority.substr(port + 1);
 }
 
-inline string redact(view s) {  // user info and query values become ***, the fragment goes
-  if (!has_scheme(s)) return string(s);
-  url u;
-  if (!parse_url(s, u)) return "***://*** (malformed)";  // anything in it may be a secret
-  if (!u.user.empty()) u.user = "***";
-  view query = u.path;
-  string out(take(query, '?'));
-  for (const view p : words(query, '&'))
-    out += join({has(out, "?") ? "&" : "?", p.substr(0, p.find('=') + 1), p.empty() ? "" : "***"});
-  u.path = out;
-  return u.whole();
+inline bool is_port(std::string_view digits) {
+  const std::optional<uint64_t> number = strings::parse_number(digits);
+  return number && *number > 0 && *number < 65536;
 }
+
+inline bool is_sound(const url& address) {
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
+  const string& scheme = address.scheme;
+  if (scheme.empty() || !strings::consists_of(scheme, letters)) return false;
+  if (address.host.empty() && scheme != "file") return false;
+  return address.port.empty() || is_port(address.port);
+}
+
+inline std::optional<url> parse_url(std::string_view text) {
+  url parsed;
+  parsed.scheme = strings::lower(strings::take(text, ':'));
+  if (!strings::starts_with(text, "//") || odd_byte(text) != npos) return {};
+
+  text = text.substr(2, text.find('#') - 2);
+  const std::string_view authority = text.substr(0, text.find_first_of("/?"));
+  read_authority(authority, parsed);
+  parsed.path = text.substr(authority.size());
+  if (!strings::starts_with(parsed.path, "/")) parsed.path.insert(0, "/");
+
+  if (!is_sound(parsed)) return {};
+  return parsed;
+}
+
+// ---- percent-encoding
 
 // What a path or a query may not hold is percent-encoded, byte by byte as browsers do. Control
 // characters stay, and are refused.
-inline string percent_encoded(view s) {
+inline string percent_encoded(std::string_view text) {
   string out;
 
-  for (const char c : s) {
-    const unsigned byte = static_cast<unsigned char>(c);
-    const bool odd = byte > 0x7f || has(" \"\\", {&c, 1});
-    out += odd ? join({"%", upper(hex(byte, 2))}) : string(1, c);
+  for (const char letter : text) {
+    const unsigned byte = static_cast<unsigned char>(letter);
+    const bool is_odd = byte > 0x7f || strings::contains(" \"\\", {&letter, 1});
+    out += is_odd ? join({"%", strings::upper(strings::hex(byte, 2))}) : string(1, letter);
   }
   return out;
 }
 
+inline string unescaped(std::string_view text) {  // %20 and its like
+  string out;
+
+  while (!text.empty()) {
+    std::optional<uint64_t> byte;
+    if (text[0] == '%' && text.size() > 2) byte = strings::parse_number(text.substr(1, 2), 16);
+    out += byte ? static_cast<char>(*byte) : text[0];
+    text.remove_prefix(byte ? 3 : 1);
+  }
+  return out;
+}
+
+// ---- where a redirect leads
+
+inline bool is_absolute(std::string_view location) {
+  return location.find(':') < location.find_first_of("/?");
+}
+
 // A Location as a URL, except in its host, where that would mean another one.
-inline string escaped(view location) {
-  const size_t colon = location.find(':');
-  const bool absolute = colon < location.find_first_of("/?");
-  const view behind = location.substr(absolute ? colon + 1 : 0);
-  const size_t authority = starts(behind, "//") ? location.size() - behind.size() + 2 : 0;
-  const size_t found = authority > 0 ? location.find_first_of("/?", authority) : 0;
-  const size_t path = (std::min)(found, location.size());
+inline string escaped(std::string_view location) {
+  const size_t scheme_end = is_absolute(location) ? location.find(':') + 1 : 0;
+  const bool has_authority = strings::starts_with(location.substr(scheme_end), "//");
+  size_t path = 0;
+  if (has_authority)
+    path = (std::min)(location.find_first_of("/?", scheme_end + 2), location.size());
 
   return join({location.substr(0, path), percent_encoded(location.substr(path))});
 }
 
-// Where a Location leads, its dots left to the transport; false: nowhere. It brings no user info.
-inline bool resolve(const url& base, view location, url& out) {
-  const string usable = escaped(location.substr(0, location.find('#')));
-  location = usable;
-  const bool absolute = location.find(':') < location.find_first_of("/?");
+inline string relative_to(const url& base, std::string_view location) {
   const string path = base.path.substr(0, base.path.find('?'));
-  url u = base;
-  if (starts(location, "/"))
-    u.path = location;
-  else if (starts(location, "?"))
-    u.path = join({path, location});
+  url target = base;
+
+  if (strings::starts_with(location, "/"))
+    target.path = location;
+  else if (strings::starts_with(location, "?"))
+    target.path = join({path, location});
   else if (!location.empty())
-    u.path = join({path.substr(0, path.rfind('/') + 1), location});
-  const string target = starts(location, "//") ? join({base.scheme, ":", location}) : u.whole();
-  if (!parse_url(absolute ? location : view(target), out)) return false;
-  out.path = percent_encoded(out.path);  // of the base too
-  out.user = out.origin() == base.origin() ? base.user : string();
-  return true;
+    target.path = join({path.substr(0, path.rfind('/') + 1), location});
+  return target.whole();
 }
 
-inline string unescaped(view s) {  // %20 and its like
-  string out;
-  for (uint64_t byte = 0; !s.empty(); s.remove_prefix(1)) {
-    const bool escape = s[0] == '%' && s.size() > 2 && to_number(s.substr(1, 2), byte, 16);
-    out += escape ? static_cast<char>(byte) : s[0];
-    s.remove_prefix(escape ? 2 : 0);
+// Where a Location leads, its dots left to the transport; none: nowhere. It brings no user info.
+inline std::optional<url> resolve(const url& base, std::string_view location) {
+  string target = escaped(location.substr(0, location.find('#')));
+  if (strings::starts_with(target, "//"))
+    target = join({base.scheme, ":", target});
+  else if (!is_absolute(target))
+    target = relative_to(base, target);
+
+  std::optional<url> found = parse_url(target);
+  if (!found) return {};
+  found->path = percent_encoded(found->path);  // of the base too
+  found->user = found->origin() == base.origin() ? base.user : string();
+  return found;
+}
+
+// ---- what people read, and what they give
+
+inline string redact(std::string_view text) {  // user info and query values become ***, no fragment
+  if (!has_scheme(text)) return string(text);
+  std::optional<url> address = parse_url(text);
+  if (!address) return "***://*** (malformed)";  // anything in it may be a secret
+
+  if (!address->user.empty()) address->user = "***";
+  std::string_view query = address->path;
+  string shown(strings::take(query, '?'));
+  const char* mark = "?";
+  for (const string& pair : strings::words(query, '&')) {
+    shown += join({mark, pair.substr(0, pair.find('=') + 1), pair.empty() ? "" : "***"});
+    mark = "&";
   }
-  return out;
+  address->path = shown;
+  return address->whole();
 }
 
-inline string local_path(view s) {  // of a path or a file:// URL; empty: it is neither
-  if (!has_scheme(s)) return string(s);
-  if (lower(s.substr(0, 7)) != "file://") return {};
-  const string out = unescaped(s.substr(lower(s.substr(7, 10)) == "localhost/" ? 16 : 7));
-  const bool drive = out.size() > 2 && out[0] == '/' && out[2] == ':';  // file:///C:/folder
-  return drive ? out.substr(1) : out;
+inline string local_path(std::string_view address) {  // of a path or a file:// URL; empty: neither
+  constexpr std::string_view scheme = "file://";
+  constexpr std::string_view host = "localhost/";
+  if (!has_scheme(address)) return string(address);
+  if (strings::lower(address.substr(0, scheme.size())) != scheme) return {};
+
+  address.remove_prefix(scheme.size());
+  if (strings::lower(address.substr(0, host.size())) == host)
+    address.remove_prefix(host.size() - 1);
+  const string path = unescaped(address);
+  const bool has_drive = path.size() > 2 && path[0] == '/' && path[2] == ':';  // file:///C:/folder
+  return has_drive ? path.substr(1) : path;
 }
 
-inline view split_pin(view& address) {  // "URL#sha256=HEX"; any other fragment is dropped
-  size_t at = address.find("#sha256=");
-  const bool other = at == npos && has_scheme(address);
-  if (other) at = address.find('#');
-  const view pin = at == npos ? view() : address.substr(at + (other ? 1 : 8));
-  address = address.substr(0, at);
-  const bool meant = starts(lower(pin), "sha") && pin.find_first_of("0123456789") < 5;
-  if (other && !meant) return {};  // a misspelt pin is not to be overlooked
-  return at != npos && pin.empty() ? "(nothing)" : pin;
-}
+struct pinned_address {
+  std::string_view address;  // without any fragment, if it is a URL
+  std::string_view pin;      // as it was given; empty: none
+};
 
-// What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
-inline string scrub(string said, view address, const vector<string>& headers) {
-  url u;
-  (void)parse_url(address, u);
-  view user = u.user, query = u.path;
-  vector<string> secrets{string(take(user, ':')), string(user)};
-  take(query, '?');
-  for (const string& pair : words(query, '&'))
-    secrets.push_back(pair.substr(pair.find('=') + 1));
-  for (view value : headers) {
-    take(value, ':');
-    for (const string& word : words(trim(value))) {
-      secrets.emplace_back(trim(word));
-      const view pair = trim(view(word).substr(0, word.find(';')));  // of a cookie
-      secrets.emplace_back(pair);
-      secrets.emplace_back(pair.substr((std::min)(pair.find('='), pair.size() - 1) + 1));
-    }
+// "URL#sha256=HEX". Any other fragment of a URL is dropped, but for a misspelt pin, which is not to
+// be overlooked; of a path it is a part of the name.
+inline pinned_address split_pin(std::string_view given) {
+  constexpr std::string_view mark = "#sha256=";
+  const size_t pin = given.find(mark);
+  if (pin != npos) {
+    const std::string_view digest = given.substr(pin + mark.size());
+    return {given.substr(0, pin), digest.empty() ? "(nothing)" : digest};
   }
-  for (size_t i = 0, n = secrets.size(); i < n; ++i)
-    secrets.push_back(unescaped(secrets[i]));
-  for (size_t i = 0, n = secrets.size(); i < n; ++i)
-    secrets.push_back(readable(secrets[i]));
-  std::sort(secrets.begin(), secrets.end(), [](auto& a, auto& b) { return a.size() > b.size(); });
-  const auto hide = [&said](const string& part, size_t n) {
-    for (size_t i = 0; n > 3 && (i = said.find(part, i)) != npos; i += 3)
-      said.replace(i, n, "***");
-  };
-  for (const string& s : secrets)
-    hide(s, s.size());  // the longest first: one may hold another
-  for (const string& s : secrets)
-    for (size_t n = s.size(); n-- > 4;)
-      hide(s.substr(0, n) + '"', n);
-  for (size_t at = 0, from = 0; (at = said.find('@', at)) != npos; at = from + 4) {
-    from = said.find_last_of(" /'\"(", at) + 1;  // user info, of a proxy perhaps
-    said.replace(from, at - from, "***");
-  }
-  for (const char* scheme : {"asic ", "earer "})
-    if (const size_t at = said.find(scheme), from = said.find(' ', at) + 1; at != npos)
-      said.replace(from, said.find_first_of(" \"", from) - from, "***");
-  return readable(said);
-}
 
+  const size_t hash = has_scheme(given) ? given.find('#') : npos;
+  if (hash == npos) return {given, {}};
+
+  const std::string_view fragment = given.substr(hash + 1);
+  const bool is_meant = strings::starts_with(strings::lower(fragment), "sha")
+      && fragment.find_first_of("0123456789") < 5;
+  return {given.substr(0, hash), is_meant ? fragment : std::string_view()};
+}
+}  // namespace urls
+
+// ==== >>http ==== headers: those of a request made, those of an answer read once ====
+// It uses >>strings and >>urls. The bytes are a stranger's; what cannot be understood is told to be
+// so, and never guessed. An answer's headers are parsed once, by read_head(), into a response_head,
+// which is all that anybody asks them.
+namespace http {
 struct header {
-  string name, value;  // the name in lower case
+  string name;  // in lower case
+  string value;
 };
 
 using headers = vector<header>;
 
-inline bool parse_header(view line, header& out) {
-  const size_t colon = line.find(':');
-  for (char c : trim(line))
-    if (is_control(c) && c != '\t') return false;
-  if (colon == 0 || colon == npos) return false;
-  out = {lower(line.substr(0, colon)), string(trim(line.substr(colon + 1)))};
-  return only(out.name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz");
+// ---- lines
+
+inline string name_of(std::string_view line) {
+  return strings::lower(strings::trim(line.substr(0, line.find(':'))));
 }
+
+inline std::optional<header> parse_header(std::string_view line) {
+  constexpr const char* token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
+  const size_t colon = line.find(':');
+  if (colon == 0 || colon == npos || strings::has_control(strings::trim(line))) return {};
+
+  header parsed{
+      strings::lower(line.substr(0, colon)), string(strings::trim(line.substr(colon + 1)))};
+  if (!strings::consists_of(parsed.name, token)) return {};
+  return parsed;
+}
+
 enum class reading { good, ignored, improper };
+
+struct read_line {
+  reading how = reading::ignored;
+  header what{};  // of a good one
+};
 
 // A line that is no header is overlooked, as by curl and browsers, unless it has a control
 // character, or is one that tells of the body but for the white space before its colon.
-inline reading read_header(view line, header& out) {
-  if (parse_header(line, out)) return reading::good;
-
-  const char* weighty =
+inline read_line read_header(std::string_view line) {
+  constexpr const char* weighty =
       " transfer-encoding content-length content-encoding content-range location ";
-  const auto bad = [](char c) {
-    return is_control(c) && c != '\t';
-  };
-  const string name = lower(trim(line.substr(0, line.find(':'))));
-  const bool control = std::any_of(line.begin(), line.end(), bad);
-  const bool weighs = has(line, ":") && has(weighty, join({" ", name, " "}));
-  return control || weighs ? reading::improper : reading::ignored;
+  if (std::optional<header> parsed = parse_header(line)) return {reading::good, std::move(*parsed)};
+
+  const bool weighs = strings::contains(line, ":") && strings::is_one_of(weighty, name_of(line));
+  const bool is_improper = strings::has_control(line) || weighs;
+  return {is_improper ? reading::improper : reading::ignored, {}};
 }
 
-// Appends a line that continues a header (RFC 9112 5.2), as one space. false: there is nothing to
+// A header with the line that continues it (RFC 9112 5.2), as one space. None: there is nothing to
 // continue; or it is an address that has begun, which no honest server folds.
-inline bool unfold(string& header_line, view continuation) {
-  const view value = trim(view(header_line).substr((std::min)(header_line.size(), size_t{9})));
-  const bool address = starts(lower(header_line), "location:") && !value.empty();
-  const view more = trim(continuation);
+inline std::optional<string> unfolded(std::string_view header_line, std::string_view continuation) {
+  constexpr std::string_view location = "location:";
+  if (header_line.empty()) return {};
+  const std::string_view more = strings::trim(continuation);
+  if (more.empty()) return string(header_line);
 
-  if (header_line.empty() || (address && !more.empty())) return false;
-  if (!more.empty()) header_line += join({" ", more});
-  return true;
+  const bool is_address = strings::starts_with(strings::lower(header_line), location);
+  if (is_address && !strings::trim(header_line.substr(location.size())).empty()) return {};
+  return join({header_line, " ", more});
 }
 
-inline int status_code(view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
-  uint64_t code = 0;
-  const bool http = starts(take(line, ' '), "HTTP/");
-  const bool number = to_number(line.substr(0, 3), code) && code > 99 && code < 600;
+inline int status_code(std::string_view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
+  if (!strings::starts_with(strings::take(line, ' '), "HTTP/")) return 0;
+
+  const std::optional<uint64_t> code = strings::parse_number(line.substr(0, 3));
   const bool ends_there = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
-  return http && number && ends_there ? int(code) : 0;
+  const bool is_code = code && *code > 99 && *code < 600;
+  return is_code && ends_there ? int(*code) : 0;
 }
 
-inline string find(const headers& all, view name) {  // empty: there is none
-  for (const header& h : all)
-    if (h.name == name && !h.value.empty()) return h.value;
+inline string find(const headers& all, std::string_view name) {  // empty: none says anything
+  for (const header& one : all)
+    if (one.name == name && !one.value.empty()) return one.value;
   return {};
 }
 
-inline string name_of(view line) {
-  return lower(trim(line.substr(0, line.find(':'))));
-}
+// ---- headers of a request
 
 // Headers that belong to the transfer itself: with another's value no answer would be understood.
-inline bool is_reserved(view name, view value) {
-  const char* all = " range if-range te transfer-encoding content-length accept-encoding ";
-  const bool harmless = name == "accept-encoding" && lower(trim(value)) == "identity";
-  return has(all, join({" ", name, " "})) && !harmless;
+inline bool is_reserved(const header& one) {
+  constexpr const char* all =
+      " range if-range te transfer-encoding content-length accept-encoding ";
+  const bool is_harmless =
+      one.name == "accept-encoding" && strings::lower(strings::trim(one.value)) == "identity";
+  return strings::is_one_of(all, one.name) && !is_harmless;
 }
 
 // Ours, and the user's, of which each takes the place of ours of the same name.
@@ -1090,23 +1197,25 @@ inline vector<string> request_headers(const vector<string>& ours, const vector<s
   vector<string> all;
 
   for (const string& line : ours) {
-    const auto same = [&line](const string& one) {
+    const auto has_its_name = [&line](const string& one) {
       return name_of(one) == name_of(line);
     };
-    if (std::none_of(users.begin(), users.end(), same)) all.push_back(line);
+    if (std::none_of(users.begin(), users.end(), has_its_name)) all.push_back(line);
   }
   all.insert(all.end(), users.begin(), users.end());
   return all;
 }
 
+// ---- codings
+
 // The members of a list in all lines of this name, in lower case, without their parameters.
-inline vector<string> list_of(const headers& all, view name) {
+inline vector<string> list_of(const headers& all, std::string_view name) {
   vector<string> members;
 
-  for (const header& h : all) {
-    if (h.name != name) continue;
-    for (view member : words(h.value, ',')) {
-      const string token = lower(trim(take(member, ';')));
+  for (const header& one : all) {
+    if (one.name != name) continue;
+    for (std::string_view member : strings::words(one.value, ',')) {
+      const string token = strings::lower(strings::trim(strings::take(member, ';')));
       if (!token.empty()) members.push_back(token);
     }
   }
@@ -1120,51 +1229,75 @@ inline constexpr const char* codings =
 
 inline string foreign_coding(const vector<string>& content) {  // or empty
   for (const string& one : content)
-    if (has(codings, join({" ", one, " "}))) return one;
+    if (strings::is_one_of(codings, one)) return one;
   return {};
 }
 
 // The transfer coding that nobody asked for, or empty. "identity", which RFC 9112 has removed, is
 // none. What a transport unpacks has another length than what it counts, so only chunked is good.
 inline string foreign_transfer(const vector<string>& transfer) {
-  bool chunked = false;
+  bool is_chunked = false;
 
   for (const string& one : transfer) {
-    const bool again = one == "chunked" && chunked;
-    if (again || (one != "chunked" && one != "identity")) return again ? "chunked twice" : one;
-    chunked = chunked || one == "chunked";
+    if (one == "chunked" && is_chunked) return "chunked twice";
+    if (one != "chunked" && one != "identity") return one;
+    is_chunked = is_chunked || one == "chunked";
   }
   return {};
 }
 
 inline string coding_problem(const headers& all) {  // of the answer, or empty
-  const string content = foreign_coding(list_of(all, "content-encoding"));
   const string transfer = foreign_transfer(list_of(all, "transfer-encoding"));
-
   if (!transfer.empty())
     return join({"the server used the transfer coding ", transfer, ", and only chunked was asked"});
+
+  const string content = foreign_coding(list_of(all, "content-encoding"));
   if (!content.empty())
     return join({"the server encoded the file (", content, ") though identity was asked"});
   return {};
 }
 
-// false: two lengths, or one that is no number. without one: known stays false
-inline bool content_length(const headers& all, bool& known, uint64_t& length) {
-  bool chunked = false;  // RFC 9112 6.3: it overrides, in whichever line it stands
-  known = false;
+// RFC 9112 6.3: chunks override a Content-Length, in whichever line they stand.
+inline bool is_chunked(const headers& all) {
+  return std::any_of(all.begin(), all.end(), [](const header& one) {
+    return one.name == "transfer-encoding"
+        && strings::contains(strings::lower(one.value), "chunked");
+  });
+}
 
-  for (const header& h : all) {
-    chunked = chunked || (h.name == "transfer-encoding" && has(lower(h.value), "chunked"));
-    if (h.name != "content-length") continue;
-    if (h.value.empty() || ends(h.value, ",")) return false;
-    for (const string& one : words(h.value, ',')) {  // a proxy may join two lines (RFC 9110 8.6)
-      const uint64_t before = length;
-      if (!to_number(trim(one), length) || (known && length != before)) return false;
-      known = true;
-    }
+// ---- lengths and ranges
+
+// What the lines of one name tell together.
+enum class telling { nothing, readable, malformed };
+
+struct body_length {
+  telling how = telling::nothing;
+  uint64_t bytes = 0;
+};
+
+// One line of them. A proxy may have joined two lines by a comma (RFC 9110 8.6).
+inline body_length add_length(body_length before, std::string_view value) {
+  constexpr body_length malformed{telling::malformed, 0};
+  if (value.empty() || value.back() == ',') return malformed;
+
+  while (!value.empty()) {
+    const auto bytes = strings::parse_number(strings::trim(strings::take(value, ',')));
+    const bool is_known = before.how == telling::readable;
+    if (!bytes || (is_known && *bytes != before.bytes)) return malformed;
+    before = {telling::readable, *bytes};
   }
-  known = known && !chunked;
-  return true;
+  return before;
+}
+
+// Malformed: two lengths, or one that is no number.
+inline body_length content_length(const headers& all) {
+  body_length found;
+
+  for (const header& one : all) {
+    if (one.name == "content-length") found = add_length(found, one.value);
+    if (found.how == telling::malformed) return found;
+  }
+  return is_chunked(all) ? body_length() : found;
 }
 
 // What a Content-Range tells (RFC 9110 14.4): "bytes FIRST-LAST/TOTAL", or "bytes FIRST-LAST/*" of
@@ -1181,73 +1314,57 @@ struct content_range {
 
 using maybe_range = std::optional<content_range>;
 
-inline maybe_range parse_content_range(view s) {
-  s = trim(s);
-  const bool in_bytes = lower(take(s, ' ')) == "bytes";
-  const view span = trim(take(s, '/')), size = trim(s);
-  content_range r;
-  uint64_t total = 0;
-  const bool sized = to_number(size, total);
+inline maybe_range parse_span(std::string_view span, std::optional<uint64_t> total) {
+  const auto first = strings::parse_number(strings::trim(strings::take(span, '-')));
+  const auto last = strings::parse_number(strings::trim(span));
+  if (!first || !last || *first > *last) return {};
 
-  if (!in_bytes || (!sized && size != "*")) return {};
-  if (sized) r.total = total;
-  r.unsatisfied = span == "*";
-  if (r.unsatisfied) return sized ? maybe_range(r) : maybe_range();
-
-  view rest = span;
-  const view first = trim(take(rest, '-')), last = trim(rest);
-  const bool numbers = to_number(first, r.first) && to_number(last, r.last);
-  if (!numbers || r.first > r.last || r.last >= (sized ? total : ~uint64_t{0})) return {};
-  return r;
+  const uint64_t end = total ? *total : ~uint64_t{0};
+  if (*last >= end) return {};
+  return content_range{*first, *last, total, false};
 }
 
-// of all the lines of an answer; none: there is none, it is malformed, or two contradict each other
+inline maybe_range parse_content_range(std::string_view text) {
+  text = strings::trim(text);
+  if (strings::lower(strings::take(text, ' ')) != "bytes") return {};
+
+  const std::string_view span = strings::trim(strings::take(text, '/'));
+  const std::string_view size = strings::trim(text);
+  const std::optional<uint64_t> total = strings::parse_number(size);
+  if (!total && size != "*") return {};
+  if (span != "*") return parse_span(span, total);
+  return total ? maybe_range(content_range{0, 0, total, true}) : maybe_range();
+}
+
+// Of all the lines of an answer. None: there is none, or it is malformed, or two contradict each
+// other.
 inline maybe_range find_content_range(const headers& all) {
   maybe_range found;
   string text;
 
-  for (const header& h : all) {
-    if (h.name != "content-range" || h.value.empty()) continue;
-    if (found && h.value != text) return {};
-    found = parse_content_range(h.value);
+  for (const header& one : all) {
+    if (one.name != "content-range" || one.value.empty()) continue;
+    if (found && one.value != text) return {};
+
+    found = parse_content_range(one.value);
     if (!found) return {};
-    text = h.value;
+    text = one.value;
   }
   return found;
 }
+
+// ---- dates
 
 struct date {  // and time, in UTC
   uint64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
 };
 
-inline uint64_t since_1970(const date& d) {  // seconds; a day that no month has flows over
-  const uint64_t y = d.month < 3 ? d.year - 1 : d.year;
-  const uint64_t months = (d.month + 9) % 12;  // since March, so that a leap day comes last
-  const uint64_t leap = y / 4 - y / 100 + y / 400;
-  const uint64_t days = y * 365 + leap + (months * 153 + 2) / 5 + d.day - 719469;
-  return days * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
-}
-
-inline uint64_t month_of(view name) {  // 1 to 12; 0: it is none
-  const size_t at =
-      view(" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ").find(join({" ", name, " "}));
-  return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
-}
-
-inline bool between(view s, uint64_t least, uint64_t most, uint64_t& out) {
-  return to_number(s, out) && out >= least && out <= most;
-}
-
-inline bool time_of_day(view s, date& d) {  // "08:49:37"; a leap second is one
-  const view hour = take(s, ':'), minute = take(s, ':');
-  return between(hour, 0, 23, d.hour) && between(minute, 0, 59, d.minute)
-      && between(s, 0, 60, d.second);
-}
-
-// A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
-inline uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
-  const uint64_t latest = this_year + 50;
-  return latest - (latest - two_digits) % 100;
+inline uint64_t since_1970(const date& when) {  // seconds; a day that no month has flows over
+  const uint64_t year = when.month < 3 ? when.year - 1 : when.year;
+  const uint64_t months = (when.month + 9) % 12;  // since March, so that a leap day comes last
+  const uint64_t leap_days = year / 4 - year / 100 + year / 400;
+  const uint64_t days = year * 365 + leap_days + (months * 153 + 2) / 5 + when.day - 719469;
+  return days * 86400 + when.hour * 3600 + when.minute * 60 + when.second;
 }
 
 using maybe_time = std::optional<uint64_t>;
@@ -1256,60 +1373,167 @@ inline uint64_t this_moment() {
   return uint64_t(std::time(nullptr));
 }
 
+inline bool is_weekday(std::string_view word) {
+  return !word.empty()
+      && strings::is_one_of(
+          " Mon Tue Wed Thu Fri Sat Sun "
+          "Monday Tuesday Wednesday Thursday Friday Saturday Sunday ",
+          word);
+}
+
+inline uint64_t month_of(std::string_view name) {  // 1 to 12; 0: it is none
+  constexpr std::string_view months = " Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ";
+  const size_t at = months.find(join({" ", name, " "}));
+  return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
+}
+
+inline std::optional<uint64_t> number_between(
+    uint64_t least, std::string_view text, uint64_t most) {
+  const std::optional<uint64_t> number = strings::parse_number(text);
+  return number && *number >= least && *number <= most ? number : std::nullopt;
+}
+
+// A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
+inline uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
+  const uint64_t latest = this_year + 50;
+  return latest - (latest - two_digits) % 100;
+}
+
+struct date_words {  // of a date, as they stand there
+  string day, month, year, time;
+  bool may_be_short = false;  // the year, of two digits
+};
+
+// The words behind the weekday and its comma. asctime pads a day of one digit by a space.
+inline std::optional<date_words> split_date(std::string_view text) {
+  const bool has_comma = strings::contains(text, ",");
+  const std::string_view weekday = text.substr(0, text.find_first_of(", "));
+  string rest(text.substr(weekday.size() + (has_comma ? 1 : 0)));
+
+  constexpr size_t padding = 4;  // behind " Nov"
+  if (has_comma)
+    std::replace(rest.begin(), rest.end(), '-', ' ');
+  else if (rest.size() > padding && rest.compare(padding, 2, "  ") == 0)
+    rest.erase(padding, 1);
+  if (!is_weekday(weekday) || !strings::starts_with(rest, " ")) return {};
+
+  const vector<string> part = strings::words(std::string_view(rest).substr(1));
+  if (has_comma && part.size() == 5 && part[4] == "GMT")
+    return date_words{part[0], part[1], part[2], part[3], true};
+  if (!has_comma && part.size() == 4) return date_words{part[1], part[0], part[3], part[2], false};
+  return {};
+}
+
+inline bool read_time(std::string_view text, date& into) {  // "08:49:37"; a leap second is one
+  const auto hour = number_between(0, strings::take(text, ':'), 23);
+  const auto minute = number_between(0, strings::take(text, ':'), 59);
+  const auto second = number_between(0, text, 60);
+  if (!hour || !minute || !second) return false;
+
+  into.hour = *hour;
+  into.minute = *minute;
+  into.second = *second;
+  return true;
+}
+
 // The three forms of RFC 9110 5.6.7, as seconds since 1970. Cookies write a fourth, the first with
 // dashes. `now` is for the second, whose year has two digits.
 //   Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
-inline maybe_time http_date(view text, uint64_t now = this_moment()) {
-  const view days =
-      " Mon Tue Wed Thu Fri Sat Sun "
-      "Monday Tuesday Wednesday Thursday Friday Saturday Sunday ";
-  const bool comma = has(text, ",");
-  string rest(text);
-  date d;
+inline maybe_time http_date(std::string_view text, uint64_t now = this_moment()) {
+  constexpr uint64_t seconds_of_a_mean_year = 31556952;
+  const std::optional<date_words> words = split_date(text);
+  if (!words) return {};
 
-  const string weekday(text.substr(0, text.find_first_of(", ")));
-  rest.erase(0, weekday.size() + (comma ? 1 : 0));
-  if (comma)
-    std::replace(rest.begin(), rest.end(), '-', ' ');
-  else if (view(rest).substr((std::min)(rest.size(), size_t{4}), 2) == "  ")
-    rest.erase(4, 1);
-  if (weekday.empty() || !has(days, join({" ", weekday, " "})) || !starts(rest, " ")) return {};
+  date when;
+  const auto day = number_between(1, words->day, 31);
+  const auto year = strings::parse_number(words->year);
+  when.month = month_of(words->month);
+  if (!day || !year || when.month == 0 || !read_time(words->time, when)) return {};
 
-  const vector<string> part = words(view(rest).substr(1));
-  if (part.size() != (comma ? 5 : 4) || (comma && part[4] != "GMT")) return {};
-
-  const string &day = part[comma ? 0 : 1], &year = part[comma ? 2 : 3];
-  d.month = month_of(part[comma ? 1 : 0]);
-  const bool good = between(day, 1, 31, d.day) && d.month > 0 && time_of_day(part[comma ? 3 : 2], d)
-      && to_number(year, d.year);
-  if (comma && year.size() == 2) d.year = full_year(d.year, 1970 + now / 31556952);  // a mean year
-  if (!good || d.year < 1970 || d.year > 9999) return {};
-  return since_1970(d);
+  const bool is_short = words->may_be_short && words->year.size() == 2;
+  when.day = *day;
+  when.year = is_short ? full_year(*year, 1970 + now / seconds_of_a_mean_year) : *year;
+  if (when.year < 1970 || when.year > 9999) return {};
+  return since_1970(when);
 }
 
-inline bool is_date(view s) {
-  return http_date(s).has_value();
+inline bool is_date(std::string_view text) {
+  return http_date(text).has_value();
 }
 
-inline unsigned retry_after(view after, view date) {  // in seconds; 0: there is none
-  uint64_t seconds = 0;
+inline unsigned retry_after(std::string_view after, std::string_view date) {  // seconds; 0: none
+  constexpr uint64_t most = uint64_t{1} << 30;
+  std::optional<uint64_t> seconds = strings::parse_number(after);
 
-  if (!to_number(after, seconds)) {
-    const maybe_time then = http_date(after), now = http_date(date);
+  if (!seconds) {
+    const maybe_time then = http_date(after);
+    const maybe_time now = http_date(date);
     seconds = then && now && *then > *now ? *then - *now : 0;
   }
-  return unsigned((std::min)(seconds, uint64_t{1} << 30));
+  return unsigned((std::min)(*seconds, most));
 }
+
+// ---- the head of an answer
 
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
 inline string validator(const headers& all) {
-  const string tag = find(all, "etag"), date = find(all, "last-modified");
-  if (!tag.empty() && !starts(tag, "W/")) return printable(tag);
+  constexpr uint64_t grown_up = 60;  // seconds
+  const string tag = find(all, "etag");
+  if (!tag.empty() && !strings::starts_with(tag, "W/")) return strings::printable(tag);
 
-  const maybe_time then = http_date(date);
+  const string changed = find(all, "last-modified");
+  const maybe_time then = http_date(changed);
   const maybe_time sent = http_date(find(all, "date"));
-  return then && sent && *sent >= *then + 60 ? date : string();
+  return then && sent && *sent >= *then + grown_up ? changed : string();
 }
+
+// All that is ever asked of a head, parsed once. Of what people may read no control character is
+// left. Empty: the answer does not say.
+struct response_head {
+  int code = 0;
+  string location{};
+  string content_type{}, etag{}, last_modified{};
+  string validator{};  // the ETag or the date, if it is as good as a digest
+  bool has_transfer_coding = false;
+  bool is_chunked = false;
+  telling length_header = telling::nothing;  // chunks override it: then it tells nothing
+  std::optional<uint64_t> content_length{};
+  telling range_header = telling::nothing;  // malformed: or two contradict each other
+  maybe_range range{};
+  bool accepts_ranges = true;  // false: it says that it does not
+  unsigned retry_after_seconds = 0;
+  string coding_problem{};       // why its bytes are not the file's
+  vector<string> set_cookies{};  // the values; secrets of the server's
+};
+
+inline response_head read_head(int code, const headers& all) {
+  response_head head;
+  head.code = code;
+  head.location = find(all, "location");
+  head.content_type = strings::printable(find(all, "content-type"));
+  head.etag = strings::printable(find(all, "etag"));
+  head.last_modified = strings::printable(find(all, "last-modified"));
+  head.validator = validator(all);
+
+  const body_length length = content_length(all);
+  head.has_transfer_coding = !find(all, "transfer-encoding").empty();
+  head.is_chunked = is_chunked(all);
+  head.length_header = length.how;
+  if (length.how == telling::readable) head.content_length = length.bytes;
+
+  head.range = find_content_range(all);
+  if (!find(all, "content-range").empty())
+    head.range_header = head.range ? telling::readable : telling::malformed;
+
+  head.accepts_ranges = find(all, "accept-ranges") != "none";
+  head.retry_after_seconds = retry_after(find(all, "retry-after"), find(all, "date"));
+  head.coding_problem = coding_problem(all);
+  for (const header& one : all)
+    if (one.name == "set-cookie") head.set_cookies.push_back(one.value);
+  return head;
+}
+
+// ---- cookies
 
 // What a redirect's Set-Cookie left, for the rest of that chain of redirects and no longer
 // (RFC 6265). Values are secrets of the server's.
@@ -1326,40 +1550,42 @@ using cookies = vector<cookie>;
 // more than any login needs (browsers keep 50 of 4096 bytes for a host, RFC 6265 6.1)
 enum : size_t { most_cookies = 50, cookie_size = 4096, cookies_size = 16384 };
 
-inline string own_port(const url& u) {  // empty: the usual one of its scheme
-  const char* usual = u.scheme == "https" ? "443" : "80";
-  return u.port == usual ? string() : u.port;
+inline string own_port(const urls::url& address) {  // empty: the usual one of its scheme
+  const char* usual = address.scheme == "https" ? "443" : "80";
+  return address.port == usual ? string() : address.port;
 }
 
-inline string bare_path(const url& u) {
-  return u.path.substr(0, u.path.find('?'));
+inline string bare_path(const urls::url& address) {
+  return address.path.substr(0, address.path.find('?'));
 }
 
-inline bool below(view host, view domain) {
-  return ends(host, join({".", domain}));
+inline bool is_below(std::string_view host, std::string_view domain) {
+  return strings::ends_with(host, join({".", domain}));
 }
 
 // A host may share a cookie with its siblings, but not with all of a registry: without the list of
 // public suffixes that is a domain of two labels or more, and of three below those like "co.uk".
-inline bool may_share(view host, view domain) {
+inline bool may_share(std::string_view host, std::string_view domain) {
   const size_t dot = domain.rfind('.');
-  const bool address = has(host, ":") || only(host, "0123456789.");
-  if (address || dot == npos || dot == 0) return false;
+  const bool is_address = strings::contains(host, ":") || strings::consists_of(host, "0123456789.");
+  if (is_address || dot == npos || dot == 0) return false;
 
-  const view name = domain.substr(0, dot), top = domain.substr(dot + 1);
-  const bool registry = !has(name, ".") && name.size() <= 3 && top.size() == 2;
-  return !registry && (host == domain || below(host, domain));
+  const std::string_view name = domain.substr(0, dot), top = domain.substr(dot + 1);
+  const bool is_registry = !strings::contains(name, ".") && name.size() <= 3 && top.size() == 2;
+  return !is_registry && (host == domain || is_below(host, domain));
 }
 
 // "/a" covers "/a" and "/a/b", not "/ab" (RFC 6265 5.1.4)
-inline bool covers(view folder, view path) {
-  if (!starts(path, folder)) return false;
-  return path.size() == folder.size() || ends(folder, "/") || path[folder.size()] == '/';
+inline bool covers(std::string_view folder, std::string_view path) {
+  if (!strings::starts_with(path, folder)) return false;
+  if (path.size() == folder.size() || strings::ends_with(folder, "/")) return true;
+  return path[folder.size()] == '/';
 }
 
-inline bool has_gone(view age, view expires, uint64_t now) {  // Max-Age wins
-  uint64_t seconds = 0;
-  if (!age.empty()) return starts(age, "-") || (to_number(age, seconds) && seconds == 0);
+inline bool has_gone(
+    std::string_view age, std::string_view expires, uint64_t now) {  // Max-Age wins
+  if (!age.empty()) return strings::starts_with(age, "-") || strings::parse_number(age) == 0U;
+
   const maybe_time then = http_date(expires, now);
   return then && *then <= now;
 }
@@ -1369,101 +1595,245 @@ struct cookie_attributes {
   bool secure = false;
 };
 
-inline cookie_attributes attributes_of(view rest) {  // what stands behind the first ';'
-  cookie_attributes a;
+inline cookie_attributes attributes_of(std::string_view rest) {  // what stands behind the first ';'
+  cookie_attributes all;
 
-  for (view one : words(rest, ';')) {
-    const string key = lower(trim(take(one, '=')));
-    const view value = trim(one);
-    if (key == "domain") a.domain = lower(value.substr(starts(value, ".") ? 1 : 0));
-    if (key == "path") a.path = value;
-    if (key == "max-age") a.age = value;
-    if (key == "expires") a.expires = value;
-    if (key == "secure") a.secure = true;
+  for (std::string_view one : strings::words(rest, ';')) {
+    const string key = strings::lower(strings::trim(strings::take(one, '=')));
+    const std::string_view value = strings::trim(one);
+    if (key == "domain")
+      all.domain = strings::lower(value.substr(strings::starts_with(value, ".") ? 1 : 0));
+    if (key == "path") all.path = value;
+    if (key == "max-age") all.age = value;
+    if (key == "expires") all.expires = value;
+    if (key == "secure") all.secure = true;
   }
-  return a;
+  return all;
 }
 
-// Takes one Set-Cookie of an answer from `at`; what is malformed or not for that host is nothing.
-inline void take_cookie(cookies& jar, const url& at, view line, uint64_t now = this_moment()) {
-  if (line.size() > cookie_size || has(line, "\t")) return;
+// The cookie that `at` sets; none: it is malformed, or not for that host.
+inline std::optional<cookie> make_cookie(
+    const urls::url& at, std::string_view pair, const cookie_attributes& said) {
+  const bool has_name = strings::contains(pair, "=");
+  const string name(strings::trim(strings::take(pair, '=')));
+  if (!has_name || name.empty() || (said.secure && at.scheme != "https")) return {};
 
-  view pair = take(line, ';');
-  const bool named = has(pair, "=");
-  const string name(trim(take(pair, '='))), host = lower(at.host), path = bare_path(at);
-  const cookie_attributes a = attributes_of(line);
-  const bool shared = !a.domain.empty() && may_share(host, a.domain);
-  if (!named || name.empty() || (a.secure && at.scheme != "https")) return;
-  if (!a.domain.empty() && a.domain != host && !shared) return;
+  const string host = strings::lower(at.host);
+  const bool is_shared = !said.domain.empty() && may_share(host, said.domain);
+  if (!said.domain.empty() && said.domain != host && !is_shared) return {};
 
-  cookie c;
-  c.name = name;
-  c.value = trim(pair);
-  c.host = shared ? a.domain : host;
-  c.port = own_port(at);
-  c.path = starts(a.path, "/") ? a.path : path.substr(0, (std::max)(path.rfind('/'), size_t{1}));
-  c.subdomains = shared;
-  c.secure = a.secure;
+  const string path = bare_path(at);
+  cookie made;
+  made.name = name;
+  made.value = strings::trim(pair);
+  made.host = is_shared ? said.domain : host;
+  made.port = own_port(at);
+  made.path = path.substr(0, (std::max)(path.rfind('/'), size_t{1}));
+  if (strings::starts_with(said.path, "/")) made.path = said.path;
+  made.subdomains = is_shared;
+  made.secure = said.secure;
+  return made;
+}
 
-  const auto same = [&c](const cookie& o) {
-    return o.name == c.name && o.host == c.host && o.port == c.port && o.path == c.path;
+inline bool is_same_cookie(const cookie& one, const cookie& other) {
+  return one.name == other.name && one.host == other.host && one.port == other.port
+      && one.path == other.path;
+}
+
+// Takes one Set-Cookie of an answer from `at`, or takes away the one that it ends.
+inline void take_cookie(
+    cookies& jar, const urls::url& at, std::string_view line, uint64_t now = this_moment()) {
+  if (line.size() > cookie_size || strings::contains(line, "\t")) return;
+
+  const std::string_view pair = strings::take(line, ';');
+  const cookie_attributes said = attributes_of(line);
+  std::optional<cookie> made = make_cookie(at, pair, said);
+  if (!made) return;
+
+  const auto is_same = [&made](const cookie& one) {
+    return is_same_cookie(one, *made);
   };
-  jar.erase(std::remove_if(jar.begin(), jar.end(), same), jar.end());
-  if (has_gone(a.age, a.expires, now) || jar.size() >= most_cookies) return;
-  jar.push_back(std::move(c));
+  jar.erase(std::remove_if(jar.begin(), jar.end(), is_same), jar.end());
+  if (has_gone(said.age, said.expires, now) || jar.size() >= most_cookies) return;
+  jar.push_back(std::move(*made));
 }
 
-inline bool goes_to(const cookie& c, const url& to) {
-  const string host = lower(to.host);
-  const bool its_host = c.host == host || (c.subdomains && below(host, c.host));
-  const bool open = !c.secure || to.scheme == "https";
-  return its_host && open && c.port == own_port(to) && covers(c.path, bare_path(to));
+inline bool goes_to(const cookie& one, const urls::url& to) {
+  const string host = strings::lower(to.host);
+  const bool is_its_host = one.host == host || (one.subdomains && is_below(host, one.host));
+  const bool is_allowed = !one.secure || to.scheme == "https";
+  return is_its_host && is_allowed && one.port == own_port(to) && covers(one.path, bare_path(to));
+}
+
+// Those that go to an address, the one with the longest path first.
+inline vector<const cookie*> cookies_for(const urls::url& to, const cookies& jar) {
+  vector<const cookie*> fitting;
+  const auto goes_first = [](const cookie* one, const cookie* other) {
+    return one->path.size() > other->path.size();
+  };
+
+  for (const cookie& one : jar) {
+    if (!goes_to(one, to)) continue;
+    fitting.insert(std::upper_bound(fitting.begin(), fitting.end(), &one, goes_first), &one);
+  }
+  return fitting;
+}
+
+// The pairs of the user's own Cookie lines that no cookie of a server's replaces.
+inline vector<string> own_pairs(const vector<string>& lines, const vector<const cookie*>& servers) {
+  vector<string> pairs;
+
+  for (const string& line : lines) {
+    if (name_of(line) != "cookie") continue;
+    for (const std::string_view pair :
+        strings::words(std::string_view(line).substr(line.find(':') + 1), ';')) {
+      const std::string_view name = strings::trim(pair.substr(0, pair.find('=')));
+      const bool is_replaced = std::any_of(
+          servers.begin(), servers.end(), [name](const cookie* one) { return one->name == name; });
+      if (!is_replaced) pairs.emplace_back(strings::trim(pair));
+    }
+  }
+  return pairs;
 }
 
 // The headers of a request to `to`, with the jar's cookies behind the user's own in one Cookie. A
 // server that sets a name anew means its own value.
-inline vector<string> with_cookies(const vector<string>& lines, const cookies& jar, const url& to) {
-  vector<const cookie*> fit;
-  vector<string> all;
+inline vector<string> with_cookies(
+    const vector<string>& lines, const cookies& jar, const urls::url& to) {
+  const vector<const cookie*> servers = cookies_for(to, jar);
+  if (servers.empty()) return lines;
+
+  vector<string> pairs = own_pairs(lines, servers);
+  for (const cookie* one : servers)
+    pairs.push_back(join({one->name, "=", one->value}));
+
   string sent;
-
-  const auto goes_first = [](const cookie* a, const cookie* b) {
-    return a->path.size() > b->path.size();
-  };
-  for (const cookie& c : jar)
-    if (goes_to(c, to)) fit.insert(std::upper_bound(fit.begin(), fit.end(), &c, goes_first), &c);
-  if (fit.empty()) return lines;
-
-  const auto add = [&sent](view pair) {
+  for (const string& pair : pairs) {
     const string separated = join({sent.empty() ? "" : "; ", pair});
     if (sent.size() + separated.size() <= cookies_size) sent += separated;
-  };
-  const auto is_new = [&fit](view name) {
-    return std::any_of(fit.begin(), fit.end(), [name](auto c) { return c->name == name; });
-  };
-  for (const string& line : lines) {
-    if (name_of(line) != "cookie") {
-      all.push_back(line);
-      continue;
-    }
-    for (const string& pair : words(view(line).substr(line.find(':') + 1), ';'))
-      if (!is_new(trim(view(pair).substr(0, pair.find('='))))) add(trim(pair));
   }
-  for (const cookie* c : fit)
-    add(join({c->name, "=", c->value}));
+
+  vector<string> all;
+  for (const string& line : lines)
+    if (name_of(line) != "cookie") all.push_back(line);
   all.push_back("Cookie: " + sent);
   return all;
 }
 
-// what scrub() has to hide: the user's headers, and what servers gave
+// ---- secrets
+
+// What scrub() has to hide: the user's headers, and what servers gave.
 inline vector<string> secret_lines(const vector<string>& lines, const cookies& jar) {
   vector<string> all = lines;
-  for (const cookie& c : jar)
-    all.push_back(join({"Cookie: ", c.name, "=", c.value}));
+  for (const cookie& one : jar)
+    all.push_back(join({"Cookie: ", one.name, "=", one.value}));
   return all;
 }
 
-struct entry {  // of a receipt, in the format of sha256sum
+inline vector<string> secrets_of_url(std::string_view address) {  // its user info and query values
+  const urls::url parsed = urls::parse_url(address).value_or(urls::url());
+  std::string_view user = parsed.user;
+  std::string_view query = parsed.path;
+  vector<string> all;
+
+  all.emplace_back(strings::take(user, ':'));
+  all.emplace_back(user);
+  strings::take(query, '?');
+  for (const string& pair : strings::words(query, '&'))
+    all.push_back(pair.substr(pair.find('=') + 1));
+  return all;
+}
+
+inline vector<string> secrets_of_header(std::string_view line) {  // its words, a cookie's value
+  vector<string> all;
+
+  strings::take(line, ':');
+  for (const std::string_view word : strings::words(strings::trim(line))) {
+    const std::string_view pair = strings::trim(word.substr(0, word.find(';')));
+    const size_t name_end = (std::min)(pair.find('='), pair.size() - 1);
+    all.emplace_back(strings::trim(word));
+    all.emplace_back(pair);
+    all.emplace_back(pair.substr(name_end + 1));
+  }
+  return all;
+}
+
+// All that a server may repeat: as it was sent, decoded, and as it would be shown. The longest come
+// first, for one may hold another.
+inline vector<string> secrets_of(std::string_view address, const vector<string>& header_lines) {
+  vector<string> all = secrets_of_url(address);
+  for (const string& line : header_lines)
+    for (string& secret : secrets_of_header(line))
+      all.push_back(std::move(secret));
+
+  const size_t sent = all.size();
+  for (size_t at = 0; at < sent; ++at)
+    all.push_back(urls::unescaped(all[at]));
+  const size_t decoded = all.size();
+  for (size_t at = 0; at < decoded; ++at)
+    all.push_back(strings::readable(all[at]));
+
+  std::sort(all.begin(), all.end(),
+      [](const string& one, const string& other) { return one.size() > other.size(); });
+  return all;
+}
+
+inline constexpr std::string_view stars = "***";
+
+inline constexpr size_t shortest_secret = 4;  // of fewer bytes any text is full
+
+// Replaces the first `size` bytes of `part` wherever all of it stands.
+inline void hide(string& said, const string& part, size_t size) {
+  if (size < shortest_secret) return;
+  size_t at = said.find(part);
+  while (at != npos) {
+    said.replace(at, size, stars);
+    at = said.find(part, at + stars.size());
+  }
+}
+
+inline void hide_user_info(string& said) {  // of any URL, that of a proxy perhaps
+  size_t at = said.find('@');
+  while (at != npos) {
+    const size_t from = said.find_last_of(" /'\"(", at) + 1;
+    said.replace(from, at - from, stars);
+    at = said.find('@', from + 4);
+  }
+}
+
+inline void hide_credentials(string& said) {  // of an Authorization
+  for (const char* scheme : {"asic ", "earer "}) {
+    const size_t at = said.find(scheme);
+    if (at == npos) continue;
+    const size_t from = said.find(' ', at) + 1;
+    said.replace(from, said.find_first_of(" \"", from) - from, stars);
+  }
+}
+
+// What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
+inline string scrub(string said, std::string_view address, const vector<string>& header_lines) {
+  const vector<string> secrets = secrets_of(address, header_lines);
+
+  for (const string& secret : secrets)
+    hide(said, secret, secret.size());
+  for (const string& secret : secrets)
+    for (size_t size = secret.size(); size-- > shortest_secret;)
+      hide(said, secret.substr(0, size) + '"', size);
+
+  hide_user_info(said);
+  hide_credentials(said);
+  return strings::readable(said);
+}
+}  // namespace http
+
+// ==== >>formats ==== what we write beside the files: receipts, and records of unfinished ones ====
+// Both are lines of text, written and read here and nowhere else. They use >>strings. What 0.1.0
+// wrote is read for ever; lines and words that nobody knows are overlooked, and a record or receipt
+// that was cut, or is garbage, says less but nothing wrong.
+namespace formats {
+// ---- the receipt, in the format of sha256sum: "DIGEST  FILE"; facts: "# KEY VALUE FILE"
+
+struct entry {
   string file{}, sha256{}, origin{}, etag{};
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
@@ -1471,47 +1841,78 @@ struct entry {  // of a receipt, in the format of sha256sum
 
 using receipt = vector<entry>;
 
-inline const entry* find(const receipt& r, view file) {
-  for (const entry& e : r)
-    if (e.file == file) return &e;
+inline const entry* find(const receipt& all, std::string_view file) {
+  for (const entry& one : all)
+    if (one.file == file) return &one;
   return nullptr;
 }
 
-inline string write_receipt(const receipt& r, const string& date) {
-  string s = join({"# vqcache 0.2.0 ", date, "\n"}), sums;
-  for (const entry& e : r) {
-    if (e.size != 0) s += join({"# size ", e.size, " ", e.file, "\n"});
-    if (!e.origin.empty()) s += join({"# origin ", printable(e.origin), " ", e.file, "\n"});
-    if (!e.etag.empty()) s += join({"# etag ", printable(e.etag), " ", e.file, "\n"});
-    if (e.unverified) s += join({"# unverified ", e.file, "\n"});
-    sums += join({e.sha256, "  ", e.file, "\n"});
+inline string write_receipt(const receipt& all, const string& date) {
+  string facts = join({"# vqcache 0.2.0 ", date, "\n"});
+  string digests;
+
+  for (const entry& one : all) {
+    const string& file = one.file;
+    if (one.size != 0) facts += join({"# size ", one.size, " ", file, "\n"});
+    if (!one.origin.empty())
+      facts += join({"# origin ", strings::printable(one.origin), " ", file, "\n"});
+    if (!one.etag.empty())
+      facts += join({"# etag ", strings::printable(one.etag), " ", file, "\n"});
+    if (one.unverified) facts += join({"# unverified ", file, "\n"});
+    digests += join({one.sha256, "  ", file, "\n"});
   }
-  return s + sums;
+  return facts + digests;
 }
 
-inline receipt read_receipt(view s) {  // "DIGEST  FILE"; facts: "# KEY VALUE FILE"
-  receipt r;
-  for (const bool facts : {false, true})
-    for (view rest = s; !rest.empty();) {
-      view line = trim(take(rest, '\n'));
-      const view digest = line.substr(0, 64);
-      const bool sum = is_digest(digest) && line.substr(64, 1) == " ";
-      const view file = line.substr((std::min)(line.size(), sum ? 66 : line.rfind(' ') + 1));
-      line.remove_suffix(file.size());
-      const bool fact = take(line, ' ') == "#";
-      const view key = take(line, ' '), value = line.substr(0, line.rfind(' '));
-      auto e = std::find_if(r.begin(), r.end(), [&](const entry& one) { return one.file == file; });
-      const bool makes = sum || key == "size";  // a receipt that was cut may lack a digest
-      if (file.empty() || !(facts ? fact : sum) || (e == r.end() && !makes)) continue;
-      if (e == r.end()) e = r.insert(e, {string(file)});
-      if (sum && e->sha256.empty()) e->sha256 = lower(digest);
-      if (key == "size") to_number(value, e->size);
-      if (key == "origin") e->origin = value;
-      if (key == "etag") e->etag = value;
-      if (key == "unverified") e->unverified = true;
-    }
-  return r;
+inline entry& entry_of(receipt& all, std::string_view file) {  // a new one if there is none
+  const auto is_its = [file](const entry& one) {
+    return one.file == file;
+  };
+  const auto known = std::find_if(all.begin(), all.end(), is_its);
+  if (known != all.end()) return *known;
+
+  all.emplace_back();
+  all.back().file = file;
+  return all.back();
 }
+
+inline void read_digest(receipt& into, std::string_view line) {  // the first of a file counts
+  constexpr size_t file_at = strings::digest_size + 2;           // a space, and one more or a '*'
+  const std::string_view digest = line.substr(0, strings::digest_size);
+  if (!strings::is_digest(digest) || line.size() <= file_at) return;
+  if (line[strings::digest_size] != ' ') return;
+
+  entry& its = entry_of(into, line.substr(file_at));
+  if (its.sha256.empty()) its.sha256 = strings::lower(digest);
+}
+
+inline void read_fact(receipt& into, std::string_view line) {
+  const std::string_view file = line.substr(line.rfind(' ') + 1);
+  std::string_view words = line.substr(0, line.size() - file.size());
+  if (strings::take(words, ' ') != "#") return;
+
+  const std::string_view key = strings::take(words, ' ');
+  const std::string_view value = words.substr(0, words.rfind(' '));
+  // a receipt that was cut may lack the digest of a file whose size it has
+  if (!find(into, file) && key != "size") return;
+
+  entry& its = entry_of(into, file);
+  if (key == "size") its.size = strings::parse_number(value).value_or(its.size);
+  if (key == "origin") its.origin = value;
+  if (key == "etag") its.etag = value;
+  if (key == "unverified") its.unverified = true;
+}
+
+inline receipt read_receipt(std::string_view text) {  // facts may stand before or behind digests
+  receipt all;
+  for (std::string_view rest = text; !rest.empty();)
+    read_digest(all, strings::trim(strings::take(rest, '\n')));
+  for (std::string_view rest = text; !rest.empty();)
+    read_fact(all, strings::trim(strings::take(rest, '\n')));
+  return all;
+}
+
+// ---- sets of ranges: "10-20 50-"
 
 enum : uint64_t { endless = ~uint64_t{0} };
 
@@ -1520,6 +1921,57 @@ struct range {
 };
 
 using ranges = vector<range>;
+
+inline constexpr size_t ranges_size = 1360;  // bytes: a line is padded, to be written over
+
+inline string write_ranges(const ranges& all) {
+  string text;
+  for (const range& one : all)
+    text += join({one.at, "-", one.end == endless ? "" : join({one.end}), " "});
+  text.resize((std::max)(text.size(), ranges_size), ' ');
+  return text;
+}
+
+inline std::optional<range> parse_range(std::string_view text) {
+  const auto at = strings::parse_number(strings::take(text, '-'));
+  const auto end = text.empty() ? std::optional<uint64_t>(endless) : strings::parse_number(text);
+  if (!at || !end || *end < *at) return {};
+  return range{*at, *end};
+}
+
+inline ranges read_ranges(std::string_view text) {  // malformed: the whole file
+  ranges all;
+  text = strings::trim(text);
+
+  while (!text.empty()) {
+    const std::optional<range> one = parse_range(strings::take(text, ' '));
+    const bool is_in_order = one && (all.empty() || one->at >= all.back().end);
+    if (!is_in_order) return {range()};
+    all.push_back(*one);
+  }
+  return all;
+}
+
+inline uint64_t sum(const ranges& all) {
+  uint64_t bytes = 0;
+  for (const range& one : all)
+    bytes += one.end - one.at;
+  return bytes;
+}
+
+// The gaps of a file of `size` bytes that is to have `total` (0: not known).
+inline ranges within(const ranges& gaps, uint64_t size, uint64_t total) {
+  ranges all;
+  for (const range& gap : gaps)
+    if (gap.at < size) all.push_back({gap.at, (std::min)(gap.end, size)});
+
+  if (all.empty() || all.back().end < size) all.push_back({size, size});
+  all.back().end = total ? total : uint64_t{endless};
+  if (all.back().at >= all.back().end) all.pop_back();
+  return all;
+}
+
+// ---- the record beside an unfinished file
 
 // Which file an unfinished one is to become: without a digest or a validator none is continued.
 struct identity {
@@ -1531,7 +1983,7 @@ struct identity {
   bool usable() const { return !pin.empty() || !validator.empty(); }
 };
 
-struct record {  // beside an unfinished file: whose, of what, what is to come
+struct record {  // whose, of what, what is to come
   string owner{};
   identity id{};
   ranges todo{};          // what has not come; empty: what the file's size lacks
@@ -1539,236 +1991,326 @@ struct record {  // beside an unfinished file: whose, of what, what is to come
   bool released = false;  // by a call that ended without the whole file
 };
 
-inline string write_ranges(const ranges& all) {  // "10-20 50-", padded
-  string s;
-  for (const range& r : all)
-    s += join({r.at, "-", r.end == endless ? "" : join({r.end}), " "});
-  s.resize((std::max)(s.size(), size_t{1360}), ' ');  // to be written over
-  return s;
+inline void read_record_line(record& into, std::string_view line) {
+  const std::string_view key = strings::take(line, ' ');
+  identity& id = into.id;
+  if (key == "pin" && strings::is_digest(line)) id.pin = line;
+  if (key == "url") id.url = line;
+  if (key == "validator") id.validator = line;
+  if (key == "total") id.total = strings::parse_number(line).value_or(id.total);
+  if (key == "todo") into.todo = read_ranges(line);
+  if (key == "safe") into.safe = read_ranges(line);
+  if (key == "released") into.released = true;
 }
 
-inline ranges read_ranges(view s) {  // malformed: the whole file
-  ranges all;
-  for (s = trim(s); !s.empty();) {
-    view one = take(s, ' ');
-    range r;
-    if (!to_number(take(one, '-'), r.at) || (!one.empty() && !to_number(one, r.end)) || r.end < r.at
-        || (!all.empty() && r.at < all.back().end))
-      return {range()};
-    all.push_back(r);
-  }
+inline ranges cut_at(ranges all, uint64_t total) {  // nothing may reach beyond the file
+  if (total == 0 || all.empty()) return all;
+  if (all.back().at > total) all = {range()};
+  all.back().end = (std::min)(all.back().end, total);
   return all;
 }
 
-inline uint64_t sum(const ranges& all) {
-  uint64_t n = 0;
-  for (const range& r : all)
-    n += r.end - r.at;
-  return n;
-}
+inline record read_record(std::string_view text) {
+  record all;
+  all.owner = strings::trim(strings::take(text, '\n'));
+  all.safe = {range()};
 
-inline ranges within(const ranges& gaps, uint64_t size, uint64_t total) {
-  ranges r;  // the gaps of a file of `size` bytes that is to have `total` (0: not known)
-  for (const range& g : gaps)
-    if (g.at < size) r.push_back({g.at, (std::min)(g.end, size)});
-  if (r.empty() || r.back().end < size) r.push_back({size, size});
-  r.back().end = total ? total : uint64_t{endless};
-  if (r.back().at >= r.back().end) r.pop_back();
-  return r;
+  while (strings::contains(text, "\n"))  // a line without its end is not whole
+    read_record_line(all, strings::take(text, '\n'));
+  all.todo = cut_at(std::move(all.todo), all.id.total);
+  all.safe = cut_at(std::move(all.safe), all.id.total);
+  return all;
 }
+}  // namespace formats
 
-inline record read_record(view s) {
-  record r{string(trim(take(s, '\n'))), {}, {}, {range()}, false};
-  while (has(s, "\n")) {  // a line without its end is not whole
-    view line = take(s, '\n');
-    const view key = take(line, ' ');
-    if (key == "pin" && is_digest(line)) r.id.pin = line;
-    if (key == "url") r.id.url = line;
-    if (key == "validator") r.id.validator = line;
-    if (key == "total") to_number(line, r.id.total);
-    if (key == "todo") r.todo = read_ranges(line);
-    if (key == "safe") r.safe = read_ranges(line);
-    if (key == "released") r.released = true;
-  }
-  for (ranges* list : {&r.todo, &r.safe}) {  // nothing may reach beyond the file
-    if (r.id.total == 0 || list->empty()) continue;
-    if (list->back().at > r.id.total) *list = {range()};
-    list->back().end = (std::min)(list->back().end, r.id.total);
-  }
-  return r;
-}
+// ==== >>sniff ==== what a file is by its first and last bytes, where no digest tells ====
+// A server that cannot give the file gives a page, an answer or a text instead. What is found is
+// said in words for a person, or nothing is said. It uses >>strings. No doubt is held against a
+// file: what may be the one that is wanted is taken for it.
+namespace sniff {
 enum class kind { text, binary };  // a config, a checkpoint
-
-inline string first_words(view page) {  // a person would see: no tags, scripts, styles
-  const string low = lower(page);
-  string out;
-  for (size_t i = 0; i < page.size() && out.size() < 164; ++i) {  // more than is shown
-    const bool tag = page[i] == '<', space = tag || static_cast<unsigned char>(page[i]) <= 0x20;
-    if (space && !out.empty() && out.back() != ' ') out += ' ';
-    if (!space && !is_control(page[i])) out += page[i];
-    if (!tag) continue;
-    for (const string hidden : {"script", "style"})
-      if (low.compare(i + 1, hidden.size(), hidden) == 0) i = low.find(join({"</", hidden}), i);
-    if ((i = low.find('>', i)) == npos) break;
-  }
-  return join({"\"", trim(readable(out, 160)), "\""});
-}
-
-// ---- what a file is by its first and last bytes, where no digest tells
 
 inline constexpr size_t short_text = 4096;  // bytes; no checkpoint is so short and all text
 
 // A file as far as it was looked at. size: of the whole file; 0: more may come than the head has.
 struct specimen {
   kind want = kind::binary;
-  view head{};
+  std::string_view head{};
   uint64_t size = 0;
-  view content_type{};
+  std::string_view content_type{};
 
   bool is_whole() const { return size != 0 && size == head.size(); }
 };
 
+// ---- words for people
+
+// Where reading goes on behind the tag that stands at `at`, and what it hides; npos: nowhere.
+inline size_t end_of_tag(const string& lower_page, size_t at) {
+  for (const string hidden : {"script", "style"})
+    if (lower_page.compare(at + 1, hidden.size(), hidden) == 0)
+      at = lower_page.find(join({"</", hidden}), at);
+  return lower_page.find('>', at);
+}
+
+inline string first_words(std::string_view page) {  // a person would see: no tags, scripts, styles
+  constexpr size_t most = 160, enough = most + 4;   // bytes that are shown; and one character more
+  const string lower_page = strings::lower(page);
+  string out;
+
+  for (size_t at = 0; at < page.size() && out.size() < enough; ++at) {
+    const bool is_tag = page[at] == '<';
+    const bool is_space = is_tag || static_cast<unsigned char>(page[at]) <= 0x20;
+    if (is_space && !out.empty() && out.back() != ' ') out += ' ';
+    if (!is_space && !strings::is_control(page[at])) out += page[at];
+    if (is_tag) at = end_of_tag(lower_page, at);
+    if (at == npos) break;
+  }
+  return join({"\"", strings::trim(strings::readable(out, most)), "\""});
+}
+
+inline string that_says(std::string_view page, size_t most = npos) {
+  return "that says " + first_words(page.substr(0, most));
+}
+
 // For a person: UTF-8, or an older encoding in which most is ASCII, and nothing that moves a cursor
 // or that only binary data has. A first byte that is no character is a mark of some format.
-inline bool is_readable_text(view s) {
+inline bool is_readable_text(std::string_view text) {
   constexpr size_t shortest = 12;  // in an older encoding; fewer bytes may be anything
+  constexpr const char* harmless = "\b\t\n\v\f\r\x1b";
   size_t strange = 0;
-  view rest = s;
+
+  std::string_view rest = text;
   while (!rest.empty()) {
-    if (is_control(rest[0]) && !has("\b\t\n\v\f\r\x1b", {rest.data(), 1})) return false;
-    const size_t n = utf8_length(rest);
-    strange += n == 0 ? 1 : 0;
-    rest.remove_prefix((std::max)(n, size_t{1}));
+    const bool is_harmless = strings::contains(harmless, rest.substr(0, 1));
+    if (strings::is_control(rest[0]) && !is_harmless) return false;
+
+    const size_t length = strings::utf8_length(rest);
+    strange += length == 0 ? 1 : 0;
+    rest.remove_prefix((std::max)(length, size_t{1}));
   }
-  const bool is_older = utf8_length(s) > 0 && s.size() >= shortest && strange * 4 <= s.size();
+  const bool is_older =
+      strings::utf8_length(text) > 0 && text.size() >= shortest && strange * 4 <= text.size();
   return strange == 0 || is_older;
 }
 
-// Behind the closing quotation mark of a string that s begins with; npos: it does not end here.
-inline size_t end_of_quoted(view s) {
-  const char mark = s[0];
-  for (size_t i = 1; i < s.size(); ++i) {
-    const bool escaped = mark == '"' ? s[i] == '\\' : starts(s.substr(i), "''");
-    if (escaped)
-      ++i;
-    else if (s[i] == mark)
-      return i + 1;
+// ---- YAML and JSON, as far as their outermost keys
+
+inline bool is_quote(char letter) {
+  return letter == '"' || letter == '\'';
+}
+
+// Behind the closing quotation mark of a string that the text begins with; npos: it does not end.
+inline size_t end_of_quoted(std::string_view text) {
+  const char mark = text[0];
+
+  for (size_t at = 1; at < text.size(); ++at) {
+    const bool is_escaped =
+        mark == '"' ? text[at] == '\\' : strings::starts_with(text.substr(at), "''");
+    if (is_escaped)
+      ++at;
+    else if (text[at] == mark)
+      return at + 1;
   }
   return npos;
 }
 
-inline view without_blanks(view s) {  // at its front
-  s.remove_prefix((std::min)(s.find_first_not_of(" \t\n\v\f\r"), s.size()));
-  return s;
+inline std::string_view without_blanks(std::string_view text) {  // at its front
+  text.remove_prefix((std::min)(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
+  return text;
 }
 
-// The keys of the outermost mappings of JSON or of YAML's flow style ({a: 1, "b": [2]}).
-inline vector<string> flow_keys(view s) {
-  vector<string> keys;
-  string word;
-  size_t depth = 0, outermost = npos;
+inline std::string_view without_mark(std::string_view text) {  // of the byte order, in UTF-8
+  return text.substr(strings::starts_with(text, "\xEF\xBB\xBF") ? 3 : 0);
+}
 
-  while (!s.empty()) {
-    const char c = s[0];
-    const bool quoted = (c == '"' || c == '\'') && trim(word).empty();  // not that of "don't"
-    const size_t n = quoted ? end_of_quoted(s) : 1;
-    if (n == npos) break;
+// Collects the keys of the outermost mappings of JSON or of YAML's flow style ({a: 1, "b": [2]}).
+class flow_reader {
+ public:
+  vector<string> keys{};
 
-    if (c == '{') outermost = (std::min)(outermost, depth);
-    if (c == '{' || c == '[') ++depth;
-    if ((c == '}' || c == ']') && depth > 0) --depth;
-    const bool ends_key = c == ':' && outermost != npos && depth == outermost + 1;
-    if (ends_key && !trim(word).empty()) keys.emplace_back(trim(word));
+  bool is_between_words() const { return strings::trim(word_).empty(); }
 
-    if (quoted)
-      word = s.substr(1, n - 2);
-    else if (has("{}[],:", {&c, 1}))
-      word.clear();
-    else
-      word += c == '\n' || c == '\r' ? ' ' : c;
-    s.remove_prefix(n);
+  void take_quoted(std::string_view content) { word_ = content; }
+
+  void take(char letter) {
+    if (!strings::contains("{}[],:", {&letter, 1})) {
+      word_ += letter == '\n' || letter == '\r' ? ' ' : letter;
+      return;
+    }
+    if (letter == '{' || letter == '[') open(letter);
+    if (letter == '}' || letter == ']') close();
+    if (letter == ':' && is_outermost()) keep_key();
+    word_.clear();
   }
-  return keys;
+
+ private:
+  void open(char bracket) {
+    if (bracket == '{') outermost_ = (std::min)(outermost_, depth_);
+    ++depth_;
+  }
+
+  void close() {
+    if (depth_ > 0) --depth_;
+  }
+
+  bool is_outermost() const { return outermost_ != npos && depth_ == outermost_ + 1; }
+
+  void keep_key() {
+    if (!is_between_words()) keys.emplace_back(strings::trim(word_));
+  }
+
+  string word_{};
+  size_t depth_ = 0;         // of brackets
+  size_t outermost_ = npos;  // outside of the outermost mapping; npos: none has begun
+};
+
+inline vector<string> flow_keys(std::string_view text) {
+  flow_reader reader;
+
+  while (!text.empty()) {
+    const bool is_quoted = is_quote(text[0]) && reader.is_between_words();  // not that of "don't"
+    const size_t length = is_quoted ? end_of_quoted(text) : 1;
+    if (length == npos) break;
+
+    if (is_quoted)
+      reader.take_quoted(text.substr(1, length - 2));
+    else
+      reader.take(text[0]);
+    text.remove_prefix(length);
+  }
+  return std::move(reader.keys);
+}
+
+inline bool ends_key(std::string_view line, size_t at) {  // a colon, and no word right behind it
+  if (at >= line.size() || line[at] != ':') return false;
+  return at + 1 == line.size() || line[at + 1] == ' ' || line[at + 1] == '\t';
+}
+
+inline string quoted_key(std::string_view line) {  // or empty
+  const size_t end = end_of_quoted(line);
+  if (end == npos) return {};
+
+  const size_t colon = (std::min)(line.find_first_not_of(' ', end), line.size());
+  if (!ends_key(line, colon)) return {};
+  return string(line.substr(1, end - 2));
+}
+
+inline string plain_key(std::string_view line) {  // or empty
+  size_t colon = line.find(':');
+  while (colon != npos && !ends_key(line, colon))
+    colon = line.find(':', colon + 1);
+  if (colon == npos) return {};
+
+  const std::string_view key = strings::trim(line.substr(0, colon));
+  const bool is_remark = strings::contains(key, " #");
+  return is_remark ? string() : string(key);
 }
 
 // The key that a line of YAML's block style begins with; empty: none.
-inline string block_key(view line) {
-  if (line.empty() || has("#%@`{}[],|>", line.substr(0, 1))) return {};
-  if (starts(line, "? ")) return "?";  // a key of several lines
-
-  const bool quoted = line[0] == '"' || line[0] == '\'';
-  size_t colon = quoted ? end_of_quoted(line) : line.find(':');
-  if (colon == npos) return {};
-  if (quoted) colon += (std::min)(line.substr(colon).find_first_not_of(' '), line.size() - colon);
-
-  const auto ends_key = [line](size_t at) {
-    return at < line.size() && line[at] == ':'
-        && (at + 1 == line.size() || has(" \t", line.substr(at + 1, 1)));
-  };
-  while (!quoted && colon != npos && !ends_key(colon))
-    colon = line.find(':', colon + 1);
-  if (colon == npos || !ends_key(colon)) return {};
-
-  const view key = trim(line.substr(0, colon));
-  const bool remark = !quoted && has(key, " #");
-  return remark ? string() : string(quoted ? key.substr(1, key.size() - 2) : key);
+inline string block_key(std::string_view line) {
+  if (line.empty() || strings::contains("#%@`{}[],|>", line.substr(0, 1))) return {};
+  if (strings::starts_with(line, "? ")) return "?";  // a key of several lines
+  return is_quote(line[0]) ? quoted_key(line) : plain_key(line);
 }
 
-struct mapping {                                  // what a text says of itself as YAML
-  vector<string> keys{};                          // of the outermost mapping
-  size_t lines = 0;                               // that are neither empty nor remarks
-  bool in_flow_style = false, in_quotes = false;  // the first key
+struct mapping {  // what a text says of itself as YAML
+  enum class style { none, flow, block, list };
+
+  vector<string> keys{};  // of the outermost mapping
+  size_t lines = 0;       // that are neither empty nor remarks
+  style written = style::none;
+  bool in_quotes = false;  // the first key
 
   bool has_only_remarks() const { return lines == 0; }
 
   // "Rate limit exceeded: come back later" is YAML, too; a config of one line has no such key
   bool is_prose() const {
-    const bool plain = !in_flow_style && !in_quotes;
-    return plain && lines == 1 && keys.size() == 1 && has(keys[0], " ");
+    const bool is_plain = written != style::flow && !in_quotes;
+    return is_plain && lines == 1 && keys.size() == 1 && strings::contains(keys[0], " ");
   }
 };
 
+inline std::string_view take_line(std::string_view& rest) {  // off the front
+  const std::string_view line = rest.substr(0, rest.find_first_of("\r\n"));
+  rest.remove_prefix((std::min)(line.size() + 1, rest.size()));
+  return line;
+}
+
+// A line without what may stand before a document and its first node: a directive, ---, a tag, an
+// anchor. Empty: a remark, or nothing is left.
+inline std::string_view node_of(std::string_view line) {
+  line = without_blanks(line);
+  if (strings::starts_with(line, "%") || strings::starts_with(line, "...")) return {};
+
+  if (strings::starts_with(line, "---")) line = without_blanks(line.substr(3));
+  while (strings::starts_with(line, "!") || strings::starts_with(line, "&"))
+    line = without_blanks(line.substr((std::min)(line.find_first_of(" \t"), line.size())));
+  return strings::starts_with(line, "#") ? std::string_view() : line;
+}
+
+inline std::string_view without_dashes(std::string_view node) {  // those of a list's entries
+  while (strings::starts_with(node, "- "))
+    node = without_blanks(node.substr(2));
+  return node;
+}
+
+inline string node_key(std::string_view node, mapping::style written) {
+  const string key = block_key(node);
+  const bool may_be_mapping = written == mapping::style::list && strings::starts_with(node, "{");
+  if (key.empty() && may_be_mapping && !flow_keys(node).empty()) return "{";
+  return key;
+}
+
+// Text from the first node on.
+inline void read_first_node(mapping& into, std::string_view node, std::string_view from_there) {
+  if (node[0] == '{' || node[0] == '[') {
+    into.written = mapping::style::flow;
+    into.keys = flow_keys(from_there);
+    return;
+  }
+
+  const bool is_list = node == "-" || strings::starts_with(node, "- ");
+  into.written = is_list ? mapping::style::list : mapping::style::block;
+  node = without_dashes(node);
+  into.in_quotes = !node.empty() && is_quote(node[0]);
+  string key = node_key(node, into.written);
+  if (!key.empty())
+    into.keys.push_back(std::move(key));
+  else if (!is_list)
+    into.written = mapping::style::none;
+}
+
+inline void read_next_node(mapping& into, std::string_view line, std::string_view node) {
+  const bool is_outermost = line[0] != ' ' && line[0] != '\t';
+  if (!is_outermost && into.written != mapping::style::list) return;
+
+  string key = node_key(without_dashes(node), into.written);
+  if (!key.empty()) into.keys.push_back(std::move(key));
+}
+
 // In a text in block style the first line has a key, or the text is no mapping (YAML 1.2.2, 8.2.2).
 // In a list ("- a: 1") any line may have one.
-inline mapping read_mapping(view s) {
+inline mapping read_mapping(std::string_view text) {
   mapping found;
-  bool listed = false;
-  s.remove_prefix(starts(s, "\xEF\xBB\xBF") ? 3 : 0);
+  text = without_mark(text);
 
-  while (!s.empty()) {
-    const view rest = s;
-    view line = s.substr(0, s.find_first_of("\r\n"));
-    s.remove_prefix((std::min)(line.size() + 1, s.size()));
-    const bool is_outer = !line.empty() && !has(" \t", line.substr(0, 1));
-    line = without_blanks(line);
+  while (!text.empty()) {
+    const std::string_view from_here = text;
+    const std::string_view line = take_line(text);
+    const std::string_view node = node_of(line);
+    if (node.empty()) continue;
 
-    // what may stand before a document and its first node: a directive, ---, a tag, an anchor
-    if (starts(line, "%") || starts(line, "...")) continue;
-    if (starts(line, "---")) line = without_blanks(line.substr(3));
-    while (starts(line, "!") || starts(line, "&")) {
-      line = without_blanks(line.substr((std::min)(line.find_first_of(" \t"), line.size())));
-    }
-    if (line.empty() || line[0] == '#') continue;
-
-    const bool first = found.lines++ == 0;
-    if (first && (line[0] == '{' || line[0] == '[')) {
-      found.in_flow_style = true;
-      found.keys = flow_keys(rest.substr(size_t(line.data() - rest.data())));
-      return found;
-    }
-    const bool is_entry = line == "-" || starts(line, "- ");
-    listed = listed || (first && is_entry);
-    while (starts(line, "- "))
-      line = without_blanks(line.substr(2));
-
-    string key = block_key(line);
-    found.in_quotes = found.in_quotes || (first && has("\"'", line.substr(0, 1)));
-    if (key.empty() && listed && starts(line, "{") && !flow_keys(line).empty()) key = "{";
-    if (first && key.empty() && !listed) return found;
-    if (!key.empty() && (first || is_outer || listed)) found.keys.push_back(std::move(key));
+    ++found.lines;
+    if (found.lines == 1)
+      read_first_node(found, node, from_here.substr(size_t(node.data() - line.data())));
+    else
+      read_next_node(found, line, node);
+    if (found.written == mapping::style::none || found.written == mapping::style::flow) break;
   }
   return found;
 }
+
+// ---- answers of servers
 
 // Whether these keys, all of them, are those of a server that says what went wrong.
 inline bool are_of_an_answer(const vector<string>& keys) {
@@ -1781,10 +2323,12 @@ inline bool are_of_an_answer(const vector<string>& keys) {
       " type title instance path timestamp url documentation_url data id request_id requestid"
       " x-request-id trace_id host help info ";
   bool tells = false;
+
   for (const string& key : keys) {
-    const string word = join({" ", lower(key), " "});
-    if (!has(telling, word) && !has(beside, word)) return false;
-    tells = tells || has(telling, word);
+    const string word = strings::lower(key);
+    const bool is_telling = strings::is_one_of(telling, word);
+    if (!is_telling && !strings::is_one_of(beside, word)) return false;
+    tells = tells || is_telling;
   }
   return tells;
 }
@@ -1792,112 +2336,133 @@ inline bool are_of_an_answer(const vector<string>& keys) {
 // Names of which one alone is enough, where there are few: a tokenizer's config may say how it
 // takes "errors", among much else.
 inline bool has_key_of_an_error(const vector<string>& keys) {
-  if (keys.size() > 3) return false;
   constexpr const char* sure = " error errors error_msg error_message errormessage errmsg ";
-  return std::any_of(keys.begin(), keys.end(),
-      [](const string& key) { return has(sure, join({" ", lower(key), " "})); });
+  constexpr size_t few = 3;
+  return keys.size() <= few && std::any_of(keys.begin(), keys.end(), [](const string& key) {
+    return strings::is_one_of(sure, strings::lower(key));
+  });
 }
 
-// Why a text is no config; empty: it may be one.
-inline string not_a_config(const specimen& seen) {
-  const auto says = [&seen] {
-    return "that says " + first_words(seen.head.substr(0, 400));
-  };
-  if (has(seen.head, "\nmodel:")) return {};  // whatever stands before it
-  if (seen.size == 0) return {};              // the rest of its first line may be to come
-
-  const mapping m = read_mapping(seen.head);
-  if (m.has_only_remarks()) return seen.is_whole() ? "remarks alone " + says() : string();
-  if (m.keys.empty()) return "a text without a single key " + says();
-
-  const bool answer = m.is_prose() || are_of_an_answer(m.keys);
-  return seen.is_whole() && answer ? "an error text " + says() : string();
+inline bool has_nul(std::string_view bytes) {
+  return bytes.find('\0') != npos;
 }
 
-inline bool has_model(view s) {  // as the config of a VQGAN has
-  const string low = lower(s.substr(0, 1024));
-  return s.find('\0') == npos && has("\n" + low, "\nmodel:") && has(low, "target:");
+inline bool has_model(std::string_view text) {  // as the config of a VQGAN has
+  const string front = "\n" + strings::lower(text.substr(0, 1024));
+  return !has_nul(text) && strings::contains(front, "\nmodel:")
+      && strings::contains(front, "target:");
+}
+
+inline bool is_called_html(const specimen& seen) {
+  return strings::contains(strings::lower(seen.content_type), "text/html");
+}
+
+inline bool looks_like_html(std::string_view text) {
+  const string front = strings::lower(text.substr(0, 1024));
+  return strings::starts_with(front, "<!doctype html") || strings::contains(front, "<html")
+      || strings::contains(front, "<body") || strings::contains(front, "<head");
+}
+
+inline constexpr const char* html_page = "an HTML page (a login, quota or error page?) ";
+
+// Which document of tags it is, or empty. `text`: from the first byte that is no white space on.
+inline string tagged_document(const specimen& seen, std::string_view text) {
+  if (text[0] != '<') return {};
+  if (is_called_html(seen) || looks_like_html(text)) return html_page + that_says(text);
+
+  const bool is_merge = seen.want == kind::text && strings::starts_with(text, "<<")
+      && strings::starts_with(without_blanks(text.substr(2)), ":");  // YAML's, of another mapping
+  // a safetensors file begins with a number of 8 bytes, which may look like a tag
+  const bool is_number = has_nul(seen.head.substr(0, 8));
+  return is_merge || is_number ? string() : "an XML document " + that_says(text);
+}
+
+inline string json_answer(const specimen& seen, std::string_view text) {  // or empty
+  const bool is_json = !has_nul(seen.head) && (text[0] == '{' || text[0] == '[');
+  if (!is_json) return {};
+
+  const vector<string> keys = flow_keys(text);
+  if (std::find(keys.begin(), keys.end(), "model") != keys.end()) return {};  // a config
+  const bool is_answer = are_of_an_answer(keys) || has_key_of_an_error(keys);
+  return is_answer ? "a JSON answer " + that_says(text, 400) : string();
 }
 
 // Which page or answer of a server these bytes are, from the first that is no white space on.
-inline string page_or_answer(const specimen& seen, view s) {
-  const string low = lower(s.substr(0, 1024));
-  const auto says = [s](size_t n) {
-    return "that says " + first_words(s.substr(0, n));
-  };
-  const bool nul = has(seen.head, {"", 1}), html = has(lower(seen.content_type), "text/html");
-  const bool merge = seen.want == kind::text && starts(s, "<<")
-      && starts(without_blanks(s.substr(2)), ":");  // YAML's key for what another mapping has
-
-  bool page = html || starts(low, "<!doctype html");
-  for (const char* tag : {"<html", "<body", "<head"})
-    page = page || has(low, tag);
-  if (s[0] == '<' && page) return "an HTML page (a login, quota or error page?) " + says(npos);
-  // a safetensors file begins with a number of 8 bytes, which may look like a tag
-  const bool number = has(seen.head.substr(0, 8), {"", 1});
-  if (s[0] == '<' && !merge && !number) return "an XML document " + says(npos);
-  if (starts(s, "version https://git-lfs"))
-    return join({"a git-lfs pointer, not the file it points to (", first_words(s.substr(0, 60)),
+inline string page_or_answer(const specimen& seen, std::string_view text) {
+  if (string what = tagged_document(seen, text); !what.empty()) return what;
+  if (strings::starts_with(text, "version https://git-lfs"))
+    return join({"a git-lfs pointer, not the file it points to (", first_words(text.substr(0, 60)),
         "): use the URL of the raw or resolved file"});
+  if (string what = json_answer(seen, text); !what.empty()) return what;
 
-  const bool json = !nul && only(s.substr(0, 1), "{[");
-  const vector<string> keys = json ? flow_keys(s) : vector<string>();
-  const bool config = std::find(keys.begin(), keys.end(), "model") != keys.end();
-  if (!config && (are_of_an_answer(keys) || has_key_of_an_error(keys)))
-    return "a JSON answer " + says(400);
+  const bool is_page = is_called_html(seen) && !has_nul(seen.head) && !has_model(text);
+  return is_page ? "an HTML page " + that_says(text) : string();
+}
 
-  return html && !nul && !has_model(s) ? "an HTML page " + says(npos) : string();
+// ---- the verdict
+
+// Why a text is no config; empty: it may be one.
+inline string not_a_config(const specimen& seen) {
+  constexpr size_t most = 400;                              // bytes of it, for its first words
+  if (strings::contains(seen.head, "\nmodel:")) return {};  // whatever stands before it
+  if (seen.size == 0) return {};  // the rest of its first line may be to come
+
+  const mapping found = read_mapping(seen.head);
+  if (found.has_only_remarks())
+    return seen.is_whole() ? "remarks alone " + that_says(seen.head, most) : string();
+  if (found.keys.empty()) return "a text without a single key " + that_says(seen.head, most);
+
+  const bool is_answer = found.is_prose() || are_of_an_answer(found.keys);
+  return seen.is_whole() && is_answer ? "an error text " + that_says(seen.head, most) : string();
 }
 
 // Which file it is instead of the config (want: text) or of the checkpoint.
-inline string other_of_the_pair(kind want, view head, view s) {
-  if (want == kind::binary)
-    return has_model(s) ? join({"a config (", first_words(s.substr(0, 60)), ")"}) : string();
-  if (starts(head, "PK\x03\x04")) return "a zip archive, as checkpoints are";
-  if (starts(head, "\x1f\x8b")) return "gzip-compressed data";
-  if (starts(head, "\x80")) return "a pickle, as checkpoints are";
-  return has(head, {"", 1}) ? "binary data (it has NUL bytes)" : "";
+inline string other_of_the_pair(const specimen& seen, std::string_view text) {
+  if (seen.want == kind::binary)
+    return has_model(text) ? join({"a config (", first_words(text.substr(0, 60)), ")"}) : string();
+
+  if (strings::starts_with(seen.head, "PK\x03\x04")) return "a zip archive, as checkpoints are";
+  if (strings::starts_with(seen.head, "\x1f\x8b")) return "gzip-compressed data";
+  if (strings::starts_with(seen.head, "\x80")) return "a pickle, as checkpoints are";
+  return has_nul(seen.head) ? "binary data (it has NUL bytes)" : "";
 }
 
 // Why it is not the file that is wanted, as far as its head shows; empty: it may be.
 inline string not_the_file(const specimen& seen) {
-  const view head = seen.head;
-  if (head.empty()) return "an empty file";  // no answer: it may be the file
-  const view s = without_blanks(head.substr(starts(head, "\xEF\xBB\xBF") ? 3 : 0));
-  if (s.empty()) return "nothing but white space";
+  if (seen.head.empty()) return "an empty file";  // no answer: it may be the file
+  const std::string_view text = without_blanks(without_mark(seen.head));
+  if (text.empty()) return "nothing but white space";
 
-  if (string what = page_or_answer(seen, s); !what.empty()) return what;
-  if (const string what = other_of_the_pair(seen.want, head, s); !what.empty())
+  if (string what = page_or_answer(seen, text); !what.empty()) return what;
+  if (const string what = other_of_the_pair(seen, text); !what.empty())
     return what + "; are the URLs of config and checkpoint swapped?";
   if (seen.want == kind::text) return not_a_config(seen);
 
-  const bool short_one = seen.is_whole() && seen.size < short_text && is_readable_text(head);
-  return short_one ? "a short text that says " + first_words(s.substr(0, 400)) : string();
-}
-
-inline string not_the_file(kind want, view head, view content_type, uint64_t size = 0) {
-  return not_the_file(specimen{want, head, size, content_type});
+  const bool is_short = seen.is_whole() && seen.size < short_text && is_readable_text(seen.head);
+  return is_short ? "a short text " + that_says(text, 400) : string();
 }
 
 // Whether the end record of a zip archive is there: it names its own length (APPNOTE 4.3.16). Some
 // stores fill the last block up; what unpacks looks for the record, and so do we.
-inline bool zip_has_end(view tail) {
+inline bool zip_has_end(std::string_view tail) {
   constexpr size_t record_size = 22;
-  constexpr view padding("\0 \t\r\n\x1a\xff", 7);
+  constexpr std::string_view padding("\0 \t\r\n\x1a\xff", 7);
+  const auto byte = [tail](size_t at) {
+    return size_t{static_cast<unsigned char>(tail[at])};
+  };
+
   for (size_t at = tail.size(); at > 0;) {
     at = tail.rfind("PK\x05\x06", at - 1);
     if (at == npos) return false;
     if (at + record_size > tail.size()) continue;
 
-    const auto byte = [&](size_t i) {
-      return size_t{static_cast<unsigned char>(tail[at + i])};
-    };
-    const size_t end = at + record_size + (byte(20) | byte(21) << 8);
-    if (end <= tail.size() && only(tail.substr(end), padding)) return true;
+    const size_t comment_size = byte(at + 20) | byte(at + 21) << 8;
+    const size_t end = at + record_size + comment_size;
+    if (end <= tail.size() && strings::consists_of(tail.substr(end), padding)) return true;
   }
   return false;
 }
-}  // namespace text
+}  // namespace sniff
 
 // ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 namespace catalog {
@@ -1950,7 +2515,7 @@ inline source sources(const row& r, bool config) {
   const size_t i = config ? 0 : 1;
   source s({}, r.sha256[i]);
   s.size = r.size[i];
-  for (string& url : s.urls = text::words(r.places))
+  for (string& url : s.urls = strings::words(r.places))
     for (const auto& part : parts)
       if (const size_t at = url.find(part[0]); at != npos)
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
@@ -1961,7 +2526,8 @@ inline vector<const row*> find(const string& name) {
   vector<const row*> by_alias;  // several: an ambiguous one
   for (const row& r : all) {
     if (name == r.name) return {&r};
-    if (text::has(text::lower(join({" ", r.aliases, " "})), join({" ", text::lower(name), " "})))
+    if (strings::contains(
+            strings::lower(join({" ", r.aliases, " "})), join({" ", strings::lower(name), " "})))
       by_alias.push_back(&r);
   }
   return by_alias;
@@ -1972,7 +2538,7 @@ using models = vector<known_model>;
 inline models known() {
   models of_all;
   for (const row& r : all)
-    of_all.push_back({r.name, text::words(r.aliases), sources(r, true), sources(r, false)});
+    of_all.push_back({r.name, strings::words(r.aliases), sources(r, true), sources(r, false)});
   return of_all;
 }
 }  // namespace catalog
@@ -2500,9 +3066,9 @@ inline string owner(const string& pid = std::to_string(::getpid())) {
   (void)read_text("/proc/" + pid + "/stat", stat);
   view rest = stat.erase(0, stat.rfind(')') + 1);
   for (int i = 0; i < 20; ++i)
-    text::take(rest, ' ');  // the start is field 22 of proc(5)
-  return join({host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ", text::trim(boot),
-      " ", pid, " ", text::take(rest, ' ')});
+    strings::take(rest, ' ');  // the start is field 22 of proc(5)
+  return join({host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ",
+      strings::trim(boot), " ", pid, " ", strings::take(rest, ' ')});
 }
 
 // While one lives, writing to a peer that is gone (libcurl with an older OpenSSL does), or beyond
@@ -2656,13 +3222,13 @@ inline void forget(child) {
 inline fate owner_fate(const string& who) {  // Windows keeps the file while it is open
   const string mine = owner();
   view theirs = who, ours = mine;
-  if (text::take(theirs, ' ') != text::take(ours, ' ')) return fate::unknown;
-  const view boot = text::take(theirs, ' '), now_boot = text::take(ours, ' ');
+  if (strings::take(theirs, ' ') != strings::take(ours, ' ')) return fate::unknown;
+  const view boot = strings::take(theirs, ' '), now_boot = strings::take(ours, ' ');
   if (boot != now_boot) {  // without one it could not be read, for want of a descriptor perhaps
     const bool told = !boot.empty() && !now_boot.empty();
     return told ? fate::restarted : fate::unknown;
   }
-  const string pid(text::take(theirs, ' ')), now = owner(pid);
+  const string pid(strings::take(theirs, ' ')), now = owner(pid);
   const bool none = VQCACHE_OS_(true, ::kill(std::atoi(pid.c_str()), 0) != 0 && errno == ESRCH);
   return !none && (theirs.empty() || now.back() == ' ' || now == who) ? fate::alive : fate::gone;
 }
@@ -2811,7 +3377,7 @@ inline vector<string> list(
   while (const auto* found = next()) {
     const string name = found->d_name;
 #endif
-    if (name != "." && name != ".." && text::starts(name, prefix)) names.push_back(name);
+    if (name != "." && name != ".." && strings::starts_with(name, prefix)) names.push_back(name);
   }
 #if !defined(_WIN32)
   if (problem && all) *problem = errno;
@@ -2822,7 +3388,7 @@ inline vector<string> list(
 inline fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
   const string s = shown(p);
   std::error_code e;
-  if (s == "~" || text::starts(s, "~/")) {
+  if (s == "~" || strings::starts_with(s, "~/")) {
     const auto* home = VQCACHE_OS_(::_wgetenv(L"USERPROFILE"), std::getenv("HOME"));
     if (!home || !*home) return {};
     p = fs::path(home) += to_path(s.substr(1));
@@ -2842,7 +3408,7 @@ inline string unique() {  // 16 hex digits: the process, and what no other call 
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
   const auto pid = unsigned(VQCACHE_OS_(::_getpid, ::getpid)());
-  return text::hex(pid, 8) + text::hex(std::hash<string>()(join({now, " ", ++count})), 8);
+  return strings::hex(pid, 8) + strings::hex(std::hash<string>()(join({now, " ", ++count})), 8);
 }
 
 class thread : pinned {  // joined by its owner; that it cannot start is a value
@@ -3146,7 +3712,7 @@ class sha256 : os::pinned {  // FIPS 180-4
     }
     string s;
     for (unsigned char byte : out)
-      s += text::hex(byte, 2);
+      s += strings::hex(byte, 2);
     return failed_ ? string() : s;
   }
 
@@ -3212,7 +3778,7 @@ inline size_t smaller(uint64_t a, uint64_t b) {
 }
 
 struct demand {  // what bytes must be to get a final name
-  text::kind kind = text::kind::binary;
+  sniff::kind kind = sniff::kind::binary;
   string sha256{};                   // empty: not known; then the content is looked at instead
   const char* bound_by = "the pin";  // who says so
   bool verified = false;             // and may be believed of a download, too
@@ -3355,14 +3921,14 @@ inline vector<string> numbered(const fs::path& at, const string& before, size_t 
   const vector<string> listed = os::list(at, before, problem);
   for (const string& end : after)
     for (const string& n : listed)
-      if (n.size() == before.size() + digits + end.size() && text::ends(n, end)
-          && n.find_first_not_of(text::hex_digits, before.size()) >= before.size() + digits)
+      if (n.size() == before.size() + digits + end.size() && strings::ends_with(n, end)
+          && n.find_first_not_of(strings::hex_digits, before.size()) >= before.size() + digits)
         names.push_back(n);
   return names;
 }
 
 struct looks {  // what a file is to look like where no digest tells
-  text::kind kind = text::kind::binary;
+  sniff::kind kind = sniff::kind::binary;
   uint64_t size = 0;
   view content_type{};
 };
@@ -3373,20 +3939,20 @@ inline status judge(os::file& file, const fs::path& path, const looks& as) {
   string head(smaller(as.size, head_size), '\0');
   VQCACHE_NEED_(error::system(os::read_at(file, 0, &head[0], head.size(), got), "read", path));
   head.resize(got);
-  const string what = text::not_the_file({as.kind, head, as.size, as.content_type});
+  const string what = sniff::not_the_file({as.kind, head, as.size, as.content_type});
   if (!what.empty()) return fail(errc::not_the_file, {"it is ", what});
-  if (!text::starts(head, "PK\x03\x04")) return {};
+  if (!strings::starts_with(head, "PK\x03\x04")) return {};
 
   string tail(smaller(as.size, zip_tail), '\0');
   const uint64_t at = as.size - tail.size();
   VQCACHE_NEED_(error::system(os::read_at(file, at, &tail[0], tail.size(), got), "read", path));
-  if (text::zip_has_end(tail)) return {};
+  if (sniff::zip_has_end(tail)) return {};
   return fail(errc::truncated,
       {"it is a zip archive without its end: it is truncated, or something else stands behind it"});
 }
 
 struct found {  // an unfinished file, by its name without .part and .record
-  text::record record{};
+  formats::record record{};
   os::fate fate = os::fate::unknown;
   uint64_t size = 0, bytes = 0;  // of the file; of what has come
   int problem = 0;               // its record is there, and cannot be read
@@ -3394,19 +3960,18 @@ struct found {  // an unfinished file, by its name without .part and .record
 
 inline found find(const fs::path& base) {
   found f;
-  uint64_t pid = 0;
   string content, name = os::shown(base.filename()), digits = name.substr(name.rfind('.') + 1, 8);
   const os::info part = os::look(fs::path(base) += ".part", false);
   f.size = f.bytes = part.size;
   const int e = os::read_text(fs::path(base) += ".record", content);
   f.problem = e == ENOENT ? part.problem : e;
   if (e != 0) return f;
-  f.record = text::read_record(content);
+  f.record = formats::read_record(content);
   // empty: its process was killed before it could say more than the name does
-  if (content.empty() && !part.exists && text::to_number(digits, pid, 16))
-    f.record.owner = os::owner(join({pid}));
+  const std::optional<uint64_t> pid = strings::parse_number(digits, 16);
+  if (content.empty() && !part.exists && pid) f.record.owner = os::owner(join({*pid}));
   f.fate = os::owner_fate(f.record.owner);
-  if (!f.record.todo.empty()) f.bytes = f.record.id.total - text::sum(f.record.todo);
+  if (!f.record.todo.empty()) f.bytes = f.record.id.total - formats::sum(f.record.todo);
   return f;
 }
 // When the bytes of a partial are hashed: behind the writing, from the file; or as write() is given
@@ -3416,7 +3981,7 @@ enum class hashing { behind, as_given };
 class partial : os::pinned {
  public:
   struct run {  // a part of the file that has not come yet; taken: somebody is bringing it
-    uint64_t at = 0, end = text::endless;
+    uint64_t at = 0, end = formats::endless;
     bool taken = false;
     string held{};  // has come, and waits to be written at `at`
 
@@ -3431,13 +3996,13 @@ class partial : os::pinned {
   bool has_digest = false;            // that will judge it, whatever it looks like
   bool ends_with_connection = false;  // neither length nor chunks: a cut could not be seen
   os::file file;
-  text::identity id;
+  formats::identity id;
   vector<run> runs;
 
   ~partial() { release(); }
 
   // a private file, after a record of whose it is
-  status begin(const fs::path& final_path, text::kind kind, hashing when = hashing::behind) {
+  status begin(const fs::path& final_path, sniff::kind kind, hashing when = hashing::behind) {
     VQCACHE_NEED_(own(final_path, kind));
     hashing_ = when;
     VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file)));
@@ -3446,15 +4011,15 @@ class partial : os::pinned {
     return {};
   }
 
-  int keep_as(const text::identity& as) {  // from now on a later call may continue it
+  int keep_as(const formats::identity& as) {  // from now on a later call may continue it
     id = as;
-    if (id.total && runs[0].end == text::endless) runs[0].end = id.total;
+    if (id.total && runs[0].end == formats::endless) runs[0].end = id.total;
     return describe();
   }
 
   // Continues what an earlier call left of the same file; begun tells whether there was such. Its
   // bytes are hashed again; what was not synced when the machine went down counts only with a pin.
-  status resume(const fs::path& final_path, const text::identity& want, text::kind kind) {
+  status resume(const fs::path& final_path, const formats::identity& want, sniff::kind kind) {
     const fs::path at = final_path.parent_path();
     const string name = os::shown(final_path.filename());
     int problem = 0;
@@ -3484,7 +4049,7 @@ class partial : os::pinned {
 
   status write(const char* data, size_t n, size_t to = 0) {
     run& r = runs[to];
-    if (kind_ == text::kind::text && !has_digest && r.next() + n > config_limit)
+    if (kind_ == sniff::kind::text && !has_digest && r.next() + n > config_limit)
       return fail(errc::not_the_file,
           {"over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)"});
     if (hashing_ == hashing::as_given) absorb(data, n);
@@ -3506,7 +4071,7 @@ class partial : os::pinned {
   size_t spare_run(size_t connections, uint64_t least) {
     size_t first = npos, big = 0;
     const uint64_t even = (id.total - size()) / 4 / connections,
-                   part = connections > 1 ? (std::max)(even, uint64_t{32} << 20) : text::endless;
+                   part = connections > 1 ? (std::max)(even, uint64_t{32} << 20) : formats::endless;
     for (size_t i = 0; i < runs.size(); ++i)  // of before there were so many connections
       if (runs[i].taken && runs[i].left() / 2 > part) (void)cut(i, part);
     for (size_t i = 0; i < runs.size(); ++i) {
@@ -3610,7 +4175,7 @@ class partial : os::pinned {
     begun = recorded_ = has_nul_ = split_ = has_end_mark = is_described_ = false;
     ends_with_connection = has_digest = false;
     size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
-    id = text::identity();
+    id = formats::identity();
     (void)runs.clear(), (void)sha256.clear(), broken_ = status();
   }
 
@@ -3648,7 +4213,8 @@ class partial : os::pinned {
     string head(smaller(front(), head_size), '\0');
     size_t got = 0;
     const bool can_read = !head.empty() && os::read_at(file, 0, &head[0], head.size(), got) == 0;
-    return !can_read || !text::not_the_file(kind_, view(head).substr(0, got), content_type).empty();
+    head.resize(got);
+    return !can_read || !sniff::not_the_file({kind_, head, 0, content_type}).empty();
   }
 
   const fs::path& final_path() const { return final_; }
@@ -3714,35 +4280,35 @@ class partial : os::pinned {
   }
 
   // What is to come of an unfinished file.
-  static text::ranges gaps_of(const found& f, const text::identity& want) {
+  static formats::ranges gaps_of(const found& f, const formats::identity& want) {
     const bool lost = f.fate == os::fate::restarted || f.fate == os::fate::unknown;
-    const text::ranges& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
-    return text::within(told, f.size, f.record.id.total);
+    const formats::ranges& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
+    return formats::within(told, f.size, f.record.id.total);
   }
 
   // Whether it is of the wanted file, nobody's, and has something of it.
-  static bool is_to_continue(const found& f, const text::identity& want) {
-    const text::identity& its = f.record.id;
+  static bool is_to_continue(const found& f, const formats::identity& want) {
+    const formats::identity& its = f.record.id;
     const bool same_url = its.url == want.url;
     const bool same =
         want.pin.empty() ? same_url && !its.validator.empty() : same_url || its.pin == want.pin;
     const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
-    const uint64_t end = its.total ? its.total : uint64_t{text::endless};
-    return same && (f.record.released || gone) && text::sum(gaps_of(f, want)) != end;
+    const uint64_t end = its.total ? its.total : uint64_t{formats::endless};
+    return same && (f.record.released || gone) && formats::sum(gaps_of(f, want)) != end;
   }
 
   // Makes it ours: begun, unless another call was faster. The new record is complete before the
   // file gets its name, and the old one goes last: whatever fails, one of the two tells of it.
   status claim(const fs::path& old, const found& f, const fs::path& final_path,
-      const text::identity& want, text::kind kind) {
-    const text::identity& its = f.record.id;
-    const text::ranges gaps = gaps_of(f, want);
+      const formats::identity& want, sniff::kind kind) {
+    const formats::identity& its = f.record.id;
+    const formats::ranges gaps = gaps_of(f, want);
     const fs::path part = fs::path(old) += ".part", record = fs::path(old) += ".record";
     VQCACHE_NEED_(own(final_path, kind));
     runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
-    for (const text::range& g : gaps)
+    for (const formats::range& g : gaps)
       runs.push_back({g.at, g.end, false, {}});
-    split_ = text::sum(gaps) + f.size != (its.total ? its.total : uint64_t{text::endless});
+    split_ = formats::sum(gaps) + f.size != (its.total ? its.total : uint64_t{formats::endless});
     VQCACHE_NEED_(lost("write", keep_as({want.pin, its.url, its.validator, its.total})));
     VQCACHE_NEED_(lost("write", tell_gaps()));
 
@@ -3762,7 +4328,7 @@ class partial : os::pinned {
     return {};
   }
 
-  status own(const fs::path& final_path, text::kind kind) {  // a name nobody else has, a record
+  status own(const fs::path& final_path, sniff::kind kind) {  // a name nobody else has, a record
     drop();
     final_ = final_path;
     kind_ = kind;
@@ -3790,11 +4356,11 @@ class partial : os::pinned {
 
   int tell_gaps() {  // in a line of fixed length: it is written again and again
     if (!id.usable()) return 0;
-    text::ranges gaps;
+    formats::ranges gaps;
     for (const run& r : runs)
       if (r.at < r.end) gaps.push_back({r.at, r.end});
     std::sort(gaps.begin(), gaps.end(), [](auto& a, auto& b) { return a.at < b.at; });
-    string line = text::write_ranges(gaps);
+    string line = formats::write_ranges(gaps);
     const int e = split_ ? note("todo " + line, &todo_at_) : 0;
     const std::lock_guard<std::mutex> one(lock_);
     gaps_ = std::move(line);
@@ -3818,7 +4384,7 @@ class partial : os::pinned {
 
   void absorb(const char* data, size_t n) {
     sha_.update(data, n);
-    has_nul_ = has_nul_ || (kind_ == text::kind::text && std::memchr(data, 0, n));
+    has_nul_ = has_nul_ || (kind_ == sniff::kind::text && std::memchr(data, 0, n));
   }
 
   status make_safe(uint64_t done) {  // against a power cut; on the follower's thread
@@ -3866,7 +4432,7 @@ class partial : os::pinned {
 
   fs::path final_, base_;
   fs::path part_path_, record_path_;  // for drop(), which does without memory
-  text::kind kind_ = text::kind::binary;
+  sniff::kind kind_ = sniff::kind::binary;
   os::file record_;
   hash::sha256 sha_{};
   std::mutex lock_;  // of the record and gaps_
@@ -3885,7 +4451,7 @@ inline status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size
   return error::system(os::open(p, how, in), "open", p);
 }
 
-inline status judge(const fs::path& p, os::mode how, text::kind kind) {
+inline status judge(const fs::path& p, os::mode how, sniff::kind kind) {
   os::file in;
   uint64_t size = 0;
   VQCACHE_NEED_(open(p, how, in, size));
@@ -3993,14 +4559,14 @@ inline status digest(const fs::path& p, os::mode how, caller& who, string& out) 
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
 class copying {
   fs::path final_, from_{};
-  text::kind kind_;
+  sniff::kind kind_;
 
  public:
   partial to{};
   string sha256{};    // of what was copied, once that is known
   follower behind{};  // its thread uses the others: the first member to go
 
-  copying(fs::path p, text::kind k) : final_(std::move(p)), kind_(k) {}
+  copying(fs::path p, sniff::kind k) : final_(std::move(p)), kind_(k) {}
 
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
@@ -4069,8 +4635,8 @@ struct transfer_request {
 // Who gets an answer: a head, then the bytes of its body in order, then the end.
 class response_handler : os::pinned {
  public:
-  virtual bool on_head(int code, const text::headers& headers) = 0;  // false: no more is wanted
-  virtual bool on_body(view bytes) = 0;                              // the same
+  virtual bool on_head(const http::response_head& head) = 0;  // false: no more is wanted
+  virtual bool on_body(view bytes) = 0;                       // the same
   virtual void on_end(status why) noexcept = 0;  // once, and last; it may start and cancel nothing
 
  protected:
@@ -4187,7 +4753,7 @@ inline fault fault_of(int code, view words) {
       {curl_ssl_connect_error, "unexpected TLS packet", fault::no_tls_there},
       {curl_ssl_connect_error, "SEC_E_INVALID_TOKEN", fault::no_tls_there}};
   for (const row& one : all) {
-    if (one.code == code && text::has(words, one.said)) return one.kind;
+    if (one.code == code && strings::contains(words, one.said)) return one.kind;
   }
   return usual_fault(code);
 }
@@ -4229,7 +4795,7 @@ inline status failure(int code, const string& words) {
   if (kind == fault::none) return {};
 
   const fault_text& told = text_of(kind);
-  const string why = words.empty() ? join({"curl error ", code}) : text::readable(words);
+  const string why = words.empty() ? join({"curl error ", code}) : strings::readable(words);
   return fail(told.code, {told.what, " (", why, ")", told.advice});
 }
 
@@ -4258,7 +4824,7 @@ class head_reader {
 
   int code() const { return code_; }
 
-  const text::headers& headers() const { return headers_; }
+  const http::headers& headers() const { return headers_; }
 
   // What came was proper as far as it went, but its end is missing.
   status problem() const {
@@ -4282,9 +4848,11 @@ class head_reader {
       return;
     }
 
-    const bool continues = text::starts(line, " ") || text::starts(line, "\t");
+    const bool continues = strings::starts_with(line, " ") || strings::starts_with(line, "\t");
     if (continues) {
-      if (!text::unfold(pending_, line)) enter(state::improper);
+      std::optional<string> longer = http::unfolded(pending_, line);
+      if (!longer) enter(state::improper);
+      pending_ = std::move(longer).value_or(string());
       return;
     }
 
@@ -4292,7 +4860,7 @@ class head_reader {
       enter(state::improper);
       return;
     }
-    line = text::trim(line);
+    line = strings::trim(line);
     if (line.empty())
       end_of_head();
     else if (state_ == state::fields)
@@ -4305,18 +4873,17 @@ class head_reader {
   void enter(state next) { state_ = next; }
 
   void begin(view status_line) {
-    code_ = text::status_code(status_line);
+    code_ = http::status_code(status_line);
     enter(code_ == 0 ? state::improper : state::fields);
   }
 
   bool keep_pending() {
     if (pending_.empty()) return true;
 
-    text::header field;
-    const text::reading read = text::read_header(pending_, field);
+    http::read_line line = http::read_header(pending_);
     pending_.clear();
-    if (read == text::reading::good) headers_.push_back(std::move(field));
-    return read != text::reading::improper;
+    if (line.how == http::reading::good) headers_.push_back(std::move(line.what));
+    return line.how != http::reading::improper;
   }
 
   void end_of_head() {
@@ -4332,7 +4899,7 @@ class head_reader {
   state state_ = state::status_line;
   int code_ = 0;
   size_t size_ = 0;
-  text::headers headers_{};
+  http::headers headers_{};
   string pending_{};
 };
 
@@ -4357,8 +4924,11 @@ class exchange : os::pinned {
   bool take_head_line(view line) {
     head_.take(line);
     if (head_.has_failed()) end(head_.problem());
-    if (is_over_) return false;
-    return !head_.is_complete() || to_->on_head(head_.code(), head_.headers());
+    if (is_over_ || !head_.is_complete()) return !is_over_;
+
+    const http::response_head head = http::read_head(head_.code(), head_.headers());
+    has_transfer_coding_ = head.has_transfer_coding;
+    return to_->on_head(head);
   }
 
   // For what C code or a pipe brings: nothing thrown gets past it. false: no more is wanted.
@@ -4375,6 +4945,7 @@ class exchange : os::pinned {
 
   response_handler* to_;
   head_reader head_{};
+  bool has_transfer_coding_ = false;
 
  private:
   bool is_over_ = false;  // nothing more is told
@@ -4756,9 +5327,10 @@ inline status cannot_start(int error) {  // of errno
 inline string program_words(view errors) {
   string first;
   while (!errors.empty()) {
-    const view line = text::take(errors, '\n');
-    const string words(text::trim(text::readable(line)));
-    if (text::starts(words, "curl: (") || text::starts(words, "curl: option ")) return words;
+    const view line = strings::take(errors, '\n');
+    const string words(strings::trim(strings::readable(line)));
+    if (strings::starts_with(words, "curl: (") || strings::starts_with(words, "curl: option "))
+      return words;
     if (first.empty()) first = words;
   }
   return first;
@@ -4798,15 +5370,14 @@ class program_exchange final : public exchange {
     if (!head_.is_complete() && !take_lines()) return false;
     if (!head_.is_complete()) return true;
 
-    const bool is_coded = !text::find(head_.headers(), "transfer-encoding").empty();
-    const size_t keep = is_coded ? trailers : last_line;
+    const size_t keep = has_transfer_coding_ ? trailers : last_line;
     return held_.size() <= keep || give(held_.size() - keep);
   }
 
   bool take_lines() {
     view rest = held_;
-    while (!head_.is_complete() && text::has(rest, "\n")) {
-      if (!take_head_line(text::take(rest, '\n'))) return false;
+    while (!head_.is_complete() && strings::contains(rest, "\n")) {
+      if (!take_head_line(strings::take(rest, '\n'))) return false;
     }
     held_.erase(0, held_.size() - rest.size());
 
@@ -4827,17 +5398,16 @@ class program_exchange final : public exchange {
     const size_t at = held_.rfind(program_mark);
     if (at == npos) return {};
 
-    uint64_t size = 0;
-    const bool is_number = text::to_number(view(held_).substr(at + program_mark.size()), size);
-    if (!is_number || size < given_ || size - given_ > at) return {};
-    return static_cast<size_t>(size - given_);
+    const auto size = strings::parse_number(view(held_).substr(at + program_mark.size()));
+    if (!size || *size < given_ || *size - given_ > at) return {};
+    return static_cast<size_t>(*size - given_);
   }
 
   status conclude() {
     int code = process.finish(false);
     const string words = program_words(process.errors());
     const view number = "curl: (";
-    if (code < 0 && text::starts(words, number))
+    if (code < 0 && strings::starts_with(words, number))
       code = std::atoi(&words[number.size()]);  // not reaped
     if (code == shell_cannot_run && !head_.is_complete())
       return fail(errc::no_transport, {"curl cannot be run: ", words});
@@ -4908,11 +5478,11 @@ class user_response final : public response {
 
   void header(std::string_view name, std::string_view value) override {
     inside([&] {
-      text::header field;
+      std::optional<http::header> parsed = http::parse_header(join({name, ":", value}));
       if (state_ != state::head)
         misuse_ = "header() after write()";
-      else if (text::parse_header(join({name, ":", value}), field))
-        headers_.push_back(field);
+      else if (parsed)
+        headers_.push_back(std::move(*parsed));
       else
         misuse_ = "a header has control characters or no name";
     });
@@ -4940,7 +5510,7 @@ class user_response final : public response {
     if (!misuse_.empty())
       return error::fail(errc::callback, {"options::fetch is used wrongly: ", misuse_});
     if (!failure_.empty())
-      return error::fail(errc::connection, {"options::fetch says: ", text::readable(failure_)});
+      return error::fail(errc::connection, {"options::fetch says: ", strings::readable(failure_)});
     end_head();
     return {};
   }
@@ -4950,7 +5520,7 @@ class user_response final : public response {
 
   void end_head() {
     if (state_ != state::head) return;
-    const bool is_wanted = to_->on_head(has_told_status() ? code_ : 200, headers_);
+    const bool is_wanted = to_->on_head(http::read_head(has_told_status() ? code_ : 200, headers_));
     state_ = is_wanted ? state::body : state::unwanted;
   }
 
@@ -4966,7 +5536,7 @@ class user_response final : public response {
   response_handler* to_;
   state state_ = state::head;
   int code_ = 0;
-  text::headers headers_{};
+  http::headers headers_{};
   string failure_{}, misuse_{};  // of the user's function
   detail::status broken_{};      // of our own code
 };
@@ -5075,22 +5645,22 @@ inline unsigned connect_limit(const options& o) {
 
 inline uint64_t most_bytes(const source& s, const options& o) {  // of one file
   if (s.size != 0) return s.size;
-  return o.max_bytes == 0 ? uint64_t{text::endless} : o.max_bytes;
+  return o.max_bytes == 0 ? uint64_t{formats::endless} : o.max_bytes;
 }
 
 inline status check_transport(const string& name, const char* given_by) {
   if (name.empty() || name == "libcurl" || name == "curl") return {};
   return fail(errc::invalid_argument,
-      {given_by, " is '", text::printable(name), "'; known are libcurl and curl"});
+      {given_by, " is '", strings::printable(name), "'; known are libcurl and curl"});
 }
 
 // Only "~" and "~/..." mean the home directory; what a shell would make of the rest is not known.
 inline string directory_problem(view path) {
   if (path.find('\0') != npos) return "has a NUL byte";
-  const bool is_of_windows = text::starts(path, "%") && path.rfind('%') > 1;
-  if (text::starts(path, "$") || is_of_windows)
+  const bool is_of_windows = strings::starts_with(path, "%") && path.rfind('%') > 1;
+  if (strings::starts_with(path, "$") || is_of_windows)
     return "names a variable, which nobody replaces here; write the path itself";
-  const bool is_of_another = text::starts(path, "~") && path.size() > 1 && path[1] != '/';
+  const bool is_of_another = strings::starts_with(path, "~") && path.size() > 1 && path[1] != '/';
   if (is_of_another && path[1] != '\\')
     return "begins with ~ and a user's name; only ~ alone is known, the caller's own home";
   if (path.find("://") != npos) return "is a URL; it has to be a directory of this machine";
@@ -5102,7 +5672,7 @@ inline status check_directory(const fs::path& given, const char* option, const c
   const string why = directory_problem(path);
   if (why.empty()) return {};
   return fail(errc::invalid_argument,
-      {given.empty() ? variable : option, " ", why, ": '", text::printable(path), "'"});
+      {given.empty() ? variable : option, " ", why, ": '", strings::printable(path), "'"});
 }
 
 inline status check_options(const options& o) {  // what may be wrong in any call
@@ -5133,7 +5703,7 @@ inline status check_call(const options& o) {
 // A byte that people put around an address: a quote of a shell or of a file, white space, a line's
 // end.
 inline bool is_wrapping(char c) {
-  return text::has(" \t\r\n\"'`<>", {&c, 1});
+  return strings::contains(" \t\r\n\"'`<>", {&c, 1});
 }
 
 // What stands around an address and does not belong to it, in words; empty: nothing.
@@ -5149,9 +5719,9 @@ inline string wrapping_of(view url) {
 }
 
 inline string path_problem(view url, const string& path) {
-  const string kind = text::lower(url.substr(0, 6));
+  const string kind = strings::lower(url.substr(0, 6));
   const bool is_absolute = path[0] == '/' || path.substr(1, 1) == ":";
-  if (text::has_scheme(url) && !is_absolute) return "names no file of this machine";
+  if (urls::has_scheme(url) && !is_absolute) return "names no file of this machine";
   if (path.find('\0') != npos) return "names no file of this machine";
   if (kind == "http:/" || kind == "https:")
     return "would be a path of this machine; did you mean http:// or https://?";
@@ -5160,39 +5730,38 @@ inline string path_problem(view url, const string& path) {
 
 // Why a path or a URL without its pin cannot be asked for; empty: it can. by_user: options::fetch
 inline string url_problem(view url, bool by_user) {
-  const string path = text::local_path(url);
+  const string path = urls::local_path(url);
   if (!path.empty()) return path_problem(url, path);
 
   if (const string around = wrapping_of(url); !around.empty()) return around;
-  if (const size_t odd = text::odd_byte(url); odd != npos)
+  if (const size_t odd = urls::odd_byte(url); odd != npos)
     return join(
         {"is no URL: byte ", odd + 1, " must be percent-encoded (it is a space, a quote, ...)"});
 
-  text::url parsed;
-  if (!text::parse_url(url, parsed)) return "is no URL: it has no host, or a wrong port";
-  if (!by_user && !text::is_http(parsed))
+  const std::optional<urls::url> parsed = urls::parse_url(url);
+  if (!parsed) return "is no URL: it has no host, or a wrong port";
+  if (!by_user && !urls::is_http(*parsed))
     return "has no scheme http, https or file; options::fetch can serve others";
   return {};
 }
 
 // One address of a source: its URL without a pin, and the pin that stands behind it.
 inline string address_problem(view url, const string& pin_behind, const string& pin, bool by_user) {
-  if (!pin_behind.empty() && !text::is_digest(pin_behind))
-    return join({"has #sha256= with '", text::printable(pin_behind), "', not 64 hex digits"});
+  if (!pin_behind.empty() && !strings::is_digest(pin_behind))
+    return join({"has #sha256= with '", strings::printable(pin_behind), "', not 64 hex digits"});
   if (!pin_behind.empty() && !pin.empty() && pin_behind != pin)
     return join({"has another pin: two different SHA-256 are given, ", pin, " and ", pin_behind});
-  if (text::is_digest(url)) return "is no URL; a pin goes to source::sha256";
+  if (strings::is_digest(url)) return "is no URL; a pin goes to source::sha256";
   if (url.empty() || url.find('\0') != npos) return "is empty or has a NUL byte";
   return url_problem(url, by_user);
 }
 
 inline string header_problem(const string& line) {
-  text::header parsed;
+  const std::optional<http::header> parsed = http::parse_header(line);
   const bool is_one_line = line.find_first_of("\r\n") == npos;
-  if (!is_one_line || !text::parse_header(line, parsed))
-    return "not 'Name: value' without control characters";
-  if (text::is_reserved(parsed.name, parsed.value))
-    return join({parsed.name,
+  if (!is_one_line || !parsed) return "not 'Name: value' without control characters";
+  if (http::is_reserved(*parsed))
+    return join({parsed->name,
         ", which the transfer sets itself; a file is asked for in parts and without codings"});
   return {};
 }
@@ -5202,27 +5771,29 @@ inline status examine(const source& given, const string& role, const options& o,
   const auto bad = [&role](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, {"the source of the ", role, ": ", join(why)});
   };
-  out = source(vector<string>(), text::lower(given.sha256), given.headers);
+  out = source(vector<string>(), strings::lower(given.sha256), given.headers);
   out.size = given.size;
   string& pin = out.sha256;
 
-  if (!pin.empty() && !text::is_digest(pin))
-    return bad({"sha256 is '", text::printable(given.sha256), "', not 64 hex digits"});
+  if (!pin.empty() && !strings::is_digest(pin))
+    return bad({"sha256 is '", strings::printable(given.sha256), "', not 64 hex digits"});
   if (given.size > largest_file)
     return bad({"size is ", given.size, "; no file can have so many bytes"});
   if (given.urls.empty()) return bad({"no URL is given"});
 
-  for (view url : given.urls) {
-    if (url == null_pointer)
+  for (const string& text : given.urls) {
+    if (text == null_pointer)
       return bad({"a null pointer was given as URL ", out.urls.size() + 1,
           "; is an environment variable unset?"});
-    const string pin_behind = text::lower(text::split_pin(url));
-    const string why = address_problem(url, pin_behind, pin, static_cast<bool>(o.fetch));
+    const urls::pinned_address address = urls::split_pin(text);
+    const string pin_behind = strings::lower(address.pin);
+    const string why =
+        address_problem(address.address, pin_behind, pin, static_cast<bool>(o.fetch));
     if (!why.empty())
-      return bad(
-          {"URL ", out.urls.size() + 1, ", '", text::redact(text::printable(url)), "', ", why});
+      return bad({"URL ", out.urls.size() + 1, ", '",
+          urls::redact(strings::printable(address.address)), "', ", why});
     if (!pin_behind.empty()) pin = pin_behind;
-    out.urls.emplace_back(url);
+    out.urls.emplace_back(address.address);
   }
 
   for (size_t i = 0; i < given.headers.size(); ++i) {
@@ -5241,9 +5812,9 @@ inline bool looks_like_host(view path) {
   if (host.size() == path.size() || dot == npos || dot == 0) return false;
 
   constexpr view letters = "abcdefghijklmnopqrstuvwxyz";
-  const string top = text::lower(host.substr(dot + 1));
-  const string all = text::lower(host);
-  return top.size() >= 2 && text::only(top, letters)
+  const string top = strings::lower(host.substr(dot + 1));
+  const string all = strings::lower(host);
+  return top.size() >= 2 && strings::consists_of(top, letters)
       && all.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == npos;
 }
 
@@ -5254,11 +5825,11 @@ struct page_of_host {
   const char* file;
 };
 
-inline string with_file(const text::url& page, const page_of_host& known) {
+inline string with_file(const urls::url& page, const page_of_host& known) {
   const size_t at = page.path.find(known.page);
-  if (text::lower(page.host) != known.host || at == npos) return {};
+  if (strings::lower(page.host) != known.host || at == npos) return {};
 
-  text::url file = page;
+  urls::url file = page;
   file.path.replace(at, std::strlen(known.page), known.file);
   return file.whole();
 }
@@ -5269,27 +5840,27 @@ inline string file_behind_page(view address) {
   static constexpr page_of_host known[] = {{"huggingface.co", "/blob/", "/resolve/"},
       {"hf.co", "/blob/", "/resolve/"}, {"github.com", "/blob/", "/raw/"},
       {"gitlab.com", "/-/blob/", "/-/raw/"}, {"bitbucket.org", "/src/", "/raw/"}};
-  text::url page;
-  if (!text::parse_url(address, page)) return {};
+  const std::optional<urls::url> page = urls::parse_url(address);
+  if (!page) return {};
 
   for (const page_of_host& one : known) {
-    const string file = with_file(page, one);
-    if (!file.empty()) return text::redact(text::printable(file));
+    const string file = with_file(*page, one);
+    if (!file.empty()) return urls::redact(strings::printable(file));
   }
-  const string host = text::lower(page.host);
+  const string host = strings::lower(page->host);
   if (host == "drive.google.com")  // also of a large file that it cannot scan for viruses
     return "https://drive.usercontent.google.com/download?export=download&confirm=t&id=ID, with "
            "the "
            "ID that stands in this one";
   const bool is_dropbox = host == "www.dropbox.com" || host == "dropbox.com";
-  if (is_dropbox && page.path.find("dl=1") == npos) return "the same with dl=1 in its query";
+  if (is_dropbox && page->path.find("dl=1") == npos) return "the same with dl=1 in its query";
   return {};
 }
 
 // What is said behind the reason why an address failed; empty: nothing is known that helps.
 inline string advice_about(const string& address, errc failure) {
-  const bool is_path = !text::has_scheme(address);
-  if (is_path && !text::starts(address, "/")) {
+  const bool is_path = !urls::has_scheme(address);
+  if (is_path && !strings::starts_with(address, "/")) {
     if (looks_like_host(address)) return "; if it is an address, write https:// before it";
     if (!directory_problem(address).empty()) return join({"; it ", directory_problem(address)});
     return {};
@@ -5333,14 +5904,6 @@ struct on_disk {
   bool pinned = false;  // a digest will decide
 };
 
-struct answer_head {
-  int code = 0;
-  text::maybe_range range{};
-  bool names_range = false;          // a Content-Range is there, even if it cannot be read
-  std::optional<uint64_t> length{};  // none: not told, or chunked
-  string validator{};                // of the same sort as on_disk::validator; empty: none
-};
-
 struct verdict {
   answer_kind kind = answer_kind::odd;
   string why{};              // of an odd one
@@ -5362,18 +5925,23 @@ inline verdict odd(const string& why, bool has_changed = false) {
   return {answer_kind::odd, why, has_changed, false, 0, 0};
 }
 
+// Of the sort that is known of what is here; empty: the answer has none.
+inline const string& mark_of(const http::response_head& head, const on_disk& have) {
+  return http::is_date(have.validator) ? head.last_modified : head.etag;
+}
+
 // A mark that is missing contradicts nothing; a server may call its ETag weak the second time.
-inline bool is_same_version(const answer_head& head, const on_disk& have) {
-  const string &its = head.validator, &known = have.validator;
+inline bool is_same_version(const http::response_head& head, const on_disk& have) {
+  const string &its = mark_of(head, have), &known = have.validator;
   return its.empty() || known.empty() || its == known || its == "W/" + known;
 }
 
 // All of the file, under 200 or 206. total: by this answer; 0: not told. One mark with two lengths
 // proves neither; of a server without marks the plain request will tell.
 inline verdict judge_all(
-    const answer_head& head, const asked& want, const on_disk& have, uint64_t total) {
+    const http::response_head& head, const asked& want, const on_disk& have, uint64_t total) {
   const bool is_same = is_same_version(head, have);
-  const bool has_same_mark = is_same && !head.validator.empty() && !have.validator.empty();
+  const bool has_same_mark = is_same && !mark_of(head, have).empty() && !have.validator.empty();
   const bool is_doubtful = want.range ? is_same : has_same_mark && !have.pinned;
   if (is_doubtful && have.total != 0 && total != 0 && total != have.total) {
     verdict v = odd(join({"the server gives one ETag or date to two lengths, ", have.total, " and ",
@@ -5391,7 +5959,7 @@ inline verdict judge_all(
 
 // The part that was asked for, which continues the file.
 inline verdict judge_rest(
-    const answer_head& head, const text::content_range& range, const on_disk& have) {
+    const http::response_head& head, const http::content_range& range, const on_disk& have) {
   const bool has_other_total = range.total && have.total != 0 && *range.total != have.total;
   if (has_other_total || !is_same_version(head, have)) return odd(not_continued, true);
 
@@ -5400,37 +5968,37 @@ inline verdict judge_rest(
   return {answer_kind::part, {}, false, false, range.last + 1, total};
 }
 
-inline verdict judge_part(const answer_head& head, const asked& want, const on_disk& have) {
+inline verdict judge_part(const http::response_head& head, const asked& want, const on_disk& have) {
   const char* const elsewhere = want.range ? not_continued : not_asked_for;
   if (!head.range || head.range->unsatisfied) return odd(elsewhere);
 
-  const text::content_range& range = *head.range;
-  if (head.length && *head.length != range.size()) return odd(elsewhere);
+  const http::content_range& range = *head.range;
+  if (head.content_length && *head.content_length != range.size()) return odd(elsewhere);
   if (want.range && range.first == want.first) return judge_rest(head, range, have);
   if (range.whole()) return judge_all(head, want, have, *range.total);
   return odd(elsewhere);
 }
 
 // Whether the Content-Range of a 200 is that of all the file.
-inline bool covers_all(const answer_head& head) {
+inline bool covers_all(const http::response_head& head) {
   if (!head.range || head.range->first != 0 || head.range->unsatisfied) return false;
 
-  const bool fits = !head.length || *head.length == head.range->size();
-  const bool is_told = head.range->whole() || (head.length && !head.range->total);
+  const bool fits = !head.content_length || *head.content_length == head.range->size();
+  const bool is_told = head.range->whole() || (head.content_length && !head.range->total);
   return fits && is_told;
 }
 
 // Some hosts answer the request for a part by 200 and send that part alone; others name the range
 // that all of the file is.
-inline verdict judge_200(const answer_head& head, const asked& want, const on_disk& have) {
-  const bool is_plain = !head.names_range || (!head.range && !want.range);
-  if (is_plain) return judge_all(head, want, have, head.length.value_or(0));
+inline verdict judge_200(const http::response_head& head, const asked& want, const on_disk& have) {
+  const bool is_plain = head.range_header == http::telling::nothing || (!head.range && !want.range);
+  if (is_plain) return judge_all(head, want, have, head.content_length.value_or(0));
   if (covers_all(head)) return judge_all(head, want, have, head.range->size());
   return odd("the server says 200, but its Content-Range does not cover the file");
 }
 
 // 416, and what is here is all there is.
-inline bool is_at_the_end(const answer_head& head, const asked& want, const on_disk& have) {
+inline bool is_at_the_end(const http::response_head& head, const asked& want, const on_disk& have) {
   if (head.code != 416 || !want.range || !head.range || !head.range->total) return false;
 
   const bool fits = *head.range->total == have.size;
@@ -5438,7 +6006,7 @@ inline bool is_at_the_end(const answer_head& head, const asked& want, const on_d
   return fits && is_known && is_same_version(head, have);
 }
 
-inline verdict judge_head(const answer_head& head, const asked& want, const on_disk& have) {
+inline verdict judge_head(const http::response_head& head, const asked& want, const on_disk& have) {
   if (is_at_the_end(head, want, have))
     return {answer_kind::complete, {}, false, false, have.size, have.size};
   if (head.code >= 400) return {answer_kind::error_page, {}, false, false, 0, 0};
@@ -5556,9 +6124,9 @@ inline next_step decide(const attempt& a) {
 
 // ==== >>transfer ==== brings files: sources, mirrors, redirects, tries, connections ====
 namespace transfer {
-using policy::answer_head, policy::answer_kind, policy::asked, policy::attempt, policy::is_busy,
-    policy::is_gone, policy::is_of_network, policy::is_redirect, policy::longest_wait,
-    policy::most_tries, policy::next_step, policy::on_disk, policy::ranges, policy::verdict;
+using policy::answer_kind, policy::asked, policy::attempt, policy::is_busy, policy::is_gone,
+    policy::is_of_network, policy::is_redirect, policy::longest_wait, policy::most_tries,
+    policy::next_step, policy::on_disk, policy::ranges, policy::verdict;
 
 struct target {
   size_t item;  // of the call
@@ -5650,9 +6218,9 @@ class job : os::pinned {
     job* of;
     size_t run;
     bool is_abandoned = false;  // another connection brings its part
-    text::url at{};
+    urls::url at{};
     bool at_home = true;  // until a redirect leaves it
-    text::cookies jar{};
+    http::cookies jar{};
     stage::pace speed{0};
     status result{};
     unsigned number = 0;                    // of the answer, in this job
@@ -5669,16 +6237,16 @@ class job : os::pinned {
 
     void ask(const string& url) {
       const options& o = of->who_->opts();
-      const text::identity& id = of->t_.to->id;
+      const formats::identity& id = of->t_.to->id;
       const vector<string>& own = of->t_.from->headers;
       const string known = of->validator();
-      const bool strong = text::starts(known, "\"") || text::is_date(known);
+      const bool strong = strings::starts_with(known, "\"") || http::is_date(known);
       const vector<string> ours{"Accept: */*", "Accept-Encoding: identity"};
       const vector<string> users = at_home ? own : vector<string>();
-      const vector<string> lines = text::request_headers(ours, users);
+      const vector<string> lines = http::request_headers(ours, users);
 
       forget_answer();
-      transport::transfer_request x{url, text::with_cookies(lines, jar, at), first,
+      transport::transfer_request x{url, http::with_cookies(lines, jar, at), first,
           checks::connect_limit(o), o.stall_seconds};
       more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
       next = first - (std::min)(first, more);
@@ -5697,7 +6265,7 @@ class job : os::pinned {
     // What the answer of an earlier hop said is nothing that holds for the next one.
     void forget_answer() {
       number = ++of->answers_;
-      host = text::lower(at.host);
+      host = strings::lower(at.host);
       host_was_taken = of->is_taken(host);
       code = 0;
       is_odd = has_changed = is_unmarked = false;
@@ -5710,22 +6278,21 @@ class job : os::pinned {
       result = status();
     }
 
-    bool on_head(int status_code, const text::headers& headers) override {
-      code = status_code;
+    bool on_head(const http::response_head& head) override {
+      code = head.code;
       if (is_abandoned) return false;
-      if (is_redirect(code)) return leave_for(headers);
+      if (is_redirect(code)) return leave_for(head);
 
-      const string retry = find(headers, "retry-after"), date = find(headers, "date");
-      if (code >= 400 || code == 202) wait = text::retry_after(retry, date);
-      const string coding = text::coding_problem(headers);
-      if (code < 400 && !coding.empty()) return refuse({coding});
-      if (!text::content_length(headers, sized, upto) && code < 400)
+      if (code >= 400 || code == 202) wait = head.retry_after_seconds;
+      if (code < 400 && !head.coding_problem.empty()) return refuse({head.coding_problem});
+      if (code < 400 && head.length_header == http::telling::malformed)
         return refuse({"its Content-Length is malformed or given twice"});
 
-      const string known = of->validator();
+      of->is_chunked_ = head.is_chunked;
+      if (!head.accepts_ranges) of->limit_ = 1;
       const asked want{ranged, next, of->lanes_.size() > 1};
-      const verdict v = policy::judge_head(head_of(headers, known), want, of->on_disk_now(known));
-      mark = text::validator(headers);
+      const verdict v = policy::judge_head(head, want, of->on_disk_now(of->validator()));
+      mark = head.validator;
       sized = v.end > 0;
       upto = v.end;
       total = v.total;
@@ -5736,8 +6303,8 @@ class job : os::pinned {
         case answer_kind::redirect: return false;
         case answer_kind::complete: return nothing_is_left();
         case answer_kind::odd: is_odd = true; return refuse({v.why});
-        case answer_kind::part: note_kind(headers); return begin_part();
-        case answer_kind::whole: note_kind(headers); return begin_whole();
+        case answer_kind::part: note_kind(head); return begin_part();
+        case answer_kind::whole: note_kind(head); return begin_whole();
       }
       return false;
     }
@@ -5748,32 +6315,17 @@ class job : os::pinned {
       return false;
     }
 
-    bool leave_for(const text::headers& headers) {  // another address
-      for (const text::header& h : headers)
-        if (h.name == "set-cookie") text::take_cookie(jar, at, h.value);
-      location = find(headers, "location");
+    bool leave_for(const http::response_head& head) {  // another address
+      for (const string& line : head.set_cookies)
+        http::take_cookie(jar, at, line);
+      location = head.location;
       if (location.empty()) (void)refuse({"HTTP ", code, " without a Location"});
       return false;
     }
 
-    answer_head head_of(const text::headers& headers, const string& known) {
-      answer_head head;
-      head.code = code;
-      head.range = text::find_content_range(headers);
-      head.names_range = !find(headers, "content-range").empty();
-      if (sized) head.length = upto;
-      head.validator =
-          text::printable(find(headers, text::is_date(known) ? "last-modified" : "etag"));
-
-      const string coding = text::lower(find(headers, "transfer-encoding"));
-      of->is_chunked_ = !sized && text::has(coding, "chunked");
-      if (find(headers, "accept-ranges") == "none") of->limit_ = 1;
-      return head;
-    }
-
-    void note_kind(const text::headers& headers) {
-      of->t_.want.type = text::printable(find(headers, "content-type"));
-      of->t_.etag = text::printable(find(headers, "etag"));
+    void note_kind(const http::response_head& head) {
+      of->t_.want.type = head.content_type;
+      of->t_.etag = head.etag;
     }
 
     bool begin_part() {
@@ -5881,7 +6433,7 @@ class job : os::pinned {
 
     uint64_t last_wanted() const {  // one behind it, with what is to be compared
       const uint64_t end = of->t_.to->runs[run].end;
-      return end == text::endless ? end : end + more;
+      return end == formats::endless ? end : end + more;
     }
 
     void on_end(status s) noexcept override {
@@ -5906,8 +6458,8 @@ class job : os::pinned {
     }
     url_ = untried_.front();
     untried_.erase(untried_.begin());
-    t_.got = text::redact(url_);
-    path_ = text::local_path(url_);
+    t_.got = urls::redact(url_);
+    path_ = urls::local_path(url_);
     id_ = {t_.want.sha256, hash::of(url_), {}, 0};
     best_ = 0;
     tries_ = fruitless_ = lost_ = 0;
@@ -5950,7 +6502,7 @@ class job : os::pinned {
     if (tries_ == 1 && to.size()) who_->say({"Continuing ", file_, " at byte ", to.size(), "."});
     if (to.whole()) return finish();
     wide_ = 1;
-    const size_t run = to.begun ? to.spare_run(1, text::endless) : 0;
+    const size_t run = to.begun ? to.spare_run(1, formats::endless) : 0;
     if (run == npos) return failed(fail(errc::io, {"its unfinished parts contradict each other"}));
     if (tell()) add_lane(run);
   }
@@ -5986,9 +6538,9 @@ class job : os::pinned {
       l.ranged = !asks_whole_ && (t_.to->size() > 0 || lanes_.size() > 1);
       t_.to->runs[run].taken = true;
     }
-    text::url home;  // headers are for the host of the first URL
-    (void)text::parse_url(url_, l.at);
-    (void)text::parse_url(t_.from->urls[0], home);
+    l.at = urls::parse_url(url_).value_or(urls::url());
+    // headers are for the host of the first URL
+    const urls::url home = urls::parse_url(t_.from->urls[0]).value_or(urls::url());
     home_ = home.origin();
     l.at_home = l.at.origin() == home_;
     l.ask(url_);
@@ -5997,7 +6549,7 @@ class job : os::pinned {
   // While more than a second is left, and the last new connections brought more, as many again.
   void widen() {
     const auto now = clock::now();
-    const text::identity& id = t_.to->id;
+    const formats::identity& id = t_.to->id;
     const uint64_t size = t_.to->size();
     const bool may = limit_ > 1 && id.usable() && id.total && !asks_whole_ && !lanes_[0]->fresh;
     const bool steady = end_stalled() && may;  // all have answered
@@ -6071,8 +6623,8 @@ class job : os::pinned {
     } else {
       s = ending(l, s);
     }
-    const vector<string> secrets = text::secret_lines(t_.from->headers, l.jar);
-    s.text = text::scrub(s.text, l.at.whole(), secrets);
+    const vector<string> secrets = http::secret_lines(t_.from->headers, l.jar);
+    s.text = http::scrub(s.text, l.at.whole(), secrets);
     if (l.code == 206 && (l.result.ok() || l.gained >= 65536)) ranges_ = ranges::honoured;
     if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code >= 200 && l.gained == 0);
     if (l.has_changed) {
@@ -6101,7 +6653,7 @@ class job : os::pinned {
       if (is_gone(l.code)) hint = "; the file is not there any more, or the URL is mistyped";
       return fail(errc::http_status,
           {"the server answered HTTP ", l.code,
-              l.excerpt.empty() ? string() : " " + text::first_words(l.excerpt), hint});
+              l.excerpt.empty() ? string() : " " + sniff::first_words(l.excerpt), hint});
     }
     if (!s.ok() || l.all_there) return s;
     if (l.sized && l.next < l.upto && !l.done)
@@ -6117,18 +6669,18 @@ class job : os::pinned {
   }
 
   status redirected(lane& l) {
-    text::url next;
     const string& to = l.location;
-    const string target = text::readable(
-        text::has_scheme(to) ? text::redact(to) : to.substr(0, to.find_first_of(":?")));
+    const string target = strings::readable(
+        urls::has_scheme(to) ? urls::redact(to) : to.substr(0, to.find_first_of(":?")));
     if (l.hops++ == 20) return fail(errc::http_status, {"it redirects more than 20 times"});
-    const bool good = text::resolve(l.at, to, next) && text::is_http(next);
-    if (!good || (l.at.scheme == "https" && next.scheme == "http"))
+    const std::optional<urls::url> next = urls::resolve(l.at, to);
+    const bool good = next && urls::is_http(*next);
+    if (!good || (l.at.scheme == "https" && next->scheme == "http"))
       return fail(errc::http_status,
           {"it redirects ", good ? "from https down to '" : "to '", target,
               good ? "', which anybody on the way could change" : "' (neither http nor https)"});
-    l.at = next;
-    l.at_home = l.at_home && next.origin() == home_;
+    l.at = *next;
+    l.at_home = l.at_home && next->origin() == home_;
     return {};
   }
 
@@ -6275,8 +6827,8 @@ class job : os::pinned {
     const uint64_t size = t_.to->size();
     if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
     if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
-    tried_ += join({tried_.empty() ? "'" : "; then '", text::readable(t_.got),
-        "': ", text::scrub(s.text, url_, t_.from->headers), checks::advice_about(url_, s.code),
+    tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(t_.got),
+        "': ", http::scrub(s.text, url_, t_.from->headers), checks::advice_about(url_, s.code),
         tries_ > 1 ? join({" (", tries_, " tries)"}) : "",
         o.wait > longest_wait ? join({"; it asks to come back in ", o.wait, " s"}) : "",
         t_.to->begun && !untried_.empty() ? join({"; ", size, " bytes are here"}) : ""});
@@ -6289,14 +6841,16 @@ class job : os::pinned {
   }
 
   void ask_dead_host_last() {
-    text::url here, there;
-    if (!text::parse_url(url_, here)) return;
+    const std::optional<urls::url> here = urls::parse_url(url_);
+    if (!here) return;
     auto other = untried_.begin();
-    for (size_t n = untried_.size(); n-- > 0;)
-      if (!text::parse_url(*other, there) || there.origin() != here.origin())
+    for (size_t n = untried_.size(); n-- > 0;) {
+      const std::optional<urls::url> there = urls::parse_url(*other);
+      if (!there || there->origin() != here->origin())
         ++other;
       else
         std::rotate(other, other + 1, untried_.end());
+    }
   }
 
   void end(const status& s) {
@@ -6393,7 +6947,7 @@ class job : os::pinned {
   vector<string> untried_ = t_.from->urls, unsized_{};
   string url_{}, path_{}, tried_{}, home_{};
   string turn_of_{};  // the host on which another file of the call has to end first
-  text::identity id_{};
+  formats::identity id_{};
   std::unique_ptr<stage::partial> kept_{};  // an earlier beginning of the file
   vector<std::unique_ptr<lane>> lanes_{};
   clock::time_point not_before_{}, mark_{};
@@ -6441,13 +6995,13 @@ namespace tier {
 struct copy : os::info {  // of a file in one tier; what is said of it
   fs::path path{};
   os::mode how{};  // link: links are followed
-  const text::entry* said = nullptr;
+  const formats::entry* said = nullptr;
   uint64_t told = 0;  // its size, by the receipt; 0: not told
   status looks{};     // of a file that no receipt speaks of: whether it may be such a file
   string aside{};     // the name under which this call has put it aside
 
   // what has no receipt of its own is judged by its look, as a download is
-  void judge(text::kind kind) {
+  void judge(sniff::kind kind) {
     if (regular && !said) looks = stage::judge(path, how, kind);
     if (is_no_such_file()) looks.text += " (a pin, source::sha256, overrules that)";
   }
@@ -6512,7 +7066,7 @@ struct shelf {  // one model in one tier
   fs::path at;
   os::mode how;
   vector<string> names;  // of its files; the receipt's first
-  text::receipt receipt{};
+  formats::receipt receipt{};
   int problem = 0;  // there may be a receipt, but it cannot be read
 
   fs::path receipt_path() const { return at / names[0]; }
@@ -6525,11 +7079,12 @@ struct shelf {  // one model in one tier
     string content;  // empty: there is none
     problem = os::read_text(receipt_path(), content, how);
     if (problem == ENOENT || problem == ENOTDIR) problem = 0;
-    receipt = text::read_receipt(content);
+    receipt = formats::read_receipt(content);
   }
 
   copy look(const string& file) const {
-    const text::entry* e = text::find(receipt, file);  // a receipt that was cut may lack its digest
+    const formats::entry* e =
+        formats::find(receipt, file);  // a receipt that was cut may lack its digest
     return {os::look(at / file, how == os::mode::link), at / file, how,
         e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}, {}};
   }
@@ -6537,7 +7092,7 @@ struct shelf {  // one model in one tier
   // Whether its own receipt speaks of all the files: then no listing has to tell whose they are.
   bool speaks_of_all() const {
     return std::all_of(names.begin() + 1, names.end(),
-        [this](const string& file) { return text::find(receipt, file) != nullptr; });
+        [this](const string& file) { return formats::find(receipt, file) != nullptr; });
   }
 
   // What stands here under another spelling of our names, where the file system takes the two for
@@ -6558,15 +7113,15 @@ struct shelf {  // one model in one tier
     const vector<string> all = os::list(folder, "", &problem);
     if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
     for (const string& n : all)
-      if (text::lower(n) == text::lower(wanted)) return folder / n;
+      if (strings::lower(n) == strings::lower(wanted)) return folder / n;
     return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
   }
 
   static bool ignores_case(const fs::path& folder, const string& name) {
     string other = name;
     for (char& c : other)
-      if (text::lower({&c, 1}) != string(1, c))
-        c = text::lower({&c, 1})[0];
+      if (strings::lower({&c, 1}) != string(1, c))
+        c = strings::lower({&c, 1})[0];
       else if (c >= 'a' && c <= 'z')
         c = static_cast<char>(c - 32);
     std::error_code e;
@@ -6586,12 +7141,12 @@ struct shelf {  // one model in one tier
   // goes: its owner is provably gone, or cannot be told and a day has passed.
   void sweep(caller& who, bool all) const {
     for (const string& name : strays()) {
-      const bool part = text::ends(name, ".part");
+      const bool part = strings::ends_with(name, ".part");
       const fs::path path = at / name, base = at / path.stem();
       const auto f = stage::find(base);
       const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
       const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
-      if (!part && !text::ends(name, ".record")) continue;
+      if (!part && !strings::ends_with(name, ".record")) continue;
       if (f.problem != 0) continue;  // whose it is cannot be told at this moment
       if (!old && !(f.record.released ? all : gone && (all || !f.record.id.usable()))) continue;
       if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // it goes with it
@@ -6603,22 +7158,22 @@ struct shelf {  // one model in one tier
     }
   }
 
-  status keep(const text::receipt& r) const {
-    const string content = text::write_receipt(r, os::date());
+  status keep(const formats::receipt& r) const {
+    const string content = formats::write_receipt(r, os::date());
     stage::partial p;
-    VQCACHE_NEED_(p.begin(receipt_path(), text::kind::binary));
+    VQCACHE_NEED_(p.begin(receipt_path(), sniff::kind::binary));
     VQCACHE_NEED_(p.write(content.data(), content.size()));
     p.end_here();
-    VQCACHE_NEED_(p.seal({text::kind::binary, hash::of(content), "its writer", true}));
+    VQCACHE_NEED_(p.seal({sniff::kind::binary, hash::of(content), "its writer", true}));
     VQCACHE_NEED_(p.publish());
     return sync();
   }
 
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-  status publish(const vector<stage::partial*>& files, const text::receipt& now) const {
-    for (const text::entry& e : receipt)
-      if (const text::entry* n = text::find(now, e.file); !n || n->sha256 != e.sha256)
+  status publish(const vector<stage::partial*>& files, const formats::receipt& now) const {
+    for (const formats::entry& e : receipt)
+      if (const formats::entry* n = formats::find(now, e.file); !n || n->sha256 != e.sha256)
         VQCACHE_NEED_(remove({names[0]}));
     for (stage::partial* p : files)
       if (p->begun) VQCACHE_NEED_(p->publish());
@@ -6645,7 +7200,7 @@ inline fs::path directory(const options& o, bool local) {  // empty: ~ without a
 
 struct item {  // one file of the set that a model is
   string file;
-  text::kind kind;
+  sniff::kind kind;
   source from{};          // from.sha256: what a download is held to
   string pin{};           // the caller's: what stands in a tier is held to it too
   string read{};          // the digest of the cached copy, if this call has read it to the end
@@ -6673,7 +7228,7 @@ class story {  // of one call
       VQCACHE_NEED_(open(rows[0]->name));
     }
     for (item& i : items) {
-      const bool first = i.kind == text::kind::text;
+      const bool first = i.kind == sniff::kind::text;
       if (!config && !listed) break;
       string role = i.file;
       if (config) role = first ? "config" : "checkpoint";
@@ -6711,7 +7266,7 @@ class story {  // of one call
  private:
   status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
-    const string why = text::name_problem(as);
+    const string why = strings::name_problem(as);
     if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
     const fs::path fast = directory(o, true), slow = directory(o, false);
     const auto homeless = [](const fs::path& option, const char* member, const char* variable) {
@@ -6724,7 +7279,7 @@ class story {  // of one call
     who_ = caller(o, name = as);
     local = {fast, os::mode::link, names};
     cache = {slow / name, os::mode::read, names};
-    items = {{names[1], text::kind::text}, {names[2], text::kind::binary}};
+    items = {{names[1], sniff::kind::text}, {names[2], sniff::kind::binary}};
     return {};
   }
 
@@ -6738,9 +7293,9 @@ class story {  // of one call
   status unknown(const vector<const catalog::row*>& meant) const {
     string all, alike, hint = ", and the catalogue does not list it; ", candidates;
     for (const catalog::row& row : catalog::all) {
-      const auto names = text::words(text::lower(join({row.name, " ", row.aliases})));
+      const auto names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
       const auto is = [this](auto& one) {
-        return text::alike(text::lower(name), one);
+        return strings::are_alike(strings::lower(name), one);
       };
       string& list = std::any_of(names.begin(), names.end(), is) ? alike : all;
       list += join({list.empty() ? "" : ", ", row.name});
@@ -6859,12 +7414,12 @@ class story {  // of one call
     who_.say({"The model (", name, ") is complete locally, but not in the cache: ", why.text, "."});
   }
 
-  void tell_origin(const item& i, const text::entry* e) {  // other URLs than stored, and no pin
+  void tell_origin(const item& i, const formats::entry* e) {  // other URLs than stored, and no pin
     if (!e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty()) return;
     for (auto& url : i.from.urls)
-      if (text::printable(text::redact(url)) == e->origin) return;
+      if (strings::printable(urls::redact(url)) == e->origin) return;
     who_.say({"The stored ", i.file, " came from ", e->origin, ", not from ",
-        text::redact(i.from.urls[0]), "."});
+        urls::redact(i.from.urls[0]), "."});
   }
 
   // It saves a second download and nothing rests on it: every doubt ends in going on without it.
@@ -6880,7 +7435,7 @@ class story {  // of one call
       if (waits % 10 == 0) seen = 0;
       for (const tier::shelf* t : {&local, &cache})
         for (const string& n : waits % 10 == 0 ? t->strays() : vector<string>())
-          if (text::ends(n, ".part")) seen += stage::find(t->at / fs::path(n).stem()).bytes;
+          if (strings::ends_with(n, ".part")) seen += stage::find(t->at / fs::path(n).stem()).bytes;
       if (growth.stalled(seen)) return who_.say({"The other call stalls; going on without it."});
       if (!who_.step(phase::waiting, items.back().file, seen, 0)) return;
       os::sleep_ms(20);
@@ -6890,7 +7445,7 @@ class story {  // of one call
   stage::demand binding(const item& i) const {  // the pin, else the receipt here, else the cache's
     const bool alone = all([](auto& other) { return !other.here.regular; });
     const bool ours = i.here.said && !(alone && i.there.said);
-    const text::entry* e = ours ? i.here.said : i.there.said;
+    const formats::entry* e = ours ? i.here.said : i.there.said;
     if (!i.pin.empty()) return {i.kind, i.pin, "the pin", true};
     if (!e) return {i.kind};
     return {
@@ -6899,7 +7454,7 @@ class story {  // of one call
 
   // hashes what names and sizes leave open; what fits its receipt, not the pin, is another model
   status settle() {
-    text::receipt now;
+    formats::receipt now;
     string sha;
     bool news = false;
     lost_.clear();
@@ -6923,7 +7478,7 @@ class story {  // of one call
       VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
       if (l.exists && !l.regular)
         return fail(errc::io, {l.path, " is not a regular file; move it"});
-      text::entry e = l.said ? *l.said : text::entry();
+      formats::entry e = l.said ? *l.said : formats::entry();
       const stage::demand d = binding(i);
       if (l.regular && !i.good && d.sha256.empty()) {  // it stands until another takes its place
         VQCACHE_NEED_(l.is_no_such_file() ? status() : l.looks);
@@ -6958,7 +7513,7 @@ class story {  // of one call
     vector<stage::partial> parts(items.size());
     vector<stage::partial*> own;
     vector<transfer::target> targets;
-    text::receipt now;
+    formats::receipt now;
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
     who_.say({"The model (", name,
@@ -6990,7 +7545,7 @@ class story {  // of one call
     VQCACHE_NEED_(s);
     for (const transfer::target& t : targets) {
       own[t.item] = t.to.get();
-      text::entry& e = now[t.item];
+      formats::entry& e = now[t.item];
       e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), t.is_unsized};
       if (t.is_unsized)
         who_.say({"Nothing vouches for the end of ", e.file, ": ", t.got, " told no length."});
@@ -7007,7 +7562,7 @@ class story {  // of one call
     return {};
   }
 
-  status publish(const vector<stage::partial*>& own, const text::receipt& now) {
+  status publish(const vector<stage::partial*>& own, const formats::receipt& now) {
     status s = local.publish(own, now);
     if (s.ok()) return s;
     for (stage::partial* p : own) {
@@ -7045,12 +7600,12 @@ class story {  // of one call
     return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256);
   }
 
-  status vouch(const item& i, text::entry& e) {  // what a receipt says of a file that had none
-    e = i.here.said ? *i.here.said : text::entry{i.file, {}, {}, {}, i.here.size, true};
+  status vouch(const item& i, formats::entry& e) {  // what a receipt says of a file that had none
+    e = i.here.said ? *i.here.said : formats::entry{i.file, {}, {}, {}, i.here.size, true};
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
 
-  status restore(item& i, stage::partial& to, text::entry& e) {  // found: it could be used
+  status restore(item& i, stage::partial& to, formats::entry& e) {  // found: it could be used
     VQCACHE_NEED_(restore_once(i, to, e));
     const string sha = binding(i).sha256;
     if (i.found || sha.empty() || who_.stopped()) return who_.stop();
@@ -7070,7 +7625,7 @@ class story {  // of one call
     return is_of_bytes && !s.cause;
   }
 
-  status restore_once(item& i, stage::partial& to, text::entry& e) {
+  status restore_once(item& i, stage::partial& to, formats::entry& e) {
     tier::copy& c = i.there;
     const stage::demand want = binding(i);
     i.found = false;
@@ -7114,7 +7669,7 @@ class story {  // of one call
 
   string offline_by() const {  // what forbids to download, or empty
     if (who_.opts().offline) return "options::offline";
-    return text::means_yes(os::env("VQCACHE_OFFLINE")) ? "the variable VQCACHE_OFFLINE" : "";
+    return strings::means_yes(os::env("VQCACHE_OFFLINE")) ? "the variable VQCACHE_OFFLINE" : "";
   }
 
   status reachable() const {  // whether what no tier has may be downloaded
@@ -7127,7 +7682,7 @@ class story {  // of one call
       missing += join({missing.empty() ? "" : ", ", i.file});
       known = known && !i.from.urls.empty();
       for (const string& u : i.from.urls)
-        may = may && !(offline && text::local_path(u).empty());
+        may = may && !(offline && urls::local_path(u).empty());
     }
     if (known && may) return {};
     return fail(known ? errc::offline : errc::unknown_model,
@@ -7141,7 +7696,7 @@ class story {  // of one call
   status store(bool& local_damaged) {
     vector<stage::partial> parts(items.size());
     vector<stage::partial*> ready;
-    text::receipt now;
+    formats::receipt now;
     uint64_t bytes = 0;
     VQCACHE_NEED_(cache.readable());
     for (const item& i : items) {
@@ -7155,7 +7710,7 @@ class story {  // of one call
     VQCACHE_NEED_(error::system(os::make_directories(cache.at), "create", cache.at));
     for (item& i : items) {
       const tier::copy &l = i.here, &c = i.there;
-      text::entry e;
+      formats::entry e;
       VQCACHE_NEED_(vouch(i, e));
       // what stands there stays if it is the same: as read a moment ago, by its receipt, or hashed
       string sha = i.read.empty() && c.is(e.sha256) ? e.sha256 : i.read;
@@ -7213,7 +7768,7 @@ inline status contained(const string& name, const F& f) noexcept {
   });
   if (s.ok()) return s;
   (void)error::attempt(
-      [&] { s.text = join({"model '", text::printable(name.substr(0, 120)), "': ", s.text}); });
+      [&] { s.text = join({"model '", strings::printable(name.substr(0, 120)), "': ", s.text}); });
   return s;
 }
 
@@ -7250,10 +7805,10 @@ inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *a
 // clang-format on
 
 inline string lasting(const platform& p, const string& root) {  // empty: there is none
-  vector<string> places = text::words(p.lasting);
+  vector<string> places = strings::words(p.lasting);
   string mounts;
   (void)os::read_text(root + "/proc/self/mounts", mounts);
-  for (const string& line : text::words(mounts, '\n'))  // DEVICE PLACE fuse.drive ...
+  for (const string& line : strings::words(mounts, '\n'))  // DEVICE PLACE fuse.drive ...
     if (const size_t end = line.find(" fuse.drive "), at = line.find(' ') + 1; end != npos)
       for (auto in : {"/MyDrive", "/My Drive"})
         places.push_back(line.substr(at, end - at) + in);
@@ -7273,9 +7828,9 @@ inline options choose(options o, const string& root) {  // root: in the place of
   const platform* p = nullptr;
   for (const bool path : {false, true})  // paths last: they may be anybody's
     for (const platform& one : all)
-      for (const string& s : text::words(p ? "" : one.signs)) {
+      for (const string& s : strings::words(p ? "" : one.signs)) {
         view value = s;
-        const string is = os::env(string(text::take(value, '=')).c_str());
+        const string is = os::env(string(strings::take(value, '=')).c_str());
         const bool set = !is.empty() && (value.empty() || is == value);
         const bool there = path && s[0] == '/' && os::look(root + s).exists;
         if (path ? !there : !set) continue;

@@ -187,10 +187,10 @@ TEST_SUITE("names") {
   TEST_CASE("names in the catalogue are usable names, and no alias is another's canonical name") {
     const auto all = vqcache::known_models();
     for (const auto& m : all) {
-      CHECK(vqcache::detail::text::name_problem(m.name) == "");
+      CHECK(vqcache::detail::strings::name_problem(m.name) == "");
       for (const std::string& alias : m.aliases) {
         CAPTURE(alias);
-        CHECK(vqcache::detail::text::name_problem(alias) == "");
+        CHECK(vqcache::detail::strings::name_problem(alias) == "");
         CHECK(find(all, alias) == nullptr);
       }
     }

@@ -63,7 +63,7 @@ TEST_CASE("parts are dealt in order, each byte once, and what has come is nearly
       CAPTURE(seed);
       const scratch at;
       stage::partial p;
-      REQUIRE(p.begin(at / "m.ckpt", vqcache::detail::text::kind::binary).ok());
+      REQUIRE(p.begin(at / "m.ckpt", vqcache::detail::sniff::kind::binary).ok());
       p.keep_as({"", "u", "\"v\"", total});
       p.runs[0].taken = true;  // the first answer is the whole file
       std::uint64_t dealt = 0, waiting = 0, x = seed;

@@ -85,7 +85,7 @@ MUTANTS = [
              r'if (MUT("receipt_first")) VQCACHE_NEED_(keep(now)); \1')],
            'cold', 'kill-after', 'I1 T3', calls='rename'),
     Mutant('receipt_in_place', 'the receipt is written under its final name',
-           [(r'(const string content = text::write_receipt\(r, os::date\(\)\);)\s*(stage::partial p;)',
+           [(r'(const string content = formats::write_receipt\(r, os::date\(\)\);)\s*(stage::partial p;)',
              r'\1 if (const fs::path at = receipt_path(); MUT("receipt_in_place")) {'
              r' os::file f; (void)os::unlink(at);'
              r' VQCACHE_NEED_(error::system(os::open(at, os::mode::create, f), "open", at));'

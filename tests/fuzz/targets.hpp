@@ -25,7 +25,11 @@
 
 namespace fuzz {
 
-namespace t = vqcache::detail::text;
+namespace formats = vqcache::detail::formats;
+namespace http = vqcache::detail::http;
+namespace sniff = vqcache::detail::sniff;
+namespace strings = vqcache::detail::strings;
+namespace urls = vqcache::detail::urls;
 using std::string;
 using std::string_view;
 
@@ -101,11 +105,11 @@ inline string decoded(string_view s) {  // of percent-encoding
   return r;
 }
 
-inline std::vector<t::header> headers_of(string_view bytes) {  // as a transport hands them over
-  std::vector<t::header> all;
+inline std::vector<http::header> headers_of(string_view bytes) {  // as a transport hands them over
+  std::vector<http::header> all;
   for (const string& line : split(bytes, '\n')) {
-    t::header h;
-    if (t::parse_header(line, h)) all.push_back(h);
+    const auto parsed = http::parse_header(line);
+    if (parsed) all.push_back(*parsed);
   }
   return all;
 }
@@ -114,8 +118,9 @@ inline std::vector<t::header> headers_of(string_view bytes) {  // as a transport
 
 inline void header_line(string_view line) {
   const string_view tokens = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
-  t::header h, again;
-  if (!t::parse_header(line, h)) return;
+  const auto parsed = http::parse_header(line);
+  if (!parsed) return;
+  const http::header& h = *parsed;
   need(!h.name.empty() && all_of(h.name, tokens), "a name is a token in lower case", h.name);
   need(h.name == lower(line.substr(0, line.find(':'))), "the name is what stands before the colon");
   need(has(line.substr(line.find(':') + 1), h.value), "the value stands in the line");
@@ -125,16 +130,16 @@ inline void header_line(string_view line) {
           || (!all_of(h.value.substr(0, 1), " \t")
               && !all_of(h.value.substr(h.value.size() - 1), " \t\r\n")),
       "a value is trimmed", h.value);
-  need(t::parse_header(h.name + ": " + h.value + "\r\n", again) && again.name == h.name
-          && again.value == h.value,
+  const auto again = http::parse_header(h.name + ": " + h.value + "\r\n");
+  need(again && again->name == h.name && again->value == h.value,
       "a line made of what was read is read the same");
 }
 
 inline void length(string_view bytes) {
-  const std::vector<t::header> headers = headers_of(bytes);
-  bool known = true, told = false, good = true, chunked = false;
-  std::uint64_t n = 77, expected = 0;
-  for (const t::header& h : headers) {
+  const std::vector<http::header> headers = headers_of(bytes);
+  bool told = false, good = true, chunked = false;
+  std::uint64_t expected = 0;
+  for (const http::header& h : headers) {
     std::uint64_t one = 0;
     if (h.name == "content-length") {
       for (string piece : split(h.value, ',')) {
@@ -146,20 +151,27 @@ inline void length(string_view bytes) {
     }
     chunked = chunked || (h.name == "transfer-encoding" && has(lower(h.value), "chunked"));
   }
-  const bool accepted = t::content_length(headers, known, n);
+  const http::body_length found = http::content_length(headers);
+  const bool accepted = found.how != http::telling::malformed;
+  const bool known = found.how == http::telling::readable;
   need(accepted == good, "a length is refused exactly if it is no number, or two differ");
   if (accepted) need(known == (told && !chunked), "chunked overrides a length");
-  if (accepted && known) need(n == expected, "the length is the number");
+  if (known) need(found.bytes == expected, "the length is the number");
+  const http::response_head head = http::read_head(200, headers);
+  need(head.length_header == found.how && head.content_length.has_value() == known,
+      "a head tells the same length");
+  need(no_control(head.etag + head.last_modified + head.content_type + head.validator),
+      "what people read of a head has no control characters");
 }
 
 inline void range(string_view s) {
-  const auto r = t::parse_content_range(s);
+  const auto r = http::parse_content_range(s);
   if (!r) return;
   // what was read is written again, and must be read the same and stand in the text
   const string total = r->total ? std::to_string(*r->total) : "*";
   const string span =
       r->unsatisfied ? "*" : std::to_string(r->first) + "-" + std::to_string(r->last);
-  const auto again = t::parse_content_range("bytes " + span + "/" + total);
+  const auto again = http::parse_content_range("bytes " + span + "/" + total);
   need(again && again->first == r->first && again->last == r->last && again->total == r->total
           && again->unsatisfied == r->unsatisfied,
       "a range made of what was read is read the same");
@@ -194,48 +206,49 @@ inline string http_text(std::uint64_t when) {  // by counting days, as nobody wo
 }
 
 inline void date(string_view s) {
-  std::uint64_t again = 0, n = 0;
+  std::uint64_t again = 0;
   std::uint64_t seed = 0;  // some moment up to the year 9999, made of the bytes
   for (char c : s)
     seed = seed * 1099511628211U + static_cast<unsigned char>(c);
   seed %= 253402300800U;
-  need(t::to_number(s, n) == number(s, again), "a number of seconds is digits that fit");
-  if (number(s, again)) need(n == again, "and is their value");
+  const auto read = strings::parse_number(s);
+  need(read.has_value() == number(s, again), "a number of seconds is digits that fit");
+  if (read) need(*read == again, "and is their value");
 
   // the same moment in the three forms
   const std::vector<string> part = split(http_text(seed), ' ');
   const string &day = part[0], &month = part[1], &year = part[2], &clock = part[3];
   const string padded = day.size() == 2 && day[0] == '0' ? " " + day.substr(1) : day;
-  need(t::http_date("Sun, " + http_text(seed)) == seed, "a date is read as it is");
-  need(t::http_date("Sun " + month + " " + padded + " " + clock + " " + year) == seed,
+  need(http::http_date("Sun, " + http_text(seed)) == seed, "a date is read as it is");
+  need(http::http_date("Sun " + month + " " + padded + " " + clock + " " + year) == seed,
       "so is one of asctime");
   const string old = "Sunday, " + day + "-" + month + "-" + year.substr(2) + " " + clock + " GMT";
-  need(t::http_date(old, seed) == seed, "so is one of this year with two digits");
+  need(http::http_date(old, seed) == seed, "so is one of this year with two digits");
 
-  const auto when = t::http_date(s);
+  const auto when = http::http_date(s);
   if (!when) return;
   need(*when < 253402300800U + 86400 * 3, "no date lies behind the year 9999",
       std::to_string(*when));
   // what was read is written and read again; days that a month has not flow over
-  need(t::http_date("Mon, " + http_text(*when)) == when || *when >= 253402300800U,
+  need(http::http_date("Mon, " + http_text(*when)) == when || *when >= 253402300800U,
       "a moment that was read can be written", s);
   need(std::any_of(s.begin(), s.end(), [](char c) { return c == ':'; }), "a date has a time", s);
 }
 
 inline void same_file(string_view bytes) {  // validator()
-  const std::vector<t::header> headers = headers_of(bytes);
+  const std::vector<http::header> headers = headers_of(bytes);
   const auto first = [&](string_view name) {
-    for (const t::header& h : headers)
+    for (const http::header& h : headers)
       if (h.name == name && !h.value.empty()) return h.value;  // an empty one says nothing
     return string();
   };
-  const string mark = t::validator(headers), tag = first("etag"), at = first("last-modified");
+  const string mark = http::validator(headers), tag = first("etag"), at = first("last-modified");
   need(!has(mark, "\n") && !has(mark, "\r"), "a validator is one line");
   need(mark.compare(0, 2, "W/") != 0, "a weak tag tells nothing");
   if (!tag.empty() && tag.compare(0, 2, "W/") != 0) {
     need(mark.size() == tag.size() && no_control(mark), "a strong tag is the validator");
   } else if (!mark.empty()) {
-    const auto then = t::http_date(at), now = t::http_date(first("date"));
+    const auto then = http::http_date(at), now = http::http_date(first("date"));
     need(mark == at, "else the date is");
     need(then && now && *now >= *then && *now - *then >= 60,
         "if it is a minute older than the answer");
@@ -244,15 +257,14 @@ inline void same_file(string_view bytes) {  // validator()
 
 // ---- URLs
 
-inline void same(const t::url& a, const t::url& b, const char* what) {
+inline void same(const urls::url& a, const urls::url& b, const char* what) {
   need(a.scheme == b.scheme && a.user == b.user && a.host == b.host && a.port == b.port
           && a.path == b.path,
       what, a.whole());
 }
 
-inline void sound(const t::url& u) {  // what the transports rely on
+inline void sound(const urls::url& u) {  // what the transports rely on
   const string whole = u.whole();
-  t::url again;
   need(no_control(whole) && !has(whole, " ") && !has(whole, "\"") && !has(whole, "\\"),
       "nothing in a URL ends a line or a quotation");
   need(!u.path.empty() && u.path[0] == '/' && !has(u.path, "#"),
@@ -263,24 +275,28 @@ inline void sound(const t::url& u) {  // what the transports rely on
       "a port is a number", u.port);
   need(all_of(u.scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-") && !u.scheme.empty(),
       "a scheme is letters", u.scheme);
-  need(t::parse_url(whole, again), "a URL that was put together is one", whole);
-  same(again, u, "and has the same parts");
+  const auto again = urls::parse_url(whole);
+  need(again.has_value(), "a URL that was put together is one", whole);
+  same(*again, u, "and has the same parts");
 }
 
 inline void url(string_view s) {
-  t::url u, r;
-  const string shown = t::redact(s);
+  const auto parsed = urls::parse_url(s);
+  const string shown = urls::redact(s);
   if (!has(s, "://")) {
     need(shown == s, "what is no URL is shown as it is");
-    need(!t::parse_url(s, u), "a URL has ://");
+    need(!parsed, "a URL has ://");
     return;
   }
-  if (!t::parse_url(s, u)) {  // where the secrets stand cannot be told
+  if (!parsed) {  // where the secrets stand cannot be told
     need(shown == "***://*** (malformed)", "a malformed URL is not shown", shown);
     return;
   }
+  const urls::url& u = *parsed;
   sound(u);
-  need(t::parse_url(shown, r), "a redacted URL is one", shown);
+  const auto redacted = urls::parse_url(shown);
+  need(redacted.has_value(), "a redacted URL is one", shown);
+  const urls::url& r = *redacted;
   need(r.user == (u.user.empty() ? "" : "***"), "no user info is shown", shown);
   need(r.scheme == u.scheme && r.host == u.host && r.port == u.port, "the host is shown", shown);
   need(!has(shown, "#"), "no fragment is shown", shown);
@@ -303,50 +319,55 @@ inline void url(string_view s) {
 inline void redirect(string_view bytes) {  // the base, a line end, the Location
   const std::size_t end = (std::min)(bytes.find('\n'), bytes.size());
   const string_view location = bytes.substr((std::min)(end + 1, bytes.size()));
-  t::url base, u, again;
-  if (!t::parse_url(bytes.substr(0, end), base)) return;
-  if (!t::resolve(base, location, u)) return;
+  const auto from = urls::parse_url(bytes.substr(0, end));
+  if (!from) return;
+  const urls::url& base = *from;
+  const auto target = urls::resolve(base, location);
+  if (!target) return;
+  const urls::url& u = *target;
   need(u.path[0] == '/', "a path stays absolute", u.path);
   sound(u);
   need(u.user.empty() || (u.user == base.user && u.origin() == base.origin()),
       "user info stays in its origin, and none comes from a redirect", u.whole());
-  need(t::resolve(u, u.whole(), again), "a target leads to itself");
-  same(again, u, "as it is");
+  const auto again = urls::resolve(u, u.whole());
+  need(again.has_value(), "a target leads to itself");
+  same(*again, u, "as it is");
 }
 
 inline void address(string_view s) {  // local_path, split_pin
-  string_view rest = s;
-  const string pin(t::split_pin(rest));
+  const auto [rest, given_pin] = urls::split_pin(s);
+  const string pin(given_pin);
   need(s.substr(0, rest.size()) == rest, "an address is the front of what was given");
   if (!has(lower(s), "#sha")) need(pin.empty(), "no pin comes from nothing");
   if (has(s, "#sha256=")) need(!pin.empty(), "an empty pin is not no pin");
   need(!has(rest, "#sha256="), "the first of two pins counts: together they are none");
   if (has(s, "#sha256=") && pin != "(nothing)")
     need(s == string(rest) + "#sha256=" + pin, "a pin is split off and nothing is lost");
-  const string path = t::local_path(rest);
+  const string path = urls::local_path(rest);
   if (!has(rest, "://"))
     need(path == rest, "a path is a path");
   else if (lower(rest.substr(0, 7)) != "file://")
     need(path.empty(), "another scheme is no path");
   else
     need(path.size() <= rest.size() - 7, "a file URL is longer than its path");
-  need(t::unescaped(s) == decoded(s), "percent-encoding is decoded, once");
+  need(urls::unescaped(s) == decoded(s), "percent-encoding is decoded, once");
 }
 
 // ---- cookies
 
 inline void cookie(string_view bytes) {  // where from, where to, then Set-Cookies, a line each
   const std::vector<string> line = split(bytes, '\n');
-  t::url from, to;
-  if (line.size() < 2 || !t::parse_url(line[0], from) || !t::parse_url(line[1], to)) return;
-  t::cookies jar;
+  if (line.size() < 2) return;
+  const auto source = urls::parse_url(line[0]), target = urls::parse_url(line[1]);
+  if (!source || !target) return;
+  const urls::url &from = *source, &to = *target;
+  http::cookies jar;
   for (std::size_t i = 2; i < line.size(); ++i) {
-    t::header h;
-    if (t::parse_header("Set-Cookie: " + line[i], h))
-      t::take_cookie(jar, from, h.value, 1700000000);
+    const auto set = http::parse_header("Set-Cookie: " + line[i]);
+    if (set) http::take_cookie(jar, from, set->value, 1700000000);
   }
   need(jar.size() <= 50, "cookies are few");
-  const std::vector<string> own{"X: y", "Cookie: mine=1"}, sent = t::with_cookies(own, jar, to);
+  const std::vector<string> own{"X: y", "Cookie: mine=1"}, sent = http::with_cookies(own, jar, to);
   need(sent.size() == 2 && sent[0] == own[0], "there is one Cookie, and nothing else changes");
   need(sent[1].substr(0, 14) == "Cookie: mine=1" || jar.size() > 0, "the user's own stays");
   need(no_control(sent[1]) && sent[1].size() < 17000, "it is one line, and bounded", sent[1]);
@@ -359,7 +380,7 @@ inline void cookie(string_view bytes) {  // where from, where to, then Set-Cooki
     ++same;
   need(a == b || has(a.substr(a.size() - same), "."), "a cookie stays at its host", sent[1]);
   need(a == b || !has(a, ":"), "an address is not a domain", sent[1]);
-  for (const t::cookie& c : jar)
+  for (const http::cookie& c : jar)
     need(!c.secure || from.scheme == "https", "what is secure came over https");
 }
 
@@ -371,8 +392,8 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
   const string words(bytes.substr((std::min)(blank + 2, bytes.size()))), from = head[0];
   head.erase(head.begin());
   std::vector<string> known;
-  t::url u;
-  if (t::parse_url(from, u)) {
+  if (const auto parsed = urls::parse_url(from); parsed) {
+    const urls::url& u = *parsed;
     const std::size_t colon = (std::min)(u.user.find(':'), u.user.size());
     known.push_back(u.user.substr(0, colon));
     known.push_back(u.user.substr((std::min)(colon + 1, u.user.size())));
@@ -387,15 +408,15 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
       known.push_back(word.substr(0, word.find_last_not_of("\t\r") + 1));
   for (std::size_t i = 0, n = known.size(); i < n; ++i)
     known.push_back(decoded(known[i]));
-  const string shown = t::scrub(words, from, head);
-  need(t::readable(shown) == shown, "what is shown is UTF-8", shown);
+  const string shown = http::scrub(words, from, head);
+  need(strings::readable(shown) == shown, "what is shown is UTF-8", shown);
   for (const string& secret : known) {
     // stars are what secrets become, and a header's white space belongs to nobody
     if (secret.size() < 4 || has(secret, "*") || has(secret, "\t") || has(secret, "\r")) continue;
     need(!has(shown, secret), "a secret is shown", shown);
     for (std::size_t n = secret.size() - 1; n > 3; --n)
       need(!has(shown, secret.substr(0, n) + "\""), "a secret that was cut is shown", shown);
-    const string alone = t::scrub("it says " + secret, from, head);
+    const string alone = http::scrub("it says " + secret, from, head);
     for (std::size_t at = 0; secret.size() > 7 && at + 8 <= secret.size(); ++at)
       need(!has(alone, secret.substr(at, 8)) || has("it says", secret.substr(at, 8)),
           "a part of a secret is shown", alone);
@@ -406,7 +427,7 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
 
 inline void receipt(string_view s) {
   // any bytes
-  const t::receipt any = t::read_receipt(s);
+  const formats::receipt any = formats::read_receipt(s);
   for (std::size_t i = 0; i < any.size(); ++i) {
     if (any[i].sha256.empty())
       need(has(s, "# size "), "a file without a digest has a line of its size");
@@ -414,19 +435,20 @@ inline void receipt(string_view s) {
       need(any[i].sha256.size() == 64 && all_of(any[i].sha256, "0123456789abcdef"),
           "every other one has a digest", any[i].sha256);
     need(has(lower(s), any[i].sha256), "which stands there");
-    need(t::find(any, any[i].file) == &any[i], "a file stands in it once", any[i].file);
+    need(formats::find(any, any[i].file) == &any[i], "a file stands in it once", any[i].file);
   }
   // whole lines alone count: what a cut leaves is not another digest
-  for (const t::entry& e : t::read_receipt(s.substr(0, s.rfind('\n') + 1)))
-    need(t::find(any, e.file) && (e.sha256.empty() || t::find(any, e.file)->sha256 == e.sha256),
+  for (const formats::entry& e : formats::read_receipt(s.substr(0, s.rfind('\n') + 1)))
+    need(formats::find(any, e.file)
+            && (e.sha256.empty() || formats::find(any, e.file)->sha256 == e.sha256),
         "a line more changes no digest", e.file);
   // what can be written is read back: three files made of the bytes
-  t::receipt r(3);
+  formats::receipt r(3);
   std::size_t at = 0;
   const auto next = [&](std::size_t most) {
     const string_view part = s.substr((std::min)(at, s.size()), most);
     at += most;
-    return t::printable(part);
+    return strings::printable(part);
   };
   for (std::size_t i = 0; i < 3; ++i) {
     r[i].origin = next(12), r[i].etag = next(9);
@@ -438,21 +460,21 @@ inline void receipt(string_view s) {
       r[i].sha256 += "0123456789abcdef"[(r[i].size >> k / 2) & 15];
     if (i == 1) r[i].origin.clear(), r[i].etag.clear(), r[i].size = 0, r[i].unverified = false;
   }
-  const string written = t::write_receipt(r, "2026-11-23T19:00:00Z");
-  const t::receipt back = t::read_receipt(written);
+  const string written = formats::write_receipt(r, "2026-11-23T19:00:00Z");
+  const formats::receipt back = formats::read_receipt(written);
   need(back.size() == 3, "three files stay three", written);
-  for (const t::entry& e : r) {
-    const t::entry* b = t::find(back, e.file);
+  for (const formats::entry& e : r) {
+    const formats::entry* b = formats::find(back, e.file);
     need(b && b->sha256 == e.sha256 && b->size == e.size && b->origin == e.origin
             && b->etag == e.etag && b->unverified == e.unverified,
         "a receipt is read as it was written", written);
   }
   // one entry's words cannot change another's
   r[0].origin = string(s.substr(0, 400)), r[0].etag = string(s.substr(0, 40));
-  const t::receipt foreign = t::read_receipt(t::write_receipt(r, ""));
+  const formats::receipt foreign = formats::read_receipt(formats::write_receipt(r, ""));
   need(foreign.size() == 3, "no word makes a file", s);
-  for (const t::entry& e : foreign) {
-    const t::entry* mine = t::find(r, e.file);
+  for (const formats::entry& e : foreign) {
+    const formats::entry* mine = formats::find(r, e.file);
     need(mine && mine->sha256 == e.sha256 && mine->size == e.size
             && mine->unverified == e.unverified,
         "no word changes a digest", s);
@@ -462,27 +484,27 @@ inline void receipt(string_view s) {
 // The reader's place and format are not this file's: only this adaptor knows them.
 // ---- the record beside an unfinished file
 
-inline string line_of(const std::vector<t::range>& ranges) {
-  return t::write_ranges(ranges);
+inline string line_of(const std::vector<formats::range>& ranges) {
+  return formats::write_ranges(ranges);
 }
 
-inline string write_record(const t::record& r) {  // as stage::partial does, in its order
+inline string write_record(const formats::record& r) {  // as stage::partial does, in its order
   return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin)
       + (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal "
       + std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n")
       + "safe " + line_of(r.safe) + "\n" + (r.released ? "released\n" : "");
 }
 
-inline bool equal(const t::record& a, const t::record& b) {
+inline bool equal(const formats::record& a, const formats::record& b) {
   return a.owner == b.owner && a.id.pin == b.id.pin && a.id.url == b.id.url
       && a.id.validator == b.id.validator && a.id.total == b.id.total
       && line_of(a.todo) == line_of(b.todo) && line_of(a.safe) == line_of(b.safe)
       && a.released == b.released;
 }
 
-inline void in_order(const std::vector<t::range>& ranges, std::uint64_t total) {
+inline void in_order(const std::vector<formats::range>& ranges, std::uint64_t total) {
   std::uint64_t end = 0;
-  for (const t::range& r : ranges) {
+  for (const formats::range& r : ranges) {
     need(r.at <= r.end && r.at >= end, "ranges stand in order and apart", line_of(ranges));
     need(total == 0 || r.end <= total, "none reaches beyond the file", line_of(ranges));
     end = r.end;
@@ -490,7 +512,7 @@ inline void in_order(const std::vector<t::range>& ranges, std::uint64_t total) {
 }
 
 inline void record(string_view s) {
-  const t::record any = t::read_record(s);
+  const formats::record any = formats::read_record(s);
   for (const string* one : {&any.id.pin, &any.id.url, &any.id.validator})
     need(!has(*one, "\n") && has(s, *one), "a word of a record stands in it", *one);
   if (any.id.total) need(has(s, std::to_string(any.id.total)), "so does its total");
@@ -500,16 +522,16 @@ inline void record(string_view s) {
   // a line that was not finished, as after a power cut, tells nothing
   const std::size_t last = s.rfind('\n');
   if (last != string::npos && last + 1 < s.size())
-    need(equal(t::read_record(s.substr(0, last + 1)), any), "half a line counts");
+    need(equal(formats::read_record(s.substr(0, last + 1)), any), "half a line counts");
   if (last == string::npos)
     need(any.id.url.empty() && any.id.pin.empty() && !any.released, "an owner alone names no file");
   // what is written is read back
-  t::record r;
+  formats::record r;
   r.owner = "host/ns boot 17 42";
   const char digit = s.empty() ? 'a' : "0123456789abcdef"[static_cast<unsigned char>(s[0]) & 15];
   r.id.url = string(64, digit);
   r.id.pin = s.size() % 2 ? string(64, digit) : "";
-  r.id.validator = t::printable(s.substr(0, 20));
+  r.id.validator = strings::printable(s.substr(0, 20));
   r.id.total = 1;
   for (char c : s.substr(0, 40)) {
     const std::uint64_t from = r.id.total + static_cast<unsigned char>(c) % 7 + 1;
@@ -518,10 +540,10 @@ inline void record(string_view s) {
   }
   r.safe = {{r.id.total / 2, r.id.total}};
   r.released = s.size() % 3 == 0;
-  need(equal(t::read_record(write_record(r)), r), "a record is read as it was written");
+  need(equal(formats::read_record(write_record(r)), r), "a record is read as it was written");
   // the gaps of a file: nothing behind its end can be there, and no byte counts twice
   const std::uint64_t size = any.id.total ? s.size() % (any.id.total / 2 + 1) : s.size();
-  const std::vector<t::range> gaps = t::within(any.todo, size, any.id.total);
+  const std::vector<formats::range> gaps = formats::within(any.todo, size, any.id.total);
   in_order(gaps, any.id.total);
   if (any.id.total > size)
     need(!gaps.empty() && gaps.back().at <= size && gaps.back().end == any.id.total,
@@ -531,27 +553,27 @@ inline void record(string_view s) {
 // ---- what was served instead of the file
 
 inline void page(string_view s) {
-  const string words = t::first_words(s);
+  const string words = sniff::first_words(s);
   need(words.size() >= 2 && words.size() <= 163, "first words are few", words);
   need(words[0] == '"' && words.back() == '"', "they are quoted", words);
   need(no_control(words), "they have no control characters", words);
-  need(t::readable(words) == words, "they are UTF-8", words);
+  need(strings::readable(words) == words, "they are UTF-8", words);
   need(!has(words, "  "), "white space is one space", words);
   const string_view type = s.substr(0, s.find('\n'));
   const string_view head = s.substr((std::min)(type.size() + 1, s.size()));
-  for (const auto want : {t::kind::text, t::kind::binary}) {
-    const string what = t::not_the_file(want, head, type);
+  for (const auto want : {sniff::kind::text, sniff::kind::binary}) {
+    const string what = sniff::not_the_file({want, head, 0, type});
     need(what.size() < 400, "the reason is short", what);
-    const string whole = t::not_the_file(want, head, type, head.size());
+    const string whole = sniff::not_the_file({want, head, head.size(), type});
     need(whole.size() < 400 && no_control(whole), "of a whole file too", whole);
     need(what.empty() || !whole.empty(), "what the front shows, the whole shows", what);
     need(no_control(what), "it has no control characters", what);
     need(!head.empty() || !what.empty(), "nothing is no file");
     const bool nul = has(head, string_view("\0", 1));
-    if (want == t::kind::binary && nul
+    if (want == sniff::kind::binary && nul
         && (head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 1) == "\x80"))
       need(what.empty(), "archives and pickles are checkpoints", what);
-    if (want == t::kind::text && nul) need(!what.empty(), "a config has no NUL bytes");
+    if (want == sniff::kind::text && nul) need(!what.empty(), "a config has no NUL bytes");
     if (lower(head.substr(0, 9)) == "<!doctype" || lower(head.substr(0, 5)) == "<html")
       need(!what.empty(), "a page is no file");
   }
@@ -571,12 +593,12 @@ inline void zip_end(string_view s) {
     }
     return false;
   };
-  need(t::zip_has_end(s) == ends(s), "an archive ends in a record that fits");
+  need(sniff::zip_has_end(s) == ends(s), "an archive ends in a record that fits");
   // an end that fits these bytes as its comment
   const string comment(s.substr(0, 65535)),
       end = string("PK\x05\x06") + string(16, '\0') + static_cast<char>(comment.size() & 255)
       + static_cast<char>(comment.size() >> 8);
-  need(t::zip_has_end("x" + end + comment), "a comment does not hide the end");
+  need(sniff::zip_has_end("x" + end + comment), "a comment does not hide the end");
 }
 
 // ---- names
@@ -595,8 +617,8 @@ inline void name(string_view s) {
   for (const char* device : {"con", "prn", "aux", "nul"})
     bad = bad || lower(s.substr(0, s.find('.'))) == device;
   bad = bad || stem == "com" || stem == "lpt";
-  need(t::name_problem(s).empty() == !bad, "a name is 1 to 100 of an allow-list", s);
-  need(no_control(t::name_problem(s)), "what is wrong with it can be shown");
+  need(strings::name_problem(s).empty() == !bad, "a name is 1 to 100 of an allow-list", s);
+  need(no_control(strings::name_problem(s)), "what is wrong with it can be shown");
 }
 
 struct target {

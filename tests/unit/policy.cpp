@@ -10,7 +10,7 @@
 namespace {
 
 namespace policy = vqcache::detail::policy;
-namespace text = vqcache::detail::text;
+namespace http = vqcache::detail::http;
 using policy::answer_kind;
 using policy::next_step;
 using policy::ranges;
@@ -328,12 +328,9 @@ TEST_SUITE_BEGIN("decisions");
 TEST_CASE("what the head of an answer asks of us") {
   for (const head_row& r : heads) {
     CAPTURE(r.title);
-    policy::answer_head head;
-    head.code = r.code;
-    head.names_range = *r.range != '\0';
-    if (head.names_range) head.range = text::parse_content_range(r.range);
-    if (r.length != untold) head.length = r.length;
-    head.validator = r.validator;
+    http::headers headers{{"content-range", r.range}, {"etag", r.validator}};
+    if (r.length != untold) headers.push_back({"content-length", std::to_string(r.length)});
+    const http::response_head head = http::read_head(r.code, headers);
     const policy::verdict v = policy::judge_head(
         head, {r.asked_part, r.first, r.siblings}, {r.size, r.total, r.known, r.pinned});
     CHECK(std::string(name_of(v.kind)) == name_of(r.want));
