@@ -17,8 +17,8 @@
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, error, strings, urls, http, formats, sniff,
-// catalog, os, hash, stage, transport, checks, policy, transfer, tier, cache, notebook, public,
-// undef. The line that opens one says what belongs there.
+// catalog, os, process, hash, stage, transport, checks, policy, transfer, tier, cache, notebook,
+// public, undef. The line that opens one says what belongs there.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -2543,8 +2543,15 @@ inline models known() {
 }
 }  // namespace catalog
 
-// ==== >>os ==== asks the operating system; the only room that knows which system this is ====
-// Every function gives 0 or an errno value unless it says otherwise.
+// ==== >>os ==== asks the operating system: the contract once, then POSIX, then Windows ====
+// Paths, files, libraries, threads, signals and time, as plain functions and a few classes that
+// give back what they took. This room and >>process alone know which system this is. It uses
+// >>error and >>strings.
+//
+// The contract comes first: what differs between systems is declared there, once, and defined
+// twice, in the POSIX block and in the Windows block. What all systems do alike, on top of it,
+// stands between. Unless it says otherwise a function gives 0 or an errno value (Windows has them
+// too), throws only for want of memory, and may be called by any thread.
 }  // namespace detail
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
@@ -2554,15 +2561,30 @@ inline models known() {
 #if defined(_WIN32)
 #include <io.h>
 #include <process.h>
-// as <windows.h> declares them, which would bring 18,000 macros; the rest is found by these
+// As <windows.h> declares them, which would bring 18,000 macros. These are its very types, so that
+// it may be included before or after; its structures are only named here, and the Windows blocks
+// have their own of the same layout.
 struct HINSTANCE__;
+struct _OVERLAPPED;
 extern "C" {
-__declspec(dllimport) std::intptr_t(
-    __stdcall* __stdcall GetProcAddress(HINSTANCE__*, const char*))();
-__declspec(dllimport) HINSTANCE__* __stdcall LoadLibraryExA(const char*, void*, unsigned long);
+__declspec(dllimport) int __stdcall CloseHandle(void* object);
 __declspec(dllimport) unsigned long __stdcall GetLastError();
+__declspec(dllimport) std::intptr_t(
+    __stdcall* __stdcall GetProcAddress(HINSTANCE__* library, const char* name))();
+__declspec(dllimport)
+HINSTANCE__* __stdcall LoadLibraryExA(const char* name, void* reserved, unsigned long flags);
+__declspec(dllimport) int __stdcall MoveFileExW(
+    const wchar_t* from, const wchar_t* to, unsigned long flags);
+__declspec(dllimport) int __stdcall ReadFile(
+    void* from, void* to, unsigned long size, unsigned long* got, _OVERLAPPED* where);
+__declspec(dllimport) void __stdcall Sleep(unsigned long milliseconds);
+__declspec(dllimport) unsigned long __stdcall WaitForSingleObject(
+    void* object, unsigned long milliseconds);
+__declspec(dllimport) int __stdcall WideCharToMultiByte(unsigned code_page, unsigned long flags,
+    const wchar_t* wide, int length, char* to, int size, const char* unknown, int* had_unknown);
+__declspec(dllimport) int __stdcall WriteFile(
+    void* to, const void* bytes, unsigned long size, unsigned long* put, _OVERLAPPED* where);
 }
-#define VQCACHE_OS_(windows, others) windows
 #else
 // ROOT brings a glibc of its own, which may be older than these headers: it lacks two attributes
 #if defined(__CLING__) && !defined(__attr_dealloc)
@@ -2570,32 +2592,16 @@ __declspec(dllimport) unsigned long __stdcall GetLastError();
 #include <dirent.h>
 #undef __attr_dealloc
 #endif
-#if defined(__CLING__) && !defined(__fortified_attr_access)
-#define __fortified_attr_access(access, to, size)
-#include <poll.h>
-#undef __fortified_attr_access
-#endif
 #include <dirent.h>
 #include <dlfcn.h>
-#include <poll.h>
 #include <pthread.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#if defined(__APPLE__)
-#include <crt_externs.h>
-#elif defined(__linux__)
+#if defined(__linux__)
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
 #endif
-#define VQCACHE_OS_(windows, others) others
-#endif
-#if defined(__GLIBC__)  // where the plain names may have offsets of 32 bits
-#define VQCACHE_64_(name) ::name##64
-#else
-#define VQCACHE_64_(name) ::name
 #endif
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
@@ -2603,187 +2609,218 @@ namespace detail {
 namespace os {
 using error::shown;
 
-inline fs::path to_path(const string& utf8) {
-#if defined(_WIN32) && defined(__cpp_char8_t)
-  return fs::path(std::u8string(utf8.begin(), utf8.end()));
-#else
-  return VQCACHE_OS_(fs::u8path(utf8), utf8);
-#endif
-}
+// ---- the contract: types ------------------------------------------------------------------------
 
-inline int value(const std::error_code& e) {  // as errno has it
-  const std::error_condition c = e.default_error_condition();
 #if defined(_WIN32)
-  if (c.category() != std::generic_category()) return EIO;  // a number of Windows is no errno
-#endif
-  return c.value();  // also one that std::errc has no name for: EDQUOT, ESTALE
-}
-
-inline bool is_terminal(std::FILE* f) {
-  return VQCACHE_OS_(::_isatty(::_fileno(f)), ::isatty(::fileno(f))) != 0;
-}
-
-inline void print(const string& text, std::FILE* to) {
-#if VQCACHE_INTERPRETED
-  if (to == stdout) return (void)(std::cout << text << std::flush);
-#endif
-  std::fwrite(text.data(), 1, text.size(), to);
-  std::fflush(to);
-}
-
-inline void print_line(const string& text) {  // in one piece, and without memory
-#if VQCACHE_INTERPRETED
-  std::cout << text << '\n' << std::flush;
+using thread_id = std::uintptr_t;  // a handle, as _beginthreadex() gives it
 #else
-  std::printf("%.*s\n", int((std::min)(text.size(), size_t{1} << 20)), text.c_str());
-  std::fflush(stdout);
+using thread_id = ::pthread_t;
 #endif
-}
 
-inline constexpr const char* libcurl_names[] = {
-#if defined(_WIN32)
-    "libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
-#elif defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
-    "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
-#else
-    "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
-#endif
-template <class R, class... A>
-inline R call(void* f, A... a) {  // a function found at run time
-  return reinterpret_cast<R (*)(A...)>(f)(a...);
-}
-
-inline void* load(const char* name) {  // Windows: of the program, added, of the system
-  return VQCACHE_OS_(::LoadLibraryExA(name, nullptr, 0xe00), ::dlopen(name, RTLD_NOW | RTLD_LOCAL));
-}
-
-inline void* symbol(void* library, const char* name) {  // null: what the process has already
-  return VQCACHE_OS_(
-      reinterpret_cast<void*>(::GetProcAddress(static_cast<HINSTANCE__*>(library), name)),
-      ::dlsym(library ? library : RTLD_DEFAULT, name));
-}
-#if defined(_WIN32)
-template <class R = int, class... A>
-inline R win(const char* name, A... a) {  // of Windows itself
-  static void* const kernel = load("kernel32.dll");
-  return reinterpret_cast<R(__stdcall*)(A...)>(symbol(kernel, name))(a...);
-}
-
-inline void* handle(int fd) {
-  return reinterpret_cast<void*>(::_get_osfhandle(fd));
-}
-
-// Of what <winerror.h> names, what the standard library has no errno for. A program that is there
-// and does not start is not to look like one that is not there.
-inline int errno_of(unsigned long windows) {
-  enum : unsigned long {
-    bad_exe_format = 193,
-    exe_machine_type_mismatch = 216,
-    virus_infected = 225,
-    virus_deleted = 226,
-    elevation_required = 740,
-    access_disabled_by_policy = 1260,
-    no_system_resources = 1450,
-    commitment_limit = 1455
-  };
-
-  switch (windows) {
-    case bad_exe_format:
-    case exe_machine_type_mismatch: return ENOEXEC;
-    case virus_infected:
-    case virus_deleted:
-    case elevation_required:
-    case access_disabled_by_policy: return EACCES;
-    case no_system_resources:
-    case commitment_limit: return ENOMEM;
-    default: return value({int(windows), std::system_category()});
-  }
-}
-
-inline int last_error() {
-  return errno_of(::GetLastError());
-}
-
-template <class T>
-inline long at_once(int fd, T* data, size_t n, std::int64_t at) {
-  const char* const what = std::is_const_v<T> ? "WriteFile" : "ReadFile";
-  std::int64_t place[4] = {}, done = 0;
-  place[sizeof(void*) / 4] = at;  // OVERLAPPED: after two pointers
-  if (win(what, handle(fd), data, static_cast<unsigned long>(n), &done, &place[0])
-      || ::GetLastError() == 38)  // the end of the file
-    return long(done);
-  return errno = last_error(), -1;
-}
-
-// In UTF-8, which to_path() takes: getenv has what the code page of the machine leaves of it.
-inline string env(const char* name) {
-  const std::wstring wide(name, name + std::strlen(name));  // our names are ASCII
-  const wchar_t* const value = ::_wgetenv(wide.c_str());
-  if (!value || !*value) return {};
-
-  constexpr unsigned utf8 = 65001;  // CP_UTF8
-  const auto convert = [value](char* to, int size) {
-    return win<int>("WideCharToMultiByte", utf8, 0UL, value, -1, to, size, nullptr, nullptr);
-  };
-  const int size = convert(nullptr, 0);  // with its final zero
-  string text(size_t(size > 0 ? size : 1), '\0');
-  convert(&text[0], size);
-  text.pop_back();
-  return text;
-}
-#else
-inline string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-#endif
 struct pinned {  // what stays where it was made
   pinned() = default;
   pinned(pinned&&) = delete;
 };
 
-inline constexpr bool renames_open_files = VQCACHE_OS_(false, true);
+// ---- the contract: names, texts, time -----------------------------------------------------------
+
+fs::path to_path(const std::string& utf8);
+
+// A variable of the environment in UTF-8, which to_path() takes; empty: it is not set.
+std::string env(const char* name);
+
+// Where ~ is, as HOME says it (Windows: USERPROFILE); empty: nobody says it.
+fs::path home_directory();
+
+// The errno value of an error of the standard library: also one that std::errc has no name for
+// (EDQUOT, ESTALE). A number of Windows that is no errno gives EIO.
+int value(const std::error_code& e);
+
+std::tm utc(std::time_t when);
+
+// A signal that is handled may end it early.
+void sleep_ms(int ms);
+
+bool is_terminal(std::FILE* stream);
+
+// ---- the contract: libraries --------------------------------------------------------------------
+
+// libcurl_names, in each block: what load() is to try, in this order.
+
+// A library, loaded to stay; null: it is not there, or not to be loaded. Not from the working
+// directory. Windows looks beside the program, in directories that it has added, and in System32.
+void* load(const char* name);
+
+// A function of a library; of none: of what the process has loaded already (Windows: of the program
+// itself). null: there is none.
+void* symbol(void* library, const char* name);
+
+// ---- the contract: files ------------------------------------------------------------------------
+
+// After EINTR a descriptor is closed, or being closed: that is success.
+int close_descriptor(int descriptor);
 
 class file {  // a descriptor that closes itself; close() tells what only closing can tell
  public:
-  explicit file(int fd = -1) : fd_(fd) {}
+  explicit file(int descriptor = -1) : descriptor_(descriptor) {}
 
-  file(file&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  file(file&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
-  file& operator=(file&& o) noexcept {
-    std::swap(fd_, o.fd_);
+  file& operator=(file&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
     return *this;
   }
 
   ~file() { (void)close(); }
 
-  int fd() const { return fd_; }
+  int descriptor() const { return descriptor_; }
 
-  int close() {  // after EINTR it is closed, or being closed
-    const int fd = std::exchange(fd_, -1);
-    return fd < 0 || VQCACHE_OS_(::_close, ::close)(fd) == 0 || errno == EINTR ? 0 : errno;
+  bool is_open() const { return descriptor_ >= 0; }
+
+  int close() {
+    if (!is_open()) return 0;
+    return close_descriptor(std::exchange(descriptor_, -1));
   }
 
  private:
-  int fd_;
+  int descriptor_;
 };
 
-template <class F>
-inline auto again(const F& step) {  // for as long as signals break it off
-  auto got = step();
-  while (got < 0 && errno == EINTR)
-    got = step();
-  return got;
+// Windows knows nothing of the difference between the first two.
+enum class mode {
+  read,    // what is there, but for a symbolic link (ELOOP)
+  link,    // the same through a symbolic link
+  create,  // to read and write, with the rights that its directory gives to any file; EEXIST if
+           // anything has the name, be it a link that leads nowhere
+  lock,    // to read and write; made if it is not there
+  update,  // to read and write what is there
+};
+
+// No program that is started has the file too. Opening waits for nobody, not even for the other end
+// of a FIFO. With POSIX the descriptor is none of 0 to 2, which may be closed: what the program
+// prints then is not to get into a file of ours. After a failure `out` is not open.
+int open(const fs::path& path, mode how, file& out);
+
+// One step of read_at() and write_at(): how many bytes it took, 0 at the end of the file, or -1 and
+// errno. The place is given, so threads can share a file. A signal does not break it off.
+std::int64_t read_once(const file& from, uint64_t offset, char* to, size_t size);
+std::int64_t write_once(const file& to, uint64_t offset, const char* bytes, size_t size);
+
+// What was written is on the disk. After a failure (but EINTR, which is tried again) the kernel may
+// have dropped it: then another sync() that succeeds says nothing.
+int sync(file& f);
+
+// What was renamed or made in a directory is on the disk. Where the file system or a sandbox does
+// not let a directory be synced, that is success: nothing is lost by it. With Windows rename() has
+// done it already.
+int sync_directory(const fs::path& directory);
+
+// sync_slice: begins to write a part back, or waits for that. Nothing lasts by it, but an error is
+// told here, and not again by sync().
+int sync_slice(file& f, uint64_t from, uint64_t size, bool wait = false);
+
+// Makes `to` a copy of all of `from` by sharing its blocks, which needs no room. false: it cannot.
+bool clone(const file& from, file& to);
+
+// Copies at most so many bytes from a place to the same place, by the kernel or by a server, and
+// tells how many. 0: read and write them. What it wrote has to be read again before it is believed:
+// there are two reports of zeros in it.
+size_t copy_some(const file& from, file& to, uint64_t at, size_t size);
+
+// In one step, in place of what has the name `to`, which never is missing meanwhile. A scanner or a
+// reader may hold a file of Windows for a moment: there it tries for 2 s.
+int rename(const fs::path& from, const fs::path& to);
+
+// renames_open_files, in each block: whether rename() may do so while we have the file open.
+
+// An exclusive lock that ends with the file or the process. EWOULDBLOCK: another has it.
+int try_lock(file& f);
+
+// Adds the names in a directory that begin so, but for "." and "..". Those that it has found before
+// a failure stay. Not by fs::directory_iterator: that of libstdc++ ends the program when an
+// allocation fails.
+int list_names(const fs::path& directory, std::string_view prefix, std::vector<std::string>& out);
+
+// Whether it is there and may not be written, by its rights or since its file system is read-only.
+bool read_only(const fs::path& path);
+
+// The size of the largest file that this process can have there, as far as that is known.
+uint64_t largest_file(const fs::path& directory);
+
+// Whether standard input, output or error may be closed, and what can be opened in their place.
+bool may_lack_standard_streams();
+file open_null_device();
+
+// ---- the contract: processes, threads, signals --------------------------------------------------
+
+unsigned process_number();
+
+// Who owns an unfinished file: "MACHINE BOOT PID START". A machine is a name and a process
+// namespace, since containers share disks and process numbers; the start time tells a process from
+// a later one of the same number; what cannot be read is empty. Windows, where a file that is open
+// can be neither renamed nor removed, has one owner for all.
+std::string owner(const std::string& pid);
+
+// Whether there may be a process of that number. Windows says no: see owner().
+bool may_run(const std::string& pid);
+
+struct thread_entry {  // what a thread calls, and with what; it throws nothing
+  void (*run)(void*) = nullptr;
+  void* with = nullptr;
+};
+
+// Starts a thread, to be joined once. `entry` has to outlive it. No signal is handled on it: those
+// are for the threads of the program. After a failure `out` may be anything.
+int start_thread(thread_entry& entry, thread_id& out);
+void join_thread(thread_id one);
+
+// While one lives, writing to a peer that is gone (libcurl with an older OpenSSL does), or beyond
+// the limit of file sizes, is an error and not the end of the program. Of the thread that made it.
+class quiet_signals;
+
+// While one lives pthread_cancel() is held back: unwinding for it, which no handler of exceptions
+// may end, would go through them, and through noexcept functions. It acts at the thread's next
+// cancellation point after. Of the thread that made it.
+class held_cancel;
+
+using signal_handler = void (*)(int);
+
+// From now on SIGINT calls `ours` and breaks off system calls that wait; but if the program ignores
+// it, it goes on to do so. One call at a time: interrupt_guard sees to that.
+void take_interrupt(signal_handler ours);
+
+// Brings back what take_interrupt() has found, unless the program has set another handler since.
+void give_back_interrupt(signal_handler ours);
+
+// For `ours` itself, while it handles a signal: the next one comes to it too.
+void keep_interrupt(signal_handler ours);
+
+// ---- what all systems do alike ------------------------------------------------------------------
+
+inline void print(const std::string& text, std::FILE* to) {
+#if VQCACHE_INTERPRETED
+  if (to == stdout) {
+    std::cout << text << std::flush;
+    return;
+  }
+#endif
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fflush(to);
 }
 
-// 0 to 2 may be closed: what the program prints then is not to get into a file or pipe of ours.
-inline file above_standard_streams(file f) {
-#if defined(_WIN32)
-  return f;
+inline void print_line(const std::string& text) {  // in one piece, and without memory
+#if VQCACHE_INTERPRETED
+  std::cout << text << '\n' << std::flush;
 #else
-  if (f.fd() < 0 || f.fd() > 2) return f;
-  return file(::fcntl(f.fd(), F_DUPFD_CLOEXEC, 3));
+  constexpr size_t longest = 1 << 20;
+  std::printf("%.*s\n", int((std::min)(text.size(), longest)), text.c_str());
+  std::fflush(stdout);
 #endif
+}
+
+template <class R, class... A>
+inline R call(void* f, A... a) {  // a function found at run time
+  return reinterpret_cast<R (*)(A...)>(f)(a...);
 }
 
 // Holds the numbers of closed standard streams, so that nothing made meanwhile is one of them, not
@@ -2792,505 +2829,102 @@ class standard_places : pinned {
  public:
   standard_places() {
     for (file& place : held_) {
-      if (!may_be_closed()) return;
-      file next(VQCACHE_OS_(
-          ::_open("NUL", _O_RDWR | _O_NOINHERIT), ::open("/dev/null", O_RDWR | O_CLOEXEC)));
-      if (next.fd() < 0 || next.fd() > 2) return;  // none is closed
+      if (!may_lack_standard_streams()) return;
+
+      file next = open_null_device();
+      const bool takes_a_place = next.is_open() && next.descriptor() <= 2;
+      if (!takes_a_place) return;  // none is closed
       place = std::move(next);
     }
   }
 
  private:
-  static bool may_be_closed() {  // Windows ends a program that asks about a closed one
-#if defined(_WIN32)
-    return true;
-#else
-    for (int fd : {0, 1, 2})
-      if (::fcntl(fd, F_GETFD) < 0) return true;
-    return false;
-#endif
-  }
-
   file held_[3];
 };
-// link: follows a symbolic link. create: new, with the rights that its directory gives to any file
-enum class mode { read, link, create, lock, update };
 
-inline int open(const fs::path& p, mode how, file& out) {
-  constexpr int plain = VQCACHE_OS_(_O_BINARY | _O_NOINHERIT, O_CLOEXEC | O_NONBLOCK),
-                here = plain | VQCACHE_OS_(0, O_NOFOLLOW);  // O_NONBLOCK: for a FIFO in its place
-  static constexpr int flags[] = {O_RDONLY | here, O_RDONLY | plain,
-      O_RDWR | here | O_CREAT | O_EXCL, O_RDWR | here | O_CREAT, O_RDWR | here};
-  const int way = flags[size_t(how)], perm = VQCACHE_OS_(0600, 0666);
-  std::optional<standard_places> held;
-  if (how != mode::read && how != mode::link) held.emplace();
-  out = file(again([&] { return VQCACHE_OS_(::_wopen, VQCACHE_64_(open))(p.c_str(), way, perm); }));
-  out = above_standard_streams(std::move(out));
-  return out.fd() < 0 ? errno : 0;
-}
+inline constexpr size_t longest_step = size_t{1} << 30;  // 32 bits are too few for some systems
 
-// n bytes at a place, in as many steps as it takes; threads can share f. Fewer: EIO, or told by got
-template <class F, class T>
-inline int in_steps(const F& step, file& f, uint64_t at, T* data, size_t n, size_t* got) {
+// got: less than size only at the end of the file. After a failure it is 0.
+inline int read_at(const file& from, uint64_t offset, char* to, size_t size, size_t& got) {
+  got = 0;
   size_t done = 0;
-  for (long k = 1; done < n && k > 0; done += size_t(k)) {
-    const size_t size = (std::min)(n - done, size_t{1} << 30);
-    const auto to = std::int64_t(at + done);
-    k = again([&] { return step(f.fd(), data + done, size, to); });
-    if (k < 0) return errno;
+  while (done < size) {
+    const size_t step = (std::min)(size - done, longest_step);
+    const std::int64_t came = read_once(from, offset + done, to + done, step);
+    if (came < 0) return errno;
+    if (came == 0) break;
+    done += static_cast<size_t>(came);
   }
-  if (got) *got = done;
-  return got || done == n ? 0 : EIO;
+
+  got = done;
+  return 0;
 }
 
-inline int read_at(file& f, uint64_t at, char* to, size_t n, size_t& got) {
-  got = 0;  // less than n: the end
-  return in_steps(VQCACHE_OS_(at_once<char>, VQCACHE_64_(pread)), f, at, to, n, &got);
-}
-
-inline int write_at(file& f, uint64_t at, view bytes) {
-  return in_steps(VQCACHE_OS_(at_once<const char>, VQCACHE_64_(pwrite)), f, at, bytes.data(),
-      bytes.size(), nullptr);
-}
-
-// EINTR says that nothing was tried; after any other failure the kernel may have dropped the pages
-inline int sync(file& f) {
-#if defined(F_FULLFSYNC)
-  if (::fcntl(f.fd(), F_FULLFSYNC) == 0) return 0;  // fsync leaves them in the disk's own cache
-#endif
-  return again([&] { return VQCACHE_OS_(::_commit, ::fsync)(f.fd()); }) < 0 ? errno : 0;
+// All of them, in as many steps as it takes. EIO: the disk takes no more, and does not say why.
+inline int write_at(file& to, uint64_t offset, std::string_view bytes) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const size_t step = (std::min)(bytes.size() - done, longest_step);
+    const std::int64_t put = write_once(to, offset + done, bytes.data() + done, step);
+    if (put < 0) return errno;
+    if (put == 0) return EIO;
+    done += static_cast<size_t>(put);
+  }
+  return 0;
 }
 
 // A file system or a sandbox that knows no such call, or does not allow it, has lost no byte by
 // that. For what is only advice it is no failure; EIO, ENOSPC and their like are one everywhere.
-inline bool is_refusal(int e) {
-  if (e == EPERM || e == EACCES) return true;
-  if (e == EINVAL || e == ENOSYS || e == ESPIPE) return true;
-  return e == ENOTSUP || e == EOPNOTSUPP;
+inline bool is_refusal(int error) {
+  if (error == EPERM || error == EACCES) return true;
+  if (error == EINVAL || error == ENOSYS || error == ESPIPE) return true;
+  return error == ENOTSUP || error == EOPNOTSUPP;
 }
 
-// A directory that may be entered and written but not read (mode 1733) cannot be opened for this.
-inline int sync_directory(const fs::path& p) {
-  if (VQCACHE_OS_(true, false)) return 0;  // MOVEFILE_WRITE_THROUGH did it
+// A small text, of a large one the first 64 KiB. After a failure `out` is empty.
+inline int read_text(const fs::path& path, std::string& out, mode how = mode::read) {
+  constexpr size_t mostly = 4096, most = 65536;
+  out.clear();
+  file from;
+  if (const int error = open(path, how, from)) return error;
 
-  file f;
-  int e = open(p, mode::link, f);
-  if (e == 0) e = sync(f);
-  return is_refusal(e) ? 0 : e;
-}
-
-inline int read_text(const fs::path& p, string& out, mode how = mode::read) {
-  file f;  // at most 64 KiB
-  size_t got = 0;
-  int e = open(p, how, f);
-  for (out.clear(); e == 0 && got == out.size() && got < 65536;) {  // mostly it is little
-    out.resize(out.empty() ? 4096 : 65536);
-    e = read_at(f, 0, &out[0], out.size(), got);
+  for (const size_t size : {mostly, most}) {
+    out.resize(size);
+    size_t got = 0;
+    const int error = read_at(from, 0, &out[0], size, got);
+    out.resize(got);
+    if (error != 0 || got < size) return error;
   }
-  out.resize(got);
-  return e;
-}
-
-inline void sleep_ms(int ms) {
-  [[maybe_unused]] const ::timespec time{ms / 1000, ms % 1000 * 1000000L};
-  VQCACHE_OS_(win<void>("Sleep", ms), ::nanosleep(&time, nullptr));
-}
-
-inline int try_lock(file& f) {  // EWOULDBLOCK: another has it; 2: _LK_NBLCK
-  return VQCACHE_OS_(::_locking(f.fd(), 2, 1) == 0 ? 0 : EWOULDBLOCK,
-      again([&] { return ::flock(f.fd(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno);
-}
-
-inline int rename(const fs::path& from, const fs::path& to) {
-  for (int wait = 1;; wait *= 2) {
-    if (VQCACHE_OS_(win("MoveFileExW", from.c_str(), to.c_str(), 1 | 8),
-            ::rename(from.c_str(), to.c_str()) == 0))
-      return 0;
-    const int e = VQCACHE_OS_(last_error(), errno);
-    if (renames_open_files || (e != EACCES && e != EBUSY) || wait > 1024) return e;
-    sleep_ms(wait);  // a scanner or a reader holds it: that passes within 2 s
-  }
-}
-enum class fate { alive, gone, restarted, unknown };  // of a process; restarted: of its machine
-using child = VQCACHE_OS_(void*, pid_t);
-#if defined(_WIN32)
-inline string owner(const string& = "") {
-  return "windows";
-}
-
-struct quiet_signals {  // there are none
-
-  explicit quiet_signals(bool = false) {}
-};
-
-struct held_cancel {  // nobody can
-
-  held_cancel() {}
-};
-
-struct watch {  // as pollfd
-  int fd;
-  short events, revents;
-};
-
-inline int poll(watch* all, size_t count, int ms) {  // of our pipes alone
-  for (int ready = 0, waited = 0;; waited += 5) {
-    for (watch* w = all; w != all + count; ++w) {
-      unsigned long n = 0;
-      const bool open =
-          w->fd < 0 || win("PeekNamedPipe", handle(w->fd), nullptr, 0, nullptr, &n, nullptr) != 0;
-      ready += w->revents = n > 0 || !open;
-    }
-    if (ready > 0 || waited >= ms) return ready;
-    sleep_ms(5);
-  }
-}
-
-// What CreateProcess passes on: these handles, and none of another pipe that happens to be there. A
-// program that another thread starts at this moment would else hold the ends of our pipes, and we
-// would never see their end.
-class handle_list : pinned {  // a PROC_THREAD_ATTRIBUTE_LIST
- public:
-  ~handle_list() {
-    if (ready_) win<void>("DeleteProcThreadAttributeList", get());
-  }
-
-  void* get() { return bytes_.data(); }
-
-  int set(void* (&handles)[3]) {                         // which have to outlive it
-    constexpr std::uintptr_t list_of_handles = 0x20002;  // PROC_THREAD_ATTRIBUTE_HANDLE_LIST
-    size_t size = 0;
-    (void)win("InitializeProcThreadAttributeList", nullptr, 1UL, 0UL, &size);  // asks for the size
-    bytes_.resize(size);
-    ready_ = win("InitializeProcThreadAttributeList", get(), 1UL, 0UL, &size) != 0;
-    if (!ready_) return last_error();
-
-    const int done = win("UpdateProcThreadAttribute", get(), 0UL, list_of_handles,
-        static_cast<void*>(&handles[0]), sizeof handles, nullptr, nullptr);
-    return done != 0 ? 0 : last_error();
-  }
-
- private:
-  vector<char> bytes_{};
-  bool ready_ = false;
-};
-
-class inheritable : pinned {  // while it lives
- public:
-  explicit inheritable(void* (&handles)[3]) : handles_(handles) { set(inherit); }
-
-  ~inheritable() { set(0); }
-
- private:
-  static constexpr unsigned long inherit = 1;  // HANDLE_FLAG_INHERIT
-
-  void set(unsigned long to) {
-    for (void* one : handles_)
-      win("SetHandleInformation", one, inherit, to);
-  }
-
-  void* (&handles_)[3];
-};
-
-struct startup {  // STARTUPINFOEXW
-  unsigned long size;
-  void* names[3];
-  unsigned long numbers[7], flags;
-  void *window, *reserved, *ends[3], *list;
-};
-
-struct started {  // PROCESS_INFORMATION
-  void *process, *thread;
-  unsigned long numbers[2];
-};
-
-// Starts a program of System32 with these standard streams and no other handle of ours. 0, or an
-// errno value; then nothing runs, and `made` is as it was.
-inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
-  constexpr unsigned long use_ends = 0x100;               // STARTF_USESTDHANDLES
-  constexpr unsigned long no_window = 0x08000000;         // CREATE_NO_WINDOW
-  constexpr unsigned long extended_startup = 0x00080000;  // EXTENDED_STARTUPINFO_PRESENT
-  constexpr unsigned long longest = 260;                  // MAX_PATH
-
-  wchar_t system[longest] = L"";
-  if (win<unsigned>("GetSystemDirectoryW", &system[0], longest) == 0) return last_error();
-  const std::wstring program = system + (L"\\" + to_path(argv[0]).wstring()) + L".exe";
-  std::wstring line;
-  for (const string& a : argv) {
-    if (!line.empty()) line += L' ';
-    line += L"\"" + to_path(a).wstring() + L"\"";
-  }
-
-  startup how{sizeof how, {}, {}, use_ends, nullptr, nullptr, {}, nullptr};
-  for (size_t i = 0; i < 3; ++i)
-    how.ends[i] = handle(ends[i].fd());
-  handle_list only;
-  if (const int e = only.set(how.ends)) return e;
-  how.list = only.get();
-
-  started created{};
-  const inheritable now(how.ends);
-  if (!win("CreateProcessW", program.c_str(), &line[0], nullptr, nullptr, 1,
-          no_window | extended_startup, nullptr, nullptr, &how, &created))
-    return last_error();
-
-  win("CloseHandle", created.thread);
-  made = created.process;
   return 0;
 }
 
-// The exit code of a program that ends within so many milliseconds; -1: however long that takes.
-inline std::optional<int> ended_within(child c, int ms) {
-  int code = 1;
-  if (win<unsigned long>("WaitForSingleObject", c, ms) != 0) return std::nullopt;
-  win("GetExitCodeProcess", c, &code);
-  return code;
-}
-
-inline void kill(child c) {
-  win("TerminateProcess", c, 1U);
-}
-
-inline void forget(child c) {
-  win("CloseHandle", c);
-}
-#else                     // POSIX
-// Who owns an unfinished file: a host is a name and a process namespace, since containers share
-// disks and process numbers; the start time tells a process from a later one of the same number.
-inline string owner(const string& pid = std::to_string(::getpid())) {
-  char host[256] = "";
-  string boot, stat;
-  std::error_code none;
-  (void)::gethostname(host, sizeof host - 1);
-  (void)read_text("/proc/sys/kernel/random/boot_id", boot);
-  (void)read_text("/proc/" + pid + "/stat", stat);
-  view rest = stat.erase(0, stat.rfind(')') + 1);
-  for (int i = 0; i < 20; ++i)
-    strings::take(rest, ' ');  // the start is field 22 of proc(5)
-  return join({host, "/", shown(fs::read_symlink("/proc/self/ns/pid", none)), " ",
-      strings::trim(boot), " ", pid, " ", strings::take(rest, ' ')});
-}
-
-// While one lives, writing to a peer that is gone (libcurl with an older OpenSSL does), or beyond
-// the limit of file sizes, is an error and not the end of the program. all: no signal comes here.
-class quiet_signals : pinned {
- public:
-  explicit quiet_signals(bool all = false) {
-    sigset_t set;
-    (void)(all ? sigfillset(&set) : sigemptyset(&set));
-    for (int s : {SIGPIPE, SIGXFSZ})
-      sigaddset(&set, s);
-    ::sigpending(&pending_);
-    ::sigprocmask(SIG_BLOCK, &set, &before_);  // as pthread_sigmask, which not every libc has
-  }
-
-  ~quiet_signals() {
-    sigset_t now, one;
-    ::sigpending(&now);
-    for (int s : {SIGPIPE, SIGXFSZ}) {
-      sigemptyset(&one);
-      sigaddset(&one, s);
-      if (sigismember(&now, s) > sigismember(&pending_, s)) ::sigwait(&one, &s);
-    }
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pending_, before_;
-};
-
-// While one lives pthread_cancel() is held back: unwinding for it, which no handler of exceptions
-// may end, would go through them, and through noexcept functions. It acts at the thread's next
-// cancellation point after.
-class held_cancel : pinned {
- public:
-#if defined(__ANDROID__)  // has no cancellation
-  held_cancel() {}
-#else
-  held_cancel() { (void)::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
-
-  ~held_cancel() { (void)::pthread_setcancelstate(before_, nullptr); }
-
- private:
-  int before_ = 0;
-#endif
-};
-#if defined(__APPLE__)
-inline int pipe2(int* ends, int) {
-  return ::pipe(ends) || ::fcntl(ends[0], F_SETFD, 1) || ::fcntl(ends[1], F_SETFD, 1) ? -1 : 0;
-}
-
-inline char** environment() {
-  return *_NSGetEnviron();
-}
-#else
-inline char** environment() {
-  return ::environ;
-}
-#endif
-using watch = pollfd;
-
-// What posix_spawn is told; each step gives 0 or an errno value.
-class spawn_orders : pinned {
- public:
-  ~spawn_orders() {
-    if (has_actions_) posix_spawn_file_actions_destroy(&actions_);
-    if (has_attributes_) posix_spawnattr_destroy(&attributes_);
-  }
-
-  const posix_spawn_file_actions_t* actions() const { return &actions_; }
-
-  const posix_spawnattr_t* attributes() const { return &attributes_; }
-
-  int give(const file (&ends)[3]) {  // as standard input, output and error
-    int e = posix_spawn_file_actions_init(&actions_);
-    has_actions_ = e == 0;
-    for (int i = 0; i < 3 && e == 0; ++i)
-      e = posix_spawn_file_actions_adddup2(&actions_, ends[i].fd(), i);
-    return e;
-  }
-
-  // quiet_signals blocks some in this thread, and the program may ignore them: the new program is
-  // to meet them as one that a shell has started.
-  int reset_signals() {
-    int e = posix_spawnattr_init(&attributes_);
-    has_attributes_ = e == 0;
-    if (e != 0) return e;
-
-    sigset_t none, quiet;
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&quiet);
-    (void)sigaddset(&quiet, SIGPIPE);
-    (void)sigaddset(&quiet, SIGXFSZ);
-    e = posix_spawnattr_setsigmask(&attributes_, &none);
-    if (e == 0) e = posix_spawnattr_setsigdefault(&attributes_, &quiet);
-    if (e != 0) return e;
-    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-#if defined(POSIX_SPAWN_CLOEXEC_DEFAULT)  // Apple: pipe() there knows no O_CLOEXEC
-    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
-#endif
-    return posix_spawnattr_setflags(&attributes_, static_cast<short>(flags));
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-  bool has_actions_ = false, has_attributes_ = false;
-};
-
-// Starts a program of PATH with these standard streams and no other file of ours. 0, or an errno
-// value; then nothing runs, and `made` is as it was.
-inline int spawn(const vector<string>& argv, const file (&ends)[3], child& made) {
-  vector<char*> args;
-  for (const string& a : argv)
-    args.push_back(const_cast<char*>(a.c_str()));
-  args.push_back(nullptr);
-
-  spawn_orders orders;
-  int e = orders.give(ends);
-  if (e == 0) e = orders.reset_signals();
-  if (e != 0) return e;
-
-  pid_t pid = -1;  // after a failure POSIX says nothing about it
-  e = ::posix_spawnp(
-      &pid, args[0], orders.actions(), orders.attributes(), args.data(), environment());
-  if (e == 0) made = pid;
-  return e;
-}
-
-// The exit code of a program that ends within so many milliseconds; -1: a signal ended it, or
-// somebody else has waited for it.
-inline std::optional<int> ended_within(child c, int ms) {
-  const auto until = clock::now() + std::chrono::milliseconds(ms);
-  for (int pause = 1;; pause = (std::min)(2 * pause, 50)) {
-    int state = 0;
-    const pid_t got = again([&] { return ::waitpid(c, &state, WNOHANG); });
-    if (got == c) return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-    if (got < 0) return -1;
-    if (clock::now() >= until) return std::nullopt;
-    sleep_ms(pause);
-  }
-}
-
-inline void kill(child c) {
-  (void)::kill(c, SIGKILL);
-}
-
-inline void forget(child) {
-}
-#endif                                       // POSIX
-inline fate owner_fate(const string& who) {  // Windows keeps the file while it is open
-  const string mine = owner();
-  view theirs = who, ours = mine;
-  if (strings::take(theirs, ' ') != strings::take(ours, ' ')) return fate::unknown;
-  const view boot = strings::take(theirs, ' '), now_boot = strings::take(ours, ' ');
-  if (boot != now_boot) {  // without one it could not be read, for want of a descriptor perhaps
-    const bool told = !boot.empty() && !now_boot.empty();
-    return told ? fate::restarted : fate::unknown;
-  }
-  const string pid(strings::take(theirs, ' ')), now = owner(pid);
-  const bool none = VQCACHE_OS_(true, ::kill(std::atoi(pid.c_str()), 0) != 0 && errno == ESRCH);
-  return !none && (theirs.empty() || now.back() == ' ' || now == who) ? fate::alive : fate::gone;
-}
-
-// sync_slice: begins to write a part back, or waits for that; nothing lasts by it, but an error is
-// told here and not again. copy_some: by the kernel or by a server; what that wrote has to be read
-// again (two reports of zeros in it). 0: read and write. clone: all of a file by sharing its
-// blocks, which needs no room; false: the file system cannot.
-#if defined(__linux__) && !defined(__ANDROID__)
-inline int sync_slice(file& f, uint64_t from, uint64_t n, bool wait = false) {
-  const auto at = std::int64_t(from), size = std::int64_t(n);
-  if (again([&] { return ::sync_file_range(f.fd(), at, size, wait ? 7U : 2U); }) == 0) return 0;
-  return is_refusal(errno) ? 0 : errno;
-}
-
-inline bool clone(const file& from, file& to) {
-  constexpr auto ficlone = _IOW(0x94, 9, int);  // of linux/fs.h: ioctl_ficlonerange(2)
-  return again([&] { return ::ioctl(to.fd(), ficlone, from.fd()); }) == 0;
-}
-
-inline size_t copy_some(const file& from, file& to, uint64_t at, size_t n) {
-  std::int64_t in = std::int64_t(at), out = in;
-  const auto k = again([&] { return ::copy_file_range(from.fd(), &in, to.fd(), &out, n, 0); });
-  return k > 0 ? size_t(k) : 0;
-}
-#else
-inline int sync_slice(file&, uint64_t, uint64_t, bool = false) {
-  return 0;
-}
-
-inline bool clone(const file&, file&) {
-  return false;
-}
-
-inline size_t copy_some(const file&, file&, uint64_t, size_t) {
-  return 0;
-}
-#endif
 struct info {
   bool exists = false, regular = false, directory = false;
   uint64_t size = 0;
   int problem = 0;  // when it could not even be told whether it exists
 };
 
-inline info look(const fs::path& p, bool follow = true) {  // a regular file costs one call
+// What a name leads to; follow = false: a symbolic link counts as nothing. A regular file costs one
+// call when links are followed.
+inline info look(const fs::path& path, bool follow = true) {
   std::error_code e;
-  if (!follow && fs::is_symlink(fs::symlink_status(p, e))) return {};
-  const uint64_t size = fs::file_size(p, e);
+  if (!follow && fs::is_symlink(fs::symlink_status(path, e))) return {};
+
+  const uint64_t size = fs::file_size(path, e);
   if (!e) return {true, true, false, size, 0};
-  const fs::file_status s = fs::status(p, e);
-  return {fs::exists(s), false, fs::is_directory(s), 0, fs::status_known(s) ? 0 : value(e)};
+
+  const fs::file_status status = fs::status(path, e);
+  const int problem = fs::status_known(status) ? 0 : value(e);
+  return {fs::exists(status), false, fs::is_directory(status), 0, problem};
 }
 
-inline bool older_than_a_day(const fs::path& p) {
+inline bool older_than_a_day(const fs::path& path) {
   std::error_code e;
-  const fs::file_time_type then = fs::last_write_time(p, e);
-  return !e && decltype(then)::clock::now() - then > std::chrono::hours(24);
+  const fs::file_time_type then = fs::last_write_time(path, e);
+  return !e && fs::file_time_type::clock::now() - then > std::chrono::hours(24);
 }
 
-inline bool read_only(const fs::path& p) {
-  return VQCACHE_OS_(::_waccess, ::access)(p.c_str(), 2) && (errno == EACCES || errno == EROFS);
-}
+enum class fate { alive, gone, restarted, unknown };  // of a process; restarted: of its machine
 
 inline constexpr uint64_t unknown = ~uint64_t{0};  // as std::filesystem::space has it
 
@@ -3310,318 +2944,1520 @@ inline bool may_be_one(const disk& a, const disk& b) {  // a doubt counts as yes
 
 inline disk disk_of(const fs::path& directory) {
   std::error_code e;
-  disk d{as_told(fs::space(directory, e)), unknown};
-#if !defined(_WIN32)
-  struct rlimit top{};
-  if (!::getrlimit(RLIMIT_FSIZE, &top) && top.rlim_cur != RLIM_INFINITY) d.largest = top.rlim_cur;
-#endif
-#if defined(__linux__)
-  struct statfs fat{};
-  if (::statfs(directory.c_str(), &fat) == 0 && fat.f_type == 0x4d44)
-    d.largest = (std::min)(d.largest, uint64_t{0xffffffff});
-#endif
-  return d;
+  return {as_told(fs::space(directory, e)), largest_file(directory)};
 }
 
-inline int unlink(const fs::path& p) {  // what is not there is no failure
+inline int unlink(const fs::path& path) {  // what is not there is no failure
   std::error_code e;
-  return (void)fs::remove(p, e), value(e);
+  fs::remove(path, e);
+  return value(e);
 }
 
-inline int make_directories(const fs::path& p) {  // what is missing, each level made to last
-  if (const info i = look(p); i.exists) return i.directory ? 0 : ENOTDIR;
-  const fs::path parent = p.parent_path();
-  if (const int e = parent == p ? ENOENT : make_directories(parent)) return e;
+inline int make_directories(const fs::path& path) {  // what is missing, each level made to last
+  if (const info there = look(path); there.exists) return there.directory ? 0 : ENOTDIR;
+
+  const fs::path parent = path.parent_path();
+  if (parent == path) return ENOENT;
+  if (const int error = make_directories(parent)) return error;
+
   std::error_code e;
-  fs::create_directory(p, e);
-  if (look(p).directory) return sync_directory(parent);
+  fs::create_directory(path, e);
+  if (look(path).directory) return sync_directory(parent);
   return e ? value(e) : ENOTDIR;
 }
 
-// Without fs::directory_iterator: that of libstdc++ ends the program when an allocation fails.
-inline vector<string> list(
-    const fs::path& directory, const string& prefix, int* problem = nullptr) {
-  vector<string> names;
-#if defined(_WIN32)
-  struct searching {
-    std::intptr_t handle;
-
-    ~searching() { (void)::_findclose(handle); }
-  };
-
-  _wfinddata_t found;
-  const searching all{::_wfindfirst((directory / L"*").c_str(), &found)};
-  if (problem) *problem = all.handle == -1 ? errno : 0;
-  for (int e = all.handle == -1 ? -1 : 0; e == 0; e = ::_wfindnext(all.handle, &found)) {
-    const string name = shown(fs::path(found.name));
-#else
-  struct closing {
-    void operator()(::DIR* d) const { (void)::closedir(d); }
-  };
-
-  std::unique_ptr<::DIR, closing> all;
-  do {
-    errno = 0;
-    all.reset(::opendir(directory.c_str()));
-  } while (!all && errno == EINTR);
-  if (problem) *problem = all ? 0 : errno;
-
-  const auto next = [&all] {
-    decltype(VQCACHE_64_(readdir)(all.get())) found = nullptr;
-    do {
-      errno = 0;  // which readdir sets only when it fails
-      found = all ? VQCACHE_64_(readdir)(all.get()) : nullptr;
-    } while (!found && errno == EINTR);
-    return found;
-  };
-  while (const auto* found = next()) {
-    const string name = found->d_name;
-#endif
-    if (name != "." && name != ".." && strings::starts_with(name, prefix)) names.push_back(name);
-  }
-#if !defined(_WIN32)
-  if (problem && all) *problem = errno;
-#endif
+inline std::vector<std::string> list(
+    const fs::path& directory, const std::string& prefix, int* problem = nullptr) {
+  std::vector<std::string> names;
+  const int error = list_names(directory, prefix, names);
+  if (problem) *problem = error;
   return names;
 }
 
-inline fs::path resolved(fs::path p) {  // absolute, ~ is home; empty: there is none
-  const string s = shown(p);
-  std::error_code e;
-  if (s == "~" || strings::starts_with(s, "~/")) {
-    const auto* home = VQCACHE_OS_(::_wgetenv(L"USERPROFILE"), std::getenv("HOME"));
-    if (!home || !*home) return {};
-    p = fs::path(home) += to_path(s.substr(1));
+inline bool is_listed(std::string_view name, std::string_view prefix) {  // for list_names()
+  return name != "." && name != ".." && strings::starts_with(name, prefix);
+}
+
+inline fs::path resolved(fs::path path) {  // absolute, ~ is home; empty: there is none
+  const std::string given = shown(path);
+  if (given == "~" || strings::starts_with(given, "~/")) {
+    const fs::path home = home_directory();
+    if (home.empty()) return {};
+
+    path = home;
+    path += to_path(given.substr(1));
   }
-  return fs::absolute(p, e).lexically_normal();
+
+  std::error_code e;
+  return fs::absolute(path, e).lexically_normal();
 }
 
-inline string date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm t{};
+inline std::string date() {
+  const std::tm now = utc(std::time(nullptr));
   char text[32];
-  VQCACHE_OS_(::gmtime_s(&t, &now), ::gmtime_r(&now, &t));
-  return string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t));
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &now));
 }
 
-inline string unique() {  // 16 hex digits: the process, and what no other call there has
+inline std::string unique() {  // 16 hex digits: the process, and what no other call there has
   static std::atomic<unsigned> count{0};
   const auto now = std::chrono::system_clock::now().time_since_epoch().count();
-  const auto pid = unsigned(VQCACHE_OS_(::_getpid, ::getpid)());
-  return strings::hex(pid, 8) + strings::hex(std::hash<string>()(join({now, " ", ++count})), 8);
+  const std::string call = join({now, " ", ++count});
+  return strings::hex(process_number(), 8) + strings::hex(std::hash<std::string>()(call), 8);
+}
+
+inline std::string owner() {  // this process
+  return owner(std::to_string(process_number()));
+}
+
+struct owner_words {  // of owner(): they look at its text
+  std::string_view machine, boot, pid, start;
+};
+
+inline owner_words take_apart(std::string_view owner) {
+  owner_words words;
+  words.machine = strings::take(owner, ' ');
+  words.boot = strings::take(owner, ' ');
+  words.pid = strings::take(owner, ' ');
+  words.start = owner;
+  return words;
+}
+
+inline fate owner_fate(const std::string& who) {
+  const std::string here = owner();
+  const owner_words theirs = take_apart(who), ours = take_apart(here);
+  if (theirs.machine != ours.machine) return fate::unknown;
+
+  if (theirs.boot != ours.boot) {
+    // without one it could not be read, for want of a descriptor perhaps
+    const bool both_known = !theirs.boot.empty() && !ours.boot.empty();
+    return both_known ? fate::restarted : fate::unknown;
+  }
+
+  const std::string pid(theirs.pid);
+  if (!may_run(pid)) return fate::gone;
+
+  const std::string now = owner(pid);
+  const std::string_view start = take_apart(now).start;
+  const bool may_be_it = theirs.start.empty() || start.empty() || start == theirs.start;
+  return may_be_it ? fate::alive : fate::gone;
 }
 
 class thread : pinned {  // joined by its owner; that it cannot start is a value
  public:
   ~thread() { join(); }
 
-  bool running() const { return running_; }  // started, and not joined yet
+  bool running() const { return is_running_; }  // started, and not joined yet
 
   template <class T>
-  int start(T* with) {              // whose loop() it calls, which throws nothing
-    const quiet_signals all(true);  // signals are for the threads of the program
-    running_ = VQCACHE_OS_((id_ = ::_beginthreadex(nullptr, 0, &enter<T>, with, 0, nullptr)) != 0,
-        (errno = ::pthread_create(&id_, nullptr, &enter<T>, with)) == 0);
-    return running_ ? 0 : errno;
+  int start(T* with) {  // whose loop() it calls, which throws nothing
+    entry_ = {&enter<T>, with};
+    const int error = start_thread(entry_, id_);
+    is_running_ = error == 0;
+    return error;
   }
 
   void join() {
-    if (!std::exchange(running_, false)) return;
-#if defined(_WIN32)
-    (void)ended_within(reinterpret_cast<child>(id_), -1);
-    forget(reinterpret_cast<child>(id_));
-#else
-    ::pthread_join(id_, nullptr);
-#endif
+    if (!is_running_) return;
+
+    is_running_ = false;
+    join_thread(id_);
   }
 
  private:
   template <class T>
-  static VQCACHE_OS_(unsigned __stdcall, void*) enter(void* with) {
+  static void enter(void* with) {
     static_cast<T*>(with)->loop();
-    return VQCACHE_OS_(0U, nullptr);
   }
 
-  VQCACHE_OS_(std::uintptr_t, pthread_t) id_ {};
-  bool running_ = false;
+  thread_entry entry_{};
+  thread_id id_{};
+  bool is_running_ = false;
 };
 
 class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends nothing
+ public:
+  explicit interrupt_guard(bool is_wanted) : is_wanted_(is_wanted), before_(shared().interrupts) {
+    if (!is_wanted_) return;
 
-  static auto& all() {
-    static struct {  // for all guards of the process
-      std::atomic<int> hits{0}, guards{0};
-      std::mutex turn{};
-      VQCACHE_OS_(decltype(::signal(0, nullptr)), struct sigaction) before {};
-    } one;
-
-    return one;
+    const std::lock_guard<std::mutex> turn(shared().turn);
+    if (++shared().guards == 1) take_interrupt(&on_interrupt);
   }
 
- public:
-  explicit interrupt_guard(bool wanted) : wanted_(wanted), before_(all().hits) { change(wanted); }
+  ~interrupt_guard() {
+    if (!is_wanted_) return;
 
-  ~interrupt_guard() { change(-wanted_); }
+    const std::lock_guard<std::mutex> turn(shared().turn);
+    if (--shared().guards == 0) give_back_interrupt(&on_interrupt);
+  }
 
-  bool hit() const { return wanted_ && all().hits != before_; }
+  bool hit() const { return is_wanted_ && shared().interrupts != before_; }
 
  private:
+  struct state {  // of all guards of the process
+    std::atomic<int> interrupts{0}, guards{0};
+    std::mutex turn{};
+  };
+
+  static state& shared() {
+    static state only;
+    return only;
+  }
+
   static void on_interrupt(int) {
-    ++all().hits;
-    VQCACHE_OS_(if (all().guards > 0)::signal(SIGINT, &on_interrupt), );  // one call uses it up
+    ++shared().interrupts;
+    if (shared().guards > 0) keep_interrupt(&on_interrupt);
   }
 
-  static void change(int by) {  // the first one takes the signal, the last one gives it back
-    if (by == 0) return;
-
-    const std::lock_guard<std::mutex> turn(all().turn);
-    const int guards = all().guards += by;
-    if (guards == 0) give_back();
-    if (guards == by) take();
-  }
-#if defined(_WIN32)
-  static void take() {
-    all().before = ::signal(SIGINT, &on_interrupt);
-    if (all().before == SIG_IGN) ::signal(SIGINT, SIG_IGN);
-  }
-
-  static void give_back() { ::signal(SIGINT, all().before); }
-#else
-  static void take() {
-    ::sigaction(SIGINT, nullptr, &all().before);
-    if (::signal(SIGINT, &on_interrupt) == SIG_IGN) {
-      ::sigaction(SIGINT, &all().before, nullptr);
-      return;
-    }
-
-    struct sigaction ours{};
-    ::sigaction(SIGINT, nullptr, &ours);
-    ours.sa_flags &= ~SA_RESTART;  // signal() sets it, and a poll is to be broken off
-    ::sigaction(SIGINT, &ours, nullptr);
-  }
-
-  // A handler that the program has set meanwhile is its own business, and stays as it is. Which one
-  // is set is asked of signal(): sa_handler is a macro of its own name, of which clang warns.
-  static void give_back() {
-    struct sigaction now{};
-    ::sigaction(SIGINT, nullptr, &now);
-    const bool is_ours = ::signal(SIGINT, &on_interrupt) == &on_interrupt;
-    ::sigaction(SIGINT, is_ours ? &all().before : &now, nullptr);
-  }
-#endif
-  int wanted_, before_;
+  bool is_wanted_;
+  int before_;
 };
 
-class process {  // a program of PATH (Windows: System32), no shell
+// ---- POSIX --------------------------------------------------------------------------------------
+#if !defined(_WIN32)
+
+#if defined(__APPLE__)  // never a bare name: dlopen would look in the working directory
+inline constexpr const char* libcurl_names[] = {
+    "/usr/lib/libcurl.4.dylib", "@rpath/libcurl.4.dylib"};
+#else
+inline constexpr const char* libcurl_names[] = {
+    "libcurl.so.4", "libcurl-gnutls.so.4", "libcurl-nss.so.4"};
+#endif
+
+inline constexpr bool renames_open_files = true;
+
+// Where the plain names may have offsets of 32 bits (a 32-bit glibc, unless the whole program asks
+// for more), these have 64. Other systems have no second names, and need none.
+#if defined(__GLIBC__)
+using directory_entry = ::dirent64;
+
+inline int open_large(const char* path, int flags, ::mode_t rights) {
+  return ::open64(path, flags, rights);
+}
+
+inline ::ssize_t pread_large(int descriptor, void* to, size_t size, std::int64_t offset) {
+  return ::pread64(descriptor, to, size, offset);
+}
+
+inline ::ssize_t pwrite_large(int descriptor, const void* from, size_t size, std::int64_t offset) {
+  return ::pwrite64(descriptor, from, size, offset);
+}
+
+inline const directory_entry* readdir_large(::DIR* directory) {
+  return ::readdir64(directory);
+}
+#else
+using directory_entry = ::dirent;
+
+inline int open_large(const char* path, int flags, ::mode_t rights) {
+  return ::open(path, flags, rights);
+}
+
+inline ::ssize_t pread_large(int descriptor, void* to, size_t size, std::int64_t offset) {
+  return ::pread(descriptor, to, size, offset);
+}
+
+inline ::ssize_t pwrite_large(int descriptor, const void* from, size_t size, std::int64_t offset) {
+  return ::pwrite(descriptor, from, size, offset);
+}
+
+inline const directory_entry* readdir_large(::DIR* directory) {
+  return ::readdir(directory);
+}
+#endif
+
+template <class F>
+inline auto again(const F& step) {  // for as long as signals break it off
+  auto got = step();
+  while (got < 0 && errno == EINTR)
+    got = step();
+  return got;
+}
+
+inline fs::path to_path(const std::string& utf8) {
+  return utf8;
+}
+
+inline std::string env(const char* name) {
+  const char* const text = std::getenv(name);
+  return text ? text : "";
+}
+
+inline fs::path home_directory() {
+  return env("HOME");
+}
+
+inline int value(const std::error_code& e) {
+  return e.default_error_condition().value();
+}
+
+inline std::tm utc(std::time_t when) {
+  std::tm fields{};
+  ::gmtime_r(&when, &fields);
+  return fields;
+}
+
+inline void sleep_ms(int ms) {
+  const ::timespec time{ms / 1000, ms % 1000 * 1000000L};
+  ::nanosleep(&time, nullptr);
+}
+
+inline bool is_terminal(std::FILE* stream) {
+  return ::isatty(::fileno(stream)) != 0;
+}
+
+inline void* load(const char* name) {
+  return ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
+}
+
+inline void* symbol(void* library, const char* name) {
+  return ::dlsym(library ? library : RTLD_DEFAULT, name);
+}
+
+inline int close_descriptor(int descriptor) {
+  return ::close(descriptor) == 0 || errno == EINTR ? 0 : errno;
+}
+
+inline bool may_lack_standard_streams() {
+  for (const int stream : {0, 1, 2})
+    if (::fcntl(stream, F_GETFD) < 0) return true;
+  return false;
+}
+
+inline file open_null_device() {
+  return file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+}
+
+// A descriptor beyond 0 to 2 for the same file. Not open, with errno: there is none.
+inline file above_standard_streams(file f) {
+  if (!f.is_open() || f.descriptor() > 2) return f;
+  return file(::fcntl(f.descriptor(), F_DUPFD_CLOEXEC, 3));
+}
+
+inline int open_flags(mode how) {
+  constexpr int common = O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: for a FIFO in its place
+  switch (how) {
+    case mode::read: return common | O_RDONLY | O_NOFOLLOW;
+    case mode::link: return common | O_RDONLY;
+    case mode::create: return common | O_RDWR | O_NOFOLLOW | O_CREAT | O_EXCL;
+    case mode::lock: return common | O_RDWR | O_NOFOLLOW | O_CREAT;
+    case mode::update: break;
+  }
+  return common | O_RDWR | O_NOFOLLOW;
+}
+
+inline int open(const fs::path& path, mode how, file& out) {
+  constexpr ::mode_t rights = 0666;  // less what the umask takes
+  std::optional<standard_places> held;
+  const bool is_only_read = how == mode::read || how == mode::link;
+  if (!is_only_read) held.emplace();
+
+  const int flags = open_flags(how);
+  file opened(again([&] { return open_large(path.c_str(), flags, rights); }));
+  opened = above_standard_streams(std::move(opened));
+  const int error = opened.is_open() ? 0 : errno;
+  out = std::move(opened);
+  return error;
+}
+
+inline std::int64_t read_once(const file& from, uint64_t offset, char* to, size_t size) {
+  const auto place = static_cast<std::int64_t>(offset);
+  return again([&] { return pread_large(from.descriptor(), to, size, place); });
+}
+
+inline std::int64_t write_once(const file& to, uint64_t offset, const char* bytes, size_t size) {
+  const auto place = static_cast<std::int64_t>(offset);
+  return again([&] { return pwrite_large(to.descriptor(), bytes, size, place); });
+}
+
+inline int sync(file& f) {
+#if defined(F_FULLFSYNC)  // Apple: fsync() leaves the bytes in the disk's own cache
+  if (::fcntl(f.descriptor(), F_FULLFSYNC) == 0) return 0;
+#endif
+  return again([&] { return ::fsync(f.descriptor()); }) < 0 ? errno : 0;
+}
+
+// A directory that may be entered and written but not read (mode 1733) cannot be opened for this.
+inline int sync_directory(const fs::path& directory) {
+  file f;
+  int error = open(directory, mode::link, f);
+  if (error == 0) error = sync(f);
+  return is_refusal(error) ? 0 : error;
+}
+
+#if defined(__linux__) && !defined(__ANDROID__)
+inline int sync_slice(file& f, uint64_t from, uint64_t size, bool wait) {
+  constexpr unsigned begin = SYNC_FILE_RANGE_WRITE;
+  constexpr unsigned finish =
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  const auto place = static_cast<std::int64_t>(from), length = static_cast<std::int64_t>(size);
+  const unsigned flags = wait ? finish : begin;
+  const int done = again([&] { return ::sync_file_range(f.descriptor(), place, length, flags); });
+  return done == 0 || is_refusal(errno) ? 0 : errno;
+}
+
+inline bool clone(const file& from, file& to) {
+  constexpr auto ficlone = _IOW(0x94, 9, int);  // FICLONE of linux/fs.h: ioctl_ficlonerange(2)
+  return again([&] { return ::ioctl(to.descriptor(), ficlone, from.descriptor()); }) == 0;
+}
+
+inline size_t copy_some(const file& from, file& to, uint64_t at, size_t size) {
+  const int in = from.descriptor(), out = to.descriptor();
+  std::int64_t read_from = static_cast<std::int64_t>(at), write_to = read_from;
+  const ::ssize_t copied =
+      again([&] { return ::copy_file_range(in, &read_from, out, &write_to, size, 0); });
+  return copied > 0 ? static_cast<size_t>(copied) : 0;
+}
+#else
+inline int sync_slice(file&, uint64_t, uint64_t, bool) {
+  return 0;
+}
+
+inline bool clone(const file&, file&) {
+  return false;
+}
+
+inline size_t copy_some(const file&, file&, uint64_t, size_t) {
+  return 0;
+}
+#endif
+
+inline int rename(const fs::path& from, const fs::path& to) {
+  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+inline int try_lock(file& f) {
+  return again([&] { return ::flock(f.descriptor(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
+}
+
+struct closing_directory {
+  void operator()(::DIR* one) const { (void)::closedir(one); }
+};
+
+using directory_stream = std::unique_ptr<::DIR, closing_directory>;
+
+inline directory_stream open_directory(const fs::path& directory) {  // null: not, and errno
+  directory_stream stream;
+  do {
+    errno = 0;
+    stream.reset(::opendir(directory.c_str()));
+  } while (!stream && errno == EINTR);
+  return stream;
+}
+
+inline const directory_entry* next_entry(::DIR* stream) {  // null: the end, or errno
+  const directory_entry* entry = nullptr;
+  do {
+    errno = 0;  // which readdir sets only when it fails
+    entry = readdir_large(stream);
+  } while (!entry && errno == EINTR);
+  return entry;
+}
+
+inline int list_names(
+    const fs::path& directory, std::string_view prefix, std::vector<std::string>& out) {
+  const directory_stream stream = open_directory(directory);
+  if (!stream) return errno;
+
+  for (;;) {
+    const directory_entry* const entry = next_entry(stream.get());
+    if (!entry) return errno;
+
+    const std::string name = entry->d_name;
+    if (is_listed(name, prefix)) out.push_back(name);
+  }
+}
+
+inline bool read_only(const fs::path& path) {
+  return ::access(path.c_str(), W_OK) != 0 && (errno == EACCES || errno == EROFS);
+}
+
+#if defined(__linux__)
+inline uint64_t file_system_limit(const fs::path& directory) {
+  constexpr auto fat = 0x4d44;  // MSDOS_SUPER_MAGIC of linux/magic.h
+  constexpr uint64_t largest_of_fat = 0xffffffff;
+  struct statfs is{};
+  const bool is_fat = ::statfs(directory.c_str(), &is) == 0 && is.f_type == fat;
+  return is_fat ? largest_of_fat : unknown;
+}
+#else
+inline uint64_t file_system_limit(const fs::path&) {
+  return unknown;
+}
+#endif
+
+inline uint64_t largest_file(const fs::path& directory) {
+  const uint64_t by_disk = file_system_limit(directory);
+  struct rlimit limit{};
+  const bool is_limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return is_limited ? (std::min)(by_disk, uint64_t{limit.rlim_cur}) : by_disk;
+}
+
+inline unsigned process_number() {
+  return static_cast<unsigned>(::getpid());
+}
+
+inline std::string owner(const std::string& pid) {
+  char host[256] = "";
+  (void)::gethostname(host, sizeof host - 1);
+  std::error_code none;
+  const std::string space = shown(fs::read_symlink("/proc/self/ns/pid", none));
+
+  std::string boot, stat;
+  (void)read_text("/proc/sys/kernel/random/boot_id", boot);
+  (void)read_text("/proc/" + pid + "/stat", stat);
+
+  // proc(5): the second field is a name in parentheses, which may hold anything; the start is the
+  // 22nd, and 20 spaces are before it
+  stat.erase(0, stat.rfind(')') + 1);
+  std::string_view fields = stat;
+  for (int i = 0; i < 20; ++i)
+    strings::take(fields, ' ');
+  const std::string_view start = strings::take(fields, ' ');
+  return join({host, "/", space, " ", strings::trim(boot), " ", pid, " ", start});
+}
+
+inline bool may_run(const std::string& pid) {
+  return ::kill(std::atoi(pid.c_str()), 0) == 0 || errno != ESRCH;
+}
+
+inline void* enter_thread(void* entry) {
+  const auto& what = *static_cast<const thread_entry*>(entry);
+  what.run(what.with);
+  return nullptr;
+}
+
+inline int start_thread(thread_entry& entry, thread_id& out) {
+  sigset_t all, before;  // a thread begins with those blocked that are blocked here
+  (void)sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, &before);  // as pthread_sigmask, which not every libc has
+  const int error = ::pthread_create(&out, nullptr, &enter_thread, &entry);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return error;
+}
+
+inline void join_thread(thread_id one) {
+  ::pthread_join(one, nullptr);
+}
+
+class quiet_signals : pinned {
  public:
-  ~process() { (void)finish(true); }
-
-  // ENOENT: it is not there; E2BIG: the input is more than a pipe holds, mostly 64 KiB
-  int start(const vector<string>& argv, const string& input) {
-    file ends[3], in;
-    int e = make_pipes(ends, in);
-    if (e == 0) e = VQCACHE_OS_(0, ::fcntl(in.fd(), F_SETFL, O_NONBLOCK) < 0 ? errno : 0);
-    if (e != 0) return e;
-    // nobody reads yet: where a full pipe cannot say so, more than it holds would wait for ever
-    if (VQCACHE_OS_(input.size() > pipe_room, false)) return E2BIG;
-
-    const auto put = [](int fd, const char* data, size_t n, std::int64_t) {
-      return VQCACHE_OS_(::_write, ::write)(fd, data, unsigned(n));
-    };
-    if (in_steps(put, in, 0, input.data(), input.size(), nullptr) != 0) return E2BIG;
-
-    return spawn(argv, ends, child_);
+  quiet_signals() {
+    sigset_t quiet;
+    (void)sigemptyset(&quiet);
+    for (const int one : {SIGPIPE, SIGXFSZ})
+      (void)sigaddset(&quiet, one);
+    ::sigpending(&pending_);
+    ::sigprocmask(SIG_BLOCK, &quiet, &before_);
   }
 
-  static void wait(const vector<process*>& several, int ms) {  // or until one has news
-    vector<watch> w;
-    for (const process* p : several)
-      for (const file* f : {&p->out_, &p->err_})
-        w.push_back({f->fd(), VQCACHE_OS_(0, POLLIN), 0});
-    const bool broken = poll(w.data(), w.size(), ms) < 0 && errno != EINTR;
-    const watch* seen = w.data();
-    for (process* p : several) {
-      p->ready_ = seen++->revents || broken;
-      if (seen++->revents) p->drain();
-      if (broken) p->stop();
+  ~quiet_signals() {
+    sigset_t now;
+    ::sigpending(&now);
+    for (const int one : {SIGPIPE, SIGXFSZ}) {
+      const bool is_ours = sigismember(&now, one) > sigismember(&pending_, one);
+      if (is_ours) take_off(one);
+    }
+    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  static void take_off(int pending) {
+    sigset_t one;
+    (void)sigemptyset(&one);
+    (void)sigaddset(&one, pending);
+    ::sigwait(&one, &pending);
+  }
+
+  sigset_t pending_, before_;
+};
+
+#if defined(__ANDROID__)  // has no cancellation
+inline int hold_cancel() {
+  return 0;
+}
+
+inline void allow_cancel(int) {
+}
+#else
+inline int hold_cancel() {
+  int before = 0;
+  (void)::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+}
+
+inline void allow_cancel(int before) {
+  (void)::pthread_setcancelstate(before, nullptr);
+}
+#endif
+
+class held_cancel : pinned {
+ public:
+  held_cancel() : before_(hold_cancel()) {}
+
+  ~held_cancel() { allow_cancel(before_); }
+
+ private:
+  int before_;
+};
+
+inline struct sigaction& interrupt_before() {  // as take_interrupt() has found it
+  static struct sigaction before{};
+  return before;
+}
+
+inline void take_interrupt(signal_handler ours) {
+  ::sigaction(SIGINT, nullptr, &interrupt_before());
+  if (::signal(SIGINT, ours) == SIG_IGN) {
+    ::sigaction(SIGINT, &interrupt_before(), nullptr);
+    return;
+  }
+
+  struct sigaction now{};
+  ::sigaction(SIGINT, nullptr, &now);
+  now.sa_flags &= ~SA_RESTART;  // signal() sets it, and a poll is to be broken off
+  ::sigaction(SIGINT, &now, nullptr);
+}
+
+// A handler that the program has set meanwhile is its own business, and stays as it is. Which one
+// is set is asked of signal(): sa_handler is a macro of its own name, of which clang warns.
+inline void give_back_interrupt(signal_handler ours) {
+  struct sigaction now{};
+  ::sigaction(SIGINT, nullptr, &now);
+  const bool is_ours = ::signal(SIGINT, ours) == ours;
+  ::sigaction(SIGINT, is_ours ? &interrupt_before() : &now, nullptr);
+}
+
+inline void keep_interrupt(signal_handler) {
+}
+
+#endif  // POSIX
+// ---- Windows ------------------------------------------------------------------------------------
+#if defined(_WIN32)
+
+inline constexpr const char* libcurl_names[] = {"libcurl-x64.dll", "libcurl.dll", "libcurl-4.dll"};
+
+inline constexpr bool renames_open_files = false;
+
+// What <windows.h> has as macros and structures: each says which one it is, and of which header.
+namespace windows {
+#if defined(_WIN64)
+using ulong_ptr = unsigned long long;  // ULONG_PTR, SIZE_T and DWORD_PTR, basetsd.h
+#else
+using ulong_ptr = unsigned long;
+#endif
+
+inline constexpr unsigned utf8 = 65001;               // CP_UTF8, winnls.h
+inline constexpr unsigned long forever = 0xffffffff;  // INFINITE, winbase.h
+
+// LOAD_LIBRARY_SEARCH_APPLICATION_DIR, _USER_DIRS and _SYSTEM32, libloaderapi.h
+inline constexpr unsigned long search_application_dir = 0x200;
+inline constexpr unsigned long search_user_dirs = 0x400;
+inline constexpr unsigned long search_system32 = 0x800;
+
+inline constexpr int lock_or_fail = 2;  // _LK_NBLCK, sys/locking.h
+inline constexpr int owner_may = 0600;  // _S_IREAD | _S_IWRITE, sys/stat.h
+
+// MOVEFILE_REPLACE_EXISTING and MOVEFILE_WRITE_THROUGH, winbase.h
+inline constexpr unsigned long replace_existing = 0x1;
+inline constexpr unsigned long write_through = 0x8;
+
+enum error : unsigned long {  // ERROR_..., winerror.h
+  handle_eof = 38,
+  bad_exe_format = 193,
+  exe_machine_type_mismatch = 216,
+  virus_infected = 225,
+  virus_deleted = 226,
+  elevation_required = 740,
+  access_disabled_by_policy = 1260,
+  no_system_resources = 1450,
+  commitment_limit = 1455
+};
+
+struct overlapped {  // OVERLAPPED, minwinbase.h
+  ulong_ptr internal, internal_high;
+  unsigned long offset, offset_high;
+  void* event;
+};
+}  // namespace windows
+
+inline void* os_handle(int descriptor) {
+  return reinterpret_cast<void*>(::_get_osfhandle(descriptor));
+}
+
+// What the standard library has no errno for. A program that is there and does not start is not to
+// look like one that is not there.
+inline int errno_of(unsigned long error) {
+  switch (error) {
+    case windows::bad_exe_format:
+    case windows::exe_machine_type_mismatch: return ENOEXEC;
+    case windows::virus_infected:
+    case windows::virus_deleted:
+    case windows::elevation_required:
+    case windows::access_disabled_by_policy: return EACCES;
+    case windows::no_system_resources:
+    case windows::commitment_limit: return ENOMEM;
+    default: return value({static_cast<int>(error), std::system_category()});
+  }
+}
+
+inline int last_error() {
+  return errno_of(::GetLastError());
+}
+
+inline fs::path to_path(const std::string& utf8) {
+#if defined(__cpp_char8_t)
+  return fs::path(std::u8string(utf8.begin(), utf8.end()));
+#else
+  return fs::u8path(utf8);
+#endif
+}
+
+// Not by getenv(), which has what the code page of the machine leaves of it.
+inline std::string env(const char* name) {
+  const std::wstring wide_name(name, name + std::strlen(name));  // our names are ASCII
+  const wchar_t* const wide = ::_wgetenv(wide_name.c_str());
+  if (!wide || !*wide) return {};
+
+  constexpr int to_its_end = -1;
+  const int size = ::WideCharToMultiByte(
+      windows::utf8, 0, wide, to_its_end, nullptr, 0, nullptr, nullptr);  // with its final zero
+  if (size <= 0) return {};
+
+  std::string text(static_cast<size_t>(size), '\0');
+  ::WideCharToMultiByte(windows::utf8, 0, wide, to_its_end, &text[0], size, nullptr, nullptr);
+  text.pop_back();
+  return text;
+}
+
+inline fs::path home_directory() {
+  const wchar_t* const home = ::_wgetenv(L"USERPROFILE");
+  return home ? fs::path(home) : fs::path();
+}
+
+inline int value(const std::error_code& e) {
+  const std::error_condition condition = e.default_error_condition();
+  return condition.category() == std::generic_category() ? condition.value() : EIO;
+}
+
+inline std::tm utc(std::time_t when) {
+  std::tm fields{};
+  ::gmtime_s(&fields, &when);
+  return fields;
+}
+
+inline void sleep_ms(int ms) {
+  ::Sleep(static_cast<unsigned long>(ms));
+}
+
+inline bool is_terminal(std::FILE* stream) {
+  return ::_isatty(::_fileno(stream)) != 0;
+}
+
+inline void* load(const char* name) {
+  constexpr unsigned long where =
+      windows::search_application_dir | windows::search_user_dirs | windows::search_system32;
+  return ::LoadLibraryExA(name, nullptr, where);
+}
+
+inline void* symbol(void* library, const char* name) {
+  return reinterpret_cast<void*>(::GetProcAddress(static_cast<HINSTANCE__*>(library), name));
+}
+
+inline int close_descriptor(int descriptor) {
+  return ::_close(descriptor) == 0 ? 0 : errno;
+}
+
+inline bool may_lack_standard_streams() {  // to ask about a closed one would end the program
+  return true;
+}
+
+inline file open_null_device() {
+  return file(::_open("NUL", _O_RDWR | _O_NOINHERIT));
+}
+
+inline int open_flags(mode how) {
+  constexpr int common = _O_BINARY | _O_NOINHERIT;
+  switch (how) {
+    case mode::read:
+    case mode::link: return common | _O_RDONLY;
+    case mode::create: return common | _O_RDWR | _O_CREAT | _O_EXCL;
+    case mode::lock: return common | _O_RDWR | _O_CREAT;
+    case mode::update: break;
+  }
+  return common | _O_RDWR;
+}
+
+inline int open(const fs::path& path, mode how, file& out) {
+  std::optional<standard_places> held;
+  const bool is_only_read = how == mode::read || how == mode::link;
+  if (!is_only_read) held.emplace();
+
+  file opened(::_wopen(path.c_str(), open_flags(how), windows::owner_may));
+  const int error = opened.is_open() ? 0 : errno;
+  out = std::move(opened);
+  return error;
+}
+
+inline windows::overlapped place_of(uint64_t offset) {
+  windows::overlapped place{};
+  place.offset = static_cast<unsigned long>(offset & 0xffffffff);
+  place.offset_high = static_cast<unsigned long>(offset >> 32);
+  return place;
+}
+
+inline std::int64_t read_once(const file& from, uint64_t offset, char* to, size_t size) {
+  windows::overlapped place = place_of(offset);
+  unsigned long got = 0;
+  const int done = ::ReadFile(os_handle(from.descriptor()), to, static_cast<unsigned long>(size),
+      &got, reinterpret_cast<_OVERLAPPED*>(&place));
+  if (done != 0 || ::GetLastError() == windows::handle_eof) return got;
+
+  errno = last_error();
+  return -1;
+}
+
+inline std::int64_t write_once(const file& to, uint64_t offset, const char* bytes, size_t size) {
+  windows::overlapped place = place_of(offset);
+  unsigned long put = 0;
+  const int done = ::WriteFile(os_handle(to.descriptor()), bytes, static_cast<unsigned long>(size),
+      &put, reinterpret_cast<_OVERLAPPED*>(&place));
+  if (done != 0) return put;
+
+  errno = last_error();
+  return -1;
+}
+
+inline int sync(file& f) {
+  return ::_commit(f.descriptor()) == 0 ? 0 : errno;
+}
+
+inline int sync_directory(const fs::path&) {
+  return 0;
+}
+
+inline int sync_slice(file&, uint64_t, uint64_t, bool) {
+  return 0;
+}
+
+inline bool clone(const file&, file&) {
+  return false;
+}
+
+inline size_t copy_some(const file&, file&, uint64_t, size_t) {
+  return 0;
+}
+
+inline int rename(const fs::path& from, const fs::path& to) {
+  constexpr unsigned long how = windows::replace_existing | windows::write_through;
+  for (int pause = 1;; pause *= 2) {
+    if (::MoveFileExW(from.c_str(), to.c_str(), how)) return 0;
+
+    const int error = last_error();
+    const bool is_held = error == EACCES || error == EBUSY;
+    if (!is_held || pause > 1024) return error;
+    sleep_ms(pause);
+  }
+}
+
+inline int try_lock(file& f) {
+  return ::_locking(f.descriptor(), windows::lock_or_fail, 1) == 0 ? 0 : EWOULDBLOCK;
+}
+
+struct directory_search {
+  std::intptr_t handle;
+
+  bool has_begun() const { return handle != -1; }
+
+  ~directory_search() {
+    if (has_begun()) (void)::_findclose(handle);
+  }
+};
+
+inline int list_names(
+    const fs::path& directory, std::string_view prefix, std::vector<std::string>& out) {
+  ::_wfinddata_t found;
+  const directory_search search{::_wfindfirst((directory / L"*").c_str(), &found)};
+  if (!search.has_begun()) return errno;
+
+  do {
+    const std::string name = shown(fs::path(found.name));
+    if (is_listed(name, prefix)) out.push_back(name);
+  } while (::_wfindnext(search.handle, &found) == 0);
+  return 0;
+}
+
+inline bool read_only(const fs::path& path) {
+  constexpr int write_permission = 2;  // which io.h has no name for
+  return ::_waccess(path.c_str(), write_permission) != 0 && (errno == EACCES || errno == EROFS);
+}
+
+inline uint64_t largest_file(const fs::path&) {
+  return unknown;
+}
+
+inline unsigned process_number() {
+  return static_cast<unsigned>(::_getpid());
+}
+
+inline std::string owner(const std::string&) {
+  return "windows";
+}
+
+inline bool may_run(const std::string&) {
+  return false;
+}
+
+inline unsigned __stdcall enter_thread(void* entry) {
+  const auto& what = *static_cast<const thread_entry*>(entry);
+  what.run(what.with);
+  return 0;
+}
+
+inline int start_thread(thread_entry& entry, thread_id& out) {
+  out = ::_beginthreadex(nullptr, 0, &enter_thread, &entry, 0, nullptr);
+  return out != 0 ? 0 : errno;
+}
+
+inline void join_thread(thread_id one) {
+  void* const handle = reinterpret_cast<void*>(one);
+  (void)::WaitForSingleObject(handle, windows::forever);
+  (void)::CloseHandle(handle);
+}
+
+class quiet_signals : pinned {  // there are none
+ public:
+  quiet_signals() {}
+};
+
+class held_cancel : pinned {  // nobody can
+ public:
+  held_cancel() {}
+};
+
+inline signal_handler& interrupt_before() {  // as take_interrupt() has found it
+  static signal_handler before = nullptr;
+  return before;
+}
+
+inline void take_interrupt(signal_handler ours) {
+  interrupt_before() = ::signal(SIGINT, ours);
+  if (interrupt_before() == SIG_IGN) ::signal(SIGINT, SIG_IGN);
+}
+
+inline void give_back_interrupt(signal_handler ours) {
+  const signal_handler now = ::signal(SIGINT, interrupt_before());
+  if (now != ours) ::signal(SIGINT, now);
+}
+
+inline void keep_interrupt(signal_handler ours) {  // one call uses it up
+  ::signal(SIGINT, ours);
+}
+
+#endif  // Windows
+}  // namespace os
+
+// ==== >>process ==== runs a program beside us, with three pipes and no shell ====
+// As in >>os the contract comes first, then a POSIX block and a Windows block. What all systems do
+// alike, on top of these, is the class child at the end. It uses >>os.
+}  // namespace detail
+}  // namespace VQCACHE_ABI_
+}  // namespace vqcache
+
+#if defined(_WIN32)
+// As <windows.h> declares them: see >>os.
+struct _PROCESS_INFORMATION;
+struct _PROC_THREAD_ATTRIBUTE_LIST;
+struct _SECURITY_ATTRIBUTES;
+struct _STARTUPINFOW;
+extern "C" {
+__declspec(dllimport) int __stdcall CreateProcessW(const wchar_t* program, wchar_t* command_line,
+    _SECURITY_ATTRIBUTES* of_process, _SECURITY_ATTRIBUTES* of_thread, int inherit,
+    unsigned long flags, void* environment, const wchar_t* directory, _STARTUPINFOW* how,
+    _PROCESS_INFORMATION* out);
+__declspec(dllimport) void __stdcall DeleteProcThreadAttributeList(
+    _PROC_THREAD_ATTRIBUTE_LIST* list);
+__declspec(dllimport) int __stdcall GetExitCodeProcess(void* process, unsigned long* out);
+__declspec(dllimport) unsigned __stdcall GetSystemDirectoryW(wchar_t* out, unsigned size);
+__declspec(dllimport) int __stdcall InitializeProcThreadAttributeList(
+    _PROC_THREAD_ATTRIBUTE_LIST* list, unsigned long count, unsigned long flags,
+    vqcache::detail::os::windows::ulong_ptr* size);
+__declspec(dllimport) int __stdcall UpdateProcThreadAttribute(_PROC_THREAD_ATTRIBUTE_LIST* list,
+    unsigned long flags, vqcache::detail::os::windows::ulong_ptr attribute, void* value,
+    vqcache::detail::os::windows::ulong_ptr size, void* previous,
+    vqcache::detail::os::windows::ulong_ptr* returned);
+__declspec(dllimport) int __stdcall PeekNamedPipe(void* pipe, void* to, unsigned long size,
+    unsigned long* got, unsigned long* available, unsigned long* left);
+__declspec(dllimport) int __stdcall SetHandleInformation(
+    void* object, unsigned long which, unsigned long flags);
+__declspec(dllimport) int __stdcall TerminateProcess(void* process, unsigned exit_code);
+}
+#else
+#if defined(__CLING__) && !defined(__fortified_attr_access)
+#define __fortified_attr_access(access, to, size)
+#include <poll.h>
+#undef __fortified_attr_access
+#endif
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#if defined(__APPLE__)
+#include <crt_externs.h>
+#endif
+#endif
+namespace vqcache {
+inline namespace VQCACHE_ABI_ {
+namespace detail {
+namespace process {
+using os::file;
+
+// ---- the contract -------------------------------------------------------------------------------
+
+enum class process_id : std::intptr_t { none };  // POSIX: its number; Windows: a handle
+
+// Starts argv[0], found in PATH (Windows: in System32, without its .exe), with `streams` as its
+// standard input, output and error, and with no other file of ours. Its arguments arrive as they
+// are, its signals as in a program that a shell has started. 0, or an errno value (ENOENT: there is
+// no such program); then nothing runs, and `out` is as it was.
+int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out);
+
+// The exit code of a program that ends within so many milliseconds, or none. -1: a signal has ended
+// it, or somebody else has waited for it.
+std::optional<int> ended_within(process_id one, int ms);
+
+void kill(process_id one);  // it ends soon, unless it is stuck in the kernel
+
+void forget(process_id one);  // after its end, or instead: it means nothing any more
+
+// A pipe whose ends no started program has too. With POSIX they are none of 0 to 2, if the caller
+// holds standard_places.
+int make_pipe(file& reading, file& writing);
+
+// Puts all of it into a pipe that nobody reads yet. E2BIG: that is more than a pipe holds, which is
+// mostly 64 KiB.
+int fill_pipe(const file& writing, std::string_view input);
+
+// What has come through a pipe: bytes, 0 at its end, or -1. It waits if there is neither.
+long read_pipe(const file& reading, char* to, size_t size);
+
+struct awaited {
+  int descriptor = -1;    // below 0: nothing is awaited
+  bool has_news = false;  // bytes, the end of the pipe, or an error
+};
+
+// Waits until one of them has news, but so many milliseconds at most; a signal may end it early.
+int wait_for_news(awaited* all, unsigned count, int ms);
+
+// ---- POSIX --------------------------------------------------------------------------------------
+#if !defined(_WIN32)
+
+#if defined(__APPLE__)
+inline char** environment() {
+  return *_NSGetEnviron();
+}
+
+inline int open_pipe(int (&ends)[2]) {  // without pipe2(): see spawn_flags()
+  if (::pipe(ends) != 0) return -1;
+
+  const bool is_ours =
+      ::fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 && ::fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0;
+  return is_ours ? 0 : -1;
+}
+#else
+inline char** environment() {
+  return ::environ;
+}
+
+inline int open_pipe(int (&ends)[2]) {
+  return ::pipe2(ends, O_CLOEXEC);
+}
+#endif
+
+inline int spawn_flags() {
+  constexpr int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+#if defined(POSIX_SPAWN_CLOEXEC_DEFAULT)  // Apple: pipe() there knows no O_CLOEXEC
+  return flags | POSIX_SPAWN_CLOEXEC_DEFAULT;
+#else
+  return flags;
+#endif
+}
+
+class spawn_actions : os::pinned {  // what the new program does before it begins
+ public:
+  ~spawn_actions() {
+    if (is_made_) ::posix_spawn_file_actions_destroy(&actions_);
+  }
+
+  const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+  int give(const file (&streams)[3]) {
+    const int error = ::posix_spawn_file_actions_init(&actions_);
+    is_made_ = error == 0;
+    if (error != 0) return error;
+
+    for (int number = 0; number < 3; ++number) {
+      // no pipe of ours is one of 0 to 2: onto itself a descriptor would stay close-on-exec
+      const int from = streams[number].descriptor();
+      if (const int failed = ::posix_spawn_file_actions_adddup2(&actions_, from, number))
+        return failed;
+    }
+    return 0;
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  bool is_made_ = false;
+};
+
+class spawn_attributes : os::pinned {
+ public:
+  ~spawn_attributes() {
+    if (is_made_) ::posix_spawnattr_destroy(&attributes_);
+  }
+
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+  // quiet_signals blocks some in this thread, and the program may ignore them: the new program is
+  // to meet them as one that a shell has started.
+  int reset_signals() {
+    int error = ::posix_spawnattr_init(&attributes_);
+    is_made_ = error == 0;
+    if (error != 0) return error;
+
+    sigset_t none, quiet;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&quiet);
+    (void)sigaddset(&quiet, SIGPIPE);
+    (void)sigaddset(&quiet, SIGXFSZ);
+    error = ::posix_spawnattr_setsigmask(&attributes_, &none);
+    if (error == 0) error = ::posix_spawnattr_setsigdefault(&attributes_, &quiet);
+    if (error != 0) return error;
+
+    return ::posix_spawnattr_setflags(&attributes_, static_cast<short>(spawn_flags()));
+  }
+
+ private:
+  posix_spawnattr_t attributes_{};
+  bool is_made_ = false;
+};
+
+inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out) {
+  spawn_actions actions;
+  if (const int error = actions.give(streams)) return error;
+
+  spawn_attributes attributes;
+  if (const int error = attributes.reset_signals()) return error;
+
+  std::vector<char*> arguments;
+  for (const std::string& one : argv)
+    arguments.push_back(const_cast<char*>(one.c_str()));
+  arguments.push_back(nullptr);
+
+  pid_t child = -1;  // after a failure POSIX says nothing about it, hence not `out`
+  const int error = ::posix_spawnp(
+      &child, arguments[0], actions.get(), attributes.get(), arguments.data(), environment());
+  if (error != 0) return error;
+
+  out = process_id{child};
+  return 0;
+}
+
+inline pid_t number_of(process_id one) {
+  return static_cast<pid_t>(one);
+}
+
+inline std::optional<int> ended_within(process_id one, int ms) {
+  constexpr int longest_pause = 50;
+  const auto until = clock::now() + std::chrono::milliseconds(ms);
+  for (int pause = 1;; pause = (std::min)(2 * pause, longest_pause)) {
+    int state = 0;
+    const pid_t got = os::again([&] { return ::waitpid(number_of(one), &state, WNOHANG); });
+    if (got < 0) return -1;
+    if (got > 0) return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+    if (clock::now() >= until) return std::nullopt;
+
+    os::sleep_ms(pause);
+  }
+}
+
+inline void kill(process_id one) {
+  (void)::kill(number_of(one), SIGKILL);
+}
+
+inline void forget(process_id) {
+}
+
+inline int make_pipe(file& reading, file& writing) {
+  int ends[2] = {-1, -1};
+  const int made = open_pipe(ends);
+  int error = made == 0 ? 0 : errno;
+  file both[2] = {file(ends[0]), file(ends[1])};
+  if (error != 0) return error;
+
+  reading = os::above_standard_streams(std::move(both[0]));
+  if (!reading.is_open()) return errno;
+
+  writing = os::above_standard_streams(std::move(both[1]));
+  return writing.is_open() ? 0 : errno;
+}
+
+inline int fill_pipe(const file& writing, std::string_view input) {
+  if (::fcntl(writing.descriptor(), F_SETFL, O_NONBLOCK) < 0) return errno;
+
+  while (!input.empty()) {
+    const ::ssize_t put =
+        os::again([&] { return ::write(writing.descriptor(), input.data(), input.size()); });
+    if (put <= 0) return E2BIG;
+    input.remove_prefix(static_cast<size_t>(put));
+  }
+  return 0;
+}
+
+inline long read_pipe(const file& reading, char* to, size_t size) {
+  return os::again([&] { return ::read(reading.descriptor(), to, size); });
+}
+
+inline int wait_for_news(awaited* all, unsigned count, int ms) {
+  const std::unique_ptr<pollfd[]> entries(new pollfd[count]{});
+  for (unsigned i = 0; i < count; ++i) {
+    entries[i].fd = all[i].descriptor;
+    entries[i].events = POLLIN;
+  }
+
+  const int ready = ::poll(entries.get(), count, ms);
+  const int error = ready < 0 && errno != EINTR ? errno : 0;
+  for (unsigned i = 0; i < count; ++i)
+    all[i].has_news = ready > 0 && entries[i].revents != 0;
+  return error;
+}
+
+#endif  // POSIX
+// ---- Windows ------------------------------------------------------------------------------------
+#if defined(_WIN32)
+
+namespace windows {                                    // as os::windows
+inline constexpr unsigned max_path = 260;              // MAX_PATH, minwindef.h
+inline constexpr unsigned long handle_inherit = 0x1;   // HANDLE_FLAG_INHERIT, winbase.h
+inline constexpr unsigned long object_signaled = 0x0;  // WAIT_OBJECT_0, winbase.h
+
+// PROC_THREAD_ATTRIBUTE_HANDLE_LIST, STARTF_USESTDHANDLES, CREATE_NO_WINDOW and
+// EXTENDED_STARTUPINFO_PRESENT, winbase.h
+inline constexpr std::uint32_t attribute_handle_list = 0x20002;
+inline constexpr unsigned long use_std_handles = 0x100;
+inline constexpr unsigned long create_no_window = 0x08000000;
+inline constexpr unsigned long extended_startup = 0x00080000;
+
+struct startup_info_ex {  // STARTUPINFOEXW, winbase.h, which begins with a STARTUPINFOW
+  unsigned long size;
+  wchar_t *reserved, *desktop, *title;
+  unsigned long x, y, width, height, columns, rows, colours;
+  unsigned long flags;
+  unsigned short show, more_size;
+  unsigned char* more;
+  void *input, *output, *error;
+  void* attributes;
+};
+
+struct process_information {  // PROCESS_INFORMATION, processthreadsapi.h
+  void *process, *thread;
+  unsigned long process_number, thread_number;
+};
+}  // namespace windows
+
+// What CreateProcess passes on: these handles, and none of another pipe that happens to be there. A
+// program that another thread starts at this moment would else hold the ends of our pipes, and we
+// would never see their end.
+class handle_list : os::pinned {
+ public:
+  ~handle_list() {
+    if (is_made_) ::DeleteProcThreadAttributeList(get());
+  }
+
+  _PROC_THREAD_ATTRIBUTE_LIST* get() {
+    return reinterpret_cast<_PROC_THREAD_ATTRIBUTE_LIST*>(bytes_.get());
+  }
+
+  int set(void* (&handles)[3]) {  // which have to outlive it
+    os::windows::ulong_ptr size = 0;
+    (void)::InitializeProcThreadAttributeList(nullptr, 1, 0, &size);  // asks for the size
+    bytes_.reset(new char[size]);
+    is_made_ = ::InitializeProcThreadAttributeList(get(), 1, 0, &size) != 0;
+    if (!is_made_) return os::last_error();
+
+    const int done = ::UpdateProcThreadAttribute(
+        get(), 0, windows::attribute_handle_list, &handles[0], sizeof handles, nullptr, nullptr);
+    return done != 0 ? 0 : os::last_error();
+  }
+
+ private:
+  std::unique_ptr<char[]> bytes_{};
+  bool is_made_ = false;
+};
+
+class inheritable : os::pinned {  // these handles, while it lives
+ public:
+  explicit inheritable(void* (&handles)[3]) : handles_(handles) { set(windows::handle_inherit); }
+
+  ~inheritable() { set(0); }
+
+ private:
+  void set(unsigned long to) {
+    for (void* one : handles_)
+      (void)::SetHandleInformation(one, windows::handle_inherit, to);
+  }
+
+  void* (&handles_)[3];
+};
+
+// One argument as the C library of the program takes the line apart: backslashes stand for
+// themselves, but before a quote, and a quote of the argument has one before it.
+inline std::wstring quoted(const std::wstring& argument) {
+  std::wstring text = L"\"";
+  size_t backslashes = 0;  // just before
+  for (const wchar_t c : argument) {
+    if (c == L'"') text.append(backslashes + 1, L'\\');
+    backslashes = c == L'\\' ? backslashes + 1 : 0;
+    text += c;
+  }
+  text.append(backslashes, L'\\');
+  return text + L'"';
+}
+
+inline std::wstring quoted_command_line(const std::vector<std::string>& argv) {
+  std::wstring line;
+  for (const std::string& one : argv) {
+    if (!line.empty()) line += L' ';
+    line += quoted(os::to_path(one).wstring());
+  }
+  return line;
+}
+
+inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out) {
+  wchar_t system_directory[windows::max_path] = L"";
+  if (::GetSystemDirectoryW(&system_directory[0], windows::max_path) == 0) return os::last_error();
+  const std::wstring program =
+      system_directory + (L"\\" + os::to_path(argv[0]).wstring()) + L".exe";
+  std::wstring command_line = quoted_command_line(argv);
+
+  void* handles[3];
+  for (size_t number = 0; number < 3; ++number)
+    handles[number] = os::os_handle(streams[number].descriptor());
+  handle_list only_these;
+  if (const int error = only_these.set(handles)) return error;
+
+  windows::startup_info_ex how{};
+  how.size = sizeof how;
+  how.flags = windows::use_std_handles;
+  how.input = handles[0];
+  how.output = handles[1];
+  how.error = handles[2];
+  how.attributes = only_these.get();
+
+  constexpr unsigned long flags = windows::create_no_window | windows::extended_startup;
+  constexpr int inherit = 1;
+  const inheritable now(handles);
+  windows::process_information child{};
+  const int started = ::CreateProcessW(program.c_str(), &command_line[0], nullptr, nullptr, inherit,
+      flags, nullptr, nullptr, reinterpret_cast<_STARTUPINFOW*>(&how),
+      reinterpret_cast<_PROCESS_INFORMATION*>(&child));
+  if (started == 0) return os::last_error();
+
+  (void)::CloseHandle(child.thread);
+  out = process_id{reinterpret_cast<std::intptr_t>(child.process)};
+  return 0;
+}
+
+inline void* handle_of(process_id one) {
+  return reinterpret_cast<void*>(one);
+}
+
+inline std::optional<int> ended_within(process_id one, int ms) {
+  const unsigned long waited =
+      ::WaitForSingleObject(handle_of(one), static_cast<unsigned long>(ms));
+  if (waited != windows::object_signaled) return std::nullopt;
+
+  unsigned long code = 1;
+  (void)::GetExitCodeProcess(handle_of(one), &code);
+  return static_cast<int>(code);
+}
+
+inline void kill(process_id one) {
+  (void)::TerminateProcess(handle_of(one), 1);
+}
+
+inline void forget(process_id one) {
+  (void)::CloseHandle(handle_of(one));
+}
+
+inline constexpr unsigned pipe_room = 1 << 20;
+
+inline int make_pipe(file& reading, file& writing) {
+  int ends[2] = {-1, -1};
+  if (::_pipe(ends, pipe_room, _O_BINARY | _O_NOINHERIT) != 0) return errno;
+
+  reading = file(ends[0]);
+  writing = file(ends[1]);
+  return 0;
+}
+
+inline int fill_pipe(const file& writing, std::string_view input) {
+  if (input.size() > pipe_room) return E2BIG;  // a full pipe would wait for a reader for ever
+
+  while (!input.empty()) {
+    const int put =
+        ::_write(writing.descriptor(), input.data(), static_cast<unsigned>(input.size()));
+    if (put <= 0) return E2BIG;
+    input.remove_prefix(static_cast<size_t>(put));
+  }
+  return 0;
+}
+
+inline long read_pipe(const file& reading, char* to, size_t size) {
+  return ::_read(reading.descriptor(), to, static_cast<unsigned>(size));
+}
+
+inline bool has_news(int descriptor) {
+  unsigned long available = 0;
+  const int is_there =
+      ::PeekNamedPipe(os::os_handle(descriptor), nullptr, 0, nullptr, &available, nullptr);
+  return is_there == 0 || available > 0;
+}
+
+inline int wait_for_news(awaited* all, unsigned count, int ms) {  // no call waits for several pipes
+  constexpr int pause = 5;
+  for (int waited = 0;; waited += pause) {
+    bool has_any = false;
+    for (awaited* one = all; one != all + count; ++one) {
+      one->has_news = one->descriptor >= 0 && has_news(one->descriptor);
+      has_any = has_any || one->has_news;
+    }
+    if (has_any || waited >= ms) return 0;
+    os::sleep_ms(pause);
+  }
+}
+
+#endif  // Windows
+// ---- what all systems do alike ------------------------------------------------------------------
+
+// A program, from its start to its end. It gets its input before it starts, so that nothing has to
+// be written while it runs; wait() and read() bring what it writes; what it says of errors is kept.
+// A program that has not ended by itself is killed by the destructor. For one thread at a time.
+class child : os::pinned {
+ public:
+  child() = default;
+
+  ~child() { (void)abandon(); }
+
+  // E2BIG: the input is more than a pipe holds. As spawn() otherwise.
+  int start(const std::vector<std::string>& argv, std::string_view input) {
+    file streams[3], to_input;
+    if (const int error = make_pipes(streams, to_input)) return error;
+    if (const int error = fill_pipe(to_input, input)) return error;
+    return spawn(argv, streams, id_);
+  }
+
+  static void wait(const std::vector<child*>& several, int ms) {  // or until one has news
+    std::vector<awaited> pipes;
+    for (const child* one : several) {
+      pipes.push_back({one->out_.descriptor(), false});
+      pipes.push_back({one->err_.descriptor(), false});
+    }
+
+    const auto count = static_cast<unsigned>(pipes.size());
+    const bool is_broken = wait_for_news(pipes.data(), count, ms) != 0;
+    const awaited* next = pipes.data();
+    for (child* one : several) {
+      const bool has_output = next[0].has_news, has_errors = next[1].has_news;
+      next += 2;
+      one->has_news_ = has_output || is_broken;
+      if (has_errors) one->keep_errors();
+      if (is_broken) one->kill_it();
     }
   }
 
-  long read(char* to, size_t n) {  // once after wait(): bytes, 0: the end, -1: nothing yet
-    if (!std::exchange(ready_, false)) return -1;
-    const long got = read(out_, to, unsigned(n));
-    if (got < 0) stop();
-    return (std::max)(got, 0L);
+  // Once after each wait(): how many bytes, 0: its output has ended, -1: there is nothing yet.
+  long read(char* to, size_t size) {
+    if (!has_news_) return -1;
+
+    has_news_ = false;
+    const long got = read_pipe(out_, to, size);
+    if (got >= 0) return got;
+    kill_it();
+    return 0;
   }
 
-  int finish(bool now) {  // the exit code, or -1
-    if (!child_) return -1;
+  // Waits for its end, but not for long: the exit code, or -1.
+  int finish() {
+    if (!is_started()) return -1;
 
     out_.close();  // one that still writes there is to end
-    for (int i = 0; !now && err_.fd() >= 0; now = ++i > 20)
-      wait({this}, 100);  // its last words
-
-    // One may close its pipes and live on, or be stuck in the kernel where no signal reaches it.
     std::optional<int> code;
-    if (!now) code = ended_within(child_, patience);
-    if (!code) {
-      stop();
-      code = ended_within(child_, patience);
-    }
-    forget(std::exchange(child_, child()));
+    if (hear_last_words()) code = ended_within(id_, patience);
+    return code ? let_go(code) : abandon();
+  }
+
+  // Ends it now; the exit code, if it was quicker, or -1.
+  int abandon() {
+    if (!is_started()) return -1;
+
+    out_.close();
+    kill_it();
+    return let_go(ended_within(id_, patience));
+  }
+
+  const std::string& errors() const { return errors_; }
+
+ private:
+  static constexpr int patience = 5000;  // ms: a loaded machine takes its time to end a program
+  static constexpr size_t enough_errors = 4096;
+
+  int make_pipes(file (&streams)[3], file& to_input) {
+    const os::standard_places held;
+    int error = make_pipe(streams[0], to_input);
+    if (error == 0) error = make_pipe(out_, streams[1]);
+    if (error == 0) error = make_pipe(err_, streams[2]);
+    return error;
+  }
+
+  bool is_started() const { return id_ != process_id::none; }
+
+  void kill_it() {  // no end of it may look like success
+    if (is_started()) kill(id_);
+  }
+
+  int let_go(std::optional<int> code) {
+    forget(id_);
+    id_ = process_id::none;
     return code.value_or(-1);
   }
 
-  const string& errors() const { return errors_; }
-
- private:
-  enum : int { patience = 5000 };  // ms: a loaded machine takes its time to end a program
-
-  enum : unsigned { pipe_room = 1 << 20 };  // of Windows' pipes, which we choose
-
-  static int pipe(file& reading, file& writing) {
-    int p[2] = {-1, -1};
-    if (VQCACHE_OS_(::_pipe(p, pipe_room, _O_BINARY | _O_NOINHERIT), pipe2(p, O_CLOEXEC)) != 0)
-      return errno;
-
-    file both[2] = {file(p[0]), file(p[1])};
-    reading = above_standard_streams(std::move(both[0]));
-    writing = above_standard_streams(std::move(both[1]));
-    return reading.fd() < 0 || writing.fd() < 0 ? errno : 0;
-  }
-
-  int make_pipes(file (&ends)[3], file& in) {
-    const standard_places held;
-    int e = pipe(ends[0], in);
-    if (e == 0) e = pipe(out_, ends[1]);
-    if (e == 0) e = pipe(err_, ends[2]);
-    return e;
-  }
-
-  static long read(const file& f, char* to, unsigned n) {
-    return again([&] { return VQCACHE_OS_(::_read, ::read)(f.fd(), to, n); });
-  }
-
-  void stop() {  // no end of it may look like success
-    if (child_) kill(child_);
-  }
-
-  void drain() {
+  void keep_errors() {
     char text[16384];
-    const long n = read(err_, text, sizeof text);
-    if (n > 0 && errors_.size() < 4096) errors_.append(text, size_t(n));
-    if (n <= 0) err_.close();
+    const long got = read_pipe(err_, text, sizeof text);
+    if (got <= 0) {
+      err_.close();
+      return;
+    }
+
+    if (errors_.size() < enough_errors) errors_.append(text, static_cast<size_t>(got));
   }
 
-  file out_, err_;
-  child child_{};
-  bool ready_ = false;
-  string errors_;
-};
-}  // namespace os
+  // false: it closes its errors not even now. One may close its pipes and live on, too, or be stuck
+  // in the kernel where no signal reaches it.
+  bool hear_last_words() {
+    constexpr int rounds = 21, round_ms = 100;
+    for (int round = 0; err_.is_open(); ++round) {
+      if (round == rounds) return false;
+      wait({this}, round_ms);
+    }
+    return true;
+  }
 
-#undef VQCACHE_OS_
-#undef VQCACHE_64_
+  file out_{}, err_{};
+  process_id id_ = process_id::none;
+  bool has_news_ = false;  // its output, since wait() and until read()
+  std::string errors_{};
+};
+}  // namespace process
 
 // ==== >>hash ==== computes a digest: the system's library where there is one, else portable ====
 namespace hash {
@@ -3839,7 +4675,7 @@ class follower : os::pinned {
   std::atomic<bool> stopping{false};
   os::file file{};
 
-  bool started() const { return file.fd() >= 0; }
+  bool started() const { return file.is_open(); }
 
   void start(os::file from, const fs::path& path, taker take) {
     file = std::move(from);
@@ -4185,7 +5021,7 @@ class partial : os::pinned {
   uint64_t release() noexcept {
     const status behind = behind_.stop();
     for (run& r : runs)
-      if (file.fd() >= 0 && !error::contain([&] { return put_down(r); }).ok()) r.held.clear();
+      if (file.is_open() && !error::contain([&] { return put_down(r); }).ok()) r.held.clear();
 
     const bool full = broken_.code == errc::no_space;  // the rest is there
     const bool spoilt = (is_of_disk(broken_) && !full) || is_of_disk(behind);
@@ -5340,16 +6176,16 @@ class program_exchange final : public exchange {
  public:
   using exchange::exchange;
 
-  os::process process{};
+  process::child program{};
 
   status start(const transfer_request& asked) {
-    const int error = process.start(program_arguments(asked), program_input(asked));
+    const int error = program.start(program_arguments(asked), program_input(asked));
     return error == 0 ? status() : cannot_start(error);
   }
 
   void pull() {  // what it has written
     block_.resize(block_size);
-    const long got = process.read(&block_[0], block_.size());
+    const long got = program.read(&block_[0], block_.size());
     if (got < 0) return;
 
     (void)guarded([&] {
@@ -5404,8 +6240,8 @@ class program_exchange final : public exchange {
   }
 
   status conclude() {
-    int code = process.finish(false);
-    const string words = program_words(process.errors());
+    int code = program.finish();
+    const string words = program_words(program.errors());
     const view number = "curl: (";
     if (code < 0 && strings::starts_with(words, number))
       code = std::atoi(&words[number.size()]);  // not reaped
@@ -5441,10 +6277,10 @@ class program_transport final : public transport {
   void run_for(int milliseconds) override {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
 
-    vector<os::process*> all;
+    vector<process::child*> all;
     for (const auto& one : under_way_.all())
-      all.push_back(&mine(*one).process);
-    os::process::wait(all, milliseconds);
+      all.push_back(&mine(*one).program);
+    process::child::wait(all, milliseconds);
 
     for (const auto& one : under_way_.all())
       mine(*one).pull();

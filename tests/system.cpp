@@ -11,6 +11,7 @@
 
 using namespace children;
 namespace os = vqcache::detail::os;
+namespace process = vqcache::detail::process;
 
 namespace {
 
@@ -76,7 +77,7 @@ TEST_SUITE("system") {
     CHECK(all_of(f, 0, 6) == std::string("\0\0near", 6));
     CHECK(all_of(f, far + 1, 100) == "ar");  // the end of the file, and no error
     CHECK(all_of(f, far + 3, 10) == "");
-    CHECK(::lseek(f.fd(), 0, SEEK_CUR) == 0);  // the descriptor stands where it stood
+    CHECK(::lseek(f.descriptor(), 0, SEEK_CUR) == 0);  // the descriptor stands where it stood
   }
 
   TEST_CASE("an error at a place is told, and so is a disk that takes less than all") {
@@ -250,8 +251,9 @@ TEST_SUITE("system") {
       os::file made, read;
       HOLDS(os::open(top / "f", os::mode::create, made) == 0);
       HOLDS(os::open(top / "f", os::mode::read, read) == 0);
-      HOLDS(made.fd() > 2 && read.fd() > 2 && made.fd() != read.fd());
-      HOLDS((::fcntl(made.fd(), F_GETFD) & FD_CLOEXEC) != 0);
+      HOLDS(
+          made.descriptor() > 2 && read.descriptor() > 2 && made.descriptor() != read.descriptor());
+      HOLDS((::fcntl(made.descriptor(), F_GETFD) & FD_CLOEXEC) != 0);
       HOLDS(::fcntl(0, F_GETFD) < 0 && ::fcntl(1, F_GETFD) < 0 && ::fcntl(2, F_GETFD) < 0);
       return 0;
     }) == 0);
@@ -302,7 +304,7 @@ TEST_SUITE("system") {
       reading.close();
       {
         const os::quiet_signals quiet;
-        HOLDS(::write(writing.fd(), "x", 1) < 0 && errno == EPIPE);
+        HOLDS(::write(writing.descriptor(), "x", 1) < 0 && errno == EPIPE);
       }
       sigset_t pipe, now;
       sigemptyset(&pipe);
@@ -311,7 +313,7 @@ TEST_SUITE("system") {
       ::raise(SIGPIPE);
       {
         const os::quiet_signals quiet;
-        HOLDS(::write(writing.fd(), "x", 1) < 0 && errno == EPIPE);
+        HOLDS(::write(writing.descriptor(), "x", 1) < 0 && errno == EPIPE);
       }
       HOLDS(blocked(SIGPIPE));
       sigpending(&now);
@@ -438,26 +440,26 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("reading from a program that has nothing to say does not wait") {
-    os::process p;
+    process::child p;
     char block[100];
     REQUIRE(p.start({"sleep", "30"}, "") == 0);
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < 100; ++i)
       CHECK(p.read(block, sizeof block) == -1);
     CHECK(since(start) < 5);
-    CHECK(p.finish(true) == -1);
+    CHECK(p.abandon() == -1);
   }
 
   TEST_CASE("waiting for several programs ends with the first that speaks, or ends") {
-    os::process slow, quick, brief;
+    process::child slow, quick, brief;
     char block[100];
     REQUIRE(slow.start({"sh", "-c", "sleep 30; echo slow"}, "") == 0);
     REQUIRE(quick.start({"sh", "-c", "sleep 0.3; echo quick; sleep 30"}, "") == 0);
-    const std::vector<os::process*> both = {&slow, &quick};
+    const std::vector<process::child*> both = {&slow, &quick};
     auto start = std::chrono::steady_clock::now();
     long got = -1;
     while (got < 0 && since(start) < 20) {
-      os::process::wait(both, 5000);
+      process::child::wait(both, 5000);
       CHECK(slow.read(block, sizeof block) == -1);
       got = quick.read(block, sizeof block);
     }
@@ -465,38 +467,39 @@ TEST_SUITE("system") {
     CHECK(since(start) < 15);
 
     start = std::chrono::steady_clock::now();
-    os::process::wait(both, 200);  // nobody speaks
+    process::child::wait(both, 200);  // nobody speaks
     CHECK(since(start) > 0.15);
     CHECK(since(start) < 15);
 
     REQUIRE(brief.start({"sh", "-c", "exit 3"}, "") == 0);
-    const std::vector<os::process*> all = {&slow, &quick, &brief};
+    const std::vector<process::child*> all = {&slow, &quick, &brief};
     start = std::chrono::steady_clock::now();
     got = -1;
     while (got < 0 && since(start) < 20) {
-      os::process::wait(all, 5000);
+      process::child::wait(all, 5000);
       got = brief.read(block, sizeof block);
     }
     CHECK(got == 0);
     CHECK(since(start) < 15);
-    CHECK(brief.finish(false) == 3);
-    slow.finish(true), quick.finish(true);
+    CHECK(brief.finish() == 3);
+    slow.abandon();
+    quick.abandon();
     start = std::chrono::steady_clock::now();
-    os::process::wait(all, 100);  // none is left
+    process::child::wait(all, 100);  // none is left
     CHECK(since(start) < 15);
   }
 
   TEST_CASE(
       "while one program is waited for, all get their input and are relieved of their errors") {
     const std::string input(60000, 'i');
-    os::process eater, talker;
+    process::child eater, talker;
     REQUIRE(eater.start({"sh", "-c", "echo $(wc -c)"}, input) == 0);
     REQUIRE(talker.start({"sh", "-c", "head -c 200000 /dev/zero >&2; echo told; exit 4"}, "") == 0);
-    const std::vector<os::process*> both = {&talker, &eater};
+    const std::vector<process::child*> both = {&talker, &eater};
     std::string said[2];
     const auto start = std::chrono::steady_clock::now();
     for (bool open[2] = {true, true}; (open[0] || open[1]) && since(start) < 30;) {
-      os::process::wait(both, 1000);
+      process::child::wait(both, 1000);
       for (int i = 0; i < 2; ++i) {
         char block[100];
         const long got = open[i] ? both[i]->read(block, sizeof block) : -1;
@@ -507,7 +510,7 @@ TEST_SUITE("system") {
     CHECK(said[0] == "told\n");
     CHECK(said[1] == "60000\n");
     CHECK(talker.errors().size() >= 4096);
-    CHECK(talker.finish(false) == 4);
-    CHECK(eater.finish(false) == 0);
+    CHECK(talker.finish() == 4);
+    CHECK(eater.finish() == 0);
   }
 }

@@ -15,7 +15,7 @@ SHARED = ('ignore_write ignore_fsync ignore_close receipt_first no_sweep no_hash
           'cache_fails_call').split()
 OWN = [
     (r'c\.regular && c\.size == l\.size', r'c.regular && (c.size == l.size || MUT("trust_names"))'),
-    (r'(return) (is_refusal\(e\) \? 0 : e);', r'\1 e == EINVAL && MUT("need_dirsync") ? e : \2;'),
+    (r'(return) (is_refusal\(error\) \? 0 : error);', r'\1 error == EINVAL && MUT("need_dirsync") ? error : \2;'),
     (r'if \(n != aside && (is_none_of)', r'if (n != aside && !MUT("pile_up") && \1'),
 ]
 

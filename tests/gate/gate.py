@@ -23,8 +23,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
-ROOMS = ("manual config api error strings urls http formats sniff catalog os hash stage transport checks policy "
-         "transfer tier cache notebook public undef").split()
+ROOMS = ("manual config api error strings urls http formats sniff catalog os process hash stage transport checks "
+         "policy transfer tier cache notebook public undef").split()
+SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definitions of all in it
 COLUMNS = 100
 COST_BAR, DECLARATIONS_BAR = 2.0, 1.0  # of its own includes; other single headers cost as much
 CODE_BAR = 16  # bytes
@@ -279,7 +280,7 @@ def check_layout(gate):
     for number, line in enumerate(code.split("\n"), 1):
         room = room_at(number)
         found = platform.search(line)
-        if found and room not in ("os", "config"):
+        if found and room not in SYSTEM_ROOMS + ("config",):
             bad.append("line %d: %s in >>%s, it belongs in >>os" % (number, found.group(), room))
         if re.search(r"\bthrow\b", line):
             throws += 1
@@ -314,22 +315,37 @@ def check_layout(gate):
     if len(borders) != 1 or not starts.get("api", 0) < borders[0] < below:
         bad.append("no single border line (// ==== ... border ... ====) between >>api and >>error, "
                    "found at %s" % borders)
+    contract, definitions = [], {}
     for number, statement, declared, ours in namespace_statements(code):
         if number < below:
             continue
+        room = room_at(number)
         flat = " ".join(statement.split())
         flat = re.sub(r"^(template\s*<[^{;]*?>\s*|\[\[[^\]]*\]\]\s*)+(?=\w)", "", flat)
         if re.match(r"static\b(?!_assert)", flat):
             bad.append("line %d: static at namespace scope: %s" % (number, flat[:60]))
-        # outside of all namespaces >>os may declare what belongs to the operating system
-        if not declared or (room_at(number) == "os" and not ours):
+        a_class = re.match(r"(?:class|struct|union|enum)\b[\w\s:<>,]*$", flat)
+        before = flat.split("(")[0]
+        a_function = ("(" in flat and "=" not in before and not re.search(r"\}\s*\w*$", before)
+                      and not re.match(r"(using|typedef|static_assert|extern|namespace)\b", flat))
+        of_the_contract = room in SYSTEM_ROOMS and ours
+        if of_the_contract and (a_class or a_function):
+            named = re.search(r"(\w+)\s*$", re.split(r"[(:]", re.sub("::", " ", flat))[0]).group(1)
+            if declared:
+                contract.append((number, room, named))
+            else:
+                definitions[room, named] = definitions.get((room, named), 0) + 1
             continue
-        if re.match(r"(class|struct|union|enum)\b[\w\s:<>,]*$", flat):
+        # outside of all namespaces such a room may declare what belongs to the operating system
+        if declared and (a_class or a_function) and (ours or room not in SYSTEM_ROOMS):
             bad.append("line %d: declared ahead below the border: %s" % (number, flat[:60]))
-        elif "(" in flat and not re.match(r"(using|typedef|static_assert|extern|namespace)\b", flat):
-            before = flat[:flat.index("(")]
-            if "=" not in before and not re.search(r"\}\s*\w*$", before):
-                bad.append("line %d: declared ahead below the border: %s" % (number, flat[:60]))
+    for number, room, named in contract:
+        found = definitions.get((room, named), 0)
+        if found < 2:
+            bad.append("line %d: %s is in the contract of >>%s and defined %s, not for each system" % (
+                number, named, room, "once" if found else "nowhere"))
+    if len(contract) < 40:
+        bad.append("only %d names in the contracts of the systems: the search is blind" % len(contract))
     for name, first, end in rooms:
         if name in ROOMS[3:ROOMS.index("public")]:
             body = "\n".join(code.split("\n")[first - 1:end - 1])
