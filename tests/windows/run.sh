@@ -1,5 +1,6 @@
 #!/bin/sh
-# sh tests/windows/run.sh: builds for Windows with mingw-w64 and runs the core story under wine.
+# sh tests/windows/run.sh: builds for Windows with mingw-w64 and runs the contract tests of the system
+# (tests/os) and the core story under wine. DOCTEST_INCLUDE_DIR says where doctest/doctest.h is.
 # Exit status 0, 1, or 77 after "skipped: REASON". Scratch files go below ${TMPDIR:-/tmp}.
 set -u
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -13,6 +14,14 @@ fail() {
 }
 command -v "$cxx" >/dev/null || {
   echo "skipped: no $cxx (Debian: g++-mingw-w64-x86-64-posix)"
+  exit 77
+}
+doctest=''
+for directory in ${DOCTEST_INCLUDE_DIR:+"$DOCTEST_INCLUDE_DIR"} /usr/include /usr/local/include; do
+  [ -f "$directory/doctest/doctest.h" ] && { doctest=$directory/doctest/doctest.h; break; }
+done
+[ -n "$doctest" ] || {
+  echo "skipped: no doctest/doctest.h (Debian: doctest-dev)"
   exit 77
 }
 place=$(mktemp -d "${TMPDIR:-/tmp}/vqcache-windows.XXXXXX") || exit 1
@@ -47,6 +56,16 @@ build -fno-exceptions -fno-rtti -c "$root/tests/gate/every_function.cpp" -o plai
   fail "does not compile with -fno-exceptions"
 echo "compiles before and after windows.h, with its min and max, and without exceptions"
 
+build -fsyntax-only "$here/numbers.cpp" || fail "a constant or a structure is not that of Windows"
+echo "constants and structures are those of windows.h"
+
+# doctest alone: what else is in that directory belongs to another system
+mkdir -p include/doctest
+cp "$doctest" include/doctest/
+build -isystem include -static "$root/tests/main.cpp" "$root/tests/os/contract.cpp" -o contract.exe ||
+  fail "the contract tests do not build"
+build -static "$root/tests/os/child.cpp" -o vqcache_os_child.exe -lshell32 ||
+  fail "the program that they start does not build"
 build -static "$here/story.cpp" -o story.exe || fail "story.cpp does not build"
 "$cxx" -std=c++17 -static -Wall -Wextra "$here/fake_curl.cpp" -o fake_curl.exe -lws2_32 ||
   fail "fake_curl.cpp does not build"
@@ -54,7 +73,7 @@ needs=$(x86_64-w64-mingw32-objdump -p story.exe | awk '/DLL Name:/ {print $3}' |
 echo "story.exe needs: $needs"
 case $needs in *[Cc]url* | *libstdc* | *winpthread*) fail "story.exe needs more than Windows has" ;; esac
 
-# ---- the story --------------------------------------------------------------------------------
+# ---- wine ---------------------------------------------------------------------------------------
 
 wine=''
 for w in wine64 wine /usr/lib/wine/wine64; do
@@ -73,6 +92,16 @@ timeout 180 "$wine" cmd /c ver </dev/null >ver 2>wine.log || {
 echo "wine: $(tr -d '\r\n' <ver)"
 # where Windows has it, and where the library looks for it
 cp fake_curl.exe "$WINEPREFIX/drive_c/windows/system32/curl.exe" || exit 1
+cp vqcache_os_child.exe "$WINEPREFIX/drive_c/windows/system32/" || exit 1
+
+# ---- the contract of the system ---------------------------------------------------------------
+
+timeout 180 "$wine" contract.exe </dev/null >contract.out 2>contract.log
+ended=$?
+tr -d '\r' <contract.out
+[ $ended = 0 ] || fail "contract.exe ended with $ended: $(tail -n 3 contract.log)"
+
+# ---- the story --------------------------------------------------------------------------------
 
 mkdir work
 printf 'model:\n  target: taming.models.vqgan.VQModel\n' >work/served.yaml
