@@ -17,8 +17,8 @@
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, error, strings, urls, http, formats, sniff,
-// catalog, os, process, hash, stage, transport, checks, policy, transfer, tier, cache, notebook,
-// public, undef. The line that opens one says what belongs there.
+// catalog, os, process, hash, ranges, journal, worker, partial, transport, checks, policy,
+// connection, download, tier, cache, notebook, public, undef. What opens one tells of it.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -294,6 +294,7 @@ VQCACHE_API_ options notebook_options(options opts = {});
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
@@ -1949,25 +1950,6 @@ inline ranges read_ranges(std::string_view text) {  // malformed: the whole file
     if (!is_in_order) return {range()};
     all.push_back(*one);
   }
-  return all;
-}
-
-inline uint64_t sum(const ranges& all) {
-  uint64_t bytes = 0;
-  for (const range& one : all)
-    bytes += one.end - one.at;
-  return bytes;
-}
-
-// The gaps of a file of `size` bytes that is to have `total` (0: not known).
-inline ranges within(const ranges& gaps, uint64_t size, uint64_t total) {
-  ranges all;
-  for (const range& gap : gaps)
-    if (gap.at < size) all.push_back({gap.at, (std::min)(gap.end, size)});
-
-  if (all.empty() || all.back().end < size) all.push_back({size, size});
-  all.back().end = total ? total : uint64_t{endless};
-  if (all.back().at >= all.back().end) all.pop_back();
   return all;
 }
 
@@ -4597,30 +4579,349 @@ inline string of(view s) {
 }
 }  // namespace hash
 
-// ==== >>stage ==== a file that is not finished: partial, record, verification, publication ====
-namespace stage {  // a final name comes by publish() alone, after a good seal()
-
-enum : size_t { block_size = 1 << 18, head_size = 16384, zip_tail = 65557 };
-
-enum : uint64_t {
-  config_limit = 16 << 20,
-  slice = 8 << 20,        // of write-back: what a cancelled call may have to wait for
-  sync_every = 64 << 20,  // what a power cut may take
-  thread_from = 1 << 20   // smaller files are not worth a thread
-};
+// ==== >>ranges ==== which bytes of a file are missing: arithmetic of byte ranges ====
+//
+// Here belongs what can be said of ranges of bytes without a file: a set of them, and which bytes
+// of a file of some size are to come. It uses >>formats for the range itself, promises sorted ranges
+// that neither overlap nor touch, and is tested by brute force (tests/unit/ranges.cpp).
+namespace ranges {
+using byte_range = formats::range;  // from `at`, which is in it, to `end`, which is not
+using formats::endless;
 
 inline size_t smaller(uint64_t a, uint64_t b) {
   return size_t((std::min)(a, b));
 }
 
-struct demand {  // what bytes must be to get a final name
-  sniff::kind kind = sniff::kind::binary;
-  string sha256{};                   // empty: not known; then the content is looked at instead
-  const char* bound_by = "the pin";  // who says so
-  bool verified = false;             // and may be believed of a download, too
-  bool doubted = false;              // the content is looked at in any case
-  uint64_t size = 0;                 // 0: not known
-  string type{};                     // Content-Type, a hint for the sentinel
+inline uint64_t size_of(const byte_range& one) {
+  return one.end > one.at ? one.end - one.at : 0;
+}
+
+// Numbers of bytes, as sorted ranges that neither overlap nor touch; an empty range is none.
+class range_set {
+ public:
+  range_set() = default;
+
+  explicit range_set(const byte_range& one) { add(one); }
+
+  explicit range_set(const formats::ranges& several) {
+    for (const byte_range& one : several)
+      add(one);
+  }
+
+  void reserve(size_t count) { all_.reserve(count); }  // then add and remove need no memory
+
+  void clear() noexcept { all_.clear(); }
+
+  void add(byte_range more) {
+    if (size_of(more) == 0) return;
+
+    const auto first = std::find_if(
+        all_.begin(), all_.end(), [&more](const byte_range& r) { return r.end >= more.at; });
+    auto last = first;
+    for (; last != all_.end() && last->at <= more.end; ++last) {  // what it joins
+      more.at = (std::min)(more.at, last->at);
+      more.end = (std::max)(more.end, last->end);
+    }
+
+    if (first == last) {
+      all_.insert(first, more);
+      return;
+    }
+    *first = more;
+    all_.erase(first + 1, last);
+  }
+
+  void remove(const byte_range& less) {
+    if (size_of(less) == 0) return;
+
+    auto first = std::find_if(
+        all_.begin(), all_.end(), [&less](const byte_range& r) { return r.end > less.at; });
+    if (first == all_.end()) return;
+
+    if (first->at < less.at && first->end > less.end) {  // its middle: two remain
+      const byte_range before{first->at, less.at};
+      first = all_.insert(first, before);
+      first[1].at = less.end;
+      return;
+    }
+    if (first->at < less.at) {
+      first->end = less.at;
+      ++first;
+    }
+
+    auto last = first;
+    while (last != all_.end() && last->end <= less.end)
+      ++last;
+    if (last != all_.end()) last->at = (std::max)(last->at, less.end);
+    all_.erase(first, last);
+  }
+
+  bool is_empty() const { return all_.empty(); }
+
+  bool overlaps(const byte_range& with) const {
+    for (const byte_range& r : all_)
+      if ((std::max)(r.at, with.at) < (std::min)(r.end, with.end)) return true;
+    return false;
+  }
+
+  uint64_t first_gap() const { return all_.empty() ? endless : all_.front().at; }
+
+  uint64_t total() const {
+    uint64_t bytes = 0;
+    for (const byte_range& r : all_)
+      bytes += r.end - r.at;
+    return bytes;
+  }
+
+  const formats::ranges& all() const { return all_; }
+
+ private:
+  formats::ranges all_{};
+};
+
+// What is to come of a file that has `size` bytes on the disk and is to have `total` (0: not
+// known), when `told` is what has not come of it as far as it reaches.
+inline range_set gaps_within(const formats::ranges& told, uint64_t size, uint64_t total) {
+  range_set gaps(told);
+  gaps.add({size, endless});
+  if (total != 0) gaps.remove({total, endless});
+  return gaps;
+}
+}  // namespace ranges
+
+using ranges::byte_range, ranges::range_set, ranges::smaller;
+
+// ==== >>journal ==== what stands beside an unfinished file for a later call to continue it ====
+//
+// `.NAME.XXXX.record` tells of `.NAME.XXXX.part` whose it is, which file it is to become, which of
+// its bytes have not come ("todo"), which a power cut may have taken ("safe"), and that its call
+// has ended ("released"). Here belong the writing of it, and the judgement of what other calls have
+// left: whether that is nobody's, and of the wanted file. The words themselves are in >>formats.
+namespace journal {
+// The journal of the file that this call is writing.
+//
+//   none --create--> owned --describe--> described        leave(), remove(): none, from every state
+//
+// A line is added at the end, or written over the one of its kind, in place: it is written again
+// and again while bytes arrive. One thread brings bytes and another syncs them, so that each line
+// is written under a mutex.
+class journal_file : os::pinned {
+ public:
+  bool is_described() const { return state_ == state::described; }
+
+  bool has_todo() const { return todo_.at != 0; }
+
+  // The file, and in it whose it is. A failure is told of the file that is to come.
+  status create(const fs::path& path, const fs::path& final_path) {
+    const string owner = os::owner();  // before: it is to be empty for no longer than it must
+    path_ = path;
+    const int opened = os::open(path_, os::mode::create, record_);
+    VQCACHE_NEED_(error::system(opened, "create", final_path));
+
+    become(state::owned);
+    return error::system(add(owner), "write", final_path);
+  }
+
+  // ---- its lines: 0, or an errno value
+
+  int describe(const formats::identity& id) {  // which file it is to become
+    string lines = join({"url ", id.url});
+    if (!id.pin.empty()) lines += join({"\npin ", id.pin});
+    if (!id.validator.empty()) lines += join({"\nvalidator ", id.validator});
+    lines += join({"\ntotal ", id.total});
+
+    const int failed = add(lines);
+    if (failed == 0) become(state::described);
+    return failed;
+  }
+
+  // What has not come. While that is the end of the file alone, the file's own size tells it, and
+  // no line is needed; once there is one it always has to be right.
+  int note_missing(const range_set& missing) { return note_missing(missing, has_todo()); }
+
+  int note_gaps(const range_set& missing) { return note_missing(missing, true); }
+
+  string missing() const {  // as noted last
+    const std::lock_guard<std::mutex> one(mutex_);
+    return missing_;
+  }
+
+  // All but this, which missing() told before the bytes were synced, is safe from a power cut.
+  void note_safe(const string& missing) {
+    if (write("safe " + missing, &safe_) == 0) (void)os::sync(record_);
+  }
+
+  int note_released() { return add("released"); }  // else it is free when this process has ended
+
+  void leave() noexcept {  // on the disk, for a later call
+    (void)record_.close();
+    become(state::none);
+    todo_ = safe_ = line();
+    size_ = 0;
+    missing_.clear();
+  }
+
+  void remove() noexcept {
+    (void)record_.close();
+    if (state_ != state::none) (void)os::unlink(path_);
+    leave();
+  }
+
+ private:
+  enum class state { none, owned, described };
+
+  struct line {
+    uint64_t at = 0;  // 0: there is none, since the owner's is the first
+    size_t size = 0;
+  };
+
+  void become(state next) noexcept { state_ = next; }
+
+  int add(const string& text) { return write(text, nullptr); }
+
+  int note_missing(const range_set& missing, bool into_file) {
+    string now = formats::write_ranges(missing.all());
+    const int failed = into_file ? write("todo " + now, &todo_) : 0;
+
+    const std::lock_guard<std::mutex> one(mutex_);
+    missing_ = std::move(now);
+    return failed;
+  }
+
+  // At the end, or over the line of the same kind, if it fits there: the last of a kind counts.
+  int write(const string& text, line* place) {
+    string padded = text;  // first: without memory nothing has changed
+    if (place) padded.resize((std::max)(padded.size(), place->size), ' ');
+    padded += '\n';
+
+    const std::lock_guard<std::mutex> one(mutex_);
+    const bool fits = place && place->at != 0 && padded.size() == place->size + 1;
+    const uint64_t at = fits ? place->at : size_;
+    const int failed = os::write_at(record_, at, padded);
+    if (failed != 0) return failed;  // the next line takes its place
+
+    if (place) *place = {at, padded.size() - 1};
+    size_ = (std::max)(size_, at + padded.size());
+    return 0;
+  }
+
+  fs::path path_{};
+  os::file record_{};
+  mutable std::mutex mutex_{};  // of what follows, and of writing
+  state state_ = state::none;
+  line todo_{}, safe_{};
+  uint64_t size_ = 0;
+  string missing_{};
+};
+
+// The names in a directory that are `before`, `digits` hex digits, and one of `after`.
+inline vector<string> numbered(const fs::path& at, const string& before, size_t digits,
+    const vector<string>& after, int* problem = nullptr) {
+  vector<string> names;
+  const vector<string> listed = os::list(at, before, problem);
+
+  for (const string& end : after) {
+    for (const string& name : listed) {
+      if (name.size() != before.size() + digits + end.size() || !strings::ends_with(name, end))
+        continue;
+      const size_t odd = name.find_first_not_of(strings::hex_digits, before.size());
+      if (odd >= before.size() + digits) names.push_back(name);
+    }
+  }
+  return names;
+}
+
+struct unfinished {  // a file of some call, this or another, as the disk shows it
+  fs::path base{};   // its name without .part and .record
+  formats::record record{};
+  os::fate fate = os::fate::unknown;  // of its owner
+  uint64_t size = 0, bytes = 0;       // of the file; of what has come
+  int problem = 0;                    // its record is there, and cannot be read
+
+  bool has_lost_owner() const { return fate == os::fate::gone || fate == os::fate::restarted; }
+};
+
+inline unfinished find(const fs::path& base) {
+  unfinished found;
+  found.base = base;
+  const os::info part = os::look(fs::path(base) += ".part", false);
+  found.size = part.size;
+  found.bytes = part.size;
+
+  string content;
+  const int failed = os::read_text(fs::path(base) += ".record", content);
+  found.problem = failed == ENOENT ? part.problem : failed;
+  if (failed != 0) return found;
+  found.record = formats::read_record(content);
+
+  // empty: its process was killed before it could say more than the name does
+  const string name = os::shown(base.filename());
+  const auto pid = strings::parse_number(name.substr(name.rfind('.') + 1, 8), 16);
+  const bool is_told_by_name = content.empty() && !part.exists && pid;
+  if (is_told_by_name) found.record.owner = os::owner(join({*pid}));
+  found.fate = os::owner_fate(found.record.owner);
+
+  const range_set todo(found.record.todo);
+  if (!found.record.todo.empty()) found.bytes = found.record.id.total - todo.total();
+  return found;
+}
+
+// What is to come of an unfinished file. Its bytes that were not synced when the machine went down
+// (or may have been: whose owner cannot be told) count only with a pin, which will tell.
+inline range_set gaps_of(const unfinished& found, const formats::identity& wanted) {
+  const bool may_be_lost = found.fate == os::fate::restarted || found.fate == os::fate::unknown;
+  const bool needs_sync = may_be_lost && wanted.pin.empty();
+  const formats::ranges& told = needs_sync ? found.record.safe : found.record.todo;
+  return ranges::gaps_within(told, found.size, found.record.id.total);
+}
+
+inline uint64_t end_of(
+    const formats::identity& id) {  // one behind the last byte, as far as is known
+  return id.total != 0 ? id.total : uint64_t{ranges::endless};
+}
+
+// Whether it is of the wanted file, nobody's, and has something of it.
+inline bool is_to_continue(const unfinished& found, const formats::identity& wanted) {
+  const formats::identity& its = found.record.id;
+  const bool has_same_url = its.url == wanted.url;
+  const bool has_same_pin = !wanted.pin.empty() && its.pin == wanted.pin;
+  const bool can_be_trusted = !wanted.pin.empty() || !its.validator.empty();
+  const bool is_same = has_same_pin || (has_same_url && can_be_trusted);
+
+  const bool is_nobodys = found.record.released || found.has_lost_owner();
+  return is_same && is_nobodys && gaps_of(found, wanted).total() != end_of(its);
+}
+
+struct beginnings {
+  vector<unfinished> all{};
+  int problem = 0;  // of the listing
+};
+
+// What other calls have begun of a file, the one with most bytes first.
+inline beginnings beginnings_of(const fs::path& final_path) {
+  const fs::path at = final_path.parent_path();
+  const string before = join({".", os::shown(final_path.filename()), "."});
+  const string ending = ".record";
+
+  beginnings found;
+  for (const string& record : numbered(at, before, 16, {ending}, &found.problem))
+    found.all.push_back(find(at / record.substr(0, record.size() - ending.size())));
+  std::sort(found.all.begin(), found.all.end(),
+      [](const unfinished& a, const unfinished& b) { return a.bytes > b.bytes; });
+  return found;
+}
+}  // namespace journal
+
+// ==== >>worker ==== reads a file behind its writer, on a thread, and at some pace ====
+//
+// Here belongs what reads a file from its start to its end: a thread that follows the writer, and
+// who looks at the caller's wishes and at the clock meanwhile. It uses >>os and >>hash. It promises
+// that no byte is skipped or taken twice, that nothing but the caller's thread calls callbacks, and
+// that no exception leaves a thread.
+namespace worker {
+enum : size_t {
+  block_size = 1 << 18,
+  worth_waking = 4 * block_size  // bytes to read; each waking of a thread costs about a small block
 };
 
 // The least progress: 64 KiB in some seconds. Only time in which somebody looked counts: a program
@@ -4664,109 +4965,263 @@ struct watch {  // of a reading that may be stopped and has to gain
   }
 };
 
-// Reads a file behind its writer, on a thread, or if none starts in wait(); n = 0: that was all
-class follower : os::pinned {
+// Reads a file behind its writer, on a thread of its own, and gives the bytes to a function: a
+// digest, a copy. If no thread can be had, finish() reads.
+//
+//   idle --start--> running --finish--> draining --all is taken--> finished
+//                      +---- reading or taking fails ----+-------> failed
+//   stop(), from every state: idle. The thread sees that between two blocks, and ends.
+//
+// Invariants:
+//   1. state_, limit_, done_ and failure_ are read and written under mutex_ alone. All else belongs
+//      to the thread while it runs, and to the caller before start() and after stop().
+//   2. Only the thread waits for changed_ while running, only the caller while draining.
+//   3. [at, done_) was taken, each byte once and in order; no byte at or behind limit_ was read.
+class digest_worker : os::pinned {
  public:
-  using taker = std::function<status(const char* data, size_t n)>;
+  using taker = std::function<status(std::string_view bytes)>;  // no bytes: that was all
+  using stepper = std::function<status(uint64_t done)>;
 
-  ~follower() { (void)stop(); }
+  enum class state { idle, running, draining, finished, failed };
 
-  std::atomic<uint64_t> limit{0}, done{0};  // bytes that can be read; that were taken
-  std::atomic<bool> stopping{false};
-  os::file file{};
+  ~digest_worker() { (void)stop(); }
 
-  bool started() const { return file.is_open(); }
-
-  void start(os::file from, const fs::path& path, taker take) {
-    file = std::move(from);
-    path_ = path;
-    take_ = std::move(take);
-    (void)thread_.start(this);
+  state current() const {
+    const std::lock_guard<std::mutex> one(mutex_);
+    return state_;
   }
 
-  bool wait(uint64_t size) {  // no more will come than that; false: it is through, or has failed
-    limit = size;
-    ended_ = true;
-    if (over_ || !started()) return false;
-    if (thread_.running())
-      os::sleep_ms(2);
-    else
-      over_ = !work();
-    return !over_;
+  bool is_started() const { return current() != state::idle; }
+
+  uint64_t done() const {  // bytes from the start of the file that were taken, or need not be
+    const std::lock_guard<std::mutex> one(mutex_);
+    return done_;
+  }
+
+  // From `at` on. What fails here, for want of memory, may be tried again.
+  status start(os::file from, const fs::path& path, uint64_t at, taker take) {
+    (void)stop();
+    block_.reset(new (std::nothrow) char[block_size]);
+    if (!block_) return error::out_of_memory();
+
+    path_ = path;
+    file_ = std::move(from);
+    take_ = std::move(take);
+    done_ = at;
+    limit_ = at;
+    become(state::running);
+    (void)thread_.start(this);
+    return {};
+  }
+
+  void may_read_until(uint64_t offset) noexcept {
+    const std::lock_guard<std::mutex> one(mutex_);
+    limit_ = (std::max)(limit_, offset);
+    if (state_ == state::running && limit_ - done_ >= worth_waking) changed_.notify_one();
+  }
+
+  // No more will come than `size` bytes: waits until they are taken. step is called now and then,
+  // and its failure ends the waiting, not the reading.
+  status finish(uint64_t size, const stepper& step) {
+    if (!drain(size)) return {};
+
+    while (!is_over()) {
+      VQCACHE_NEED_(step(done()));
+      if (thread_.running())
+        wait_a_moment();
+      else
+        take_on_this_thread();
+    }
+    return stop();
+  }
+
+  // What it had failed with. A block that is being taken is taken to its end.
+  status stop() noexcept {
+    become(state::idle);
+    thread_.join();
+    (void)file_.close();
+    block_ = nullptr;
+    done_ = 0;
+    limit_ = 0;
+    return std::exchange(failure_, status());
   }
 
   void loop() noexcept {  // of its thread
     status s = error::contain([this] { return keep_up(); });
-    if (!s.ok()) problem_ = std::move(s);
-    over_ = true;
-  }
-
-  status stop() {
-    stopping = true;
-    thread_.join();
-    (void)file.close();
-    stopping = ended_ = over_ = false;
-    limit = done = 0;
-    return std::exchange(problem_, status());
+    end_with(std::move(s));
   }
 
  private:
+  struct block {
+    uint64_t at = 0;
+    size_t size = 0;  // 0: there is none, that was all
+  };
+
+  using maybe_block = std::optional<block>;
+
+  void become(state next) noexcept {
+    const std::lock_guard<std::mutex> one(mutex_);
+    state_ = next;
+    changed_.notify_one();
+  }
+
+  bool drain(uint64_t size) noexcept {  // false: it was not started
+    const std::lock_guard<std::mutex> one(mutex_);
+    if (state_ == state::idle) return false;
+
+    limit_ = size;
+    if (state_ == state::running) state_ = state::draining;
+    changed_.notify_one();
+    return true;
+  }
+
+  void end_with(status failure) noexcept {
+    const std::lock_guard<std::mutex> one(mutex_);
+    failure_ = std::move(failure);
+    if (state_ != state::idle) state_ = failure_.ok() ? state::finished : state::failed;
+    changed_.notify_one();
+  }
+
+  bool has_ended() const { return state_ == state::finished || state_ == state::failed; }
+
+  bool is_over() const {
+    const std::lock_guard<std::mutex> one(mutex_);
+    return has_ended();
+  }
+
+  void wait_a_moment() {  // for the end; a callback's wishes and an interrupt are asked for between
+    std::unique_lock<std::mutex> lock(mutex_);
+    (void)changed_.wait_for(lock, std::chrono::milliseconds(50), [this] { return has_ended(); });
+  }
+
+  maybe_block next_block() const {  // under mutex_; none: it was stopped
+    if (state_ == state::idle) return {};
+    const uint64_t left = limit_ > done_ ? limit_ - done_ : 0;
+    return block{done_, smaller(block_size, left)};
+  }
+
+  maybe_block wait_for_block() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] {
+      return state_ != state::running || (limit_ > done_ && limit_ - done_ >= worth_waking);
+    });
+    return next_block();
+  }
+
   status keep_up() {
-    for (int idle = 0; !stopping;) {
-      const bool ended = ended_;
-      if (work())
-        idle = 0;
-      else if (ended || !problem_.ok())
-        break;
-      else
-        os::sleep_ms(++idle < 50 ? 1 : 10);
+    for (maybe_block next = wait_for_block(); next; next = wait_for_block()) {
+      VQCACHE_NEED_(take(*next));
+      if (next->size == 0) break;
     }
     return {};
   }
 
-  bool work() {  // one block; false: there is none, or it failed
-    const uint64_t from = done, upto = limit;
-    if (from >= upto && !ended_) return false;
+  void take_on_this_thread() {  // one block
+    maybe_block next;
+    {
+      const std::lock_guard<std::mutex> one(mutex_);
+      next = next_block();
+    }
+    if (!next) return;
 
+    status s = error::contain([this, &next] { return take(*next); });
+    if (next->size == 0 || !s.ok()) end_with(std::move(s));
+  }
+
+  status take(const block& next) {
     size_t got = 0;
-    problem_ = take_block(from, smaller(block_size, upto - from), got);
-    done = from + got;
-    return got > 0 && problem_.ok();
+    if (next.size > 0) {
+      const int failed = os::read_at(file_, next.at, block_.get(), next.size, got);
+      VQCACHE_NEED_(error::system(failed, "read", path_));
+    }
+    if (got < next.size) return fail(errc::io, {path_, " became shorter"});
+
+    VQCACHE_NEED_(take_({block_.get(), got}));
+    const std::lock_guard<std::mutex> one(mutex_);
+    done_ = next.at + got;
+    return {};
   }
 
-  status take_block(uint64_t from, size_t n, size_t& got) {
-    block_.resize(block_size);
-    if (n > 0)
-      VQCACHE_NEED_(error::system(os::read_at(file, from, &block_[0], n, got), "read", path_));
-    if (got < n) return fail(errc::io, {path_, " became shorter"});
-    return take_(block_.data(), got);
-  }
+  mutable std::mutex mutex_{};
+  std::condition_variable changed_{};
+  state state_ = state::idle;
+  uint64_t limit_ = 0, done_ = 0;
+  status failure_{};
 
-  os::thread thread_;
   fs::path path_{};
+  os::file file_{};
   taker take_{};
-  string block_{};
-  status problem_{};
-  std::atomic<bool> ended_{false}, over_{false};
+  std::unique_ptr<char[]> block_{};
+  os::thread thread_{};
 };
 
-// the names in a directory that are `before`, `digits` hex digits, and one of `after`
-inline vector<string> numbered(const fs::path& at, const string& before, size_t digits,
-    const vector<string>& after, int* problem = nullptr) {
-  vector<string> names;
-  const vector<string> listed = os::list(at, before, problem);
-  for (const string& end : after)
-    for (const string& n : listed)
-      if (n.size() == before.size() + digits + end.size() && strings::ends_with(n, end)
-          && n.find_first_not_of(strings::hex_digits, before.size()) >= before.size() + digits)
-        names.push_back(n);
-  return names;
+inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t& size) {
+  const os::info seen = os::look(path, how == os::mode::link);
+  size = seen.size;
+  if (!seen.regular)
+    return fail(errc::io, {path, seen.exists ? " is not a regular file" : " is not there"});
+  return error::system(os::open(path, how, file), "open", path);
 }
+
+inline status digest(const fs::path& path, os::mode how, caller& who, string& sha256) {
+  hash::sha256 sha;
+  digest_worker reader;
+  os::file file;
+  uint64_t size = 0;
+  sha.start();
+  VQCACHE_NEED_(open(path, how, file, size));
+
+  watch seen{who, phase::verifying, path, os::shown(path.filename())};
+  VQCACHE_NEED_(reader.start(std::move(file), path, 0, [&sha](std::string_view bytes) {
+    sha.update(bytes.data(), bytes.size());
+    return status();
+  }));
+  VQCACHE_NEED_(
+      reader.finish(size, [&seen, size](uint64_t done) { return seen.step(done, size); }));
+  VQCACHE_NEED_(seen.step(size, size));
+
+  sha256 = sha.hex();
+  return sha256.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
+}
+}  // namespace worker
+
+// ==== >>partial ==== a file on its way to its final name, and the copies made of files ====
+//
+// Here belong the one class that writes files, what it asks of bytes before they get a final name,
+// and the copying of whole files, one of them behind a download. It uses all rooms above. It
+// promises that under a final name there is a whole and synced file or nothing.
+namespace partial {  // a final name comes by publish() alone, after a good seal()
+
+enum : size_t {
+  block_size = worker::block_size,
+  head_size = 16384,  // what is looked at of a file to see what it is
+  zip_tail = 65557
+};
+
+enum : uint64_t {
+  config_limit = 16 << 20,
+  slice = 8 << 20,        // of write-back: what a cancelled call may have to wait for
+  sync_every = 64 << 20,  // what a power cut may take
+  thread_from = 1 << 20,  // smaller files are not worth a thread
+  least_part = 32 << 20   // of a file that comes over several connections
+};
+
+enum : size_t { most_parts = 32 };  // the journal's line has room for so many
+
+struct demand {  // what bytes must be to get a final name
+  sniff::kind kind = sniff::kind::binary;
+  string sha256{};                   // empty: not known; then the content is looked at instead
+  const char* bound_by = "the pin";  // who says so
+  bool verified = false;             // and may be believed of a download, too
+  bool doubted = false;              // the content is looked at in any case
+  uint64_t size = 0;                 // 0: not known
+  string type{};                     // Content-Type, a hint for the sentinel
+};
 
 struct looks {  // what a file is to look like where no digest tells
   sniff::kind kind = sniff::kind::binary;
   uint64_t size = 0;
-  view content_type{};
+  std::string_view content_type{};
 };
 
 // Looks at its head and its tail alone. not_the_file or truncated: it is no such file.
@@ -4787,512 +5242,682 @@ inline status judge(os::file& file, const fs::path& path, const looks& as) {
       {"it is a zip archive without its end: it is truncated, or something else stands behind it"});
 }
 
-struct found {  // an unfinished file, by its name without .part and .record
-  formats::record record{};
-  os::fate fate = os::fate::unknown;
-  uint64_t size = 0, bytes = 0;  // of the file; of what has come
-  int problem = 0;               // its record is there, and cannot be read
+inline status judge(const fs::path& path, os::mode how, sniff::kind kind) {
+  os::file file;
+  uint64_t size = 0;
+  VQCACHE_NEED_(worker::open(path, how, file, size));
+  return judge(file, path, {kind, size, {}});
+}
+
+enum class judged_by { look, digest };  // what decides in the end whether the bytes are right
+
+inline judged_by judge_with(const string& sha256) {
+  return sha256.empty() ? judged_by::look : judged_by::digest;
+}
+
+struct content {  // what is to come
+  sniff::kind kind = sniff::kind::binary;
+  judged_by judge = judged_by::look;
 };
 
-inline found find(const fs::path& base) {
-  found f;
-  string content, name = os::shown(base.filename()), digits = name.substr(name.rfind('.') + 1, 8);
-  const os::info part = os::look(fs::path(base) += ".part", false);
-  f.size = f.bytes = part.size;
-  const int e = os::read_text(fs::path(base) += ".record", content);
-  f.problem = e == ENOENT ? part.problem : e;
-  if (e != 0) return f;
-  f.record = formats::read_record(content);
-  // empty: its process was killed before it could say more than the name does
-  const std::optional<uint64_t> pid = strings::parse_number(digits, 16);
-  if (content.empty() && !part.exists && pid) f.record.owner = os::owner(join({*pid}));
-  f.fate = os::owner_fate(f.record.owner);
-  if (!f.record.todo.empty()) f.bytes = f.record.id.total - formats::sum(f.record.todo);
-  return f;
-}
-// When the bytes of a partial are hashed: behind the writing, from the file; or as write() is given
-// them, in order.
+// When the bytes of a file are hashed: behind the writing, from the file; or as they are given to
+// it, in order.
 enum class hashing { behind, as_given };
 
-class partial : os::pinned {
+// How it is known where the file ends. Nothing but the end of the connection: a cut looks the same.
+enum class end_told_by { length, connection, content };
+
+// A file on its way to its final name: `.NAME.XXXX.part`, with its journal `.NAME.XXXX.record`.
+//
+//   empty --create, adopt--> writing --seal--> sealed --publish--> empty
+//                               |                 |
+//                               +-- the disk fails --> broken
+//   release(), from any state: what a later call can continue stays on disk, the rest goes.
+//   drop(), from any state: all of it goes.
+//
+// Invariants:
+//   1. Only publish() gives the final name, to bytes that seal() has checked and synced.
+//   2. A byte outside missing_ is in the file; a byte inside is in at most one lease.
+//   3. The journal never claims more than the disk has: a range leaves "todo" when it is written,
+//      and "safe" when it is synced; nothing is written beyond the first gap before "todo" stands.
+//   4. After a failed write nothing is written any more: the kernel may have dropped the pages.
+//   5. The digest is of the bytes before the first gap. While digest_ is started, sha_, nul_bytes_,
+//      hashed_ and synced_ belong to its thread.
+class partial_file : os::pinned {
  public:
-  struct run {  // a part of the file that has not come yet; taken: somebody is bringing it
-    uint64_t at = 0, end = formats::endless;
-    bool taken = false;
-    string held{};  // has come, and waits to be written at `at`
+  // What one connection brings: a range that nobody else writes, and its bytes that wait to be
+  // written together. It goes back with its destructor, or when the file is dropped.
+  class lease {
+   public:
+    lease() = default;
 
-    uint64_t next() const { return at + held.size(); }
+    lease(lease&& other) noexcept { *this = std::move(other); }
 
-    uint64_t left() const { return end > next() ? end - next() : 0; }
+    lease& operator=(lease&& other) noexcept {
+      if (this == &other) return *this;
+      give_back();
+      of_ = std::exchange(other.of_, nullptr);
+      position_ = other.position_;
+      end_ = other.end_;
+      waiting_.swap(other.waiting_);
+      if (of_) std::replace(of_->leases_.begin(), of_->leases_.end(), &other, this);
+      return *this;
+    }
+
+    ~lease() { give_back(); }
+
+    bool is_held() const { return of_ != nullptr; }
+
+    bool is_untouched() const { return waiting_.empty(); }  // since its bytes were written
+
+    uint64_t next() const { return position_ + waiting_.size(); }
+
+    uint64_t begin() const { return position_; }
+
+    uint64_t end() const { return end_; }
+
+    uint64_t left() const { return end_ > next() ? end_ - next() : 0; }
+
+    void give_back() noexcept {
+      if (of_) of_->take_back(*this);
+    }
+
+   private:
+    friend class partial_file;
+
+    partial_file* of_ = nullptr;
+    uint64_t position_ = 0, end_ = 0;
+    string waiting_{};  // stands at position_
   };
 
-  string sha256;  // once it is sealed
-  bool begun = false;
-  bool has_end_mark = false;          // seal() has seen that the content tells its own end
-  bool has_digest = false;            // that will judge it, whatever it looks like
-  bool ends_with_connection = false;  // neither length nor chunks: a cut could not be seen
-  os::file file;
-  formats::identity id;
-  vector<run> runs;
+  ~partial_file() { release(); }
 
-  ~partial() { release(); }
+  // ---- what it is
 
-  // a private file, after a record of whose it is
-  status begin(const fs::path& final_path, sniff::kind kind, hashing when = hashing::behind) {
-    VQCACHE_NEED_(own(final_path, kind));
+  bool is_begun() const { return state_ != state::empty; }
+
+  const fs::path& final_path() const { return final_; }
+
+  const formats::identity& id() const { return id_; }
+
+  const string& sha256() const { return sha256_; }  // once it is sealed
+
+  end_told_by end_is_told_by() const { return end_is_told_by_; }
+
+  fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
+
+  uint64_t size() const {  // bytes that have come
+    uint64_t waiting = 0;
+    for (const lease* part : leases_)
+      waiting += part->waiting_.size();
+    return end_ - missing_.total() + waiting;
+  }
+
+  uint64_t front() const {  // bytes from the start without a gap, in the file
+    return (std::min)(missing_.first_gap(), end_);
+  }
+
+  bool is_whole() const { return is_begun() && size() == end_; }
+
+  // ---- its beginning
+
+  // A private file, after a record of whose it is.
+  status create(const fs::path& final_path, content what, hashing when = hashing::behind) {
+    VQCACHE_NEED_(own(final_path, what));
     hashing_ = when;
-    VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file)));
-    begun = true;
-    runs.assign(1, run());
+    end_ = ranges::endless;
+    missing_.add({0, ranges::endless});
+    VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file_)));
+    become(state::writing);
     return {};
   }
 
-  int keep_as(const formats::identity& as) {  // from now on a later call may continue it
-    id = as;
-    if (id.total && runs[0].end == formats::endless) runs[0].end = id.total;
+  int keep_as(const formats::identity& id) {  // from now on a later call may continue it
+    id_ = id;
+    if (id_.total != 0) set_end((std::min)(end_, id_.total));
     return describe();
   }
 
-  // Continues what an earlier call left of the same file; begun tells whether there was such. Its
-  // bytes are hashed again; what was not synced when the machine went down counts only with a pin.
-  status resume(const fs::path& final_path, const formats::identity& want, sniff::kind kind) {
-    const fs::path at = final_path.parent_path();
-    const string name = os::shown(final_path.filename());
-    int problem = 0;
-    const auto records = numbered(at, join({".", name, "."}), 16, {".record"}, &problem);
-    if (error::is_passing(problem)) return error::system(problem, "look into", at);
+  // Continues what an earlier call left of the same file; is_begun() tells whether there was such.
+  // Its bytes are hashed again.
+  status adopt(const fs::path& final_path, const formats::identity& wanted, content what) {
+    const journal::beginnings found = journal::beginnings_of(final_path);
+    if (error::is_passing(found.problem))
+      return error::system(found.problem, "look into", final_path.parent_path());
 
-    vector<std::pair<fs::path, found>> all;  // of two beginnings the larger first
-    for (const string& record : records) {
-      const fs::path old = at / record.substr(0, record.size() - 7);
-      all.emplace_back(old, find(old));
-    }
-    std::sort(all.begin(), all.end(),
-        [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+    for (const journal::unfinished& one : found.all) {
+      status s = adopt_one(one, final_path, wanted, what);
+      if (s.ok() && is_begun()) return s;
 
-    for (const auto& [old, f] : all) {
-      status s = error::system(error::is_passing(f.problem) ? f.problem : 0, "read", old);
-      if (s.ok() && is_to_continue(f, want)) s = claim(old, f, final_path, want, kind);
-      if (s.ok() && begun) return s;
       drop();
       if (s.ok()) continue;  // another's, or another call was faster
-      s.text += join({"; what an earlier call brought of ", name, " (", f.size,
-          " bytes) stays for the next one"});
+      s.text += join({"; what an earlier call brought of ", os::shown(final_path.filename()), " (",
+          one.size, " bytes) stays for the next one"});
       return s;
     }
     return {};
   }
 
-  status write(const char* data, size_t n, size_t to = 0) {
-    run& r = runs[to];
-    if (kind_ == sniff::kind::text && !has_digest && r.next() + n > config_limit)
-      return fail(errc::not_the_file,
-          {"over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)"});
-    if (hashing_ == hashing::as_given) absorb(data, n);
-    r.held.append(data, n);
-    return r.held.size() < block_size && r.left() > 0 ? status() : flush(r);
-  }
-
-  bool agrees(uint64_t at, const char* data, size_t n) {  // what stands there, if any
-    string there(n, '\0');
-    size_t got = 0;
-    for (auto& r : runs)
-      if (r.at < at + n && at < r.end)  // it has not come, or waits to be written
-        return at < r.at || at + n > r.next() || !r.held.compare(size_t(at - r.at), n, data, n);
-    return os::read_at(file, at, &there[0], n, got) != 0 || there.compare(0, got, data, got) == 0;
-  }
+  // ---- its bytes
 
   // For one of so many connections: what waits, in order and in parts (all up to the first gap is
-  // hashed and copied meanwhile), then half of the largest under way. npos: that is under `least`
-  size_t spare_run(size_t connections, uint64_t least) {
-    size_t first = npos, big = 0;
-    const uint64_t even = (id.total - size()) / 4 / connections,
-                   part = connections > 1 ? (std::max)(even, uint64_t{32} << 20) : formats::endless;
-    for (size_t i = 0; i < runs.size(); ++i)  // of before there were so many connections
-      if (runs[i].taken && runs[i].left() / 2 > part) (void)cut(i, part);
-    for (size_t i = 0; i < runs.size(); ++i) {
-      const run& r = runs[i];
-      if (r.left() > runs[big].left()) big = i;
-      if (!r.taken && r.left() > 0 && (first == npos || r.at < runs[first].at)) first = i;
-    }
-    if (first == npos && runs[big].left() / 2 > least) first = cut(big, runs[big].left() / 2);
-    if (first != npos && runs[first].left() / 2 > part) (void)cut(first, part);
-    tell_gaps();
-    return first;
+  // hashed and copied meanwhile), then half of the largest under way, if that is over `least`. Not
+  // held: there is none.
+  lease take(size_t connections, uint64_t least) {
+    const uint64_t share = share_of(connections);
+    for (lease* part : leases_)  // of before there were so many connections
+      if (part->left() / 2 > share && may_divide()) part->end_ = part->next() + share;
+
+    byte_range part = first_free();
+    if (ranges::size_of(part) == 0) part = half_of_the_largest(least);
+    if (ranges::size_of(part) == 0) return {};
+    if (ranges::size_of(part) / 2 > share && may_divide()) part.end = part.at + share;
+    return hand_out(part);
   }
 
-  size_t next_run(size_t which) const {  // where `which` ends, if nothing of it has come; or npos
-    for (size_t i = 0; i < runs.size(); ++i)
-      if (i != which && runs[i].at == runs[which].end && runs[i].left() > 0 && runs[i].held.empty())
-        return i;
-    return npos;
+  void take_what_follows(lease& part) {  // if it is nobody's
+    const range_set free = free_ranges();
+    for (const byte_range& gap : free.all())
+      if (gap.at == part.end_) part.end_ = gap.end;
   }
 
-  void give_back(size_t which, bool join) {  // by a connection; join: to the part before it
-    run& r = runs[which];
-    r.taken = false;
-    for (run& before : runs)
-      if (join && r.held.empty() && before.taken && before.end == r.at) before.end = r.at = r.end;
+  // To the connection that brings the part before it, if there is one.
+  void pass_on(lease& part) noexcept {
+    if (!part.is_held()) return;
+    const byte_range rest{part.next(), part.end_};
+    part.give_back();
+    for (lease* before : leases_)
+      if (before->end_ == rest.at) before->end_ = rest.end;
   }
 
-  void give_back_all() noexcept {
-    for (run& r : runs)
-      r.taken = false;
+  status write(lease& part, std::string_view bytes) {
+    const bool is_too_long = part.next() + bytes.size() > config_limit;
+    if (content_.kind == sniff::kind::text && content_.judge == judged_by::look && is_too_long)
+      return fail(errc::not_the_file,
+          {"over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)"});
+
+    if (hashing_ == hashing::as_given) absorb(bytes);
+    part.waiting_.append(bytes);
+    if (part.waiting_.size() < block_size && part.left() > 0) return {};
+    return write_back(part);
   }
 
-  status flush(run& r) {
-    const size_t n = r.held.size();
-    if (n == 0) return {};
-    const bool behind = hashing_ == hashing::behind;
-    const bool unread = !behind_.started() && behind_.done == r.at && r.at + n < thread_from;
-    if (behind && unread) absorb(r.held.data(), n);  // no need to read it back
-    VQCACHE_NEED_(put_down(r));
-    if (unread)
-      behind_.done = r.at;
-    else if (behind)
-      (void)follow_itself();  // if it fails, seal() tries again
-    const uint64_t full = r.at / slice * slice, before = (r.at - n) / slice * slice;
-    if (!behind && full > before)  // where a follower is, it begins the writing back
-      VQCACHE_NEED_(lost("sync", os::sync_slice(file, before, full - before)));
-    tell_gaps();
-    behind_.limit = front();
+  status append(std::string_view bytes) {  // by the only writer, in order
+    VQCACHE_NEED_(hold_in_order());
+    return write(in_order_, bytes);
+  }
+
+  status write_back(lease& part) {  // what waits
+    if (part.waiting_.empty()) return {};
+
+    const uint64_t from = part.position_, to = part.next();
+    const bool is_behind = hashing_ == hashing::behind;
+    // then there is no need to read it back
+    const bool is_little =
+        is_behind && !digest_.is_started() && hashed_ == from && to < thread_from;
+    if (is_little) absorb(part.waiting_);
+    VQCACHE_NEED_(put_down(part));
+
+    if (!is_behind) VQCACHE_NEED_(begin_write_back(from, to));
+    if (is_behind && !is_little) (void)follow_itself();  // if it fails, seal() tries again
+
+    if (id_.usable()) (void)journal_.note_missing(missing_);  // after the bytes: invariant 3
+    digest_.may_read_until(front());
     return {};
   }
 
-  uint64_t front() const {  // bytes from the start without a gap, on the disk
-    uint64_t first = end();
-    for (const run& r : runs)
-      if (r.at < r.end) first = (std::min)(first, r.at);
-    return first;
+  status write_back_all() {
+    if (state_ == state::broken) return failure_;
+    for (lease* part : leases_)
+      VQCACHE_NEED_(write_back(*part));
+    return {};
   }
 
-  bool whole() const { return begun && size() == end(); }
+  bool agrees(uint64_t at, std::string_view bytes) {  // with what stands there, if anything does
+    const uint64_t end = at + bytes.size();
+    for (const lease* part : leases_)
+      if (part->position_ <= at && end <= part->next())
+        return part->waiting_.compare(size_t(at - part->position_), bytes.size(), bytes) == 0;
+    if (missing_.overlaps({at, end})) return true;
 
-  void end_here() { runs[0].end = runs[0].next(); }  // of a file whose length nobody told
+    string there(bytes.size(), '\0');
+    size_t got = 0;
+    return os::read_at(file_, at, &there[0], there.size(), got) != 0
+        || bytes.compare(0, got, there, 0, got) == 0;
+  }
+
+  bool begins_as_page(std::string_view content_type) {  // or nothing is there yet, or readable
+    string head(smaller(front(), head_size), '\0');
+    size_t got = 0;
+    const bool can_read = !head.empty() && os::read_at(file_, 0, &head[0], head.size(), got) == 0;
+    head.resize(got);
+    return !can_read || !sniff::not_the_file({content_.kind, head, 0, content_type}).empty();
+  }
+
+  // ---- its end
+
+  void learn_total(uint64_t total) {  // 0: not told
+    if (total == 0) return;
+    if (id_.total == 0) set_end(total);
+    end_is_told_by_ = end_told_by::length;
+  }
+
+  void tell_end_by(end_told_by how) { end_is_told_by_ = how; }
+
+  void end_here() { set_end(size()); }  // of a file whose length nobody told
+
+  // ---- bytes that come otherwise than by write()
 
   void hash_as_given() { hashing_ = hashing::as_given; }  // as long as nothing has come
 
-  void arrived(uint64_t upto) {  // not by write()
-    runs[0].at = upto;
-    (void)follow_itself();  // if it fails, seal() tries again
-    behind_.limit = upto;
+  bool clone_from(const os::file& from) { return os::clone(from, file_); }
+
+  size_t copy_some_from(const os::file& from, uint64_t at, size_t most) {
+    return os::copy_some(from, file_, at, most);
+  }
+
+  status arrived(uint64_t until) {
+    VQCACHE_NEED_(hold_in_order());
+    arrived(in_order_, until);
+    return {};
+  }
+
+  void arrived(lease& part, uint64_t until) {
+    missing_.remove({part.position_, until});
+    part.position_ = until;
+    if (hashing_ == hashing::behind) (void)follow_itself();  // if it fails, seal() tries again
+    digest_.may_read_until(front());
   }
 
   // Hashes what has come, on another thread; from: this file, or the one that it is a clone of.
-  void follow(os::file from, const fs::path& path) {
-    behind_.limit = front();
-    behind_.start(std::move(from), path, [this](const char* data, size_t n) {
-      const uint64_t done = behind_.done + n, at = done / slice * slice;
-      absorb(data, n);
-      if (at > behind_.done) VQCACHE_NEED_(lost("sync", os::sync_slice(file, at - slice, slice)));
-      return n > 0 && id.usable() && done - synced_ >= sync_every ? make_safe(done) : status();
-    });
+  status follow(os::file from, const fs::path& path) {
+    const auto take = [this](std::string_view bytes) {
+      return take_read(bytes);
+    };
+    VQCACHE_NEED_(digest_.start(std::move(from), path, hashed_, take));
+    digest_.may_read_until(front());
+    return {};
   }
 
+  status wait_for_slice(uint64_t number) {  // until it is written back: no long sync at the end
+    return lost("sync", os::sync_slice(file_, number * slice, slice, true));
+  }
+
+  // ---- what becomes of it
+
   status seal(const demand& d, caller* who = nullptr) {
-    const status s = check_and_sync(d, who);
-    if (broken_.ok() && is_of_disk(s)) broken_ = s;
+    status s = verify_and_sync(d, who);
+    if (s.ok())
+      become(state::sealed);
+    else if (is_of_disk(s))
+      s = break_with(std::move(s));
     return s;
   }
 
   status publish() {  // the final name, at one moment; the directory is synced by the caller
+    if (state_ != state::sealed) return fail(errc::io, {final_, " is not verified yet"});
     VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
-    begun = false;
+    become(state::empty);
     drop();
     return {};
   }
 
-  void drop() {
-    (void)behind_.stop();
-    (void)file.close(), (void)record_.close();
-    if (begun) (void)os::unlink(part_path_);
-    if (recorded_) (void)os::unlink(record_path_);
-    hashing_ = hashing::behind;
-    begun = recorded_ = has_nul_ = split_ = has_end_mark = is_described_ = false;
-    ends_with_connection = has_digest = false;
-    size_ = synced_ = record_size_ = todo_at_ = safe_at_ = 0;
-    id = formats::identity();
-    (void)runs.clear(), (void)sha256.clear(), broken_ = status();
+  void drop() noexcept {
+    (void)digest_.stop();
+    for (lease* part : leases_) {
+      part->of_ = nullptr;
+      part->waiting_.clear();
+    }
+    leases_.clear();
+
+    (void)file_.close();
+    if (is_begun()) (void)os::unlink(part_path_);
+    journal_.remove();
+    become(state::empty);
+    forget();
   }
 
   // To a later call, if one can continue it: how many bytes. What the disk may have lost is not.
   // Destructors call it, so that it does without memory; gaps that cannot be told are told as they
   // were, which only asks for more bytes.
   uint64_t release() noexcept {
-    const status behind = behind_.stop();
-    for (run& r : runs)
-      if (file.is_open() && !error::contain([&] { return put_down(r); }).ok()) r.held.clear();
+    const status reading = digest_.stop();
+    for (lease* part : leases_)
+      if (!error::contain([&] { return put_down(*part); }).ok()) part->waiting_.clear();
 
-    const bool full = broken_.code == errc::no_space;  // the rest is there
-    const bool spoilt = (is_of_disk(broken_) && !full) || is_of_disk(behind);
-    const uint64_t bytes = begun && id.usable() && !spoilt ? size() : 0;
-    if (bytes > 0 && !is_described_) (void)error::attempt([this] { (void)describe(); });
+    const uint64_t bytes = can_be_kept(reading) ? size() : 0;
+    if (bytes > 0 && !journal_.is_described()) (void)error::attempt([this] { (void)describe(); });
 
-    const bool keeps = bytes > 0 && is_described_;
-    if (keeps) {
-      (void)error::attempt([this] { (void)tell_gaps(); });
-      (void)error::attempt([this] { (void)note("released"); });  // else free when we have ended
-      begun = recorded_ = false;
+    const bool is_kept = bytes > 0 && journal_.is_described();
+    if (is_kept) {
+      (void)error::attempt([this] { (void)journal_.note_missing(missing_); });
+      (void)error::attempt([this] { (void)journal_.note_released(); });
+      journal_.leave();
+      become(state::empty);
     }
     drop();
-    return keeps ? bytes : 0;
+    return is_kept ? bytes : 0;
   }
-
-  uint64_t size() const {  // bytes that have come
-    uint64_t n = end();
-    for (const run& r : runs)
-      n -= r.left();
-    return n;
-  }
-
-  bool begins_as_page(view content_type) {  // or nothing is on the disk yet, or readable
-    string head(smaller(front(), head_size), '\0');
-    size_t got = 0;
-    const bool can_read = !head.empty() && os::read_at(file, 0, &head[0], head.size(), got) == 0;
-    head.resize(got);
-    return !can_read || !sniff::not_the_file({kind_, head, 0, content_type}).empty();
-  }
-
-  const fs::path& final_path() const { return final_; }
-
-  fs::path named(const char* suffix) const { return fs::path(base_) += suffix; }
 
  private:
-  uint64_t end() const {
-    uint64_t n = id.total;
-    for (const run& r : runs)
-      n = (std::max)(n, r.end);
-    return n;
-  }
+  enum class state { empty, writing, broken, sealed };
 
-  size_t cut(size_t which, uint64_t keep) {  // the rest becomes another run; npos: no more can be
-    size_t rest = 0;
-    while (rest < runs.size() && (runs[rest].taken || runs[rest].left() > 0))
-      ++rest;
-    if (rest >= 32) return npos;
-    if (rest == runs.size()) runs.emplace_back();
-    runs[rest].at = runs[which].next() + keep;
-    runs[rest].end = std::exchange(runs[which].end, runs[rest].at);
-    split_ = true;
-    return rest;
+  void become(state next) noexcept { state_ = next; }
+
+  status break_with(status why) {  // the first failure stays
+    if (state_ != state::broken) failure_ = std::move(why);
+    become(state::broken);
+    return failure_;
   }
 
   // Whether a failure tells that the disk may not hold what was written to it.
   static bool is_of_disk(const status& s) { return s.cause && !error::is_passing(s); }
 
-  status check_and_sync(const demand& d, caller* who) {
-    for (run& r : runs)
-      VQCACHE_NEED_(broken_.ok() ? flush(r) : broken_);
-    std::error_code e;
-    size_ = front();
-    if (split_ && os::look(named(".part")).size > size_) fs::resize_file(named(".part"), size_, e);
-    VQCACHE_NEED_(lost("shorten", os::value(e)));
-    const string name = os::shown(final_.filename());
-    const auto step = [&](uint64_t done) {
-      return !who || size_ < slice || who->step(phase::verifying, name, done, size_);
-    };
-    const bool unread = hashing_ == hashing::behind && behind_.done < size_;
-    if (unread) VQCACHE_NEED_(follow_itself());
-    while (behind_.wait(size_))
-      if (!step(behind_.done)) return who->stop();
-    VQCACHE_NEED_(behind_.stop());
-    sha256 = sha_.hex();
-    if (sha256.empty()) return fail(errc::io, {"the system's SHA-256 failed"});
-    if (d.doubted || d.sha256 != sha256) VQCACHE_NEED_(inspect(d));
-    for (uint64_t at = 0; at + slice < size_; at += slice) {
-      VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
-      if (!step(size_)) return who->stop();
-    }
-    VQCACHE_NEED_(lost("sync", os::sync(file)));
-    return lost("close", file.close());
+  status lost(const char* doing, int failed) const { return error::system(failed, doing, final_); }
+
+  void forget() noexcept {
+    id_ = formats::identity();
+    content_ = content();
+    hashing_ = hashing::behind;
+    end_is_told_by_ = end_told_by::length;
+    nul_bytes_ = nul_bytes::none;
+    missing_.clear();
+    end_ = hashed_ = synced_ = 0;
+    sha256_.clear();
+    failure_ = status();
   }
 
-  int describe() {  // into the record: which file it is to become
-    if (!id.usable()) return 0;
-    const int e = note(join({"url ", id.url, id.pin.empty() ? "" : "\npin ", id.pin,
-        id.validator.empty() ? "" : "\nvalidator ", id.validator, "\ntotal ", id.total}));
-    is_described_ = e == 0;
-    return e;
+  // Whether a later call can do something with it. reading: how the digest's has ended.
+  bool can_be_kept(const status& reading) const {
+    const bool is_full = failure_.code == errc::no_space;  // the rest is there
+    const bool is_spoilt = (is_of_disk(failure_) && !is_full) || is_of_disk(reading);
+    return is_begun() && id_.usable() && !is_spoilt;
   }
 
-  // What is to come of an unfinished file.
-  static formats::ranges gaps_of(const found& f, const formats::identity& want) {
-    const bool lost = f.fate == os::fate::restarted || f.fate == os::fate::unknown;
-    const formats::ranges& told = lost && want.pin.empty() ? f.record.safe : f.record.todo;
-    return formats::within(told, f.size, f.record.id.total);
+  // ---- the steps of create() and adopt()
+
+  status own(const fs::path& final_path, content what) {  // a name nobody else has, a journal
+    drop();
+    final_ = final_path;
+    content_ = what;
+    base_ = final_.parent_path() / join({".", os::shown(final_.filename()), ".", os::unique()});
+    part_path_ = named(".part");
+    missing_.reserve(most_parts + 2);
+    leases_.reserve(most_parts + 1);
+    VQCACHE_NEED_(journal_.create(named(".record"), final_));
+    sha_.start();
+    return {};
   }
 
-  // Whether it is of the wanted file, nobody's, and has something of it.
-  static bool is_to_continue(const found& f, const formats::identity& want) {
-    const formats::identity& its = f.record.id;
-    const bool same_url = its.url == want.url;
-    const bool same =
-        want.pin.empty() ? same_url && !its.validator.empty() : same_url || its.pin == want.pin;
-    const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
-    const uint64_t end = its.total ? its.total : uint64_t{formats::endless};
-    return same && (f.record.released || gone) && formats::sum(gaps_of(f, want)) != end;
+  int describe() { return id_.usable() ? journal_.describe(id_) : 0; }
+
+  status adopt_one(const journal::unfinished& one, const fs::path& final_path,
+      const formats::identity& wanted, content what) {
+    if (error::is_passing(one.problem)) return error::system(one.problem, "read", one.base);
+    if (!journal::is_to_continue(one, wanted)) return {};
+    return claim(one, final_path, wanted, what);
   }
 
-  // Makes it ours: begun, unless another call was faster. The new record is complete before the
-  // file gets its name, and the old one goes last: whatever fails, one of the two tells of it.
-  status claim(const fs::path& old, const found& f, const fs::path& final_path,
-      const formats::identity& want, sniff::kind kind) {
-    const formats::identity& its = f.record.id;
-    const formats::ranges gaps = gaps_of(f, want);
-    const fs::path part = fs::path(old) += ".part", record = fs::path(old) += ".record";
-    VQCACHE_NEED_(own(final_path, kind));
-    runs.assign(gaps.empty() ? 1 : 0, run{f.size, f.size, false, {}});
-    for (const formats::range& g : gaps)
-      runs.push_back({g.at, g.end, false, {}});
-    split_ = formats::sum(gaps) + f.size != (its.total ? its.total : uint64_t{formats::endless});
-    VQCACHE_NEED_(lost("write", keep_as({want.pin, its.url, its.validator, its.total})));
-    VQCACHE_NEED_(lost("write", tell_gaps()));
+  // Makes it ours, unless another call was faster. The new journal is complete before the file gets
+  // its name, and the old one goes last: whatever fails, one of the two tells of it.
+  status claim(const journal::unfinished& one, const fs::path& final_path,
+      const formats::identity& wanted, content what) {
+    const formats::identity& its = one.record.id;
+    VQCACHE_NEED_(own(final_path, what));
+    id_ = {wanted.pin, its.url, its.validator, its.total};
+    end_ = journal::end_of(its);
+    const range_set gaps = journal::gaps_of(one, wanted);
+    for (const byte_range& gap : gaps.all())
+      missing_.add(gap);
 
+    VQCACHE_NEED_(lost("write", describe()));
+    const bool is_told_by_size = missing_.total() + one.size == end_;
+    if (!is_told_by_size) VQCACHE_NEED_(lost("write", journal_.note_gaps(missing_)));
+    (void)journal_.note_missing(missing_);
+    return take_over(one);
+  }
+
+  status take_over(const journal::unfinished& one) {
+    const fs::path part = fs::path(one.base) += ".part", record = fs::path(one.base) += ".record";
     const int taken = os::rename(part, part_path_);
     if (taken == ENOENT) return {};
     VQCACHE_NEED_(error::system(taken, "rename", part));
+
     // from here until it has begun nothing needs memory: it would be nobody's
-    const int opened = os::open(part_path_, os::mode::update, file);
+    const int opened = os::open(part_path_, os::mode::update, file_);
     if (opened != 0) {
       const bool is_back = os::rename(part_path_, part) == 0;
-      if (!is_back) (void)note("released");
-      recorded_ = is_back;  // else it stays under the new name, and so does its record
+      if (!is_back) {  // it stays under the new name, and so does its journal
+        (void)journal_.note_released();
+        journal_.leave();
+      }
       return lost("open", opened);
     }
-    begun = true;
+    become(state::writing);
     (void)os::unlink(record);
     return {};
   }
 
-  status own(const fs::path& final_path, sniff::kind kind) {  // a name nobody else has, a record
-    drop();
-    final_ = final_path;
-    kind_ = kind;
-    base_ = final_.parent_path() / join({".", os::shown(final_.filename()), ".", os::unique()});
-    part_path_ = named(".part");
-    record_path_ = named(".record");
-    const string who = os::owner();  // before: a record is to be empty for no longer than it must
-    VQCACHE_NEED_(lost("create", os::open(named(".record"), os::mode::create, record_)));
-    recorded_ = true;
-    sha_.start();
-    return lost("write", note(who));
+  // ---- leases
+
+  void take_back(lease& part) noexcept {
+    if (state_ == state::writing) (void)error::contain([&] { return write_back(part); });
+    leases_.erase(std::remove(leases_.begin(), leases_.end(), &part), leases_.end());
+    part.of_ = nullptr;
+    part.waiting_.clear();  // what could not be written is missing as before
   }
 
-  // a line of the record: at its end, or over the one of the same kind (at: where that is)
-  int note(const string& line, uint64_t* at = nullptr) {
-    const string text = line + "\n";  // first: without memory nothing has changed
-    const std::lock_guard<std::mutex> one(lock_);
-    const uint64_t where = at && *at ? *at : record_size_;
-    const int e = os::write_at(record_, where, text);
-    if (e != 0) return e;  // the next line takes its place
-    if (at) *at = where;
-    record_size_ = (std::max)(record_size_, where + text.size());
-    return 0;
+  lease hand_out(const byte_range& range) {
+    // beyond the first gap a file's size tells nothing, and a journal that cannot be written would
+    const bool needs_todo = range.at != front() && id_.usable() && !journal_.has_todo();
+    if (needs_todo && journal_.note_gaps(missing_) != 0) return {};
+
+    lease part;
+    part.of_ = this;
+    part.position_ = range.at;
+    part.end_ = range.end;
+    leases_.push_back(&part);
+    return part;
   }
 
-  int tell_gaps() {  // in a line of fixed length: it is written again and again
-    if (!id.usable()) return 0;
-    formats::ranges gaps;
-    for (const run& r : runs)
-      if (r.at < r.end) gaps.push_back({r.at, r.end});
-    std::sort(gaps.begin(), gaps.end(), [](auto& a, auto& b) { return a.at < b.at; });
-    string line = formats::write_ranges(gaps);
-    const int e = split_ ? note("todo " + line, &todo_at_) : 0;
-    const std::lock_guard<std::mutex> one(lock_);
-    gaps_ = std::move(line);
-    return e;
+  status hold_in_order() {
+    if (in_order_.is_held()) return {};
+    in_order_ = take(1, ranges::endless);
+    if (in_order_.is_held()) return {};
+    return fail(errc::io, {final_, " is complete, or others are writing it"});
   }
 
-  status put_down(run& r) {  // after a failure nothing is tried again
-    if (broken_.ok()) broken_ = lost("write", os::write_at(file, r.at, r.held));
-    VQCACHE_NEED_(broken_);
-    r.at += r.held.size();
-    r.held.clear();
+  range_set free_ranges() const {  // missing, and nobody's
+    range_set free = missing_;
+    for (const lease* part : leases_)
+      free.remove({part->position_, part->end_});
+    return free;
+  }
+
+  byte_range first_free() const {  // or an empty one
+    const range_set free = free_ranges();
+    return free.is_empty() ? byte_range{0, 0} : free.all().front();
+  }
+
+  bool may_divide() const { return leases_.size() + free_ranges().all().size() < most_parts; }
+
+  uint64_t share_of(size_t connections) const {  // at most, of each
+    if (connections <= 1) return ranges::endless;
+    const uint64_t even = (id_.total - size()) / 4 / connections;
+    return (std::max)(even, uint64_t{least_part});
+  }
+
+  byte_range half_of_the_largest(uint64_t least) {  // or an empty one
+    lease* largest = nullptr;
+    for (lease* part : leases_)
+      if (!largest || part->left() > largest->left()) largest = part;
+    if (!largest || largest->left() / 2 <= least || !may_divide()) return {0, 0};
+
+    const byte_range rest{largest->next() + largest->left() / 2, largest->end_};
+    largest->end_ = rest.at;
+    return rest;
+  }
+
+  void set_end(uint64_t end) {
+    end_ = end;
+    missing_.remove({end, ranges::endless});
+    for (lease* part : leases_)
+      part->end_ = (std::min)(part->end_, end);
+  }
+
+  // ---- bytes
+
+  status put_down(lease& part) {  // after a failure nothing is tried again
+    if (state_ == state::broken) return failure_;
+    if (part.waiting_.empty()) return {};
+
+    status written = lost("write", os::write_at(file_, part.position_, part.waiting_));
+    if (!written.ok()) return break_with(std::move(written));
+    missing_.remove({part.position_, part.next()});
+    part.position_ = part.next();
+    part.waiting_.clear();
     return {};
+  }
+
+  status begin_write_back(uint64_t from, uint64_t to) {  // where digest_ is, it does that
+    const uint64_t before = from / slice * slice, full = to / slice * slice;
+    if (full == before) return {};
+    return lost("sync", os::sync_slice(file_, before, full - before));
+  }
+
+  void absorb(std::string_view bytes) {
+    sha_.update(bytes.data(), bytes.size());
+    hashed_ += bytes.size();
+    const bool is_config = content_.kind == sniff::kind::text;
+    if (is_config && bytes.find('\0') != npos) nul_bytes_ = nul_bytes::seen;
   }
 
   status follow_itself() {
     os::file from;
-    if (behind_.started()) return {};
+    if (digest_.is_started()) return {};
     VQCACHE_NEED_(lost("open", os::open(named(".part"), os::mode::read, from)));
-    return (void)follow(std::move(from), final_), status();
+    return follow(std::move(from), final_);
   }
 
-  void absorb(const char* data, size_t n) {
-    sha_.update(data, n);
-    has_nul_ = has_nul_ || (kind_ == sniff::kind::text && std::memchr(data, 0, n));
+  status take_read(std::string_view bytes) {  // on the digest's thread
+    const uint64_t before = hashed_;
+    absorb(bytes);
+    const uint64_t full = hashed_ / slice * slice;
+    if (full > before) VQCACHE_NEED_(lost("sync", os::sync_slice(file_, full - slice, slice)));
+
+    const bool is_time = hashed_ - synced_ >= sync_every;
+    return !bytes.empty() && id_.usable() && is_time ? make_safe() : status();
   }
 
-  status make_safe(uint64_t done) {  // against a power cut; on the follower's thread
-    string line = "safe ";
-    {
-      const std::lock_guard<std::mutex> one(lock_);
-      line += gaps_;
+  status make_safe() {                          // against a power cut; on the digest's thread
+    const string missing = journal_.missing();  // before: what comes meanwhile may not be synced
+    for (uint64_t at = synced_; at < hashed_; at += slice) {
+      if (!digest_.is_started()) return {};  // it is to stop
+      VQCACHE_NEED_(lost("sync", os::sync_slice(file_, at, slice, true)));
     }
-    for (uint64_t at = synced_; at < done; at += slice) {
-      if (behind_.stopping) return {};
-      VQCACHE_NEED_(lost("sync", os::sync_slice(file, at, slice, true)));
-    }
-    VQCACHE_NEED_(lost("sync", os::sync(file)));
+    VQCACHE_NEED_(lost("sync", os::sync(file_)));
     if (synced_ == 0) VQCACHE_NEED_(lost("sync", os::sync_directory(final_.parent_path())));
-    synced_ = done;
-    if (note(line, &safe_at_) == 0) (void)os::sync(record_);
+    synced_ = hashed_;
+    journal_.note_safe(missing);
     return {};
   }
 
-  status inspect(const demand& d) {  // bytes that no digest vouches for
-    status s = judge(file, final_, {d.kind, size_, d.type});
-    if (s.ok() && has_nul_) s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
-    if (!s.ok() && !s.cause && d.sha256.empty())
-      s.text += join({"; if it is what you want, a pin says so: #sha256=", sha256,
-          " behind its URL, or source::sha256"});
-    VQCACHE_NEED_(s);
+  // ---- the steps of seal(), in this order
 
-    if (d.size != 0 && size_ != d.size)
-      return fail(size_ < d.size ? errc::truncated : errc::not_the_file,
-          {"it has ", size_, " bytes instead of ", d.size});
-    has_end_mark = begins_as_zip();
-    if (d.sha256.empty() || d.sha256 == sha256) return {};
-    return fail(
-        errc::hash_mismatch, {"its SHA-256 is ", sha256, ", but ", d.bound_by, " says ", d.sha256});
+  status verify_and_sync(const demand& d, caller* who) {
+    const string name = os::shown(final_.filename());
+    const worker::digest_worker::stepper step = [&](uint64_t done) {
+      const bool is_short = front() < slice;
+      if (!who || is_short || who->step(phase::verifying, name, done, front())) return status();
+      return who->stop();
+    };
+
+    VQCACHE_NEED_(write_back_all());
+    VQCACHE_NEED_(cut_what_is_beyond_the_end());
+    VQCACHE_NEED_(finish_digest(step));
+    if (d.doubted || d.sha256 != sha256_) VQCACHE_NEED_(inspect(d));
+    return sync_to_disk(step);
   }
 
-  bool begins_as_zip() {
+  status cut_what_is_beyond_the_end() {  // what came in parts may have had another end once
+    if (!journal_.has_todo() || os::look(named(".part")).size <= front()) return {};
+    std::error_code failed;
+    fs::resize_file(named(".part"), front(), failed);
+    return lost("shorten", os::value(failed));
+  }
+
+  status finish_digest(const worker::digest_worker::stepper& step) {
+    const bool is_unread = !digest_.is_started() && hashed_ < front();
+    if (hashing_ == hashing::behind && is_unread) VQCACHE_NEED_(follow_itself());
+    VQCACHE_NEED_(digest_.finish(front(), step));
+    sha256_ = sha_.hex();
+    return sha256_.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
+  }
+
+  status inspect(const demand& d) {  // bytes that no digest vouches for
+    VQCACHE_NEED_(inspect_content(d));
+    const uint64_t has = front();
+    if (d.size != 0 && has != d.size)
+      return fail(has < d.size ? errc::truncated : errc::not_the_file,
+          {"it has ", has, " bytes instead of ", d.size});
+
+    const bool is_open_ended = end_is_told_by_ == end_told_by::connection;
+    if (is_open_ended && begins_as_zip()) end_is_told_by_ = end_told_by::content;
+    if (d.sha256.empty() || d.sha256 == sha256_) return {};
+    return fail(errc::hash_mismatch,
+        {"its SHA-256 is ", sha256_, ", but ", d.bound_by, " says ", d.sha256});
+  }
+
+  status inspect_content(const demand& d) {
+    status s = judge(file_, final_, {d.kind, front(), d.type});
+    if (s.ok() && nul_bytes_ == nul_bytes::seen)
+      s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
+    if (!s.ok() && !s.cause && d.sha256.empty())
+      s.text += join({"; if it is what you want, a pin says so: #sha256=", sha256_,
+          " behind its URL, or source::sha256"});
+    return s;
+  }
+
+  bool begins_as_zip() {  // whose end judge() has seen, then
     char mark[4] = {};
     size_t got = 0;
-    return os::read_at(file, 0, &mark[0], sizeof mark, got) == 0
-        && view(mark, got) == view("PK\x03\x04", 4);
+    return os::read_at(file_, 0, &mark[0], sizeof mark, got) == 0
+        && std::string_view(mark, got) == std::string_view("PK\x03\x04", 4);
   }
 
-  status lost(const char* doing, int e) const { return error::system(e, doing, final_); }
+  status sync_to_disk(const worker::digest_worker::stepper& step) {
+    for (uint64_t at = 0; at + slice < front(); at += slice) {
+      VQCACHE_NEED_(lost("sync", os::sync_slice(file_, at, slice, true)));
+      VQCACHE_NEED_(step(front()));
+    }
+    VQCACHE_NEED_(lost("sync", os::sync(file_)));
+    return lost("close", file_.close());
+  }
 
-  fs::path final_, base_;
-  fs::path part_path_, record_path_;  // for drop(), which does without memory
-  sniff::kind kind_ = sniff::kind::binary;
-  os::file record_;
-  hash::sha256 sha_{};
-  std::mutex lock_;  // of the record and gaps_
-  status broken_{};
-  string gaps_;
-  uint64_t size_ = 0, synced_ = 0, record_size_ = 0, todo_at_ = 0, safe_at_ = 0;
-  bool recorded_ = false, has_nul_ = false, split_ = false, is_described_ = false;
+  enum class nul_bytes { none, seen };  // in a config
+
+  state state_ = state::empty;
+  status failure_{};  // of state::broken
+  fs::path final_{}, base_{};
+  fs::path part_path_{};    // for drop(), which does without memory
+  formats::identity id_{};  // which file it is to become
+  content content_{};
+  end_told_by end_is_told_by_ = end_told_by::length;
   hashing hashing_ = hashing::behind;
-  follower behind_;  // the digest, on its thread: the first member to go
+
+  os::file file_{};
+  journal::journal_file journal_{};
+  range_set missing_{};  // what has not come, or is not written yet
+  uint64_t end_ = 0;     // one behind its last byte; endless: not known
+  vector<lease*> leases_{};
+  lease in_order_{};  // of who writes it alone
+
+  hash::sha256 sha_{};
+  nul_bytes nul_bytes_ = nul_bytes::none;
+  uint64_t hashed_ = 0, synced_ = 0;  // bytes from the start
+  string sha256_{};
+  worker::digest_worker digest_{};  // its thread uses the others: the first member to go
 };
-
-inline status open(const fs::path& p, os::mode how, os::file& in, uint64_t& size) {
-  const os::info i = os::look(p, how == os::mode::link);
-  size = i.size;
-  if (!i.regular) return fail(errc::io, {p, i.exists ? " is not a regular file" : " is not there"});
-  return error::system(os::open(p, how, in), "open", p);
-}
-
-inline status judge(const fs::path& p, os::mode how, sniff::kind kind) {
-  os::file in;
-  uint64_t size = 0;
-  VQCACHE_NEED_(open(p, how, in, size));
-  return judge(in, p, {kind, size, {}});
-}
 
 // whether a file of so many bytes, of which some are there, can be written
 inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
@@ -5307,147 +5932,203 @@ inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
 
-// By the kernel, all at once: of a file that shares its blocks the source is hashed, which is in
-// memory perhaps; `in` is closed behind it. done: whether the file system can do that.
-inline status clone(const fs::path& from, os::file& in, uint64_t size, partial& to, bool& done) {
-  done = size >= thread_from && os::clone(in, to.file);
-  if (!done) return {};
-  if (os::look(to.named(".part"), false).size != size)
-    return fail(errc::io, {from, " is being written to while it is copied"});
-  to.follow(std::move(in), from);
-  to.arrived(size);
-  return {};
-}
+struct copy_result {
+  status how{};
+  bool is_of_source = false;  // it is the reading that failed
+  bool is_by_kernel = false;  // it has copied some of the bytes
+};
 
-// A whole file into a partial that has begun. at_source: it is the reading that failed. by_kernel:
-// if given, copy_file_range may copy, and it is told whether it did: the new file is hashed then,
-// which only a digest that is known can judge.
-inline status copy(const fs::path& from, os::mode how, partial& to, caller& who, phase what,
-    bool& at_source, bool* by_kernel = nullptr) {
-  os::file in;
-  string block;
-  uint64_t size = 0;
-  bool cloned = false;
-  at_source = true;
-  VQCACHE_NEED_(open(from, how, in, size));
-  VQCACHE_NEED_(clone(from, in, size, to, cloned));
-  at_source = false;
-  if (!cloned) VQCACHE_NEED_(has_room(to.final_path().parent_path(), size, 0));
+// Who copies. The new file is hashed when the kernel has copied it, which only a digest that is
+// known can judge.
+enum class copied_by { kernel, reading };
 
-  watch seen{who, what, from, os::shown(to.final_path().filename())};
-  bool by_system = by_kernel && size >= thread_from;
-  uint64_t done = cloned ? size : 0;
-  for (size_t got = 1; got > 0 && !cloned; done += got) {
-    VQCACHE_NEED_(seen.step(done, size));
-    const size_t most = smaller(slice / 4, size - (std::min)(done, size));
-    got = by_system ? os::copy_some(in, to.file, done, most) : 0;
-    by_system = got > 0;
-    if (!by_system && done == 0) to.hash_as_given();  // to read it again may cost another transfer
-    if (by_system) {
-      to.arrived(done + got);
-      *by_kernel = true;
-      continue;
-    }
-    block.resize(block_size);
-    at_source = true;
-    VQCACHE_NEED_(error::system(os::read_at(in, done, &block[0], block.size(), got), "read", from));
-    at_source = false;
-    VQCACHE_NEED_(to.write(block.data(), got));
+// A whole file into a partial that has begun: as a clone, which the file system can make at once,
+// by the kernel, or by reading and writing.
+class file_copy : os::pinned {
+ public:
+  file_copy(const fs::path& from, os::mode how, partial_file& to)
+      : from_(from),
+        how_(how),
+        to_(to) {}
+
+  copy_result run(caller& who, phase what, copied_by first) {
+    copy_result result;
+    result.how = copy(who, what, first);
+    result.is_of_source = step_ == step::reading && !result.how.ok();
+    result.is_by_kernel = kernel_bytes_ > 0;
+    return result;
   }
-  to.end_here();
-  return seen.step(done, done);
+
+ private:
+  enum class step { reading, writing };
+
+  status copy(caller& who, phase what, copied_by first) {
+    VQCACHE_NEED_(worker::open(from_, how_, in_, size_));
+    VQCACHE_NEED_(clone());
+    step_ = step::writing;
+    const bool is_cloned = done_ > 0;
+    if (!is_cloned) VQCACHE_NEED_(has_room(to_.final_path().parent_path(), size_, 0));
+
+    worker::watch seen{who, what, from_, os::shown(to_.final_path().filename())};
+    by_ = size_ >= thread_from ? first : copied_by::reading;
+    if (!is_cloned) VQCACHE_NEED_(copy_bytes(seen));
+    to_.end_here();
+    return seen.step(done_, done_);
+  }
+
+  // By the kernel, all at once: of a file that shares its blocks the source is hashed, which is in
+  // memory perhaps; in_ is closed behind it.
+  status clone() {
+    if (size_ < thread_from || !to_.clone_from(in_)) return {};
+    if (os::look(to_.named(".part"), false).size != size_)
+      return fail(errc::io, {from_, " is being written to while it is copied"});
+    (void)to_.follow(std::move(in_), from_);  // if it fails, seal() reads the copy
+    done_ = size_;
+    return to_.arrived(size_);
+  }
+
+  status copy_bytes(worker::watch& seen) {
+    for (uint64_t before = ranges::endless; before != done_;) {
+      VQCACHE_NEED_(seen.step(done_, size_));
+      before = done_;
+      if (by_ == copied_by::kernel) VQCACHE_NEED_(copy_by_kernel());
+      if (by_ == copied_by::reading) VQCACHE_NEED_(copy_block());
+    }
+    return {};
+  }
+
+  status copy_by_kernel() {  // where it cannot, and at the end, reading takes over
+    const size_t most = smaller(slice / 4, size_ - (std::min)(done_, size_));
+    const size_t got = to_.copy_some_from(in_, done_, most);
+    if (got == 0) {
+      by_ = copied_by::reading;
+      return {};
+    }
+    done_ += got;
+    kernel_bytes_ += got;
+    return to_.arrived(done_);
+  }
+
+  status copy_block() {
+    if (done_ == 0) to_.hash_as_given();  // to read it again may cost another transfer
+    size_t got = 0;
+    block_.resize(block_size);
+    const int failed = os::read_at(in_, done_, &block_[0], block_.size(), got);
+    if (failed != 0) {
+      step_ = step::reading;
+      return error::system(failed, "read", from_);
+    }
+    done_ += got;
+    return to_.append(std::string_view(block_).substr(0, got));
+  }
+
+  const fs::path& from_;
+  os::mode how_;
+  partial_file& to_;
+  os::file in_{};
+  step step_ = step::reading;
+  copied_by by_ = copied_by::reading;
+  uint64_t size_ = 0, done_ = 0, kernel_bytes_ = 0;
+  string block_{};
+};
+
+inline copy_result copy(const fs::path& from, os::mode how, partial_file& to, caller& who,
+    phase what, copied_by first = copied_by::reading) {
+  return file_copy(from, how, to).run(who, what, first);
 }
 
 // The same, sealed. That the kernel copied other bytes than there were is no damage of the source.
-inline status copy_and_seal(const fs::path& from, os::mode how, partial& to, caller& who,
-    phase what, const demand& want, bool& at_source) {
-  bool by_kernel = false;
-  bool* const may = want.sha256.empty() ? nullptr : &by_kernel;
+inline copy_result copy_and_seal(const fs::path& from, os::mode how, partial_file& to, caller& who,
+    phase what, const demand& want) {
   const fs::path final_path = to.final_path();
+  const copied_by first = want.sha256.empty() ? copied_by::reading : copied_by::kernel;
+  copy_result result = copy(from, how, to, who, what, first);
+  if (result.how.ok()) result.how = to.seal(want, &who);
+  const bool is_judged = !result.how.ok() && !result.how.cause && !result.is_of_source;
+  if (!is_judged || who.stopped() || !result.is_by_kernel) return result;
 
-  status s = copy(from, how, to, who, what, at_source, may);
-  if (s.ok()) s = to.seal(want, &who);
-  if (s.ok() || s.cause || who.stopped() || at_source || !by_kernel) return s;
-
-  VQCACHE_NEED_(to.begin(final_path, want.kind));
-  VQCACHE_NEED_(copy(from, how, to, who, what, at_source));
-  return to.seal(want, &who);
-}
-
-inline status digest(const fs::path& p, os::mode how, caller& who, string& out) {
-  hash::sha256 sha;
-  follower reader;
-  os::file in;
-  uint64_t size = 0;
-  sha.start();
-  VQCACHE_NEED_(open(p, how, in, size));
-  watch seen{who, phase::verifying, p, os::shown(p.filename())};
-  reader.start(std::move(in), p,
-      [&sha](const char* data, size_t n) { return (void)sha.update(data, n), status(); });
-  while (reader.wait(size))
-    VQCACHE_NEED_(seen.step(reader.done, size));
-  VQCACHE_NEED_(reader.stop());
-  VQCACHE_NEED_(seen.step(size, size));
-  out = sha.hex();
-  return out.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
+  result.how = to.create(final_path, {want.kind, judge_with(want.sha256)});
+  if (result.how.ok()) result = copy(from, how, to, who, what);
+  if (result.how.ok()) result.how = to.seal(want, &who);
+  return result;
 }
 
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
-class copying {
-  fs::path final_, from_{};
-  sniff::kind kind_;
-
+class trailing_copy : os::pinned {
  public:
-  partial to{};
-  string sha256{};    // of what was copied, once that is known
-  follower behind{};  // its thread uses the others: the first member to go
+  partial_file to{};
+  string sha256{};  // of what was copied, once that is known
 
-  copying(fs::path p, sniff::kind k) : final_(std::move(p)), kind_(k) {}
+  trailing_copy(fs::path final_path, sniff::kind kind)
+      : final_(std::move(final_path)),
+        kind_(kind) {}
+
+  bool has_begun() const { return behind_.is_started(); }
 
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
     while (!os::look(at).exists && at != at.parent_path())
       at = at.parent_path();
 
-    const bool shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
-    return has_room(at, size + (shared ? needed_there : 0), 0).ok();
+    const bool is_shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
+    return has_room(at, size + (is_shared ? needed_there : 0), 0).ok();
   }
 
-  void follow(const partial& from) {
-    const fs::path now = from.begun ? from.named(".part") : fs::path();
-    if (now != from_) (void)behind.stop(), (void)to.drop(), from_.clear();  // it began anew
+  void follow(const partial_file& from) {
+    const fs::path now = from.is_begun() ? from.named(".part") : fs::path();
+    if (now != from_) begin_anew();
     if (now.empty() || from.front() < thread_from || !os::renames_open_files) return;
-    os::file in;
-    if (std::exchange(from_, now) != now && os::open(now, os::mode::read, in) == 0)
-      behind.start(std::move(in), now, [this](const char* d, size_t n) { return take(d, n); });
-    behind.limit = from.front();
+
+    if (from_.empty()) {
+      from_ = now;
+      start();
+    }
+    behind_.may_read_until(from.front());
   }
 
   status wait(uint64_t size, caller& who) {  // until it is complete and synced
-    watch seen{who, phase::storing, final_, os::shown(final_.filename())};
-    while (behind.wait(size))
-      VQCACHE_NEED_(seen.step(behind.done, size));
-    VQCACHE_NEED_(behind.stop());
+    worker::watch seen{who, phase::storing, final_, os::shown(final_.filename())};
+    VQCACHE_NEED_(
+        behind_.finish(size, [&seen, size](uint64_t done) { return seen.step(done, size); }));
     VQCACHE_NEED_(to.seal({kind_, sha256, "the local receipt", true}));
     return seen.step(size, size);
   }
 
  private:
-  status take(const char* data, size_t n) {
-    const fs::path at = final_.parent_path();
-    if (!to.begun) {
-      VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
-      VQCACHE_NEED_(to.begin(final_, kind_, hashing::as_given));
-      to.has_digest = true;  // that of the file which it copies
-    }
-    const uint64_t before = to.front() / slice;
-    VQCACHE_NEED_(to.write(data, n));
-    if (n == 0) to.end_here();
-    if (before == to.front() / slice) return {};  // else: no long sync at the end
-    return error::system(os::sync_slice(to.file, before * slice, slice, true), "sync", final_);
+  void begin_anew() {
+    (void)behind_.stop();
+    to.drop();
+    from_.clear();
   }
+
+  void start() {  // what fails leaves the copy to the call's end
+    os::file in;
+    if (os::open(from_, os::mode::read, in) != 0) return;
+    const auto take = [this](std::string_view bytes) {
+      return this->take(bytes);
+    };
+    (void)behind_.start(std::move(in), from_, 0, take);
+  }
+
+  status take(std::string_view bytes) {  // on the thread
+    if (!to.is_begun()) {
+      const fs::path at = final_.parent_path();
+      VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
+      // its digest is that of the file which it copies
+      VQCACHE_NEED_(to.create(final_, {kind_, judged_by::digest}, hashing::as_given));
+    }
+
+    const uint64_t before = to.front() / slice;
+    VQCACHE_NEED_(to.append(bytes));
+    if (bytes.empty()) to.end_here();
+    return before == to.front() / slice ? status() : to.wait_for_slice(before);
+  }
+
+  fs::path final_, from_{};
+  sniff::kind kind_;
+  worker::digest_worker behind_{};  // its thread uses the others: the first member to go
 };
-}  // namespace stage
+}  // namespace partial
 
 // ==== >>transport ==== one request and its answer: over libcurl, the program curl, options::fetch
 //
@@ -6958,873 +7639,1286 @@ inline next_step decide(const attempt& a) {
 }
 }  // namespace policy
 
-// ==== >>transfer ==== brings files: sources, mirrors, redirects, tries, connections ====
-namespace transfer {
-using policy::answer_kind, policy::asked, policy::attempt, policy::is_busy, policy::is_gone,
-    policy::is_of_network, policy::is_redirect, policy::longest_wait, policy::most_tries,
-    policy::next_step, policy::on_disk, policy::ranges, policy::verdict;
+// ==== >>connection ==== one request and its answer, through its redirects (state machine 2) ====
+//
+// A connection asks for a file or for the rest of one, follows redirects, has the head of the
+// answer judged, and gives what comes to the file: bytes that are here already are compared, new
+// ones are written. How it ended is told by ending() and conclude(); what follows from that, the
+// download decides, which owns the file and the connection. Uses transport, policy and partial.
+namespace connection {
+using partial::partial_file;
 
-struct target {
-  size_t item;  // of the call
-  const source* from;
-  stage::demand want;
-  fs::path final_path;
-  stage::copying* copy = nullptr;  // for the other tier, or none
-  std::unique_ptr<stage::partial> to = std::make_unique<stage::partial>();
-  string got{}, etag{};     // the URL that served it, redacted; of the answer
-  bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
-};
+// ---- where a request goes: from the URL of a source through every redirect
 
-struct outcome {  // of one connection, over its redirects
+struct route {
+  urls::url at{};
+  bool is_home =
+      true;  // the source's own headers are for the host of its first URL; left, it stays so
+  http::cookies jar{};  // of this chain of redirects
   int hops = 0;
-  bool ranged = false;             // a part was asked for
-  uint64_t first = 0, gained = 0;  // the first byte that is wanted; bytes that came
-  string host{};                   // of the last hop
-  // what follows is of one answer alone
-  int code = 0;
-  bool is_odd = false, has_changed = false;  // see verdict
-  bool is_unmarked = false;
-  bool host_was_taken = false;  // by another file of the call, at some moment
-  unsigned wait = 0;            // seconds the server asks for before the next try
+
+  string host() const { return strings::lower(at.host); }
 };
 
-// One file, from the first URL that serves it right, over as many connections as pay. work() is
-// called again and again; it waits only for a user's transport, a local source and the last sync.
-class job : os::pinned {
+inline constexpr int most_hops = 20;
+
+// One hop further, or why not. home: the origin of the source's first URL.
+inline status follow(route& from, const string& location, const string& home) {
+  const bool is_absolute = urls::has_scheme(location);
+  const string target = strings::readable(
+      is_absolute ? urls::redact(location) : location.substr(0, location.find_first_of(":?")));
+  if (from.hops == most_hops)
+    return fail(errc::http_status, {"it redirects more than ", most_hops, " times"});
+
+  const std::optional<urls::url> next = urls::resolve(from.at, location);
+  if (!next || !urls::is_http(*next))
+    return fail(errc::http_status, {"it redirects to '", target, "' (neither http nor https)"});
+  if (from.at.scheme == "https" && next->scheme == "http")
+    return fail(errc::http_status,
+        {"it redirects from https down to '", target, "', which anybody on the way could change"});
+
+  ++from.hops;
+  from.at = *next;
+  from.is_home = from.is_home && next->origin() == home;
+  return {};
+}
+
+// ---- the life of an answer
+
+// enter() alone changes it.
+//
+//   asked --206--> receiving --all that is wanted has come--> closed --the transport's end--> over
+//     +----200--> restart --the first byte--> receiving           ^                             ^
+//     +-->=400--> error_page --enough words-----------------------+                             |
+//     +-- 3xx, 416, refused -------------------------------------->                             |
+//     +-- cut, stalled, or at its end, from every state ----------------------------------------+
+enum class answer_state {
+  asked,       // no head yet
+  restart,     // the file comes from its start; what is on the disk is untouched so far
+  receiving,   // bytes of the file, compared with what is here or new
+  error_page,  // words for a person
+  closed,      // no more is wanted; ending() says why
+  over         // and the transport has nothing more to say
+};
+
+enum class ending {
+  none,           // it is under way
+  part_complete,  // all that was wanted of it has come
+  nothing_left,   // 416: there is no more to come
+  redirected,
+  at_its_end,  // the answer has ended, by its length or otherwise
+  empty,       // at its end before a single byte of a file
+  failed,
+  abandoned  // another connection brings its part
+};
+
+// How an answer ended, as far as the policy may look at it.
+struct outcome {
+  int code = 0;  // 0: no answer came
+  int hops = 0;
+  string host{};                // of the last hop
+  bool was_part = false;        // a part was asked for
+  bool was_host_taken = false;  // by another file of the call, at some moment
+  uint64_t gained = 0;          // bytes that are new, over all its hops
+  unsigned wait_seconds = 0;    // that the server asks for before the next try
+  policy::verdict head{policy::answer_kind::part, {}, false, false, 0, 0};  // nothing is odd yet
+};
+
+class connection final : public transport::response_handler {
  public:
-  using jobs = vector<std::unique_ptr<job>>;
+  // Whose file it brings. What these are called for happens while a transport runs.
+  class owner {
+   public:
+    virtual partial_file& file() = 0;
+    virtual policy::on_disk on_disk() const = 0;
+    virtual bool has_siblings() const = 0;    // other connections, at this moment
+    virtual uint64_t most_bytes() const = 0;  // that the file may have
 
-  job(target& t, caller& w, transport::pump& p, const jobs& all)
-      : t_(t),
-        who_(&w),
-        pump_(&p),
-        all_(&all) {}
+    // Whether the body may come: a part that fits, or all of the file.
+    virtual status accept(connection& of, const http::response_head& head) = 0;
+    virtual status begin_anew(connection& of) = 0;  // all of the file begins to come
+    virtual void has_written(const connection& of) = 0;
+    virtual void has_filled(connection& of) = 0;       // its part, and the answer goes on
+    virtual bool may_go_on(const connection& of) = 0;  // false: the call is to end
 
-  ~job() { hang_up(); }
-
-  bool over = false;
-  status result{};
-
-  void work() {
-    if (url_.empty()) next_url();
-    hang_up_abandoned();
-    for (auto& l : lanes_)
-      l->host_was_taken = l->host_was_taken || is_taken(l->host);
-
-    for (size_t i = 0; i < lanes_.size() && !over; ++i) {
-      if (!lanes_[i]->over) continue;
-      auto ended = std::move(lanes_[i]);
-      lanes_.erase(lanes_.begin() + std::ptrdiff_t(i));
-      settle(std::move(ended));
-      i = npos;  // the list has changed
-    }
-
-    if (t_.copy && !over) t_.copy->follow(*t_.to);
-    if (over || who_->stopped()) return;
-    if (!lanes_.empty())
-      widen();
-    else if (may_begin() && !turn_of_.empty())
-      end_turn();
-    else if (may_begin())
-      begin_try();
-    (void)tell();
-  }
-
-  int idle_ms() const {  // for so long nothing can be done but wait for bytes
-    bool busy = lanes_.empty() && may_begin();
-    for (const auto& l : lanes_)
-      busy = busy || l->over;
-    return busy && !over ? 0 : 50;
-  }
-
-  status kept(status s) {  // what a failed call leaves to a later one
-    hang_up();
-    keep_the_larger();
-    const uint64_t had = t_.to->size(), size = t_.to->release();
-    if (size > 0)
-      s.text += join({"; ", size, " bytes of ", file_, " are kept for the next call"});
-    else if (had > 65536)
-      s.text += join({"; ", had, " bytes of ", file_, " cannot be continued"});
-    return s;
-  }
-
- private:
-  struct lane final : transport::response_handler,
-                      outcome {  // one connection, through its redirects
-    job* of;
-    size_t run;
-    bool is_abandoned = false;  // another connection brings its part
-    urls::url at{};
-    bool at_home = true;  // until a redirect leaves it
-    http::cookies jar{};
-    stage::pace speed{0};
-    status result{};
-    unsigned number = 0;                    // of the answer, in this job
-    uint64_t next = 0, upto = 0, more = 0;  // next byte; answer's end; to be compared
-    bool over = false;
-    bool sized = false;      // upto is known
-    bool all_there = false;  // 416: nothing more is to come
-    bool fresh = false;      // the whole file is to come; what is here is untouched so far
-    bool done = false;       // no more of the answer is wanted
-    uint64_t total = 0;      // of the file, by this answer
-    string location{}, excerpt{}, mark{};
-
-    lane(job* job, size_t which) : of(job), run(which) {}
-
-    void ask(const string& url) {
-      const options& o = of->who_->opts();
-      const formats::identity& id = of->t_.to->id;
-      const vector<string>& own = of->t_.from->headers;
-      const string known = of->validator();
-      const bool strong = strings::starts_with(known, "\"") || http::is_date(known);
-      const vector<string> ours{"Accept: */*", "Accept-Encoding: identity"};
-      const vector<string> users = at_home ? own : vector<string>();
-      const vector<string> lines = http::request_headers(ours, users);
-
-      forget_answer();
-      transport::transfer_request x{url, http::with_cookies(lines, jar, at), first,
-          checks::connect_limit(o), o.stall_seconds};
-      more = ranged && !strong && !o.fetch ? uint64_t{65536} : 0;
-      next = first - (std::min)(first, more);
-      if (more > 0) (void)of->t_.to->flush(of->t_.to->runs[run]);  // to be compared
-
-      if (ranged && !o.fetch) {
-        const uint64_t end = of->t_.to->runs[run].end;
-        x.headers.push_back(join({"Range: bytes=", next, "-",
-            end < id.total ? std::to_string((std::min)(end + more, id.total) - 1) : ""}));
-        if (strong) x.headers.push_back("If-Range: " + known);
-      }
-      speed = stage::pace{o.stall_seconds, gained};
-      of->pump_->start(x, *this);
-    }
-
-    // What the answer of an earlier hop said is nothing that holds for the next one.
-    void forget_answer() {
-      number = ++of->answers_;
-      host = strings::lower(at.host);
-      host_was_taken = of->is_taken(host);
-      code = 0;
-      is_odd = has_changed = is_unmarked = false;
-      wait = 0;
-      over = sized = all_there = fresh = done = false;
-      upto = total = 0;
-      location.clear();
-      excerpt.clear();
-      mark.clear();
-      result = status();
-    }
-
-    bool on_head(const http::response_head& head) override {
-      code = head.code;
-      if (is_abandoned) return false;
-      if (is_redirect(code)) return leave_for(head);
-
-      if (code >= 400 || code == 202) wait = head.retry_after_seconds;
-      if (code < 400 && !head.coding_problem.empty()) return refuse({head.coding_problem});
-      if (code < 400 && head.length_header == http::telling::malformed)
-        return refuse({"its Content-Length is malformed or given twice"});
-
-      of->is_chunked_ = head.is_chunked;
-      if (!head.accepts_ranges) of->limit_ = 1;
-      const asked want{ranged, next, of->lanes_.size() > 1};
-      const verdict v = policy::judge_head(head, want, of->on_disk_now(of->validator()));
-      mark = head.validator;
-      sized = v.end > 0;
-      upto = v.end;
-      total = v.total;
-      has_changed = v.has_changed;
-      is_unmarked = v.is_unmarked;
-      switch (v.kind) {
-        case answer_kind::error_page: return true;  // its words are wanted
-        case answer_kind::redirect: return false;
-        case answer_kind::complete: return nothing_is_left();
-        case answer_kind::odd: is_odd = true; return refuse({v.why});
-        case answer_kind::part: note_kind(head); return begin_part();
-        case answer_kind::whole: note_kind(head); return begin_whole();
-      }
-      return false;
-    }
-
-    bool nothing_is_left() {
-      all_there = true;
-      of->t_.to->ends_with_connection = false;  // its length has been told
-      return false;
-    }
-
-    bool leave_for(const http::response_head& head) {  // another address
-      for (const string& line : head.set_cookies)
-        http::take_cookie(jar, at, line);
-      location = head.location;
-      if (location.empty()) (void)refuse({"HTTP ", code, " without a Location"});
-      return false;
-    }
-
-    void note_kind(const http::response_head& head) {
-      of->t_.want.type = head.content_type;
-      of->t_.etag = head.etag;
-    }
-
-    bool begin_part() {
-      stage::partial& to = *of->t_.to;
-      if (!to.id.total && total > 0) to.runs[run].end = total;
-      if (total > 0) to.ends_with_connection = false;
-      return fits(to.size());
-    }
-
-    bool begin_whole() {
-      next = 0;
-      if (!sized && of->is_unvouched() && of->prefers_another()) {
-        is_odd = true;
-        return refuse({"it tells no length, so that a cut could not be seen; another source may"});
-      }
-      fresh = true;
-      // what is here may have to stay: it is to be on the disk before the room there is looked at
-      for (auto& r : of->t_.to->runs)
-        if (of->t_.to->begun && !good(of->t_.to->flush(r))) return false;
-      return fits(0);
-    }
-
-    bool fits(uint64_t have) {  // on the disk, and under the limits
-      if (total > of->most())
-        return good(fail(errc::not_the_file,
-            {"it has ", total, " bytes, more than the ", of->most(),
-                " of source::size or options::max_bytes"}));
-      const fs::path here = of->t_.final_path.parent_path();
-      stage::copying*& copy = of->t_.copy;  // one that would not fit is not begun
-      if (copy && !copy->fits(total, here, total - (std::min)(have, total))) copy = nullptr;
-
-      status room = stage::has_room(here, total, have);
-      const uint64_t held = fresh ? of->t_.to->size() : 0;
-      if (!room.ok() && held > 0)
-        room.text += join({", or remove the ", held, " bytes of ", of->file_,
-            " that an earlier try left there (vqcache::remove)"});
-      return good(room);
-    }
-
-    bool on_body(view bytes) override {
-      const char* data = bytes.data();
-      size_t n = bytes.size();
-      if (is_abandoned) return false;
-      if (code >= 400) {
-        excerpt.append(data, (std::min)(n, stage::head_size - excerpt.size()));
-        return excerpt.size() < stage::head_size;
-      }
-      if (fresh && !good(begin_file())) return false;
-      if (sized) n = stage::smaller(n, upto - next);  // what follows belongs to no file
-      if (n > of->most() - (std::min)(next, of->most()))
-        return good(
-            fail(errc::not_the_file, {"it has more than ", of->most(), " bytes, max_bytes"}));
-
-      while (n > 0 && !done) {
-        const size_t taken = take(data, n);
-        if (!result.ok()) return false;
-        data += taken;
-        n -= taken;
-      }
-      of->drop_the_smaller();
-      return !done && (!of->who_->opts().fetch || of->tell());
-    }
-
-    // The whole file begins: beside what is here, which stays until this is worth more.
-    status begin_file() {
-      fresh = false;
-      next = first = run = 0;
-      of->set_aside();
-      stage::partial& to = *of->t_.to;
-      VQCACHE_NEED_(to.begin(of->t_.final_path, of->t_.want.kind));
-      to.has_digest = !of->t_.want.sha256.empty();
-      to.keep_as({of->t_.want.sha256, of->id_.url, mark, total});
-      to.runs[run].taken = true;
-      to.ends_with_connection = !sized && of->ends_unseen();
-      return {};
-    }
-
-    // Some of the n bytes: written, or compared with what is here. result tells a failure.
-    size_t take(const char* data, size_t n) {
-      stage::partial& to = *of->t_.to;
-      const uint64_t end = to.runs[run].end;
-      const bool is_new = next >= first && next < end;
-      uint64_t until = next < first ? first : (std::max)(next, last_wanted());
-      if (is_new) until = end;
-
-      const size_t k = stage::smaller(n, until - next);
-      if (is_new) {
-        if (!good(to.write(data, k, run))) return 0;
-        of->came_from(number);
-        gained += k;
-      } else if (!to.agrees(next, data, k)) {  // it is here already
-        has_changed = true;
-        (void)refuse({"the file has changed at the server"});
-        return 0;
-      }
-      next += k;
-      if (!sized && next == total && n > k) {  // the length that came with the same mark before
-        has_changed = true;
-        (void)refuse({"the file has more bytes than before under the same ETag or date"});
-      }
-      if (next == end && next < upto) of->take_over(*this);
-      done = next >= last_wanted() && (next < upto || n > k);
-      return k;
-    }
-
-    uint64_t last_wanted() const {  // one behind it, with what is to be compared
-      const uint64_t end = of->t_.to->runs[run].end;
-      return end == formats::endless ? end : end + more;
-    }
-
-    void on_end(status s) noexcept override {
-      if (result.ok() && !done) result = std::move(s);
-      over = true;
-    }
-
-    bool refuse(std::initializer_list<error::piece> why) {
-      return good(fail(errc::http_status, why));
-    }
-
-    bool good(const status& s) {
-      if (result.ok()) result = s;
-      return s.ok();
-    }
+   protected:
+    ~owner() = default;
   };
 
-  void next_url() {
-    if (untried_.empty()) {  // those that tell no length, in the end
-      untried_ = std::exchange(unsized_, {});
-      takes_unsized_ = true;
+  connection(owner& of, route from, partial_file::lease part, bool asks_part, uint64_t first)
+      : owner_(&of),
+        route_(std::move(from)),
+        part_(std::move(part)),
+        asks_part_(asks_part),
+        first_(first) {
+    told_.was_part = asks_part;
+  }
+
+  // ---- what is asked
+
+  // number: of the answer, among all of its download.
+  void ask(transport::pump& by, const string& url, const options& o,
+      const vector<string>& own_headers, unsigned number) {
+    begin_answer(number);
+    const string known = owner_->on_disk().validator;
+    const bool is_strong = strings::starts_with(known, "\"") || http::is_date(known);
+    const bool takes_headers = !o.fetch;  // options::fetch is told a number of bytes
+    const bool compares = asks_part_ && !is_strong && takes_headers;
+    overlap_ = compares ? compared_bytes : 0;
+    position_ = first_ - (std::min)(first_, overlap_);
+    if (compares) (void)owner_->file().write_back(part_);
+
+    const vector<string> ours{"Accept: */*", "Accept-Encoding: identity"};
+    const vector<string> users = route_.is_home ? own_headers : vector<string>();
+    const vector<string> lines = http::request_headers(ours, users);
+    transport::transfer_request asked{url, http::with_cookies(lines, route_.jar, route_.at), first_,
+        checks::connect_limit(o), o.stall_seconds};
+    if (asks_part_ && takes_headers) {
+      asked.headers.push_back(range_line());
+      if (is_strong) asked.headers.push_back("If-Range: " + known);
     }
-    url_ = untried_.front();
-    untried_.erase(untried_.begin());
-    t_.got = urls::redact(url_);
-    path_ = urls::local_path(url_);
-    id_ = {t_.want.sha256, hash::of(url_), {}, 0};
-    best_ = 0;
-    tries_ = fruitless_ = lost_ = 0;
-    asks_whole_ = tells_no_length_ = had_turn_ = false;
-    ranges_ = ranges::unknown;
-    limit_ = who_->opts().fetch ? 1 : who_->opts().connections;
-    not_before_ = clock::now();
+
+    pace_ = worker::pace{o.stall_seconds, told_.gained};
+    by.start(asked, *this);
   }
 
-  bool may_begin() const {
-    return clock::now() >= not_before_ && (turn_of_.empty() || !is_taken(turn_of_));
+  // To the address that a redirect names: ask() is next.
+  status redirect(const string& home) { return follow(route_, location_, home); }
+
+  // ---- what it is
+
+  const outcome& told() const { return told_; }
+
+  const route& way() const { return route_; }
+
+  partial_file::lease& part() { return part_; }
+
+  const policy::verdict& head() const { return told_.head; }
+
+  const string& mark() const { return mark_; }  // the validator of the answer; empty: none
+
+  unsigned number() const { return number_; }
+
+  ending how() const { return ending_; }
+
+  bool is_over() const { return state_ == answer_state::over; }
+
+  bool has_answered() const { return told_.code != 0; }
+
+  bool restarts() const { return state_ == answer_state::restart; }
+
+  bool tells_length() const { return told_.head.end > 0; }
+
+  bool has_stalled() { return !is_over() && pace_.stalled(told_.gained); }
+
+  double silent_seconds() const { return pace_.seconds(); }
+
+  const status& problem() const { return why_; }
+
+  // ---- what happens to it
+
+  void note_taken_host() { told_.was_host_taken = true; }
+
+  void abandon() {  // the transport is to be told, too
+    part_.give_back();
+    (void)close(ending::abandoned);
   }
 
-  bool is_taken(const string& host, bool and_answers = false) const {  // by another file
-    for (const auto& other : *all_) {
-      if (other.get() == this || other->over) continue;
-      for (const auto& l : other->lanes_)
-        if (l->host == host && (l->code != 0 || !and_answers)) return true;
+  void refuse_as_odd(const char* why) {
+    told_.head.kind = policy::answer_kind::odd;
+    (void)refuse({why});
+  }
+
+  void take_part(partial_file::lease part) {  // of a file that begins anew
+    position_ = 0;
+    first_ = 0;
+    part_ = std::move(part);
+  }
+
+  // What remains to be said of an answer that led nowhere else.
+  status conclude() {
+    const bool is_whole_page = why_.ok() || why_.code == errc::truncated;
+    if (told_.code >= 400 && ending_ != ending::nothing_left && is_whole_page) return http_error();
+    if (!why_.ok()) return why_;
+
+    switch (ending_) {
+      case ending::nothing_left:
+      case ending::part_complete: return {};
+      case ending::empty: return fail(errc::not_the_file, {"it is an empty file"});
+      default: return judge_end();
+    }
+  }
+
+  bool on_head(const http::response_head& head) override {
+    if (state_ != answer_state::asked) return false;
+    told_.code = head.code;
+    if (policy::is_redirect(head.code)) return leave_for(head);
+
+    const bool is_error = head.code >= 400;
+    if (is_error || head.code == 202) told_.wait_seconds = head.retry_after_seconds;
+    if (!is_error && !head.coding_problem.empty()) return refuse({head.coding_problem});
+    if (!is_error && head.length_header == http::telling::malformed)
+      return refuse({"its Content-Length is malformed or given twice"});
+
+    const policy::asked asked{asks_part_, position_, owner_->has_siblings()};
+    told_.head = policy::judge_head(head, asked, owner_->on_disk());
+    mark_ = head.validator;
+    return begin(head);
+  }
+
+  bool on_body(std::string_view bytes) override {
+    switch (state_) {
+      case answer_state::error_page: return keep_words(bytes);
+      case answer_state::restart: return begin_anew() && receive(bytes);
+      case answer_state::receiving: return receive(bytes);
+      case answer_state::asked:
+      case answer_state::closed:
+      case answer_state::over: break;
     }
     return false;
   }
 
-  void begin_try() {
-    const bool by_user = static_cast<bool>(who_->opts().fetch);
-    ++tries_;
-    at_source_ = judged_ = started_over_ = false;
-    if (!path_.empty()) return copy_local();
-
-    stage::partial& to = *t_.to;
-    if (!to.begun && !by_user) {
-      const status s = to.resume(t_.final_path, id_, t_.want.kind);
-      if (!s.ok()) return failed(s);
-      is_mixed_ = to.size() > 0;
+  void on_end(status why) noexcept override {
+    const bool is_open = state_ != answer_state::closed && state_ != answer_state::over;
+    if (is_open) {
+      const bool has_begun = state_ != answer_state::restart;
+      ending_ = has_begun ? ending::at_its_end : ending::empty;
+      if (!why.ok()) ending_ = ending::failed;
+      why_ = std::move(why);
     }
-    // a user's transport is asked for ranges only when it tells statuses
-    if (to.begun && (!to.id.usable() || !pump_->serves_parts())) {
-      started_over_ = to.size() > 0;
-      discard("it cannot be continued");
+    enter(answer_state::over);
+  }
+
+ private:
+  static constexpr uint64_t compared_bytes = 64 * 1024;  // before and behind a part, without a mark
+
+  void enter(answer_state next) noexcept { state_ = next; }
+
+  // What the answer of an earlier hop said is nothing that holds for the next one.
+  void begin_answer(unsigned number) {
+    number_ = number;
+    told_.code = 0;
+    told_.hops = route_.hops;
+    told_.host = route_.host();
+    told_.was_host_taken = false;
+    told_.wait_seconds = 0;
+    told_.head = outcome().head;
+    location_.clear();
+    words_.clear();
+    mark_.clear();
+    why_ = status();
+    ending_ = ending::none;
+    enter(answer_state::asked);
+  }
+
+  string range_line() const {
+    const uint64_t total = owner_->file().id().total;
+    const uint64_t end = part_.end();
+    const bool is_bounded = end < total;  // total 0: not known
+    const uint64_t last = is_bounded ? (std::min)(end + overlap_, total) - 1 : 0;
+    return join({"Range: bytes=", position_, "-", is_bounded ? std::to_string(last) : string()});
+  }
+
+  // ---- each of these gives what a transport is told: false, no more is wanted
+
+  bool close(ending how) {
+    ending_ = how;
+    enter(answer_state::closed);
+    return false;
+  }
+
+  bool fail_with(status why) {
+    why_ = std::move(why);
+    return close(ending::failed);
+  }
+
+  bool refuse(std::initializer_list<error::piece> why) {
+    return fail_with(fail(errc::http_status, why));
+  }
+
+  bool leave_for(const http::response_head& head) {  // another address
+    for (const string& line : head.set_cookies)
+      http::take_cookie(route_.jar, route_.at, line);
+
+    location_ = head.location;
+    if (location_.empty()) return refuse({"HTTP ", head.code, " without a Location"});
+    return close(ending::redirected);
+  }
+
+  bool begin(const http::response_head& head) {
+    switch (told_.head.kind) {
+      case policy::answer_kind::error_page: enter(answer_state::error_page); return true;
+      case policy::answer_kind::complete:
+        owner_->file().learn_total(told_.head.total);
+        return close(ending::nothing_left);
+      case policy::answer_kind::part:
+      case policy::answer_kind::whole: return accept(head);
+      case policy::answer_kind::redirect:  // on_head() has left
+      case policy::answer_kind::odd: break;
     }
-    if (tries_ == 1 && to.size()) who_->say({"Continuing ", file_, " at byte ", to.size(), "."});
-    if (to.whole()) return finish();
-    wide_ = 1;
-    const size_t run = to.begun ? to.spare_run(1, formats::endless) : 0;
-    if (run == npos) return failed(fail(errc::io, {"its unfinished parts contradict each other"}));
-    if (tell()) add_lane(run);
+    return refuse({told_.head.why});
   }
 
-  void copy_local() {
-    const status s = copied_local();
-    if (s.ok())
-      finish();
-    else
-      failed(s);
+  bool accept(const http::response_head& head) {
+    const bool is_whole = told_.head.kind == policy::answer_kind::whole;
+    if (is_whole) position_ = 0;
+    status may_come = owner_->accept(*this, head);
+    if (!may_come.ok()) return fail_with(std::move(may_come));
+
+    enter(is_whole ? answer_state::restart : answer_state::receiving);
+    return true;
   }
 
-  status copied_local() {  // a path or a file:// URL: the limits of a download hold for it, too
-    const fs::path at = os::resolved(os::to_path(path_));
-    const auto too_large = [this](uint64_t size) {
-      return fail(errc::not_the_file,
-          {"it has ", size, " bytes, more than the ", most(),
-              " of source::size or options::max_bytes"});
-    };
-
-    if (const os::info i = os::look(at); i.size > most()) return too_large(i.size);
-    VQCACHE_NEED_(t_.to->begin(t_.final_path, t_.want.kind));
-    t_.to->has_digest = !t_.want.sha256.empty();
-    VQCACHE_NEED_(stage::copy(at, os::mode::link, *t_.to, *who_, phase::downloading, at_source_));
-    return t_.to->size() > most() ? too_large(t_.to->size()) : status();  // it grew meanwhile
+  bool keep_words(std::string_view bytes) {
+    words_ += bytes.substr(0, partial::head_size - words_.size());
+    return words_.size() < partial::head_size;
   }
 
-  void add_lane(size_t run) {
-    lanes_.push_back(std::make_unique<lane>(this, run));
-    lane& l = *lanes_.back();
-    if (t_.to->begun) {
-      l.first = asks_whole_ ? 0 : t_.to->runs[run].next();
-      l.ranged = !asks_whole_ && (t_.to->size() > 0 || lanes_.size() > 1);
-      t_.to->runs[run].taken = true;
-    }
-    l.at = urls::parse_url(url_).value_or(urls::url());
-    // headers are for the host of the first URL
-    const urls::url home = urls::parse_url(t_.from->urls[0]).value_or(urls::url());
-    home_ = home.origin();
-    l.at_home = l.at.origin() == home_;
-    l.ask(url_);
+  bool begin_anew() {
+    status begun = owner_->begin_anew(*this);
+    if (!begun.ok()) return fail_with(std::move(begun));
+    enter(answer_state::receiving);
+    return true;
   }
 
-  // While more than a second is left, and the last new connections brought more, as many again.
-  void widen() {
+  bool receive(std::string_view bytes) {
+    const uint64_t answer_end = told_.head.end;  // what follows belongs to no file
+    if (tells_length()) bytes = bytes.substr(0, smaller(bytes.size(), answer_end - position_));
+
+    const uint64_t most = owner_->most_bytes();
+    if (bytes.size() > most - (std::min)(position_, most))
+      return fail_with(fail(errc::not_the_file, {"it has more than ", most, " bytes, max_bytes"}));
+
+    while (!bytes.empty() && state_ == answer_state::receiving)
+      bytes.remove_prefix(take(bytes));
+    if (ending_ == ending::failed) return false;
+    return owner_->may_go_on(*this) && state_ == answer_state::receiving;
+  }
+
+  // The first of these bytes: up to the next border between what is compared and what is new.
+  size_t take(std::string_view bytes) {
+    const uint64_t end = part_.end();
+    const bool is_new = position_ >= first_ && position_ < end;
+    uint64_t until = position_ < first_ ? first_ : (std::max)(position_, last_wanted());
+    if (is_new) until = end;
+
+    const std::string_view ours = bytes.substr(0, smaller(bytes.size(), until - position_));
+    const bool is_taken = is_new ? write(ours) : compare(ours);
+    if (!is_taken) return bytes.size();
+
+    position_ += ours.size();
+    const bool goes_on = ours.size() < bytes.size();
+    const bool ends_here = !tells_length() && position_ == told_.head.total;
+    if (ends_here && goes_on)  // the length came with the same mark before
+      change_found("the file has more bytes than before under the same ETag or date");
+    if (position_ == end && position_ < told_.head.end) owner_->has_filled(*this);
+
+    const bool is_full = position_ >= last_wanted() && (position_ < told_.head.end || goes_on);
+    if (is_full && state_ == answer_state::receiving) (void)close(ending::part_complete);
+    return ours.size();
+  }
+
+  bool write(std::string_view bytes) {
+    status written = owner_->file().write(part_, bytes);
+    if (!written.ok()) return fail_with(std::move(written));
+    told_.gained += bytes.size();
+    owner_->has_written(*this);
+    return true;
+  }
+
+  bool compare(std::string_view bytes) {
+    if (owner_->file().agrees(position_, bytes)) return true;
+    change_found("the file has changed at the server");
+    return false;
+  }
+
+  void change_found(const char* why) {
+    told_.head.has_changed = true;
+    (void)refuse({why});
+  }
+
+  uint64_t last_wanted() const {  // one behind it, with what is to be compared
+    const uint64_t end = part_.end();
+    return end == formats::endless ? end : end + overlap_;
+  }
+
+  status http_error() const {
+    const bool is_denied = told_.code == 401 || told_.code == 403;
+    const char* hint = "";
+    if (is_denied) hint = "; it needs credentials (source::headers), or has expired";
+    if (policy::is_gone(told_.code))
+      hint = "; the file is not there any more, or the URL is mistyped";
+    const string said = words_.empty() ? string() : " " + sniff::first_words(words_);
+    return fail(errc::http_status, {"the server answered HTTP ", told_.code, said, hint});
+  }
+
+  status judge_end() {  // of a body that has ended by itself
+    const uint64_t answer_end = told_.head.end;
+    if (tells_length() && position_ < answer_end)
+      return fail(errc::truncated,
+          {"the connection ended after ", position_, " of ", answer_end, " bytes"});
+
+    partial_file& file = owner_->file();
+    if (!file.is_begun()) return fail(errc::not_the_file, {"it is an empty file"});
+    if (tells_length()) return {};
+
+    const uint64_t total = file.id().total;
+    if (total != 0 && position_ != total)
+      return fail(errc::truncated,
+          {"the answer ended after ", position_, " bytes, but the file had ", total,
+              " under the same ETag or date before"});
+    file.end_here();
+    return {};
+  }
+
+  owner* owner_;
+  route route_;
+  partial_file::lease part_;  // not held: all of the file is asked for
+  bool asks_part_;            // and not all of the file: it says what the request was, for good
+  uint64_t first_;            // the first byte that is wanted
+  uint64_t overlap_ = 0;      // bytes before and behind the part that are compared
+  uint64_t position_ = 0;     // of the next byte of the answer
+
+  answer_state state_ = answer_state::asked;
+  ending ending_ = ending::none;
+  status why_{};
+  outcome told_{};
+  worker::pace pace_{0};
+  unsigned number_ = 0;
+  string location_{}, words_{}, mark_{};
+};
+}  // namespace connection
+
+// ==== >>download ==== one file, from the first of its sources that serves it right (state machine 1)
+//
+// A download tries the URLs of a source one after the other, each as often as policy::decide says,
+// over as many connections as pay, and seals what has come. What an earlier call left is continued.
+// All downloads of a call run side by side on the calling thread: advance() is called again and
+// again, and waits only for a user's transport, a local source and the last sync. Uses connection.
+namespace download {
+using connection::outcome;
+using partial::partial_file;
+
+inline constexpr uint64_t worthwhile = 64 * 1024;  // bytes; less is no gain where time ran out
+inline constexpr int idle_milliseconds = 50;       // for which nothing needs to be looked at
+
+struct target {
+  size_t item;  // of the call
+  const source* from;
+  partial::demand want;
+  fs::path final_path;
+  partial::trailing_copy* copy = nullptr;  // for the other tier, or none
+  std::unique_ptr<partial_file> to = std::make_unique<partial_file>();
+  string got{}, etag{};     // the URL that served it, redacted; of the answer
+  bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
+};
+
+enum class request_for { the_rest, the_whole };
+
+// A host may give one connection to a client: the files of a call take turns there.
+enum class turn { never_needed, had };
+
+// Bytes of several answers may not fit together.
+enum class written_by { nobody, one_answer, several };
+
+// What is known of the source that is in use, and forgotten with it.
+struct source_in_use {
+  string url{};
+  string path{};  // of this machine; empty: it is a URL
+  formats::identity id{};
+  request_for asks = request_for::the_rest;
+  policy::ranges parts = policy::ranges::unknown;
+  turn its_turn = turn::never_needed;
+  int tries = 0, fruitless = 0;  // fruitless: the last of them, that gained nothing
+  int lost = 0;                  // connections that brought nothing
+  uint64_t best = 0;             // the most bytes that were here after one
+  unsigned most_connections = 1;
+  bool tells_no_length = false;  // as an answer has shown, and others may: it is asked again last
+};
+
+// How many connections there are to be: twice as many, while the last new ones brought more.
+class growth {
+ public:
+  unsigned wide() const { return wide_; }
+
+  double rate() const { return rate_; }  // bytes per second
+
+  void restart() { wide_ = 1; }
+
+  void narrow_to(unsigned most) { wide_ = most; }
+
+  // is_steady: all connections bring bytes, and more may be made.
+  void look(bool is_steady, uint64_t size, uint64_t total, unsigned most) {
     const auto now = clock::now();
-    const formats::identity& id = t_.to->id;
-    const uint64_t size = t_.to->size();
-    const bool may = limit_ > 1 && id.usable() && id.total && !asks_whole_ && !lanes_[0]->fresh;
-    const bool steady = end_stalled() && may;  // all have answered
-    const double seconds = std::chrono::duration<double>(now - mark_).count(),
-                 rate = double(size - (std::min)(before_, size)) / seconds,
-                 left = rate > 0 ? double(id.total - size) / rate : 60;
-    const bool pays = steady && seconds > 0.1 && (wide_ < 4 || rate > 1.15 * rate_ || seconds > 2);
-    if (pays && left > 1) wide_ = (std::min)(limit_, 2 * wide_);
+    const double seconds = std::chrono::duration<double>(now - mark_).count();
+    const double rate = double(size - (std::min)(before_, size)) / seconds;
+    const bool is_worth_a_look = is_steady && seconds > shortest_look;
+    const bool was_good = wide_ < always_good || rate > least_growth * rate_;
+    const bool pays = is_worth_a_look && (was_good || seconds > longest_look);
+
+    if (pays && seconds_left(rate, size, total) > 1) wide_ = (std::min)(most, 2 * wide_);
     if (pays) rate_ = rate;
-    if (!steady || pays) {
+    if (!is_steady || pays) {
       mark_ = now;
       before_ = size;
     }
-    while (may && lanes_.size() < wide_) {
-      const size_t run = t_.to->spare_run(wide_, uint64_t((std::max)(rate_ / wide_ / 2, 1e6)));
-      if (run == npos) return;
-      add_lane(run);
+  }
+
+ private:
+  static constexpr double shortest_look = 0.1, longest_look = 2;  // seconds
+  static constexpr double least_growth = 1.15;
+  static constexpr unsigned always_good = 4;  // connections
+
+  static double seconds_left(double rate, uint64_t size, uint64_t total) {
+    constexpr double unknown = 60;
+    return rate > 0 ? double(total - size) / rate : unknown;
+  }
+
+  clock::time_point mark_{};
+  uint64_t before_ = 0;  // bytes that were here at mark_
+  double rate_ = 0;
+  unsigned wide_ = 1;
+};
+
+// enter() alone changes the state.
+//
+//   choosing --> pausing --begin_try()--> transferring --finish()--> done
+//      ^           ^                          |  |
+//      |           +------ decide(): again ---+  |          failed: from every state
+//      |           +-- end_turn() -- awaiting_turn <--+
+//      +----------- decide(): another source ----+
+class download final : os::pinned, public connection::connection::owner {
+ public:
+  using connection_list = vector<std::unique_ptr<connection::connection>>;
+  using group = vector<std::unique_ptr<download>>;  // of a call
+
+  enum class state { choosing, pausing, awaiting_turn, transferring, done, failed };
+
+  download(target& wanted, caller& who, transport::pump& by, const group& all)
+      : target_(wanted),
+        who_(&who),
+        pump_(&by),
+        all_(&all) {}
+
+  ~download() { hang_up(); }
+
+  bool is_over() const { return state_ == state::done || state_ == state::failed; }
+
+  const status& result() const { return result_; }
+
+  void advance() {
+    if (state_ == state::choosing) choose_source();
+    look_at_connections();
+    settle_ended();
+    if (target_.copy && !is_over()) target_.copy->follow(file());
+    if (is_over() || who_->stopped()) return;
+
+    switch (state_) {
+      case state::transferring: widen(); break;
+      case state::pausing:
+        if (may_begin()) begin_try();
+        break;
+      case state::awaiting_turn:
+        if (may_begin()) end_turn();
+        break;
+      case state::choosing:
+      case state::done:
+      case state::failed: break;
+    }
+    (void)tell();
+  }
+
+  int idle_for() const {  // milliseconds in which nothing can be done but wait for bytes
+    bool is_busy = state_ == state::choosing || (state_ != state::transferring && may_begin());
+    for (const auto& one : connections_)
+      is_busy = is_busy || one->is_over();
+    return is_busy && !is_over() ? 0 : idle_milliseconds;
+  }
+
+  // What a failed call leaves to a later one, in words behind the failure.
+  status keep(status why) {
+    hang_up();
+    keep_the_larger();
+    const uint64_t had = file().size();
+    const uint64_t kept = file().release();
+    if (kept > 0)
+      why.text += join({"; ", kept, " bytes of ", name_, " are kept for the next call"});
+    else if (had > worthwhile)
+      why.text += join({"; ", had, " bytes of ", name_, " cannot be continued"});
+    return why;
+  }
+
+  // ---- of its connections
+
+  partial_file& file() override { return *target_.to; }
+
+  policy::on_disk on_disk() const override {
+    const formats::identity& its = target_.to->id();
+    // another server's mark says nothing of this one's file
+    const string validator = its.url == use_.id.url ? its.validator : string();
+    return {target_.to->size(), its.total, validator, has_pin()};
+  }
+
+  bool has_siblings() const override { return connections_.size() > 1; }
+
+  uint64_t most_bytes() const override { return checks::most_bytes(*target_.from, who_->opts()); }
+
+  status accept(connection::connection& of, const http::response_head& head) override {
+    target_.want.type = head.content_type;
+    target_.etag = head.etag;
+    is_chunked_ = head.is_chunked;
+    if (!head.accepts_ranges) use_.most_connections = 1;
+    if (of.head().kind == policy::answer_kind::whole) return accept_whole(of);
+
+    file().learn_total(of.head().total);
+    return has_room(of.head().total, file().size(), 0);
+  }
+
+  // The whole file begins: beside what is here, which stays until this is worth more.
+  status begin_anew(connection::connection& of) override {
+    of.part().give_back();
+    set_aside();
+    VQCACHE_NEED_(file().create(target_.final_path, content()));
+    (void)file().keep_as({target_.want.sha256, use_.id.url, of.mark(), of.head().total});
+    of.take_part(file().take(1, formats::endless));
+    if (!of.tells_length() && ends_unseen()) file().tell_end_by(partial::end_told_by::connection);
+    return {};
+  }
+
+  void has_written(const connection::connection& of) override {
+    if (authors_ == written_by::nobody) {
+      author_ = of.number();
+      authors_ = written_by::one_answer;
+    }
+    if (author_ != of.number()) authors_ = written_by::several;
+  }
+
+  // A connection whose part is full, while nothing has come of the next one and no answer has shown
+  // yet that this server serves parts: it goes on, and nobody else is waited for.
+  void has_filled(connection::connection& its) override {
+    if (use_.parts == policy::ranges::honoured) return;
+
+    for (auto& one : connections_) {
+      const bool is_next =
+          one.get() != &its && one->part().left() > 0 && one->part().begin() == its.part().end();
+      if (!is_next || one->how() == connection::ending::abandoned) continue;
+      if (one->has_answered() || !one->part().is_untouched()) return;
+      one->abandon();
+      use_.most_connections = 1;
+    }
+    file().take_what_follows(its.part());
+  }
+
+  bool may_go_on(const connection::connection&) override {
+    if (is_worth_more()) drop_kept("the file comes from its start, and more of it is here");
+    const bool is_users = static_cast<bool>(who_->opts().fetch);  // nobody else tells meanwhile
+    return !is_users || tell();
+  }
+
+ private:
+  void enter(state next) { state_ = next; }
+
+  // ---- choosing a source
+
+  void choose_source() {
+    if (untried_.empty()) {  // those that tell no length, in the end
+      untried_ = std::exchange(unsized_, {});
+      takes_unsized_ = true;
+    }
+    use_ = source_in_use();
+    use_.url = untried_.front();
+    untried_.erase(untried_.begin());
+    use_.path = urls::local_path(use_.url);
+    use_.id = {target_.want.sha256, hash::of(use_.url), {}, 0};
+    const options& o = who_->opts();
+    use_.most_connections = o.fetch ? 1 : o.connections;
+    target_.got = urls::redact(use_.url);
+    not_before_ = clock::now();
+    enter(state::pausing);
+  }
+
+  bool may_begin() const {
+    if (clock::now() < not_before_) return false;
+    return state_ != state::awaiting_turn || !is_taken(turn_of_);
+  }
+
+  // Whether another file of the call has a connection to the host, or one that has been answered.
+  bool is_taken(const string& host, bool and_answers = false) const {
+    for (const auto& other : *all_) {
+      if (other.get() == this || other->is_over()) continue;
+      for (const auto& one : other->connections_) {
+        if (one->told().host == host && (one->has_answered() || !and_answers)) return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- one try
+
+  void begin_try() {
+    ++use_.tries;
+    is_judged_ = false;
+    fails_at_ = side::ours;
+    starts_over_ = false;
+    if (!use_.path.empty()) return end_local(copy_local());
+
+    const status adopted = take_up();
+    if (!adopted.ok()) return fail_try(adopted);
+    if (use_.tries == 1 && file().size() > 0)
+      who_->say({"Continuing ", name_, " at byte ", file().size(), "."});
+    if (file().is_whole()) return finish();
+
+    partial_file::lease part;
+    if (file().is_begun()) part = file().take(1, formats::endless);
+    if (file().is_begun() && !part.is_held())
+      return fail_try(fail(errc::io, {"its unfinished parts contradict each other"}));
+    growth_.restart();
+    if (tell()) connect(std::move(part));
+  }
+
+  // What an earlier call or try has left, if it can be continued.
+  status take_up() {
+    const bool is_users = static_cast<bool>(who_->opts().fetch);
+    if (!file().is_begun() && !is_users) {
+      VQCACHE_NEED_(file().adopt(target_.final_path, use_.id, content()));
+      authors_ = file().size() > 0 ? written_by::several : written_by::nobody;  // who knows
+    }
+    const bool can_go_on = file().id().usable() && pump_->serves_parts();
+    if (file().is_begun() && !can_go_on) {
+      starts_over_ = file().size() > 0;
+      discard("it cannot be continued");
+    }
+    return {};
+  }
+
+  void end_local(const status& copied) {
+    if (copied.ok()) return finish();
+    fail_try(copied);
+  }
+
+  status copy_local() {  // a path or a file:// URL: the limits of a download hold for it, too
+    const fs::path at = os::resolved(os::to_path(use_.path));
+    if (const os::info found = os::look(at); found.size > most_bytes())
+      return too_large(found.size);
+
+    VQCACHE_NEED_(file().create(target_.final_path, content()));
+    const partial::copy_result copied =
+        partial::copy(at, os::mode::link, file(), *who_, phase::downloading);
+    if (copied.is_of_source) fails_at_ = side::source;
+    VQCACHE_NEED_(copied.how);
+    const uint64_t size = file().size();  // it may have grown meanwhile
+    return size > most_bytes() ? too_large(size) : status();
+  }
+
+  status too_large(uint64_t size) const {
+    return fail(errc::not_the_file,
+        {"it has ", size, " bytes, more than the ", most_bytes(),
+            " of source::size or options::max_bytes"});
+  }
+
+  void connect(partial_file::lease part) {
+    const bool asks_whole = use_.asks == request_for::the_whole;
+    const bool is_part =
+        part.is_held() && !asks_whole && (file().size() > 0 || !connections_.empty());
+    const uint64_t first = part.is_held() && !asks_whole ? part.next() : 0;
+
+    // headers are for the host of the first URL
+    const urls::url home = urls::parse_url(target_.from->urls[0]).value_or(urls::url());
+    home_ = home.origin();
+    connection::route from;
+    from.at = urls::parse_url(use_.url).value_or(urls::url());
+    from.is_home = from.at.origin() == home_;
+
+    connections_.push_back(std::make_unique<connection::connection>(
+        *this, std::move(from), std::move(part), is_part, first));
+    enter(state::transferring);
+    ask(*connections_.back(), use_.url);
+  }
+
+  void ask(connection::connection& one, const string& url) {
+    one.ask(*pump_, url, who_->opts(), target_.from->headers, ++answers_);
+    if (is_taken(one.told().host)) one.note_taken_host();
+  }
+
+  void look_at_connections() {
+    for (size_t i = connections_.size(); i-- > 0;) {
+      connection::connection& one = *connections_[i];
+      if (is_taken(one.told().host)) one.note_taken_host();
+      if (one.how() != connection::ending::abandoned) continue;
+      pump_->cancel(one);
+      connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  // ---- how many connections
+
+  void widen() {
+    if (connections_.empty()) return;
+    const formats::identity& id = file().id();
+    const bool is_in_parts = use_.asks == request_for::the_rest && !connections_[0]->restarts();
+    const bool may = use_.most_connections > 1 && id.usable() && id.total != 0 && is_in_parts;
+    const bool have_all_answered = end_stalled();
+    growth_.look(may && have_all_answered, file().size(), id.total, use_.most_connections);
+
+    while (may && connections_.size() < growth_.wide()) {
+      constexpr double least_part = 1e6;  // bytes
+      const double half_a_second = growth_.rate() / growth_.wide() / 2;
+      partial_file::lease part =
+          file().take(growth_.wide(), static_cast<uint64_t>((std::max)(half_a_second, least_part)));
+      if (!part.is_held()) return;
+      connect(std::move(part));
     }
   }
 
   // Ends the connections that gain too little; whether all the others have answered.
   bool end_stalled() {
-    const unsigned limit = who_->opts().stall_seconds,
-                   grace =
-                       checks::connect_limit(who_->opts()) + (lanes_.size() > 1 ? 1 : 3) * limit;
-    bool all_answered = true;
-    for (auto& l : lanes_) {
-      all_answered = all_answered && l->code != 0 && !l->over;
-      if (l->over || !l->speed.stalled(l->gained)) continue;
-      // connecting has its own limit, and a server may think before it answers
-      if (l->code == 0 && l->speed.seconds() < grace) continue;
-      pump_->cancel(*l);
-      l->on_end(fail(errc::timed_out, {"it gained under 64 KiB in ", limit, " s"}));
+    const unsigned limit = who_->opts().stall_seconds;
+    // connecting has its own limit, and a server may think before it answers
+    const unsigned patience = connections_.size() > 1 ? limit : 3 * limit;
+    const unsigned grace = checks::connect_limit(who_->opts()) + patience;
+    bool have_all_answered = true;
+    for (auto& one : connections_) {
+      have_all_answered = have_all_answered && one->has_answered() && !one->is_over();
+      if (!one->has_stalled()) continue;
+      if (!one->has_answered() && one->silent_seconds() < grace) continue;
+      pump_->cancel(*one);
+      one->on_end(fail(errc::timed_out, {"it gained under 64 KiB in ", limit, " s"}));
     }
-    return all_answered;
+    return have_all_answered;
   }
 
-  // A connection whose part is full, while nothing has come of the next one and no answer has shown
-  // yet that this server serves parts: it goes on, and nobody else is waited for.
-  void take_over(const lane& mine) {
-    if (ranges_ == ranges::honoured) return;
-    const size_t which = t_.to->next_run(mine.run);
-    if (which == npos) return;
-    for (auto& l : lanes_) {
-      if (l->run != which || l->is_abandoned || l.get() == &mine) continue;
-      if (l->code != 0) return;
-      l->is_abandoned = true;
-      limit_ = 1;
+  void hang_up() {
+    for (auto& one : connections_)
+      pump_->cancel(*one);
+    connections_.clear();
+  }
+
+  // ---- the end of an answer
+
+  void settle_ended() {
+    for (size_t i = 0; i < connections_.size() && !is_over();) {
+      if (!connections_[i]->is_over()) {
+        ++i;
+        continue;
+      }
+      auto ended = std::move(connections_[i]);
+      connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
+      settle(std::move(ended));
+      i = 0;  // the list has changed
     }
-    t_.to->give_back(which, true);
+    const bool is_between = state_ == state::transferring && connections_.empty();
+    if (is_between) enter(state::pausing);  // the rest is asked for at once
   }
 
-  void hang_up_abandoned() {
-    const auto is_abandoned = [this](const auto& l) {
-      if (l->is_abandoned) pump_->cancel(*l);
-      return l->is_abandoned;
-    };
-    lanes_.erase(std::remove_if(lanes_.begin(), lanes_.end(), is_abandoned), lanes_.end());
-  }
-
-  void settle(std::unique_ptr<lane> ended) {
-    stage::partial& to = *t_.to;
-    lane& l = *ended;
-    status s = l.result;
-    if (s.ok() && !l.location.empty()) {
-      s = redirected(l);
-      if (s.ok()) {
-        lanes_.push_back(std::move(ended));
-        return l.ask(l.at.whole());
+  void settle(std::unique_ptr<connection::connection> ended) {
+    status why;
+    if (ended->how() == connection::ending::redirected) {
+      why = ended->redirect(home_);
+      if (why.ok()) {
+        connections_.push_back(std::move(ended));
+        return ask(*connections_.back(), connections_.back()->way().at.whole());
       }
     } else {
-      s = ending(l, s);
+      why = ended->conclude();
     }
-    const vector<string> secrets = http::secret_lines(t_.from->headers, l.jar);
-    s.text = http::scrub(s.text, l.at.whole(), secrets);
-    if (l.code == 206 && (l.result.ok() || l.gained >= 65536)) ranges_ = ranges::honoured;
-    if (to.begun && l.run < to.runs.size()) to.give_back(l.run, l.code >= 200 && l.gained == 0);
-    if (l.has_changed) {
-      hang_up();
-      limit_ = 1;  // its parts may come from different machines
-      if (l.gained > 0) discard("it has changed at the server; bytes of both versions are here");
-    }
+    const vector<string> secrets = http::secret_lines(target_.from->headers, ended->way().jar);
+    why.text = http::scrub(why.text, ended->way().at.whole(), secrets);
+    settle_part(*ended);
     if (who_->stopped()) return;
-    if (s.ok() && (to.whole() || l.all_there)) return finish(l);
-    if (s.cause || s.code == errc::no_space) hang_up();
-    if (lanes_.empty() && (!s.ok() || l.gained == 0 || tries_ >= most_tries))
-      return failed(s.ok() ? fail(errc::truncated, {"nothing came"}) : s, l);
-    if (l.gained < (s.code == errc::timed_out ? 65536U : 1U)
-        && (s.code == errc::timed_out || s.code == errc::http_status || ++lost_ > 2)) {
-      wide_ = l.code >= 429 ? 1 : unsigned(lanes_.size());
-      limit_ = wide_;
-    }
+
+    const bool is_all_here = ended->how() == connection::ending::nothing_left;
+    if (why.ok() && (file().is_whole() || is_all_here)) return finish(ended->told());
+    settle_failure(why, *ended);
   }
 
-  status ending(const lane& l, const status& s) {  // of an answer that led nowhere else
-    stage::partial& to = *t_.to;
-    if (l.code >= 400 && !l.all_there && (s.ok() || s.code == errc::truncated)) {
-      const bool is_denied = l.code == 401 || l.code == 403;
-      const char* hint = "";
-      if (is_denied) hint = "; it needs credentials (source::headers), or has expired";
-      if (is_gone(l.code)) hint = "; the file is not there any more, or the URL is mistyped";
-      return fail(errc::http_status,
-          {"the server answered HTTP ", l.code,
-              l.excerpt.empty() ? string() : " " + sniff::first_words(l.excerpt), hint});
-    }
-    if (!s.ok() || l.all_there) return s;
-    if (l.sized && l.next < l.upto && !l.done)
-      return fail(
-          errc::truncated, {"the connection ended after ", l.next, " of ", l.upto, " bytes"});
-    if (!to.begun || l.fresh) return fail(errc::not_the_file, {"it is an empty file"});
-    if (l.upto == 0 && to.id.total != 0 && l.next != to.id.total)
-      return fail(errc::truncated,
-          {"the answer ended after ", l.next, " bytes, but the file had ", to.id.total,
-              " under the same ETag or date before"});
-    if (l.upto == 0) to.end_here();
-    return s;
-  }
+  void settle_part(connection::connection& ended) {
+    const outcome& told = ended.told();
+    const bool was_good = ended.problem().ok() || told.gained >= worthwhile;
+    if (told.code == 206 && was_good) use_.parts = policy::ranges::honoured;
 
-  status redirected(lane& l) {
-    const string& to = l.location;
-    const string target = strings::readable(
-        urls::has_scheme(to) ? urls::redact(to) : to.substr(0, to.find_first_of(":?")));
-    if (l.hops++ == 20) return fail(errc::http_status, {"it redirects more than 20 times"});
-    const std::optional<urls::url> next = urls::resolve(l.at, to);
-    const bool good = next && urls::is_http(*next);
-    if (!good || (l.at.scheme == "https" && next->scheme == "http"))
-      return fail(errc::http_status,
-          {"it redirects ", good ? "from https down to '" : "to '", target,
-              good ? "', which anybody on the way could change" : "' (neither http nor https)"});
-    l.at = *next;
-    l.at_home = l.at_home && next->origin() == home_;
-    return {};
-  }
+    const bool brought_nothing = told.code >= 200 && told.gained == 0;
+    if (brought_nothing) file().pass_on(ended.part());
+    ended.part().give_back();
+    if (!told.head.has_changed) return;
 
-  void finish(const outcome& o = outcome()) {
-    const uint64_t size = t_.to->size();
     hang_up();
-    if (t_.copy) t_.copy->follow(*t_.to);
-    if (!who_->step(phase::downloading, file_, size, size)) return;
-    judged_ = true;
-    const status s = t_.to->seal(t_.want, who_);
-    if (may_be_cut(s)) return continue_cut(s, o);
-    if (!s.ok()) return failed(s, o);
+    use_.most_connections = 1;  // its parts may come from different machines
+    if (told.gained > 0) discard("it has changed at the server; bytes of both versions are here");
+  }
 
-    over = true;
-    t_.is_unsized = t_.to->ends_with_connection && !t_.to->has_end_mark && t_.want.sha256.empty()
-        && t_.want.size == 0;
+  // The others go on, if there are any; a host that refuses more connections gets no more.
+  void settle_failure(const status& why, const connection::connection& ended) {
+    const outcome& told = ended.told();
+    if (why.cause || why.code == errc::no_space) hang_up();
+
+    const bool is_a_try = !why.ok() || told.gained == 0 || use_.tries >= policy::most_tries;
+    if (connections_.empty() && is_a_try)
+      return fail_try(why.ok() ? fail(errc::truncated, {"nothing came"}) : why, told);
+
+    const bool is_late = why.code == errc::timed_out;
+    if (told.gained >= (is_late ? worthwhile : 1)) return;
+    const bool is_refused = is_late || why.code == errc::http_status || ++use_.lost > 2;
+    if (!is_refused) return;
+    const bool is_told_so = told.code >= 429;
+    use_.most_connections = is_told_so ? 1 : static_cast<unsigned>(connections_.size());
+    growth_.narrow_to(use_.most_connections);
+  }
+
+  void finish(const outcome& last = outcome()) {
+    const uint64_t size = file().size();
+    hang_up();
+    if (target_.copy) target_.copy->follow(file());
+    if (!who_->step(phase::downloading, name_, size, size)) return;
+
+    is_judged_ = true;
+    const status sealed = file().seal(target_.want, who_);
+    if (may_be_cut(sealed)) return continue_cut(sealed, last);
+    if (!sealed.ok()) return fail_try(sealed, last);
+
+    const bool is_open_ended = file().end_is_told_by() == partial::end_told_by::connection;
+    target_.is_unsized = is_open_ended && is_unvouched_for();
     if (kept_) drop_kept("the whole file came beside it");
+    enter(state::done);
   }
 
   // The end of the connection was taken for the end of the file, and a digest or size says that it
   // was not: once, what came is continued, for the connection may have been cut.
-  bool may_be_cut(const status& s) const {
-    const bool is_short = s.code == errc::hash_mismatch || s.code == errc::truncated;
-    return is_short && t_.to->ends_with_connection && t_.to->id.usable() && !cut_was_tried_;
+  bool may_be_cut(const status& sealed) const {
+    const bool is_short = sealed.code == errc::hash_mismatch || sealed.code == errc::truncated;
+    const bool was_told = target_.to->end_is_told_by() == partial::end_told_by::length;
+    return is_short && !was_told && target_.to->id().usable() && !cut_was_tried_;
   }
 
-  void continue_cut(status s, const outcome& o) {
+  void continue_cut(status why, const outcome& last) {
     cut_was_tried_ = true;
-    judged_ = false;
-    (void)t_.to->release();  // the next try takes it up, and hashes it from its start
-    s.code = errc::truncated;
-    s.text = "the connection may have ended before the file did: " + s.text;
-    failed(s, o);
+    is_judged_ = false;
+    (void)file().release();  // the next try takes it up, and hashes it from its start
+    why.code = errc::truncated;
+    why.text = "the connection may have ended before the file did: " + why.text;
+    fail_try(std::move(why), last);
   }
 
-  void failed(status s, const outcome& o = outcome()) {
+  // ---- what follows a try that failed
+
+  void fail_try(status why, const outcome& last = outcome()) {
     if (who_->stopped()) return;
-    const auto is = [&s](auto... code) {
-      return ((s.code == code) || ...);
-    };
-    attempt a = attempt_of(s, o);
-    const bool was_mixed = std::exchange(is_mixed_, a.is_wrong ? false : is_mixed_);
-    a.is_mixed = was_mixed;
-    if (a.is_wrong && a.is_mixed) limit_ = 1;
-    clear_away(s, a, o);
-    if (a.is_ours) {
-      s.text = join({file_, ": ", s.text});
-      return end(s);
+    policy::attempt made = attempt_of(why, last);
+    if (made.is_wrong) authors_ = written_by::nobody;
+    if (made.is_wrong && made.is_mixed) use_.most_connections = 1;
+    clear_away(why, made, last);
+    if (made.is_ours) {
+      why.text = join({name_, ": ", why.text});
+      return give_up(why);
     }
 
-    const uint64_t size = t_.to->size();
-    const uint64_t least = is(errc::timed_out) ? 65536 : 1;  // gain that was worth it
-    const bool gained = size >= best_ + least;
-    const int fruitless_before = fruitless_;
-    // what is won by starting over costs the server all that came before once more
-    fruitless_ = gained && !started_over_ ? 0 : fruitless_ + 1;
-    best_ = gained ? size : best_;
-    a.fruitless = fruitless_;
-    const next_step next = policy::decide(a);
-    asks_whole_ = next == next_step::whole_file;
-    if (next == next_step::take_turns) fruitless_ = fruitless_before;  // it was no try of its own
+    const int fruitless_before = use_.fruitless;
+    const bool has_gained = count_gain(why);
+    made.fruitless = use_.fruitless;
+    const policy::next_step next = policy::decide(made);
+    use_.asks =
+        next == policy::next_step::whole_file ? request_for::the_whole : request_for::the_rest;
     switch (next) {
-      case next_step::try_again:
-      case next_step::whole_file: return pause(a, o, gained);
-      case next_step::take_turns: return take_turns(o);
-      case next_step::next_source: return give_up_source(s, a, o);
-      case next_step::stop: return end(s);
+      case policy::next_step::try_again:
+      case policy::next_step::whole_file: return pause(made, last, has_gained);
+      case policy::next_step::take_turns:
+        use_.fruitless = fruitless_before;  // it was no try of its own
+        return await_turn(last);
+      case policy::next_step::next_source: return give_up_source(why, made, last);
+      case policy::next_step::stop: return give_up(why);
     }
   }
 
-  attempt attempt_of(const status& s, const outcome& o) const {
-    const auto is = [&s](auto... code) {
-      return ((s.code == code) || ...);
-    };
-    attempt a;
-    a.failure = s.code;
-    a.code = o.code;
-    a.is_ours = ((s.cause || is(errc::no_space)) && !at_source_)
-        || is(errc::invalid_argument, errc::no_transport, errc::callback);
-    a.is_local = !path_.empty();
-    a.wanted_rest = o.ranged;
+  bool count_gain(const status& why) {
+    const uint64_t size = file().size();
+    const uint64_t least = why.code == errc::timed_out ? worthwhile : 1;  // that was worth it
+    const bool has_gained = size >= use_.best + least;
+    if (has_gained) use_.best = size;
+    // what is won by starting over costs the server all that came before once more
+    use_.fruitless = has_gained && !starts_over_ ? 0 : use_.fruitless + 1;
+    return has_gained;
+  }
+
+  policy::attempt attempt_of(const status& why, const outcome& last) const {
+    policy::attempt made;
+    made.failure = why.code;
+    made.code = last.code;
+    made.is_ours = is_of_this_machine(why);
+    made.is_local = !use_.path.empty();
+    made.wanted_rest = last.was_part;
     // a page in place of the rest says nothing of the file
-    const bool is_page = a.wanted_rest && kept_ && is(errc::not_the_file);
-    a.is_wrong = judged_ && !s.cause && !is_page
-        && is(errc::not_the_file, errc::truncated, errc::hash_mismatch);
-    a.is_odd = o.is_odd;
-    a.is_unmarked = o.is_unmarked;
-    a.has_changed = o.has_changed;
-    a.gained = o.gained >= (is(errc::timed_out) ? 65536U : 1U) && !is_page;
-    a.denied = o.hops == 0 && (o.code == 401 || o.code == 403) && !untried_.empty();
+    const bool is_page = last.was_part && kept_ && why.code == errc::not_the_file;
+    made.is_wrong = is_judged_ && !why.cause && !is_page && is_of_content(why.code);
+    made.is_mixed = authors_ == written_by::several;
+    made.is_odd = last.head.kind == policy::answer_kind::odd;
+    made.is_unmarked = last.head.is_unmarked;
+    made.has_changed = last.head.has_changed;
+    const uint64_t least = why.code == errc::timed_out ? worthwhile : 1;
+    made.gained = last.gained >= least && !is_page;
+    const bool is_denied = last.code == 401 || last.code == 403;
+    made.denied = last.hops == 0 && is_denied && !untried_.empty();
+    made.host_is_taken = is_host_taken(last);
+    made.had_turn = use_.its_turn == turn::had;
+    made.wait = last.wait_seconds;
+    made.tries = use_.tries;
+    made.parts = use_.parts;
+    return made;
+  }
+
+  bool is_of_this_machine(const status& why) const {
+    const bool is_of_disk = why.cause || why.code == errc::no_space;
+    const bool is_of_user = why.code == errc::invalid_argument || why.code == errc::no_transport
+        || why.code == errc::callback;
+    return (is_of_disk && fails_at_ == side::ours) || is_of_user;
+  }
+
+  static bool is_of_content(errc code) {
+    return code == errc::not_the_file || code == errc::truncated || code == errc::hash_mismatch;
+  }
+
+  bool is_host_taken(const outcome& last) const {
     // without any answer only another file that gets one shows that the host lives
-    if (o.code == 0)
-      a.host_is_taken = is_taken(o.host, true);
-    else
-      a.host_is_taken = is_taken(o.host) || (o.host_was_taken && !had_turn_);
-    a.had_turn = had_turn_;
-    a.wait = o.wait;
-    a.tries = tries_;
-    a.parts = ranges_;
-    return a;
+    if (last.code == 0) return is_taken(last.host, true);
+    const bool was_taken = last.was_host_taken && use_.its_turn != turn::had;
+    return was_taken || is_taken(last.host);
   }
 
   // What a failed try leaves: wrong bytes go, and of two beginnings the larger one stays. A fault
   // of this machine takes nothing away.
-  void clear_away(const status& s, const attempt& a, const outcome& o) {
-    const bool is_useless = s.code == errc::not_the_file && (judged_ || o.gained > 0);
-    if (is_useless)
-      t_.to->drop();
-    else if (a.is_wrong)
-      discard(s.text);
+  void clear_away(const status& why, const policy::attempt& made, const outcome& last) {
+    const bool has_judged_bytes = is_judged_ || last.gained > 0;
+    if (why.code == errc::not_the_file && has_judged_bytes)
+      file().drop();
+    else if (made.is_wrong)
+      discard(why.text);
     keep_the_larger();
   }
 
-  void pause(const attempt& a, const outcome& o, bool gained) {
-    const uint64_t ms = (50 + std::hash<string>()(os::unique()) % 50) * 5 << fruitless_;
-    const bool at_once = (gained || asks_whole_) && !is_busy(a.code);
-    wait_at_least(o.wait > longest_wait ? 0 : o.wait, at_once ? 0 : ms);
+  void pause(const policy::attempt& made, const outcome& last, bool has_gained) {
+    const uint64_t some =
+        std::hash<string>()(os::unique()) % 50;  // so that many do not come at once
+    const uint64_t milliseconds = (50 + some) * 5 << use_.fruitless;
+    const bool is_hurried = has_gained || use_.asks == request_for::the_whole;
+    const bool at_once = is_hurried && !policy::is_busy(made.code);
+    wait_at_least(last, at_once ? 0 : milliseconds);
+    enter(state::pausing);
   }
 
-  void take_turns(const outcome& o) {
-    turn_of_ = o.host;
-    limit_ = 1;
-    who_->say({"The server of ", file_, " refuses another connection; it waits for its turn."});
-    wait_at_least(o.wait > longest_wait ? 0 : o.wait, 0);
-  }
-
-  void wait_at_least(unsigned seconds, uint64_t ms) {  // as the server asks; as we think best
-    const uint64_t pause = (std::max)(seconds * uint64_t{1000}, ms);
-    not_before_ = clock::now() + std::chrono::milliseconds(pause);
-    if (seconds > 0)
-      who_->say({"The server of ", file_, " asks to wait ", seconds, " s until the next try."});
+  void await_turn(const outcome& last) {
+    turn_of_ = last.host;
+    use_.most_connections = 1;
+    who_->say({"The server of ", name_, " refuses another connection; it waits for its turn."});
+    wait_at_least(last, 0);
+    enter(state::awaiting_turn);
   }
 
   void end_turn() {  // a server takes a moment to see that the other connection has ended
-    turn_of_.clear();
-    had_turn_ = true;
-    not_before_ = clock::now() + std::chrono::milliseconds(300);
+    constexpr std::chrono::milliseconds moment(300);
+    use_.its_turn = turn::had;
+    not_before_ = clock::now() + moment;
+    enter(state::pausing);
   }
 
-  void give_up_source(status s, const attempt& a, const outcome& o) {
-    const auto is = [&s](auto... code) {
-      return ((s.code == code) || ...);
-    };
-    const uint64_t size = t_.to->size();
-    if (a.code == 0 && (is_of_network(s.code) || is(errc::tls))) ask_dead_host_last();
-    if (t_.want.sha256.empty()) s = kept(s);  // another server's file may be another
-    tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(t_.got),
-        "': ", http::scrub(s.text, url_, t_.from->headers), checks::advice_about(url_, s.code),
-        tries_ > 1 ? join({" (", tries_, " tries)"}) : "",
-        o.wait > longest_wait ? join({"; it asks to come back in ", o.wait, " s"}) : "",
-        t_.to->begun && !untried_.empty() ? join({"; ", size, " bytes are here"}) : ""});
-    if (tells_no_length_) unsized_.push_back(url_);
-    if (!untried_.empty() || !unsized_.empty()) return next_url();
-    if (is(errc::hash_mismatch))
+  void wait_at_least(
+      const outcome& last, uint64_t milliseconds) {  // as the server asks; as we think
+    const bool is_obeyed = last.wait_seconds > 0 && last.wait_seconds <= policy::longest_wait;
+    const uint64_t asked = is_obeyed ? last.wait_seconds * uint64_t{1000} : 0;
+    not_before_ = clock::now() + std::chrono::milliseconds((std::max)(asked, milliseconds));
+    if (is_obeyed)
+      who_->say(
+          {"The server of ", name_, " asks to wait ", last.wait_seconds, " s until the next try."});
+  }
+
+  void give_up_source(status why, const policy::attempt& made, const outcome& last) {
+    const bool is_dead = policy::is_of_network(why.code) || why.code == errc::tls;
+    if (made.code == 0 && is_dead) ask_this_host_last();
+    const uint64_t size = file().size();
+    if (!has_pin()) why = keep(std::move(why));  // another server's file may be another
+
+    tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(target_.got),
+        "': ", http::scrub(why.text, use_.url, target_.from->headers),
+        checks::advice_about(use_.url, why.code)});
+    if (use_.tries > 1) tried_ += join({" (", use_.tries, " tries)"});
+    if (last.wait_seconds > policy::longest_wait)
+      tried_ += join({"; it asks to come back in ", last.wait_seconds, " s"});
+    if (file().is_begun() && !untried_.empty()) tried_ += join({"; ", size, " bytes are here"});
+
+    if (use_.tells_no_length) unsized_.push_back(use_.url);
+    if (!untried_.empty() || !unsized_.empty()) return choose_source();
+    if (why.code == errc::hash_mismatch)
       tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
-    s.text = join({"cannot bring ", file_, " from ", tried_});
-    end(s);
+    why.text = join({"cannot bring ", name_, " from ", tried_});
+    give_up(why);
   }
 
-  void ask_dead_host_last() {
-    const std::optional<urls::url> here = urls::parse_url(url_);
+  void ask_this_host_last() {
+    const std::optional<urls::url> here = urls::parse_url(use_.url);
     if (!here) return;
-    auto other = untried_.begin();
-    for (size_t n = untried_.size(); n-- > 0;) {
-      const std::optional<urls::url> there = urls::parse_url(*other);
-      if (!there || there->origin() != here->origin())
-        ++other;
-      else
-        std::rotate(other, other + 1, untried_.end());
+
+    vector<string> others, same;
+    for (const string& url : untried_) {
+      const std::optional<urls::url> there = urls::parse_url(url);
+      const bool is_same = there && there->origin() == here->origin();
+      (is_same ? same : others).push_back(url);
     }
+    untried_ = std::move(others);
+    untried_.insert(untried_.end(), same.begin(), same.end());
   }
 
-  void end(const status& s) {
-    over = true;
-    result = kept(s);
-  }
-
-  void hang_up() {
-    for (auto& l : lanes_)
-      pump_->cancel(*l);
-    lanes_.clear();
-    t_.to->give_back_all();
+  void give_up(const status& why) {
+    result_ = keep(why);
+    enter(state::failed);
   }
 
   // ---- two beginnings of the file: what is here stays until the new one is worth more
+
   void set_aside() {
-    started_over_ = started_over_ || t_.to->size() > 0;
-    if (t_.to->size() > 0 && !kept_) {
-      t_.to->give_back_all();  // nobody brings them meanwhile
-      kept_ = std::exchange(t_.to, std::make_unique<stage::partial>());
-      kept_is_mixed_ = is_mixed_;
+    const bool has_bytes = file().size() > 0;
+    starts_over_ = starts_over_ || has_bytes;
+    if (has_bytes && !kept_) {
+      kept_ = std::exchange(target_.to, std::make_unique<partial_file>());
+      kept_authors_ = authors_;
     } else {
       discard("the server sends the file from its start");
     }
-    author_ = 0;
-    is_mixed_ = false;
+    authors_ = written_by::nobody;
   }
 
   bool is_worth_more() {  // the new beginning, than the one that was kept
-    return kept_ && t_.to->begun && t_.to->id.usable() && t_.to->size() > kept_->size()
-        && !t_.to->begins_as_page(t_.want.type);
+    return kept_ && file().is_begun() && file().id().usable() && file().size() > kept_->size()
+        && !file().begins_as_page(target_.want.type);
   }
 
-  void drop_the_smaller() {  // while bytes arrive
-    if (is_worth_more()) drop_kept("the file comes from its start, and more of it is here");
-  }
-
-  void keep_the_larger() {  // when they have ended
+  void keep_the_larger() {  // when bytes have ended to arrive
     if (!kept_) return;
     if (is_worth_more()) return drop_kept("more of the file came beside it");
-    if (t_.to->size() > 0) discard("what an earlier try brought is more");
-    t_.to = std::move(kept_);
-    is_mixed_ = kept_is_mixed_;
+    if (file().size() > 0) discard("what an earlier try brought is more");
+    target_.to = std::move(kept_);
+    authors_ = kept_authors_;
   }
 
   void drop_kept(const string& why) {
-    t_.to.swap(kept_);
-    discard(why);
-    t_.to.swap(kept_);
+    const uint64_t size = kept_->size();
+    kept_->drop();
     kept_ = nullptr;
+    say_discarded(size, why);
   }
 
   void discard(const string& why) {
-    const uint64_t size = t_.to->size();
-    t_.to->drop();
-    if (size > 0) who_->say({"Discarded ", size, " bytes of ", file_, ": ", why, "."});
+    const uint64_t size = file().size();
+    file().drop();
+    say_discarded(size, why);
   }
 
-  void came_from(unsigned answer) {  // bytes of several answers may not fit together
-    if (author_ == 0) author_ = answer;
-    is_mixed_ = is_mixed_ || author_ != answer;
+  void say_discarded(uint64_t size, const string& why) {
+    if (size > 0) who_->say({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
   }
 
   // ---- a body without length and chunks: its end proves nothing
+
+  status accept_whole(connection::connection& of) {
+    const bool is_unsized = !of.tells_length() && ends_unseen() && is_unvouched_for();
+    if (is_unsized && !takes_unsized_ && !untried_.empty()) {
+      use_.tells_no_length = true;
+      of.refuse_as_odd("it tells no length, so that a cut could not be seen; another source may");
+      return of.problem();
+    }
+    // what is here may have to stay: it is to be on the disk before the room there is looked at
+    VQCACHE_NEED_(file().write_back_all());
+    return has_room(of.head().total, 0, file().size());
+  }
+
+  // total: 0: not known. have: of it here already. held: by a beginning that stays beside it.
+  status has_room(uint64_t total, uint64_t have, uint64_t held) {
+    if (total > most_bytes()) return too_large(total);
+
+    const fs::path here = target_.final_path.parent_path();
+    const uint64_t needed = total - (std::min)(have, total);
+    const bool has_copy = target_.copy && target_.copy->fits(total, here, needed);
+    if (!has_copy) target_.copy = nullptr;  // one that would not fit is not begun
+
+    status room = partial::has_room(here, total, have);
+    if (!room.ok() && held > 0)
+      room.text += join({", or remove the ", held, " bytes of ", name_,
+          " that an earlier try left there (vqcache::remove)"});
+    return room;
+  }
+
   bool ends_unseen() const { return !is_chunked_ && !who_->opts().fetch; }
 
-  bool is_unvouched() const { return ends_unseen() && t_.want.sha256.empty() && t_.want.size == 0; }
+  bool has_pin() const { return !target_.want.sha256.empty(); }
 
-  bool prefers_another() {  // to a source that tells no length; that one is asked again at the end
-    tells_no_length_ = !takes_unsized_ && !untried_.empty();
-    return tells_no_length_;
-  }
+  bool is_unvouched_for() const { return !has_pin() && target_.want.size == 0; }
 
-  on_disk on_disk_now(const string& known) const {
-    return {t_.to->size(), t_.to->id.total, known, !t_.want.sha256.empty()};
-  }
-
-  string validator() const {  // of this server; another's says nothing
-    return t_.to->id.url == id_.url ? t_.to->id.validator : string();
+  partial::content content() const {  // of what is to come
+    return {target_.want.kind, partial::judge_with(target_.want.sha256)};
   }
 
   bool tell() {
-    const uint64_t total = t_.to->id.total ? t_.to->id.total : t_.from->size;
-    return who_->step(phase::downloading, file_, t_.to->size(), total);
+    const uint64_t known = target_.to->id().total;
+    const uint64_t total = known != 0 ? known : target_.from->size;
+    return who_->step(phase::downloading, name_, target_.to->size(), total);
   }
 
-  uint64_t most() const { return checks::most_bytes(*t_.from, who_->opts()); }
+  enum class side { ours, source };
 
-  target& t_;
+  target& target_;
   caller* who_;
   transport::pump* pump_;
-  const jobs* all_;  // of the call: those of one host take turns where it wants that
-  string file_ = os::shown(t_.final_path.filename());
-  vector<string> untried_ = t_.from->urls, unsized_{};
-  string url_{}, path_{}, tried_{}, home_{};
-  string turn_of_{};  // the host on which another file of the call has to end first
-  formats::identity id_{};
-  std::unique_ptr<stage::partial> kept_{};  // an earlier beginning of the file
-  vector<std::unique_ptr<lane>> lanes_{};
-  clock::time_point not_before_{}, mark_{};
-  uint64_t best_ = 0, before_ = 0;  // of size(): at the last gain; at mark_
-  double rate_ = 0;
-  unsigned limit_ = 1, wide_ = 1;             // connections: at most; now
-  unsigned answers_ = 0, author_ = 0;         // so far; the one whose bytes are here, 0: none
-  int tries_ = 0, fruitless_ = 0, lost_ = 0;  // lost_: connections that brought nothing
-  ranges ranges_ = ranges::unknown;
-  bool judged_ = false, at_source_ = false, had_turn_ = false;
-  bool asks_whole_ = false;    // the next request asks for no part
-  bool started_over_ = false;  // this try: bytes that came before came, or are to come, once more
-  bool is_mixed_ = false, kept_is_mixed_ = false;  // of bytes of several answers
-  bool is_chunked_ = false, tells_no_length_ = false, takes_unsized_ = false;
-  bool cut_was_tried_ = false;
+  const group* all_;  // those of one host take turns where it wants that
+  string name_ = os::shown(target_.final_path.filename());
+  vector<string> untried_ = target_.from->urls, unsized_{};
+  string tried_{};  // what is said of the sources that failed
+  string home_{};   // the origin of the first URL
+
+  state state_ = state::choosing;
+  status result_{};
+  source_in_use use_{};
+  growth growth_{};
+  connection_list connections_{};
+  unsigned answers_ = 0;            // so far
+  clock::time_point not_before_{};  // of pausing and awaiting_turn
+  string turn_of_{};                // the host on which another file of the call has to end first
+
+  std::unique_ptr<partial_file> kept_{};  // an earlier beginning of the file
+  written_by authors_ = written_by::nobody, kept_authors_ = written_by::nobody;
+  unsigned author_ = 0;  // the answer whose bytes are here, if it is one
+
+  side fails_at_ = side::ours;  // whose reading or writing failed, of a local source
+  bool is_judged_ = false;      // of this try: all came, and seal() has looked at it
+  bool starts_over_ = false;    // of this try: bytes that were here came once more, or are to come
+  bool is_chunked_ = false;     // the last answer: it tells its own end
+  bool takes_unsized_ = false;  // nothing is left but sources that tell no length
+  bool cut_was_tried_ = false;  // once: see continue_cut()
 };
 
 // All of them at the same time, but for a user's transport; the first that fails ends the others.
 inline status fetch(vector<target>& targets, caller& who) {
-  const options& o = who.opts();
-  transport::pump pump(who);
-  vector<std::unique_ptr<job>> jobs;
-  for (target& t : targets)
-    jobs.push_back(std::make_unique<job>(t, who, pump, jobs));
-  status s;
-  for (bool more = true; more && s.ok();) {
-    int ms = 50;
-    more = false;
-    for (size_t i = 0; i < jobs.size() && s.ok() && !(o.fetch && more); ++i) {
-      jobs[i]->work();
-      s = who.stopped() ? who.stop() : jobs[i]->result;
-      more = more || !jobs[i]->over;
-      ms = (std::min)(ms, jobs[i]->idle_ms());
+  transport::pump by(who);
+  download::group all;
+  for (target& wanted : targets)
+    all.push_back(std::make_unique<download>(wanted, who, by, all));
+
+  const bool one_by_one = static_cast<bool>(who.opts().fetch);
+  status result;
+  for (bool is_under_way = true; is_under_way && result.ok();) {
+    int idle = idle_milliseconds;
+    is_under_way = false;
+    for (auto& one : all) {
+      if (!result.ok() || (one_by_one && is_under_way)) break;
+      one->advance();
+      result = who.stopped() ? who.stop() : one->result();
+      is_under_way = is_under_way || !one->is_over();
+      idle = (std::min)(idle, one->idle_for());
     }
-    if (more && s.ok()) pump.run_for(ms);
+    if (is_under_way && result.ok()) by.run_for(idle);
   }
-  for (const auto& j : jobs)
-    if (!s.ok()) s = j->kept(s);
-  return s;
+
+  for (auto& one : all) {
+    if (!result.ok()) result = one->keep(std::move(result));
+  }
+  return result;
 }
-}  // namespace transfer
+}  // namespace download
 
 // ==== >>tier ==== finds, restores or stores a finished file ====
 namespace tier {
@@ -7838,7 +8932,7 @@ struct copy : os::info {  // of a file in one tier; what is said of it
 
   // what has no receipt of its own is judged by its look, as a download is
   void judge(sniff::kind kind) {
-    if (regular && !said) looks = stage::judge(path, how, kind);
+    if (regular && !said) looks = partial::judge(path, how, kind);
     if (is_no_such_file()) looks.text += " (a pin, source::sha256, overrules that)";
   }
 
@@ -7852,7 +8946,7 @@ struct copy : os::info {  // of a file in one tier; what is said of it
 
   bool is(const string& sha) const { return said && said->sha256 == sha; }
 
-  status digest(caller& who, string& sha) const { return stage::digest(path, how, who, sha); }
+  status digest(caller& who, string& sha) const { return worker::digest(path, how, who, sha); }
 
   // A damaged file is kept under another name, so that nothing is lost. What was put aside earlier
   // goes, but only after it was hashed: what is one of the known digests after all stays.
@@ -7862,7 +8956,7 @@ struct copy : os::info {  // of a file in one tier; what is said of it
     VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
     who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
-    for (const string& n : stage::numbered(at, aside_prefix(), 8, {""}))
+    for (const string& n : journal::numbered(at, aside_prefix(), 8, {""}))
       if (n != aside && is_none_of(known, at / n, who)) (void)os::unlink(at / n);
     return {};
   }
@@ -7880,9 +8974,9 @@ struct copy : os::info {  // of a file in one tier; what is said of it
   string aside_with(const string& sha, caller& who) const {  // its name; empty: none fits
     const fs::path at = path.parent_path();
     string its;
-    for (const string& n : stage::numbered(at, aside_prefix(), 8, {""})) {
+    for (const string& n : journal::numbered(at, aside_prefix(), 8, {""})) {
       const bool may = n != aside && (told == 0 || os::look(at / n, false).size == told);
-      if (may && stage::digest(at / n, how, who, its).ok() && its == sha) return n;
+      if (may && worker::digest(at / n, how, who, its).ok() && its == sha) return n;
     }
     return {};
   }
@@ -7893,7 +8987,7 @@ struct copy : os::info {  // of a file in one tier; what is said of it
   bool is_none_of(const vector<string>& known, const fs::path& p, caller& who) const {
     string sha;  // what cannot be read stays
     if (known.empty()) return true;
-    return stage::digest(p, how, who, sha).ok()
+    return worker::digest(p, how, who, sha).ok()
         && std::find(known.begin(), known.end(), sha) == known.end();
   }
 };
@@ -7967,8 +9061,8 @@ struct shelf {  // one model in one tier
   vector<string> strays() const {  // what is unfinished or was put aside
     vector<string> r;
     for (const string& f : names)
-      for (auto& some : {stage::numbered(at, "." + f + ".", 16, {".part", ".record"}),
-               stage::numbered(at, f + ".corrupt-", 8, {""})})
+      for (auto& some : {journal::numbered(at, "." + f + ".", 16, {".part", ".record"}),
+               journal::numbered(at, f + ".corrupt-", 8, {""})})
         r.insert(r.end(), some.begin(), some.end());
     return r;
   }
@@ -7979,9 +9073,9 @@ struct shelf {  // one model in one tier
     for (const string& name : strays()) {
       const bool part = strings::ends_with(name, ".part");
       const fs::path path = at / name, base = at / path.stem();
-      const auto f = stage::find(base);
+      const auto f = journal::find(base);
       const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
-      const bool gone = f.fate == os::fate::gone || f.fate == os::fate::restarted;
+      const bool gone = f.has_lost_owner();
       if (!part && !strings::ends_with(name, ".record")) continue;
       if (f.problem != 0) continue;  // whose it is cannot be told at this moment
       if (!old && !(f.record.released ? all : gone && (all || !f.record.id.usable()))) continue;
@@ -7996,9 +9090,9 @@ struct shelf {  // one model in one tier
 
   status keep(const formats::receipt& r) const {
     const string content = formats::write_receipt(r, os::date());
-    stage::partial p;
-    VQCACHE_NEED_(p.begin(receipt_path(), sniff::kind::binary));
-    VQCACHE_NEED_(p.write(content.data(), content.size()));
+    partial::partial_file p;
+    VQCACHE_NEED_(p.create(receipt_path(), {}));
+    VQCACHE_NEED_(p.append(content));
     p.end_here();
     VQCACHE_NEED_(p.seal({sniff::kind::binary, hash::of(content), "its writer", true}));
     VQCACHE_NEED_(p.publish());
@@ -8007,12 +9101,12 @@ struct shelf {  // one model in one tier
 
   // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
   // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-  status publish(const vector<stage::partial*>& files, const formats::receipt& now) const {
+  status publish(const vector<partial::partial_file*>& files, const formats::receipt& now) const {
     for (const formats::entry& e : receipt)
       if (const formats::entry* n = formats::find(now, e.file); !n || n->sha256 != e.sha256)
         VQCACHE_NEED_(remove({names[0]}));
-    for (stage::partial* p : files)
-      if (p->begun) VQCACHE_NEED_(p->publish());
+    for (partial::partial_file* p : files)
+      if (p->is_begun()) VQCACHE_NEED_(p->publish());
     VQCACHE_NEED_(sync());
     return keep(now);
   }
@@ -8045,8 +9139,8 @@ struct item {  // one file of the set that a model is
   // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
   tier::copy here{}, there{};
   bool good = false, found = false, same_size = false, stored = false;
-  bool right = false;                      // this call has hashed the local file, and it is right
-  std::shared_ptr<stage::copying> copy{};  // for the cache, made meanwhile, or null
+  bool right = false;  // this call has hashed the local file, and it is right
+  std::shared_ptr<partial::trailing_copy> copy{};  // for the cache, made meanwhile, or null
 };
 
 class story {  // of one call
@@ -8262,8 +9356,8 @@ class story {  // of one call
   void lock() {
     if (os::open(local.at / lock_name(), os::mode::lock, lock_) != 0) return;
     const unsigned limit = who_.opts().stall_seconds;
-    stage::pace growth{limit == 0 ? 30 : limit, 0, 1};  // going on without it costs little
-    uint64_t seen = 0;                                  // bytes that some call has brought so far
+    worker::pace growth{limit == 0 ? 30 : limit, 0, 1};  // going on without it costs little
+    uint64_t seen = 0;                                   // bytes that some call has brought so far
     for (int waits = 0;; ++waits) {
       if (os::try_lock(lock_) != EWOULDBLOCK) return;
       if (waits == 0)
@@ -8271,14 +9365,16 @@ class story {  // of one call
       if (waits % 10 == 0) seen = 0;
       for (const tier::shelf* t : {&local, &cache})
         for (const string& n : waits % 10 == 0 ? t->strays() : vector<string>())
-          if (strings::ends_with(n, ".part")) seen += stage::find(t->at / fs::path(n).stem()).bytes;
+          if (strings::ends_with(n, ".part"))
+            seen += journal::find(t->at / fs::path(n).stem()).bytes;
       if (growth.stalled(seen)) return who_.say({"The other call stalls; going on without it."});
       if (!who_.step(phase::waiting, items.back().file, seen, 0)) return;
       os::sleep_ms(20);
     }
   }
 
-  stage::demand binding(const item& i) const {  // the pin, else the receipt here, else the cache's
+  partial::demand binding(
+      const item& i) const {  // the pin, else the receipt here, else the cache's
     const bool alone = all([](auto& other) { return !other.here.regular; });
     const bool ours = i.here.said && !(alone && i.there.said);
     const formats::entry* e = ours ? i.here.said : i.there.said;
@@ -8315,7 +9411,7 @@ class story {  // of one call
       if (l.exists && !l.regular)
         return fail(errc::io, {l.path, " is not a regular file; move it"});
       formats::entry e = l.said ? *l.said : formats::entry();
-      const stage::demand d = binding(i);
+      const partial::demand d = binding(i);
       if (l.regular && !i.good && d.sha256.empty()) {  // it stands until another takes its place
         VQCACHE_NEED_(l.is_no_such_file() ? status() : l.looks);
         i.wrong = l.looks.ok() ? join({"it has ", l.size, " bytes, its receipt says ", l.told})
@@ -8346,9 +9442,9 @@ class story {  // of one call
 
   // What is missing, all of it before any gets its name; what is new to the cache is copied there.
   status bring() {
-    vector<stage::partial> parts(items.size());
-    vector<stage::partial*> own;
-    vector<transfer::target> targets;
+    vector<partial::partial_file> parts(items.size());
+    vector<partial::partial_file*> own;
+    vector<download::target> targets;
     formats::receipt now;
     const bool all_cached = all(&item::found);
     VQCACHE_NEED_(reachable());
@@ -8357,7 +9453,7 @@ class story {  // of one call
                    : ") was not found, downloading and caching."});
     announced_ = true;
     for (item& i : items) {
-      stage::partial& part = parts[now.size()];
+      partial::partial_file& part = parts[now.size()];
       own.push_back(&part);
       now.push_back({i.file});
       i.copy = nullptr;
@@ -8365,24 +9461,24 @@ class story {  // of one call
       if (i.good && !i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
       VQCACHE_NEED_(i.good ? vouch(i, now.back()) : restore(i, part, now.back()));
       if (i.found) continue;
-      stage::demand want = binding(i);
+      partial::demand want = binding(i);
       if (!want.verified) want = {i.kind, i.from.sha256};
       want.size = i.from.size;
       if (!cache.problem && !i.there.exists)
-        i.copy = std::make_shared<stage::copying>(i.there.path, i.kind);
-      transfer::target t{own.size() - 1, &i.from, want, i.here.path, i.copy.get()};
+        i.copy = std::make_shared<partial::trailing_copy>(i.there.path, i.kind);
+      download::target t{own.size() - 1, &i.from, want, i.here.path, i.copy.get()};
       targets.push_back(std::move(t));
     }
     VQCACHE_NEED_(reachable());
     if (all_cached && !targets.empty()) who_.say({"It could not be restored whole, downloading."});
     from = targets.empty() ? origin::cache : origin::network;
-    status s = transfer::fetch(targets, who_);
+    status s = download::fetch(targets, who_);
     s.text += s.ok() ? "" : lost_;
     VQCACHE_NEED_(s);
-    for (const transfer::target& t : targets) {
+    for (const download::target& t : targets) {
       own[t.item] = t.to.get();
       formats::entry& e = now[t.item];
-      e = {e.file, t.to->sha256, t.got, t.etag, t.to->size(), t.is_unsized};
+      e = {e.file, t.to->sha256(), t.got, t.etag, t.to->size(), t.is_unsized};
       if (t.is_unsized)
         who_.say({"Nothing vouches for the end of ", e.file, ": ", t.got, " told no length."});
       if (t.copy) t.copy->sha256 = e.sha256;
@@ -8398,10 +9494,10 @@ class story {  // of one call
     return {};
   }
 
-  status publish(const vector<stage::partial*>& own, const formats::receipt& now) {
+  status publish(const vector<partial::partial_file*>& own, const formats::receipt& now) {
     status s = local.publish(own, now);
     if (s.ok()) return s;
-    for (stage::partial* p : own) {
+    for (partial::partial_file* p : own) {
       const string file = os::shown(p->final_path().filename());
       const uint64_t size = p->release();
       if (size > 0) s.text += join({"; ", size, " bytes of ", file, " are kept for the next call"});
@@ -8431,9 +9527,9 @@ class story {  // of one call
   }
 
   // What stands under the name and is no such file is put aside when its replacement is complete.
-  status make_way(item& i, const stage::partial& by) {
-    if (i.good || !by.begun || !i.here.regular) return {};
-    return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256);
+  status make_way(item& i, const partial::partial_file& by) {
+    if (i.good || !by.is_begun() || !i.here.regular) return {};
+    return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256());
   }
 
   status vouch(const item& i, formats::entry& e) {  // what a receipt says of a file that had none
@@ -8441,7 +9537,8 @@ class story {  // of one call
     return i.here.said ? status() : i.here.digest(who_, e.sha256);
   }
 
-  status restore(item& i, stage::partial& to, formats::entry& e) {  // found: it could be used
+  status restore(
+      item& i, partial::partial_file& to, formats::entry& e) {  // found: it could be used
     VQCACHE_NEED_(restore_once(i, to, e));
     const string sha = binding(i).sha256;
     if (i.found || sha.empty() || who_.stopped()) return who_.stop();
@@ -8461,9 +9558,9 @@ class story {  // of one call
     return is_of_bytes && !s.cause;
   }
 
-  status restore_once(item& i, stage::partial& to, formats::entry& e) {
+  status restore_once(item& i, partial::partial_file& to, formats::entry& e) {
     tier::copy& c = i.there;
-    const stage::demand want = binding(i);
+    const partial::demand want = binding(i);
     i.found = false;
     i.cached_wrong.clear();
     if (!c.exists) return {};
@@ -8474,15 +9571,17 @@ class story {  // of one call
     } else if (s.ok() && c.is_no_such_file()) {
       s = c.looks;
     } else if (s.ok()) {
-      VQCACHE_NEED_(to.begin(i.here.path, i.kind));
-      to.has_digest = !want.sha256.empty();
-      s = stage::copy_and_seal(c.path, c.how, to, who_, phase::restoring, want, unreadable);
+      VQCACHE_NEED_(to.create(i.here.path, {i.kind, partial::judge_with(want.sha256)}));
+      const partial::copy_result copied =
+          partial::copy_and_seal(c.path, c.how, to, who_, phase::restoring, want);
+      s = copied.how;
+      unreadable = copied.is_of_source;
       if (who_.stopped()) return who_.stop();
       unreadable = unreadable || s.code == errc::timed_out;
       if (s.cause && !unreadable) return s;  // the local disk's failure
     }
     i.found = s.ok();
-    i.read = unreadable && s.code != errc::timed_out ? "nothing" : to.sha256;
+    i.read = unreadable && s.code != errc::timed_out ? "nothing" : to.sha256();
     if (c.said) e = *c.said;
     e = {i.file, i.read, e.origin, e.etag, to.size(), !want.verified};
     if (i.found && e.unverified) tell_unverified(i);
@@ -8530,8 +9629,8 @@ class story {  // of one call
 
   // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
   status store(bool& local_damaged) {
-    vector<stage::partial> parts(items.size());
-    vector<stage::partial*> ready;
+    vector<partial::partial_file> parts(items.size());
+    vector<partial::partial_file*> ready;
     formats::receipt now;
     uint64_t bytes = 0;
     VQCACHE_NEED_(cache.readable());
@@ -8552,18 +9651,16 @@ class story {  // of one call
       string sha = i.read.empty() && c.is(e.sha256) ? e.sha256 : i.read;
       if (sha.empty() && i.same_size) VQCACHE_NEED_(c.digest(who_, sha));
       const bool same = i.same_size && sha == e.sha256;
-      const bool copied = !same && i.copy && i.copy->behind.started() && i.copy->sha256 == e.sha256;
-      stage::partial& part = copied ? i.copy->to : parts[now.size()];
+      const bool copied = !same && i.copy && i.copy->has_begun() && i.copy->sha256 == e.sha256;
+      partial::partial_file& part = copied ? i.copy->to : parts[now.size()];
       ready.push_back(&part);
       if (copied) {
         VQCACHE_NEED_(i.copy->wait(l.size, who_));
       } else if (!same) {
-        bool at_source = false;
         const bool doubted = c.regular && !c.said && !l.said;  // either may be the whole one
-        VQCACHE_NEED_(part.begin(c.path, i.kind));
-        part.has_digest = !e.sha256.empty();
-        const stage::demand want{i.kind, e.sha256, "the local receipt", true, doubted};
-        status s = stage::copy_and_seal(l.path, l.how, part, who_, phase::storing, want, at_source);
+        VQCACHE_NEED_(part.create(c.path, {i.kind, partial::judge_with(e.sha256)}));
+        const partial::demand want{i.kind, e.sha256, "the local receipt", true, doubted};
+        status s = partial::copy_and_seal(l.path, l.how, part, who_, phase::storing, want).how;
         local_damaged = is_judged(s) && l.said;
         if (local_damaged) VQCACHE_NEED_(put_aside(i, i.here, s.text));
         if (doubted) s.text = join({l.path, " differs from ", c.path, ", and ", s.text});
@@ -8573,7 +9670,7 @@ class story {  // of one call
     }
     for (size_t n = 0; n < items.size(); ++n) {
       item& i = items[n];
-      if (!ready[n]->begun || !i.there.exists) continue;
+      if (!ready[n]->is_begun() || !i.there.exists) continue;
       VQCACHE_NEED_(
           put_aside(i, i.there, "it is not the local file, or not readable", now[n].sha256));
     }

@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include <atomic>
+
 namespace {
 
 using namespace children;
@@ -52,58 +54,6 @@ std::uint64_t bytes(const std::vector<support::seen>& all) {
 }  // namespace
 
 TEST_SUITE_BEGIN("parallel");
-
-// The file is never written here: runs are said to have come, in the order in which a lane ends.
-TEST_CASE("parts are dealt in order, each byte once, and what has come is nearly without a gap") {
-  namespace stage = vqcache::detail::stage;
-  const std::uint64_t total = std::uint64_t{3} << 30, least = 32 << 20;
-  for (const unsigned lanes : {2U, 4U, 8U, 16U})
-    for (unsigned seed = 1; seed <= 20; ++seed) {
-      CAPTURE(lanes);
-      CAPTURE(seed);
-      const scratch at;
-      stage::partial p;
-      REQUIRE(p.begin(at / "m.ckpt", vqcache::detail::sniff::kind::binary).ok());
-      p.keep_as({"", "u", "\"v\"", total});
-      p.runs[0].taken = true;  // the first answer is the whole file
-      std::uint64_t dealt = 0, waiting = 0, x = seed;
-      for (std::size_t busy = 1, wide = 1; p.size() < total;) {
-        wide = (std::min)(std::size_t{lanes}, wide * 2);
-        for (std::size_t run;
-            busy < wide && (run = p.spare_run(wide, 1000000)) != std::string::npos; ++busy) {
-          CHECK_MESSAGE(!p.runs[run].taken, "nobody else brings it");
-          for (const auto& r : p.runs)
-            CHECK((r.taken || r.left() == 0 || r.at >= p.runs[run].at));
-          p.runs[run].taken = true;
-          ++dealt;
-        }
-        REQUIRE(p.runs.size() <= 32);
-        std::vector<std::size_t> under_way;
-        for (std::size_t i = 0; i < p.runs.size(); ++i)
-          if (p.runs[i].taken) under_way.push_back(i);
-        REQUIRE_FALSE(under_way.empty());
-        // all get on alike until one ends, but for one that a server treats worse now and then
-        x = x * 1103515245 + 12345;
-        const std::size_t slow = (x >> 16) % (2 * under_way.size());
-        std::uint64_t step = 16 << 20;
-        for (const std::size_t i : under_way)
-          step = (std::min)(step, p.runs[i].left());
-        for (std::size_t k = 0; k < under_way.size(); ++k) {
-          auto& r = p.runs[under_way[k]];
-          r.at += k == slow && r.left() > step ? step / 2 : step;
-          if (r.left() == 0) r.taken = false, --busy;
-        }
-        for (const auto& r : p.runs)
-          for (const auto& other : p.runs)
-            CHECK((&r == &other || r.left() == 0 || other.left() == 0 || r.end <= other.at
-                || other.end <= r.at));
-        waiting = (std::max)(waiting, p.size() - p.front());  // to be hashed
-      }
-      CHECK(p.size() == total);
-      CHECK(dealt <= total / least + 2 * lanes + 8);  // no more requests than it takes
-      CHECK_MESSAGE(waiting < total * 9 / 16, waiting);
-    }
-}
 
 TEST_CASE(
     "a server that limits each connection is asked for several parts, and the file is right") {

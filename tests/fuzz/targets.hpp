@@ -488,7 +488,8 @@ inline string line_of(const std::vector<formats::range>& ranges) {
   return formats::write_ranges(ranges);
 }
 
-inline string write_record(const formats::record& r) {  // as stage::partial does, in its order
+inline string write_record(
+    const formats::record& r) {  // as journal::journal_file does, in its order
   return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin)
       + (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal "
       + std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n")
@@ -543,7 +544,8 @@ inline void record(string_view s) {
   need(equal(formats::read_record(write_record(r)), r), "a record is read as it was written");
   // the gaps of a file: nothing behind its end can be there, and no byte counts twice
   const std::uint64_t size = any.id.total ? s.size() % (any.id.total / 2 + 1) : s.size();
-  const std::vector<formats::range> gaps = formats::within(any.todo, size, any.id.total);
+  const std::vector<formats::range> gaps =
+      vqcache::detail::ranges::gaps_within(any.todo, size, any.id.total).all();
   in_order(gaps, any.id.total);
   if (any.id.total > size)
     need(!gaps.empty() && gaps.back().at <= size && gaps.back().end == any.id.total,

@@ -23,8 +23,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
-ROOMS = ("manual config api error strings urls http formats sniff catalog os process hash stage transport checks "
-         "policy transfer tier cache notebook public undef").split()
+ROOMS = ("manual config api error strings urls http formats sniff catalog os process hash ranges journal "
+         "worker partial transport checks policy connection download tier cache notebook public "
+         "undef").split()
 SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definitions of all in it
 COLUMNS = 100
 COST_BAR, DECLARATIONS_BAR = 2.0, 1.0  # of its own includes; other single headers cost as much

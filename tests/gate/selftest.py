@@ -36,7 +36,7 @@ def replaced(pattern, by, count=1):
 
 def swapped(header):
     return header.replace("// ==== >>hash ", "// ==== >>@ ").replace(
-        "// ==== >>stage ", "// ==== >>hash ").replace("// ==== >>@ ", "// ==== >>stage ")
+        "// ==== >>ranges ", "// ==== >>hash ").replace("// ==== >>@ ", "// ==== >>ranges ")
 
 
 MANY = "\n".join("inline int pad_%d(int x) { std::string s; s += char(x); return int(s.size()); }" % i
@@ -112,10 +112,10 @@ VIOLATIONS = [
     ("layout", "a throw outside of >>error", in_room("tier", "inline void f() { throw 1; }"),
      "belongs in >>error"),
     ("layout", "the field's words in a general room",
-     in_room("stage", 'inline const char* f() { return ".ckpt"; }'), "the word ckpt"),
+     in_room("partial", 'inline const char* f() { return ".ckpt"; }'), "the word ckpt"),
     ("layout", "a class declared ahead", in_room("hash", "struct later;"), "declared ahead"),
     ("layout", "a function declared ahead",
-     in_room("stage", "inline int later(const std::string& x);"), "declared ahead"),
+     in_room("partial", "inline int later(const std::string& x);"), "declared ahead"),
     ("layout", "a function for one system alone",
      replaced(r"(?m)^inline int try_lock\(", "inline int try_locking("), "not for each system"),
     ("layout", "static at namespace scope", in_room("strings", "static int counter_ = 0;"), "static"),

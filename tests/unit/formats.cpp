@@ -155,7 +155,7 @@ TEST_SUITE("formats") {
     CHECK(text_of(left.todo) == "1048576-33554432 67108864-980092370 ");
     CHECK(text_of(left.safe) == "524288-33554432 67108864-980092370 ");
     CHECK_FALSE(left.released);
-    CHECK(formats::sum(left.todo) == 945489362);
+    CHECK(vqcache::detail::ranges::range_set(left.todo).total() == 945489362);
 
     const formats::record given_up = formats::read_record("host/pid:[1] boot 5 6\nurl " + url
         + "\nvalidator v\ntotal 0\nsafe " + padded("64-") + "released\n");
@@ -180,15 +180,6 @@ TEST_SUITE("formats") {
       CHECK_MESSAGE(text_of(formats::read_ranges(bad)) == "0- ", bad);
     CHECK(text_of(formats::read_ranges("5")) == "5- ");
     CHECK(text_of(formats::read_ranges("5-5 5-9")) == "5-5 5-9 ");
-  }
-
-  TEST_CASE("the gaps of a file are those of its record, and what lies behind its end") {
-    CHECK(text_of(formats::within({{10, 20}}, 30, 50)) == "10-20 30-50 ");
-    CHECK(text_of(formats::within({{10, 40}}, 30, 50)) == "10-50 ");
-    CHECK(text_of(formats::within({{40, 45}}, 30, 50)) == "30-50 ");
-    CHECK(text_of(formats::within({}, 30, 0)) == "30- ");
-    CHECK(text_of(formats::within({}, 50, 50)) == "");
-    CHECK(text_of(formats::within({}, 0, 50)) == "0-50 ");
   }
 
   TEST_CASE("a record whose ranges reach beyond the file, or that was cut") {
