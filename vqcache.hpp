@@ -4582,8 +4582,8 @@ inline string of(view s) {
 // ==== >>ranges ==== which bytes of a file are missing: arithmetic of byte ranges ====
 //
 // Here belongs what can be said of ranges of bytes without a file: a set of them, and which bytes
-// of a file of some size are to come. It uses >>formats for the range itself, promises sorted ranges
-// that neither overlap nor touch, and is tested by brute force (tests/unit/ranges.cpp).
+// of a file of some size are to come. It uses >>formats for the range itself, promises sorted
+// ranges that neither overlap nor touch, and is tested by brute force (tests/unit/ranges.cpp).
 namespace ranges {
 using byte_range = formats::range;  // from `at`, which is in it, to `end`, which is not
 using formats::endless;
@@ -7652,8 +7652,7 @@ using partial::partial_file;
 
 struct route {
   urls::url at{};
-  bool is_home =
-      true;  // the source's own headers are for the host of its first URL; left, it stays so
+  bool is_home = true;  // the source's headers are for the host of its first URL, until it is left
   http::cookies jar{};  // of this chain of redirects
   int hops = 0;
 
@@ -8089,7 +8088,7 @@ class connection final : public transport::response_handler {
 };
 }  // namespace connection
 
-// ==== >>download ==== one file, from the first of its sources that serves it right (state machine 1)
+// ==== >>download ==== one file, from the first source that serves it right (state machine 1) ====
 //
 // A download tries the URLs of a source one after the other, each as often as policy::decide says,
 // over as many connections as pay, and seals what has come. What an earlier call left is continued.
