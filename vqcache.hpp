@@ -5705,6 +5705,132 @@ inline status fetch(vector<target>& targets, caller& who) {
 
 // ==== >>tier ==== finds, restores or stores a finished file ====
 namespace tier {
+// ---- the names that a set of files owns in each tier, decided before anything is touched
+
+// flat: the files lie beside those of other sets, as the pair of a VQGAN does, and a set of one
+// file that is called like the set. folder: in a directory that is called like the set.
+enum class layout { flat, folder };
+
+inline layout layout_of(const string& set, const vector<string>& files) {
+  return files.size() == 1 && files[0] == set ? layout::flat : layout::folder;
+}
+
+struct owned {           // in one tier: paths relative to its directory, with / between the parts
+  vector<string> files;  // in the order of the set
+  string receipt;
+};
+
+struct owned_paths {
+  string set;
+  layout how = layout::folder;
+  owned local, lasting;
+  status problem;  // errc::invalid_argument: what the set may not be called, or may not hold
+};
+
+// What the library calls its own files: no file of a set may look like one.
+inline bool is_reserved(std::string_view file) {
+  const string name = text::lower(file.substr(file.rfind('/') + 1));
+  const bool is_hidden = text::starts(name, ".");
+  const bool is_temporary = text::ends(name, ".part") || text::ends(name, ".record")
+      || text::ends(name, ".lock") || text::has(name, ".lease.");
+
+  constexpr std::string_view mark = ".corrupt-";
+  constexpr size_t digits = 8;
+  const size_t at = name.rfind(mark);
+  const bool is_aside = at != npos && name.size() == at + mark.size() + digits
+      && text::only(std::string_view(name).substr(at + mark.size()), text::hex_digits);
+
+  return text::ends(name, ".sha256") || (is_hidden && is_temporary) || is_aside;
+}
+
+// Whether one file system can hold both: it cannot where one is the other, or a folder of the
+// other. Case does not count: some file systems (macOS, Windows, some mounts) ignore it.
+inline bool is_one_path(const string& a, const string& b) {
+  const string one = text::lower(a), other = text::lower(b);
+  return one == other || text::starts(one, other + "/") || text::starts(other, one + "/");
+}
+
+// Each part is held to the rule of names, which gives the set its length: what follows the set's
+// own name comes on top of that.
+inline string file_problem(const string& set, const string& file) {  // or empty
+  if (is_reserved(file)) return "the library calls files of its own like that";
+
+  for (size_t begin = 0; begin <= file.size();) {
+    const size_t end = (std::min)(file.find('/', begin), file.size());
+    const string part = file.substr(begin, end - begin);
+    const bool extends = text::starts(part, set + ".");
+    const string why = text::name_problem(extends ? "x" + part.substr(set.size()) : part);
+    const bool is_all = part.size() == file.size();
+    if (!why.empty() && is_all) return why;
+    if (!why.empty()) return join({"its part '", text::printable(part), "': ", why});
+    begin = end + 1;
+  }
+  return {};
+}
+
+inline status set_problem(const string& set, const vector<string>& files) {
+  const string why = text::name_problem(set);
+  if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
+  if (files.empty()) return fail(errc::invalid_argument, {"a set needs at least one file"});
+
+  for (size_t i = 0; i < files.size(); ++i) {
+    const string name = "'" + text::printable(files[i]) + "'";
+    const string odd = file_problem(set, files[i]);
+    if (!odd.empty()) return fail(errc::invalid_argument, {"the file ", name, ": ", odd});
+
+    for (size_t before = 0; before < i; ++before)
+      if (is_one_path(files[before], files[i]))
+        return fail(errc::invalid_argument,
+            {"the files '", files[before], "' and ", name,
+                " cannot both be: some file systems take them for one"});
+  }
+  return {};
+}
+
+// Pure: what stands on a disk does not count.
+inline owned_paths paths_of(const string& set, const vector<string>& files, layout how) {
+  owned_paths all;
+  all.set = set;
+  all.how = how;
+  all.problem = set_problem(set, files);
+  if (!all.problem.ok()) return all;
+
+  for (const string& file : files) {
+    const string inside = join({set, "/", file});
+    all.local.files.push_back(how == layout::flat ? file : inside);
+    all.lasting.files.push_back(inside);
+  }
+  all.local.receipt = set + ".sha256";
+  all.lasting.receipt = join({set, "/", set, ".sha256"});
+  return all;
+}
+
+inline const string* common_path(const owned& ours, const owned& theirs) {  // ours; null: none
+  vector<const string*> others{&theirs.receipt};
+  for (const string& file : theirs.files)
+    others.push_back(&file);
+
+  for (const string* other : others) {
+    if (is_one_path(ours.receipt, *other)) return &ours.receipt;
+    for (const string& file : ours.files)
+      if (is_one_path(file, *other)) return &file;
+  }
+  return nullptr;
+}
+
+// errc::name_taken: the two sets cannot stand beside each other. The same set, which may have got
+// or lost files meanwhile, is no other one.
+inline status clash(const owned_paths& ours, const owned_paths& other) {
+  if (ours.set == other.set && ours.how == other.how) return {};
+
+  const string* path = common_path(ours.local, other.local);
+  if (!path) path = common_path(ours.lasting, other.lasting);
+  if (!path) return {};
+  return fail(errc::name_taken,
+      {"'", *path, "' belongs to the model '", other.set, "'; use another name for '", ours.set,
+          "', or remove that model"});
+}
+
 struct copy : os::info {  // of a file in one tier; what is said of it
   fs::path path{};
   os::mode how{};  // link: links are followed
@@ -5978,8 +6104,9 @@ class story {  // of one call
  private:
   status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
-    const string why = text::name_problem(as);
-    if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
+    const tier::owned_paths paths =
+        tier::paths_of(as, {as + ".yaml", as + ".ckpt"}, tier::layout::flat);
+    VQCACHE_NEED_(paths.problem);
     const fs::path fast = directory(o, true), slow = directory(o, false);
     const auto homeless = [](const fs::path& option, const char* member, const char* variable) {
       return fail(errc::invalid_argument,
@@ -5987,7 +6114,8 @@ class story {  // of one call
     };
     if (fast.empty()) return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
     if (slow.empty()) return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
-    const vector<string> names{as + ".sha256", as + ".yaml", as + ".ckpt"};
+    vector<string> names{paths.local.receipt};
+    names.insert(names.end(), paths.local.files.begin(), paths.local.files.end());
     who_ = caller(o, name = as);
     local = {fast, os::mode::link, names};
     cache = {slow / name, os::mode::read, names};
