@@ -81,12 +81,12 @@ MUTANTS = [
            [(r'lost && want\.pin\.empty\(\) \?', r'lost && want.pin.empty() && !MUT("believe_unsynced") ?')],
            'resume', '', 'I1 I2'),
     Mutant('receipt_first', 'the receipt is published before the files',
-           [(r'(for \(stage::partial\* p : files\)\s*if \(p->begun\))',
-             r'if (MUT("receipt_first")) VQCACHE_NEED_(keep(now)); \1')],
+           [(r'(for \(byte_sink\* file : files\)\s*if \(file->is_open\(\)\))',
+             r'if (MUT("receipt_first")) VQCACHE_NEED_(renew_receipt(now)); \1')],
            'cold', 'kill-after', 'I1 T3', calls='rename'),
     Mutant('receipt_in_place', 'the receipt is written under its final name',
-           [(r'(const string content = text::write_receipt\(r, os::date\(\)\);)\s*(stage::partial p;)',
-             r'\1 if (const fs::path at = receipt_path(); MUT("receipt_in_place")) {'
+           [(r'(const string content = text::write_receipt\(now, os::date\(\)\);)\s*(stage::partial p;)',
+             r'\1 if (const fs::path at = at_ / receipt_name_; MUT("receipt_in_place")) {'
              r' os::file f; (void)os::unlink(at);'
              r' VQCACHE_NEED_(error::system(os::open(at, os::mode::create, f), "open", at));'
              r' VQCACHE_NEED_(error::system(os::write_at(f, 0, content),'
@@ -98,7 +98,7 @@ MUTANTS = [
              r'if (begun && !MUT("leak_temporaries")) \1')],
            'cold', 'error', 'I3', calls='recvfrom pwrite64'),
     Mutant('no_sweep', 'what a killed process left stays for ever',
-           [(r'(void sweep\([^{;]*bool all\) const \{)',
+           [(r'(void sweep\([^{;]*leftovers which\) override \{)',
              r'\1 if (MUT("no_sweep")) return;')],
            'cold', 'kill', 'I4'),
     Mutant('no_hash', 'a restored file is not held to its hash',
@@ -106,11 +106,11 @@ MUTANTS = [
              r'if (d.sha256.empty() || d.sha256 == sha256 || MUT("no_hash")) return {};')],
            'damaged', '', 'I1 I2 I4'),
     Mutant('cached_lies', 'a copy that failed is said to be kept',
-           [(r'cached = s\.ok\(\);', r'cached = s.ok() || MUT("cached_lies");')],
+           [(r'is_cached_ = s\.ok\(\);', r'is_cached_ = s.ok() || MUT("cached_lies");')],
            'store', 'error', 'I2 I5', calls='pwrite64 fsync'),
     Mutant('cache_fails_call', 'a cache that fails takes the local pair away',
-           [(r'(cached = s\.ok\(\)[^;]*;)',
-             r'\1 if (MUT("cache_fails_call") && !s.ok() && !again) return s;')],
+           [(r'(is_cached_ = s\.ok\(\)[^;]*;)(\s*if \(result\.is_local_damaged\) return true;)',
+             r'\1\2 if (MUT("cache_fails_call") && !s.ok()) return who_.stop_with(s), false;')],
            'store', 'error', 'I6', calls='pwrite64 fsync'),
     Mutant('not_exclusive', 'a private file may be somebody else\'s',
            [(r'(p\.c_str\(\), )(way)(, perm)',
