@@ -18,7 +18,7 @@
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, error, strings, urls, http, formats, sniff,
 // catalog, os, process, hash, ranges, journal, worker, partial, transport, checks, policy,
-// connection, download, tier, cache, notebook, public, undef. What opens one tells of it.
+// connection, download, tier, plan, call, notebook, public, undef. What opens one tells of it.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -8919,121 +8919,612 @@ inline status fetch(vector<target>& targets, caller& who) {
 }
 }  // namespace download
 
-// ==== >>tier ==== finds, restores or stores a finished file ====
+// ==== >>tier ==== where finished files lie: the interface, and a directory as one ====
+// Belongs here: which names a set of files owns, what a tier holds, how a file gets there and away
+// from there. What is to be done with it is >>plan's to say. Under a final name is the whole file
+// or nothing, and a receipt speaks of what stands.
 namespace tier {
-struct copy : os::info {  // of a file in one tier; what is said of it
-  fs::path path{};
-  os::mode how{};  // link: links are followed
-  const formats::entry* said = nullptr;
-  uint64_t told = 0;  // its size, by the receipt; 0: not told
-  status looks{};     // of a file that no receipt speaks of: whether it may be such a file
-  string aside{};     // the name under which this call has put it aside
+// ---- the names that a set of files owns in each tier, decided before anything is touched
 
-  // what has no receipt of its own is judged by its look, as a download is
-  void judge(sniff::kind kind) {
-    if (regular && !said) looks = partial::judge(path, how, kind);
-    if (is_no_such_file()) looks.text += " (a pin, source::sha256, overrules that)";
+// flat: the files lie beside those of other sets, as the pair of a VQGAN does, and a set of one
+// file that is called like the set. folder: in a directory that is called like the set.
+enum class layout { flat, folder };
+
+inline layout layout_of(const string& set, const vector<string>& files) {
+  return files.size() == 1 && files[0] == set ? layout::flat : layout::folder;
+}
+
+struct owned {           // in one tier: paths relative to its directory, with / between the parts
+  vector<string> files;  // in the order of the set
+  string receipt;
+};
+
+struct owned_paths {
+  string set;
+  layout how = layout::folder;
+  owned local, lasting;
+  status problem;  // errc::invalid_argument: what the set may not be called, or may not hold
+};
+
+// What the library calls its own files: no file of a set may look like one.
+inline bool is_reserved(std::string_view file) {
+  const string name = strings::lower(file.substr(file.rfind('/') + 1));
+  const bool is_hidden = strings::starts_with(name, ".");
+  const bool is_temporary = strings::ends_with(name, ".part") || strings::ends_with(name, ".record")
+      || strings::ends_with(name, ".lock") || strings::contains(name, ".lease.");
+
+  constexpr std::string_view mark = ".corrupt-";
+  constexpr size_t digits = 8;
+  const size_t at = name.rfind(mark);
+  const bool is_aside = at != npos && name.size() == at + mark.size() + digits
+      && strings::consists_of(std::string_view(name).substr(at + mark.size()), strings::hex_digits);
+
+  return strings::ends_with(name, ".sha256") || (is_hidden && is_temporary) || is_aside;
+}
+
+// Whether one file system can hold both: it cannot where one is the other, or a folder of the
+// other. Case does not count: some file systems (macOS, Windows, some mounts) ignore it.
+inline bool is_one_path(const string& a, const string& b) {
+  const string one = strings::lower(a), other = strings::lower(b);
+  return one == other || strings::starts_with(one, other + "/")
+      || strings::starts_with(other, one + "/");
+}
+
+// Each part is held to the rule of names, which gives the set its length: what follows the set's
+// own name comes on top of that.
+inline string file_problem(const string& set, const string& file) {  // or empty
+  if (is_reserved(file)) return "the library calls files of its own like that";
+
+  for (size_t begin = 0; begin <= file.size();) {
+    const size_t end = (std::min)(file.find('/', begin), file.size());
+    const string part = file.substr(begin, end - begin);
+    const bool extends = strings::starts_with(part, set + ".");
+    const string why = strings::name_problem(extends ? "x" + part.substr(set.size()) : part);
+    const bool is_all = part.size() == file.size();
+    if (!why.empty() && is_all) return why;
+    if (!why.empty()) return join({"its part '", strings::printable(part), "': ", why});
+    begin = end + 1;
   }
+  return {};
+}
+
+inline status set_problem(const string& set, const vector<string>& files) {
+  const string why = strings::name_problem(set);
+  if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
+  if (files.empty()) return fail(errc::invalid_argument, {"a set needs at least one file"});
+
+  for (size_t i = 0; i < files.size(); ++i) {
+    const string name = "'" + strings::printable(files[i]) + "'";
+    const string odd = file_problem(set, files[i]);
+    if (!odd.empty()) return fail(errc::invalid_argument, {"the file ", name, ": ", odd});
+
+    for (size_t before = 0; before < i; ++before)
+      if (is_one_path(files[before], files[i]))
+        return fail(errc::invalid_argument,
+            {"the files '", files[before], "' and ", name,
+                " cannot both be: some file systems take them for one"});
+  }
+  return {};
+}
+
+// Pure: what stands on a disk does not count.
+inline owned_paths paths_of(const string& set, const vector<string>& files, layout how) {
+  owned_paths all;
+  all.set = set;
+  all.how = how;
+  all.problem = set_problem(set, files);
+  if (!all.problem.ok()) return all;
+
+  for (const string& file : files) {
+    const string inside = join({set, "/", file});
+    all.local.files.push_back(how == layout::flat ? file : inside);
+    all.lasting.files.push_back(inside);
+  }
+  all.local.receipt = set + ".sha256";
+  all.lasting.receipt = join({set, "/", set, ".sha256"});
+  return all;
+}
+
+inline const string* common_path(const owned& ours, const owned& theirs) {  // ours; null: none
+  vector<const string*> others{&theirs.receipt};
+  for (const string& file : theirs.files)
+    others.push_back(&file);
+
+  for (const string* other : others) {
+    if (is_one_path(ours.receipt, *other)) return &ours.receipt;
+    for (const string& file : ours.files)
+      if (is_one_path(file, *other)) return &file;
+  }
+  return nullptr;
+}
+
+// errc::name_taken: the two sets cannot stand beside each other. The same set, which may have got
+// or lost files meanwhile, is no other one.
+inline status clash(const owned_paths& ours, const owned_paths& other) {
+  if (ours.set == other.set && ours.how == other.how) return {};
+
+  const string* path = common_path(ours.local, other.local);
+  if (!path) path = common_path(ours.lasting, other.lasting);
+  if (!path) return {};
+  return fail(errc::name_taken,
+      {"'", *path, "' belongs to the model '", other.set, "'; use another name for '", ours.set,
+          "', or remove that model"});
+}
+
+// ---- what a tier holds, as values: that is all that a plan is made from
+
+// A file as its tier has it, told by its name, its size and the tier's receipt. It was not read,
+// but for the look of what no receipt speaks of.
+struct stored_file {
+  enum class presence { absent, regular, something_else, unknown };
+
+  string name;
+  presence is = presence::absent;
+  uint64_t size = 0;
+  int problem = 0;        // of presence::unknown: why it cannot be told, a value of errno
+  formats::entry said{};  // by the receipt: a digest or none, a size or 0
+  status look{};          // where judge() was asked: whether it may be such a file
+
+  bool is_absent() const { return is == presence::absent; }
+
+  bool is_regular() const { return is == presence::regular; }
+
+  bool stands() const { return is_regular() || is == presence::something_else; }
+
+  // A receipt that was cut may tell a size, and lack the digest.
+  bool has_receipt() const { return !said.sha256.empty(); }
+
+  bool is_vouched_for() const { return has_receipt() && !said.unverified; }
+
+  bool fits_receipt() const { return is_regular() && (said.size == 0 || said.size == size); }
+
+  bool is_said_to_be(const string& sha256) const { return has_receipt() && said.sha256 == sha256; }
 
   bool is_no_such_file() const {
-    return looks.code == errc::not_the_file || looks.code == errc::truncated;
+    return look.code == errc::not_the_file || look.code == errc::truncated;
+  }
+};
+
+struct inventory {
+  vector<stored_file> files{};  // in the order of the set
+  bool has_receipt = false;     // of whatever files
+  status receipt_problem{};     // there may be a receipt, but it cannot be read
+  status taken{};               // another model stands there under a name that differs in case only
+};
+
+struct abilities {
+  bool is_writable = false;
+  bool has_paths = false;      // a file can be opened by its path: users get one, blocks are shared
+  bool keeps_damaged = false;  // what is set aside can be taken back
+  bool can_be_listed = false;  // for other sets than the one that it was opened for
+  bool continues_uploads = false;  // bytes that a sink took are there for the next call
+};
+
+// ---- a tier: where the files of one set lie
+
+struct block {
+  status problem{};
+  std::string_view bytes{};  // valid until the next call; empty: the end
+};
+
+struct digest_of_file {
+  status problem{};
+  string sha256{};
+};
+
+struct file_place {  // of a tier that has paths
+  fs::path path{};
+  os::mode how = os::mode::read;  // link: links are followed
+};
+
+// Reads a stored file, from any offset.
+class byte_source : os::pinned {
+ public:
+  virtual ~byte_source() = default;
+
+  virtual block read_at(uint64_t offset, size_t most) = 0;
+};
+
+// Takes a file in order. Until its tier commits it nothing stands under its name; where it is not
+// committed, nothing of it is left but what a later call can continue.
+class byte_sink : os::pinned {
+ public:
+  virtual ~byte_sink() = default;
+
+  virtual status write(std::string_view bytes) = 0;
+
+  // All has come: it is held to what it has to be, and safe from a power cut when this succeeds.
+  virtual status seal(const partial::demand& want, caller* who) = 0;
+
+  virtual status publish() = 0;  // for commit() of its tier alone
+
+  virtual bool is_open() const = 0;  // something is to be published
+
+  virtual const string& sha256() const = 0;  // once it is sealed
+
+  virtual uint64_t size() const = 0;  // bytes that have come
+
+  // The unfinished file itself, where its tier has paths: then the kernel may copy into it, and a
+  // worker's thread may write to it. Else null, and write() is called on the calling thread.
+  virtual partial::partial_file* as_file() { return nullptr; }
+};
+
+using sinks = vector<byte_sink*>;
+
+struct opened {
+  status problem{};
+  std::unique_ptr<byte_source> source{};
+};
+
+struct arriving {  // a file that is to be written
+  string name;
+  sniff::kind kind;
+  std::optional<uint64_t> size{};  // once it is known: a store without room may say so at once
+  bool has_digest = false;         // that will judge it, whatever it looks like
+};
+
+struct begun {
+  status problem{};
+  std::unique_ptr<byte_sink> sink{};
+};
+
+struct put_aside {
+  status problem{};
+  string name{};  // that it has now; empty: its bytes are lost
+};
+
+// What a tier has to do; tests/tier/contract.cpp asks each of them for it. It is opened for one
+// set; names are those of the set's files. Nothing here trusts a lock, a condition or a listing:
+// whoever reads a file holds it to its digest.
+//
+// An object store has no paths, no rename and no set_aside that keeps bytes; its sink is an upload
+// of parts, its commit completes them and then creates the receipt on the condition that there is
+// none. A condition that fails because of an equal receipt is success.
+class tier : os::pinned {
+ public:
+  virtual ~tier() = default;
+
+  virtual string description() const = 0;                       // for messages, quoted
+  virtual string description_of(const string& name) const = 0;  // of one file
+
+  virtual abilities can() const = 0;
+
+  virtual file_place place_of(const string&) const { return {}; }  // of a tier that has paths
+
+  // Names, sizes and the receipt, with the fewest questions: a hit asks nothing else.
+  virtual inventory inspect() = 0;
+
+  // What has no receipt is judged by its head and tail: errc::not_the_file or truncated, or a
+  // failure to read. Nothing that a receipt speaks of is judged.
+  virtual status judge(const stored_file& file, sniff::kind kind) = 0;
+
+  virtual opened read(const string& name) = 0;
+
+  virtual begun write(const arriving& file) = 0;
+
+  // All files, then the receipt. A crash leaves each name whole or absent, and no receipt that
+  // lies: one that would goes first.
+  virtual status commit(const sinks& files, const formats::receipt& now) = 0;
+
+  virtual status renew_receipt(const formats::receipt& now) = 0;  // of files that stay as they are
+
+  // What is damaged loses its name, and is kept under another one, so that nothing is lost, if
+  // the tier can do that. What was put aside earlier goes, but only after it was hashed: what is
+  // one of the known digests after all stays.
+  virtual put_aside set_aside(
+      const stored_file& file, const string& why, const vector<string>& known, caller& who) = 0;
+
+  // What was put aside may be right: a drive shows odd bytes for a while. The name of one that has
+  // this digest, but for `except`; empty: there is none.
+  virtual string find_aside(
+      const stored_file& file, const string& sha256, const string& except, caller& who) = 0;
+
+  virtual bool give_back(const stored_file& file, const string& aside, caller& who) = 0;
+
+  virtual status remove() = 0;  // the receipt first, then the files, then all that is left of them
+
+  virtual bool has_leftovers() = 0;  // what is unfinished, or was put aside
+
+  virtual uint64_t bytes_under_way() = 0;  // that some call has brought of unfinished files
+
+  enum class leftovers { useless, all };
+
+  // Removes what a killed process left. Only what is nobody's goes: its owner is provably gone, or
+  // cannot be told and a day has passed.
+  virtual void sweep(caller& who, leftovers which) = 0;
+
+  virtual status may_stand() const = 0;  // errc::directory_missing: what it lies in is not there
+
+  virtual status may_write() const = 0;
+
+  virtual status make_ready() = 0;  // for write()
+
+  virtual status room_for(uint64_t bytes) const = 0;
+};
+
+// ---- a directory as a tier
+
+// An unfinished file of a directory: its own, or one that a transfer or a copy has filled.
+class directory_sink final : public byte_sink {
+ public:
+  explicit directory_sink(std::unique_ptr<partial::partial_file> file)
+      : own_(std::move(file)),
+        file_(own_.get()) {}
+
+  explicit directory_sink(partial::partial_file& file) : file_(&file) {}
+
+  status write(std::string_view bytes) override { return file_->append(bytes); }
+
+  status seal(const partial::demand& want, caller* who) override {
+    if (!file_->is_whole()) file_->end_here();
+    return file_->seal(want, who);
   }
 
-  bool fits() const { return regular && (!told || told == size); }
+  status publish() override { return file_->publish(); }
 
-  bool vouched() const { return said && !said->unverified; }
+  bool is_open() const override { return file_->is_begun(); }
 
-  bool is(const string& sha) const { return said && said->sha256 == sha; }
+  const string& sha256() const override { return file_->sha256(); }
 
-  status digest(caller& who, string& sha) const { return worker::digest(path, how, who, sha); }
+  uint64_t size() const override { return file_->size(); }
 
-  // A damaged file is kept under another name, so that nothing is lost. What was put aside earlier
-  // goes, but only after it was hashed: what is one of the known digests after all stays.
-  status put_aside(const string& why, const vector<string>& known, caller& who) {
-    const fs::path at = path.parent_path();
-    aside = aside_prefix() + os::unique().substr(8);
-    VQCACHE_NEED_(error::system(os::rename(path, at / aside), "put aside the damaged", path));
+  partial::partial_file* as_file() override { return file_; }
+
+ private:
+  std::unique_ptr<partial::partial_file> own_{};
+  partial::partial_file* file_;
+};
+
+class directory_source final : public byte_source {
+ public:
+  directory_source(os::file file, fs::path path) : file_(std::move(file)), path_(std::move(path)) {}
+
+  block read_at(uint64_t offset, size_t most) override {
+    size_t got = 0;
+    buffer_.resize(most);
+    status problem = error::system(
+        most == 0 ? 0 : os::read_at(file_, offset, &buffer_[0], most, got), "read", path_);
+    return {std::move(problem), std::string_view(buffer_).substr(0, got)};
+  }
+
+ private:
+  os::file file_;
+  fs::path path_;
+  string buffer_{};
+};
+
+class directory_tier final : public tier {
+ public:
+  struct where {
+    fs::path at;         // of the files
+    bool is_own_folder;  // nothing but this set is in it
+    os::mode how;        // link: links are followed
+    bool may_be_made;    // directories that are missing
+  };
+
+  directory_tier(where place, vector<string> names, string receipt)
+      : at_(std::move(place.at)),
+        is_own_folder_(place.is_own_folder),
+        how_(place.how),
+        may_be_made_(place.may_be_made),
+        names_(std::move(names)),
+        receipt_name_(std::move(receipt)) {}
+
+  const fs::path& at() const { return at_; }
+
+  fs::path root() const { return is_own_folder_ ? at_.parent_path() : at_; }
+
+  string description() const override { return join({at_}); }
+
+  string description_of(const string& name) const override { return join({at_ / name}); }
+
+  abilities can() const override { return {true, true, true, true, true}; }
+
+  file_place place_of(const string& name) const override { return {at_ / name, how_}; }
+
+  inventory inspect() override {
+    inventory all;
+    string content;  // empty: there is none
+    int problem = os::read_text(at_ / receipt_name_, content, how_);
+    if (problem == ENOENT || problem == ENOTDIR) problem = 0;
+    all.receipt_problem = error::system(problem, "read", at_ / receipt_name_);
+    receipt_ = formats::read_receipt(content);
+    all.has_receipt = !receipt_.empty();
+    for (const string& name : names_)
+      all.files.push_back(look_at(name));
+    if (!speaks_of_all()) all.taken = is_taken();
+    return all;
+  }
+
+  status judge(const stored_file& file, sniff::kind kind) override {
+    if (!file.is_regular() || file.has_receipt()) return {};
+    return partial::judge(at_ / file.name, how_, kind);
+  }
+
+  opened read(const string& name) override {
+    os::file in;
+    uint64_t size = 0;
+    const fs::path path = at_ / name;
+    status problem = worker::open(path, how_, in, size);
+    if (!problem.ok()) return {std::move(problem), nullptr};
+    return {{}, std::make_unique<directory_source>(std::move(in), path)};
+  }
+
+  begun write(const arriving& file) override {
+    auto part = std::make_unique<partial::partial_file>();
+    const partial::judged_by judge =
+        file.has_digest ? partial::judged_by::digest : partial::judged_by::look;
+    status problem = part->create(at_ / file.name, {file.kind, judge});
+    return {std::move(problem), std::make_unique<directory_sink>(std::move(part))};
+  }
+
+  status commit(const sinks& files, const formats::receipt& now) override {
+    for (const formats::entry& old : receipt_) {
+      const formats::entry* same = formats::find(now, old.file);
+      if (!same || same->sha256 != old.sha256) VQCACHE_NEED_(remove_file(receipt_name_));
+    }
+    for (byte_sink* file : files)
+      if (file->is_open()) VQCACHE_NEED_(file->publish());
+    VQCACHE_NEED_(sync());
+    return renew_receipt(now);
+  }
+
+  status renew_receipt(const formats::receipt& now) override {
+    const string content = formats::write_receipt(now, os::date());
+    partial::partial_file file;
+    VQCACHE_NEED_(
+        file.create(at_ / receipt_name_, {sniff::kind::binary, partial::judged_by::digest}));
+    VQCACHE_NEED_(file.append(content));
+    file.end_here();
+    VQCACHE_NEED_(file.seal({sniff::kind::binary, hash::of(content), "its writer", true}));
+    VQCACHE_NEED_(file.publish());
+    return sync();
+  }
+
+  put_aside set_aside(const stored_file& file, const string& why, const vector<string>& known,
+      caller& who) override {
+    const fs::path path = at_ / file.name;
+    const string aside = aside_prefix(file.name) + os::unique().substr(8);
+    status problem = error::system(os::rename(path, at_ / aside), "put aside the damaged", path);
+    if (!problem.ok()) return {std::move(problem), {}};
     who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
-    for (const string& n : journal::numbered(at, aside_prefix(), 8, {""}))
-      if (n != aside && is_none_of(known, at / n, who)) (void)os::unlink(at / n);
-    return {};
+    for (const string& name : asides_of(file.name))
+      if (name != aside && is_none_of(known, at_ / name, who)) (void)os::unlink(at_ / name);
+    return {{}, aside};
   }
 
-  // What was put aside may be right: a drive shows odd bytes for a while. true: it has its name
-  // again.
-  bool take_back(const string& sha, caller& who) const {
-    const string n = aside_with(sha, who);
-    if (n.empty() || os::look(path).exists) return false;
-    if (os::rename(path.parent_path() / n, path) != 0) return false;
-    who.say({"The file ", n, " is right after all; it is ", path, " again."});
-    return true;
-  }
-
-  string aside_with(const string& sha, caller& who) const {  // its name; empty: none fits
-    const fs::path at = path.parent_path();
+  string find_aside(
+      const stored_file& file, const string& sha256, const string& except, caller& who) override {
     string its;
-    for (const string& n : journal::numbered(at, aside_prefix(), 8, {""})) {
-      const bool may = n != aside && (told == 0 || os::look(at / n, false).size == told);
-      if (may && worker::digest(at / n, how, who, its).ok() && its == sha) return n;
+    for (const string& name : asides_of(file.name)) {
+      const fs::path path = at_ / name;
+      const uint64_t told = file.said.size;
+      const bool may_be = name != except && (told == 0 || os::look(path, false).size == told);
+      if (may_be && worker::digest(path, how_, who, its).ok() && its == sha256) return name;
     }
     return {};
   }
 
+  bool give_back(const stored_file& file, const string& aside, caller& who) override {
+    const fs::path path = at_ / file.name;
+    if (os::look(path).exists || os::rename(at_ / aside, path) != 0) return false;
+    who.say({"The file ", aside, " is right after all; it is ", path, " again."});
+    return true;
+  }
+
+  status remove() override {
+    VQCACHE_NEED_(remove_file(receipt_name_));  // first: none is to be without its model
+    for (const string& name : names_)
+      VQCACHE_NEED_(remove_file(name));
+    for (const string& name : leftovers_here())
+      VQCACHE_NEED_(remove_file(name));
+    if (os::look(at_).directory) VQCACHE_NEED_(sync());
+    if (is_own_folder_) (void)os::unlink(at_);  // if it holds nothing else
+    return {};
+  }
+
+  bool has_leftovers() override { return !leftovers_here().empty(); }
+
+  uint64_t bytes_under_way() override {
+    uint64_t bytes = 0;
+    for (const string& name : leftovers_here())
+      if (strings::ends_with(name, part_end))
+        bytes += journal::find(at_ / fs::path(name).stem()).bytes;
+    return bytes;
+  }
+
+  void sweep(caller& who, leftovers which) override {
+    for (const string& name : leftovers_here()) {
+      const bool is_part = strings::ends_with(name, part_end);
+      if (!is_part && !strings::ends_with(name, record_end)) continue;
+
+      const fs::path path = at_ / name, base = at_ / path.stem();
+      const journal::unfinished unfinished = journal::find(base);
+      if (!is_nobodys(unfinished, path, which)) continue;
+      // a record goes with its partial
+      if (!is_part && os::look(fs::path(base) += part_end, false).exists) continue;
+      if (os::unlink(path) != 0 || !is_part) continue;
+
+      (void)os::unlink(fs::path(base) += record_end);
+      if (unfinished.bytes == 0) continue;
+      who.say({"Removed a partial of ", name.substr(1, name.size() - around_part), " (",
+          unfinished.bytes, " bytes) that an earlier call left in ", at_, "."});
+    }
+  }
+
+  status may_stand() const override {
+    if (may_be_made_ || os::look(root()).directory) return {};
+    return fail(errc::directory_missing,
+        {"Directory not found: ", root(), "; create it, or set options::create_dirs"});
+  }
+
+  status may_write() const override {
+    VQCACHE_NEED_(may_stand());
+    if (!os::read_only(at_)) return {};
+    return fail(errc::permission_denied, {at_, " cannot be written"});
+  }
+
+  status make_ready() override { return error::system(os::make_directories(at_), "create", at_); }
+
+  status room_for(uint64_t bytes) const override { return partial::has_room(at_, bytes, 0); }
+
  private:
-  string aside_prefix() const { return os::shown(path.filename()) + ".corrupt-"; }
+  static constexpr const char* part_end = ".part";
+  static constexpr const char* record_end = ".record";
+  static constexpr size_t unique_digits = 16, aside_digits = 8;
+  static constexpr size_t around_part = 1 + 1 + unique_digits + 5;  // ".NAME.UNIQUE.part"
 
-  bool is_none_of(const vector<string>& known, const fs::path& p, caller& who) const {
-    string sha;  // what cannot be read stays
-    if (known.empty()) return true;
-    return worker::digest(p, how, who, sha).ok()
-        && std::find(known.begin(), known.end(), sha) == known.end();
-  }
-};
-
-struct shelf {  // one model in one tier
-  fs::path at;
-  os::mode how;
-  vector<string> names;  // of its files; the receipt's first
-  formats::receipt receipt{};
-  int problem = 0;  // there may be a receipt, but it cannot be read
-
-  fs::path receipt_path() const { return at / names[0]; }
-
-  status readable() const { return error::system(problem, "read", receipt_path()); }
-
-  status sync() const { return error::system(os::sync_directory(at), "sync", at); }
-
-  void see() {
-    string content;  // empty: there is none
-    problem = os::read_text(receipt_path(), content, how);
-    if (problem == ENOENT || problem == ENOTDIR) problem = 0;
-    receipt = formats::read_receipt(content);
+  stored_file look_at(const string& name) const {
+    using presence = stored_file::presence;
+    const os::info found = os::look(at_ / name, how_ == os::mode::link);
+    stored_file file;
+    file.name = name;
+    file.size = found.size;
+    file.problem = found.problem;
+    if (found.regular)
+      file.is = presence::regular;
+    else if (found.exists)
+      file.is = presence::something_else;
+    else if (found.problem != 0)
+      file.is = presence::unknown;
+    if (const formats::entry* said = formats::find(receipt_, name)) file.said = *said;
+    return file;
   }
 
-  copy look(const string& file) const {
-    const formats::entry* e =
-        formats::find(receipt, file);  // a receipt that was cut may lack its digest
-    return {os::look(at / file, how == os::mode::link), at / file, how,
-        e && !e->sha256.empty() ? e : nullptr, e ? e->size : 0, {}, {}};
-  }
-
-  // Whether its own receipt speaks of all the files: then no listing has to tell whose they are.
+  // Then no listing has to tell whose the files are.
   bool speaks_of_all() const {
-    return std::all_of(names.begin() + 1, names.end(),
-        [this](const string& file) { return formats::find(receipt, file) != nullptr; });
+    return std::all_of(names_.begin(), names_.end(),
+        [this](const string& name) { return formats::find(receipt_, name) != nullptr; });
+  }
+
+  // A model whose name differs in case only is another one, and left alone.
+  status is_taken() const {
+    const fs::path other = other_spelling();
+    if (other.empty()) return {};
+    if (other == at_ || other == at_.parent_path())
+      return fail(errc::name_taken,
+          {"it cannot be told which model stands there: ", other,
+              " takes names that differ in case for one, and cannot be listed; check its ",
+              "permissions"});
+    const size_t end = receipt_name_.rfind('.');
+    return fail(errc::name_taken,
+        {"another model stands there: this file system takes ", receipt_name_.substr(0, end),
+            " and ", other,
+            " for one name; use another name, or remove that model (vqcache::remove)"});
   }
 
   // What stands here under another spelling of our names, where the file system takes the two for
   // one (macOS, Windows, some mounts): the listing shows the name that was given.
   // A folder: it cannot be told, since it ignores case and cannot be listed. Else empty.
   fs::path other_spelling() const {
-    const bool own_folder = how == os::mode::read;  // in the cache a model has one
     fs::path found;
-    if (own_folder && os::look(at).exists)
-      found = spelling_in(at.parent_path(), os::shown(at.filename()));
-    for (const string& n : names)
-      if (found.empty() && os::look(at / n, false).exists) found = spelling_in(at, n);
+    if (is_own_folder_ && os::look(at_).exists)
+      found = spelling_in(at_.parent_path(), os::shown(at_.filename()));
+    if (found.empty() && os::look(at_ / receipt_name_, false).exists)
+      found = spelling_in(at_, receipt_name_);
+    for (const string& name : names_)
+      if (found.empty() && os::look(at_ / name, false).exists) found = spelling_in(at_, name);
     return found;
   }
 
@@ -9041,85 +9532,594 @@ struct shelf {  // one model in one tier
     int problem = 0;
     const vector<string> all = os::list(folder, "", &problem);
     if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
-    for (const string& n : all)
-      if (strings::lower(n) == strings::lower(wanted)) return folder / n;
+    for (const string& name : all)
+      if (strings::lower(name) == strings::lower(wanted)) return folder / name;
     return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
   }
 
   static bool ignores_case(const fs::path& folder, const string& name) {
-    string other = name;
-    for (char& c : other)
-      if (strings::lower({&c, 1}) != string(1, c))
-        c = strings::lower({&c, 1})[0];
-      else if (c >= 'a' && c <= 'z')
-        c = static_cast<char>(c - 32);
+    string other = name == strings::lower(name) ? strings::upper(name) : strings::lower(name);
     std::error_code e;
     return other != name && fs::equivalent(folder / name, folder / other, e);
   }
 
-  vector<string> strays() const {  // what is unfinished or was put aside
-    vector<string> r;
-    for (const string& f : names)
-      for (auto& some : {journal::numbered(at, "." + f + ".", 16, {".part", ".record"}),
-               journal::numbered(at, f + ".corrupt-", 8, {""})})
-        r.insert(r.end(), some.begin(), some.end());
-    return r;
+  vector<string> leftovers_here() const {  // what is unfinished or was put aside
+    vector<string> all;
+    add_leftovers_of(receipt_name_, all);
+    for (const string& name : names_)
+      add_leftovers_of(name, all);
+    return all;
   }
 
-  // Removes what a killed process left; what can be continued only if `all`. Only what is nobody's
-  // goes: its owner is provably gone, or cannot be told and a day has passed.
-  void sweep(caller& who, bool all) const {
-    for (const string& name : strays()) {
-      const bool part = strings::ends_with(name, ".part");
-      const fs::path path = at / name, base = at / path.stem();
-      const auto f = journal::find(base);
-      const bool old = f.fate == os::fate::unknown && os::older_than_a_day(path);
-      const bool gone = f.has_lost_owner();
-      if (!part && !strings::ends_with(name, ".record")) continue;
-      if (f.problem != 0) continue;  // whose it is cannot be told at this moment
-      if (!old && !(f.record.released ? all : gone && (all || !f.record.id.usable()))) continue;
-      if (!part && os::look(fs::path(base) += ".part", false).exists) continue;  // it goes with it
-      if (os::unlink(path) != 0 || !part) continue;
-      (void)os::unlink(fs::path(base) += ".record");
-      if (f.bytes)
-        who.say({"Removed a partial of ", name.substr(1, name.size() - 23), " (", f.bytes,
-            " bytes) that an earlier call left in ", at, "."});
-    }
+  void add_leftovers_of(const string& name, vector<string>& all) const {
+    for (const string& one :
+        journal::numbered(at_, "." + name + ".", unique_digits, {part_end, record_end}))
+      all.push_back(one);
+    for (const string& one : asides_of(name))
+      all.push_back(one);
   }
 
-  status keep(const formats::receipt& r) const {
-    const string content = formats::write_receipt(r, os::date());
-    partial::partial_file p;
-    VQCACHE_NEED_(p.create(receipt_path(), {}));
-    VQCACHE_NEED_(p.append(content));
-    p.end_here();
-    VQCACHE_NEED_(p.seal({sniff::kind::binary, hash::of(content), "its writer", true}));
-    VQCACHE_NEED_(p.publish());
-    return sync();
+  static bool is_nobodys(
+      const journal::unfinished& unfinished, const fs::path& path, leftovers which) {
+    if (unfinished.problem != 0) return false;  // whose it is cannot be told at this moment
+    const os::fate fate = unfinished.fate;
+    if (fate == os::fate::unknown && os::older_than_a_day(path)) return true;
+    if (unfinished.record.released) return which == leftovers::all;
+    const bool is_gone = fate == os::fate::gone || fate == os::fate::restarted;
+    return is_gone && (which == leftovers::all || !unfinished.record.id.usable());
   }
 
-  // Publishes sealed files as one: a receipt that would speak of others goes first, the new one
-  // comes last. A crash at any moment leaves each name whole or absent, and no receipt that lies.
-  status publish(const vector<partial::partial_file*>& files, const formats::receipt& now) const {
-    for (const formats::entry& e : receipt)
-      if (const formats::entry* n = formats::find(now, e.file); !n || n->sha256 != e.sha256)
-        VQCACHE_NEED_(remove({names[0]}));
-    for (partial::partial_file* p : files)
-      if (p->is_begun()) VQCACHE_NEED_(p->publish());
-    VQCACHE_NEED_(sync());
-    return keep(now);
+  static string aside_prefix(const string& name) { return name + ".corrupt-"; }
+
+  vector<string> asides_of(const string& name) const {
+    return journal::numbered(at_, aside_prefix(name), aside_digits, {""});
   }
 
-  status remove(const vector<string>& gone) const {
-    for (const string& n : gone)
-      VQCACHE_NEED_(error::system(os::unlink(at / n), "remove", at / n));
-    return os::look(at).directory ? sync() : status();
+  bool is_none_of(const vector<string>& known, const fs::path& path, caller& who) const {
+    string sha256;  // what cannot be read stays
+    if (known.empty()) return true;
+    return worker::digest(path, how_, who, sha256).ok()
+        && std::find(known.begin(), known.end(), sha256) == known.end();
   }
+
+  status sync() const { return error::system(os::sync_directory(at_), "sync", at_); }
+
+  status remove_file(const string& name) const {
+    return error::system(os::unlink(at_ / name), "remove", at_ / name);
+  }
+
+  fs::path at_;
+  bool is_own_folder_;
+  os::mode how_;
+  bool may_be_made_;
+  vector<string> names_;
+  string receipt_name_;
+  formats::receipt receipt_{};  // as inspect() has read it
 };
+
+// ---- from one tier to another
+
+struct copied {
+  status problem{};
+  bool is_of_source = false;  // it is the reading that failed
+};
+
+inline digest_of_file digest_of(tier& in, const stored_file& file, caller& who) {
+  digest_of_file result;
+  if (in.can().has_paths) {
+    const file_place place = in.place_of(file.name);
+    result.problem = worker::digest(place.path, place.how, who, result.sha256);
+    return result;
+  }
+
+  opened file_in = in.read(file.name);
+  result.problem = std::move(file_in.problem);
+  if (!result.problem.ok()) return result;
+
+  hash::sha256 sha;
+  sha.start();
+  uint64_t done = 0;
+  for (bool is_at_end = false; !is_at_end;) {
+    const block next = file_in.source->read_at(done, worker::block_size);
+    result.problem = next.problem;
+    if (!who.step(phase::verifying, file.name, done, file.size)) result.problem = who.stop();
+    if (!result.problem.ok()) return result;
+    sha.update(next.bytes.data(), next.bytes.size());
+    done += next.bytes.size();
+    is_at_end = next.bytes.empty();
+  }
+  result.sha256 = sha.hex();
+  if (result.sha256.empty()) result.problem = fail(errc::io, {"the system's SHA-256 failed"});
+  return result;
+}
+
+// Byte by byte through this thread, where one of the two has no paths.
+inline copied pass_on(tier& from, const stored_file& file, byte_sink& to, caller& who, phase what) {
+  opened in = from.read(file.name);
+  if (!in.problem.ok()) return {std::move(in.problem), true};
+
+  worker::pace speed{who.opts().stall_seconds};
+  uint64_t done = 0;
+  for (bool is_at_end = false; !is_at_end;) {
+    const block next = in.source->read_at(done, worker::block_size);
+    if (!next.problem.ok()) return {next.problem, true};
+    status written = to.write(next.bytes);
+    if (!written.ok()) return {std::move(written), false};
+    done += next.bytes.size();
+    is_at_end = next.bytes.empty();
+    if (!who.step(what, file.name, done, file.size)) return {who.stop(), false};
+    if (speed.stalled(done))
+      return {fail(errc::timed_out,
+                  {"copying ", file.name, " gained under 64 KiB in ", speed.limit, " s"}),
+          false};
+  }
+  return {};
+}
+
+// A whole file into an open sink, sealed: held to what it has to be, and safe on the disk.
+inline copied copy_and_seal(tier& from, const stored_file& file, byte_sink& to, caller& who,
+    phase what, const partial::demand& want) {
+  copied result;
+  if (partial::partial_file* part = to.as_file(); part && from.can().has_paths) {
+    const file_place place = from.place_of(file.name);
+    const partial::copy_result done =
+        partial::copy_and_seal(place.path, place.how, *part, who, what, want);
+    return {done.how, done.is_of_source};
+  }
+  result = pass_on(from, file, to, who, what);
+  if (result.problem.ok()) result.problem = to.seal(want, &who);
+  return result;
+}
 }  // namespace tier
 
-// ==== >>cache ==== the story itself, in plain steps ====
-namespace cache {
+// ==== >>plan ==== what a call does with each file, as a pure function ====
+// Belongs here: every decision that follows from the request, from what the tiers hold, and from
+// what this call has read of that. Nothing here asks a disk, a server or a clock: a table tests it,
+// tests/unit/plan.cpp. What is done about it, and said, is >>call's.
+namespace plan {
+struct wanted_file {  // of any number
+  string name{};
+  sniff::kind kind = sniff::kind::binary;
+  source from{};  // from.sha256: what a download is held to
+  string pin{};   // the caller's: what stands in a tier is held to it too
+};
+
+// What this call has found out by reading, which names, sizes and receipts do not tell.
+struct copy_facts {                // of a file in one lasting tier
+  std::optional<string> digest{};  // it was read to its end; empty: it cannot be read
+  bool is_unusable = false;        // it was to be restored, and could not be
+};
+
+struct file_facts {
+  bool is_right = false;        // the local file was hashed: it is what it has to be
+  string digest{};              // of the local file, where it has no receipt, for one
+  string wrong{};               // why the local file, which stands, is not used
+  vector<copy_facts> copies{};  // in the order of the lasting tiers
+};
+
+struct lasting_tier {
+  tier::abilities can{};
+  tier::inventory has{};
+};
+
+struct situation {
+  vector<wanted_file> wanted{};
+  vector<file_facts> facts{};  // as many
+  tier::inventory local{};
+  vector<lasting_tier> lasting{};  // in the order in which they are asked
+  bool is_offline = false;
+};
+
+enum class authority { nobody, pin, local_receipt, lasting_receipt };
+
+struct expectation {  // what bytes have to be
+  string sha256{};    // empty: nobody knows
+  authority by = authority::nobody;
+  bool is_verified = false;        // it may be believed of a download, too
+  std::optional<uint64_t> size{};  // once it is known
+};
+
+enum class local_step { keep, verify, restore, download };
+enum class copy_step { keep, verify, store, repair, leave_alone };
+
+// Why nothing can be done, for the one who writes the message.
+enum class obstacle {
+  none,
+  name_taken,          // by a name that differs in case only
+  receipt_unreadable,  // so nothing is known of the files
+  file_unknown,        // it cannot be told what stands there
+  not_a_file,
+  not_judged,  // its head and tail cannot be read
+  another_model,
+  not_writable,
+  offline,
+  no_source,  // no URL is known
+};
+
+inline constexpr size_t in_local = npos;  // a place; else the number of a lasting tier
+
+struct hindrance {
+  obstacle is = obstacle::none;
+  size_t place = in_local;
+  size_t file = 0;
+
+  explicit operator bool() const { return is != obstacle::none; }
+};
+
+struct restorable {  // a copy that may serve
+  size_t place = 0;
+  status fault{};              // what already tells that it cannot be used
+  bool is_unreadable = false;  // that is the tier's fault, and no damage
+};
+
+struct file_plan {
+  local_step local = local_step::keep;
+  const char* reason = "";
+  expectation expected{};        // of verify, restore and download
+  vector<restorable> sources{};  // of restore and download, in order
+  vector<size_t> suspects{};     // places whose file, if it fits its receipt, is another model's
+  vector<size_t> missing{};      // places where what was put aside may be right after all
+  string local_wrong{};          // why the local file is not used: it makes way for the new one
+  bool is_unvouched = false;     // it is kept, and nothing vouches for it
+};
+
+struct copy_plan {
+  copy_step step = copy_step::keep;
+  const char* reason = "";
+  bool is_doubted = false;  // either of the two may be the whole one: it is looked at in any case
+};
+
+struct tier_plan {  // of one lasting tier
+  hindrance in_way{};
+  vector<copy_plan> files{};
+  bool is_complete = false;  // else its receipt is to be written, even where all files stay
+};
+
+struct call_plan {
+  vector<file_plan> files{};
+  vector<tier_plan> copies{};
+  hindrance refused{};      // at once
+  hindrance blocked{};      // once suspects and missing were seen to
+  hindrance unreachable{};  // what no tier has may not be, or cannot be, downloaded
+
+  bool keeps_all() const {
+    return std::all_of(files.begin(), files.end(),
+        [](const file_plan& one) { return one.local == local_step::keep; });
+  }
+
+  bool verifies_any() const {
+    return std::any_of(files.begin(), files.end(),
+        [](const file_plan& one) { return one.local == local_step::verify; });
+  }
+
+  bool downloads_any() const {
+    return std::any_of(files.begin(), files.end(),
+        [](const file_plan& one) { return one.local == local_step::download; });
+  }
+};
+
+// ---- of one file
+
+inline const tier::stored_file& local_of(const situation& now, size_t file) {
+  return now.local.files[file];
+}
+
+inline const tier::stored_file& copy_of(const situation& now, size_t file, size_t place) {
+  return place == in_local ? local_of(now, file) : now.lasting[place].has.files[file];
+}
+
+inline bool is_pinned(const situation& now, size_t file) {
+  return !now.wanted[file].pin.empty();
+}
+
+// The first lasting tier whose receipt speaks of it, or null.
+inline const tier::stored_file* first_with_receipt(const situation& now, size_t file) {
+  for (const lasting_tier& one : now.lasting)
+    if (one.has.files[file].has_receipt()) return &one.has.files[file];
+  return nullptr;
+}
+
+// A local file without a receipt of its own that has the size of a copy with one is held to that.
+inline bool is_lent_a_receipt(const situation& now, size_t file) {
+  const tier::stored_file& local = local_of(now, file);
+  if (local.has_receipt()) return false;
+  return std::any_of(now.lasting.begin(), now.lasting.end(), [&](const lasting_tier& one) {
+    const tier::stored_file& copy = one.has.files[file];
+    return copy.is_vouched_for() && copy.said.size != 0 && copy.said.size == local.size;
+  });
+}
+
+// What nothing else tells about is judged by its look, as a download is.
+inline bool has_to_be_judged(const situation& now, size_t file, size_t place) {
+  if (is_pinned(now, file)) return false;
+  const tier::stored_file& one = copy_of(now, file, place);
+  if (!one.is_regular() || one.has_receipt() || local_of(now, file).has_receipt()) return false;
+  return place != in_local || (!now.facts[file].is_right && !is_lent_a_receipt(now, file));
+}
+
+inline bool is_good(const situation& now, size_t file) {
+  const tier::stored_file& local = local_of(now, file);
+  const file_facts& known = now.facts[file];
+  if (!local.fits_receipt() || !now.local.receipt_problem.ok()) return false;
+  if (!known.wrong.empty()) return false;
+  if (known.is_right) return true;
+
+  const string& pin = now.wanted[file].pin;
+  const bool fits_pin = pin.empty() || local.is_said_to_be(pin);
+  return fits_pin && local.look.ok() && !is_lent_a_receipt(now, file);
+}
+
+// What the bytes have to be: the pin's, else what the receipt here says, else that of a copy.
+// place: the copy that is to be restored, whose own receipt counts before another tier's.
+inline expectation expected_of(const situation& now, size_t file, size_t place = in_local) {
+  const string& pin = now.wanted[file].pin;
+  if (!pin.empty()) return {pin, authority::pin, true, {}};
+
+  const tier::stored_file& local = local_of(now, file);
+  const tier::stored_file* copy = first_with_receipt(now, file);
+  if (place != in_local && copy_of(now, file, place).has_receipt())
+    copy = &copy_of(now, file, place);
+
+  // a receipt that is all that is left of the local files yields to that of the copies
+  const bool is_alone = std::none_of(now.local.files.begin(), now.local.files.end(),
+      [](const tier::stored_file& one) { return one.is_regular(); });
+  const bool is_local = local.has_receipt() && !(is_alone && copy);
+  if (!is_local && !copy) return {};
+
+  const formats::entry& said = is_local ? local.said : copy->said;
+  const authority by = is_local ? authority::local_receipt : authority::lasting_receipt;
+  expectation want{said.sha256, by, !said.unverified, {}};
+  if (said.size != 0) want.size = said.size;
+  return want;
+}
+
+inline expectation expected_of_download(const situation& now, size_t file) {
+  const source& from = now.wanted[file].from;
+  expectation want = expected_of(now, file);
+  if (!want.is_verified) want = {from.sha256, authority::nobody, false, {}};
+  want.size.reset();
+  if (from.size != 0) want.size = from.size;
+  return want;
+}
+
+inline restorable restorable_of(const situation& now, size_t file, size_t place) {
+  const lasting_tier& in = now.lasting[place];
+  const tier::stored_file& copy = in.has.files[file];
+  if (copy.is_regular() && !copy.fits_receipt())
+    return {place,
+        fail(errc::truncated, {"it has ", copy.size, " bytes, its receipt says ", copy.said.size}),
+        false};
+  if (!is_pinned(now, file) && !in.has.receipt_problem.ok())
+    return {place, in.has.receipt_problem, true};
+  if (copy.is_no_such_file()) return {place, copy.look, false};
+  return {place, {}, false};
+}
+
+// The digest that a file which is missing at a place has to have there; empty: nobody knows.
+inline const string& digest_in(const situation& now, size_t file, size_t place) {
+  const string& pin = now.wanted[file].pin;
+  const tier::stored_file& one = copy_of(now, file, place);
+  return pin.empty() && one.has_receipt() ? one.said.sha256 : pin;
+}
+
+inline string why_not_used(const situation& now, size_t file) {
+  const tier::stored_file& local = local_of(now, file);
+  if (!now.facts[file].wrong.empty()) return now.facts[file].wrong;
+  if (!local.look.ok()) return local.look.text;
+  return join({"it has ", local.size, " bytes, its receipt says ", local.said.size});
+}
+
+inline void add_places(const situation& now, size_t file, file_plan& to) {
+  const string& pin = now.wanted[file].pin;
+  for (size_t n = 0; n <= now.lasting.size(); ++n) {
+    const size_t place = n == 0 ? in_local : n - 1;
+    const tier::stored_file& one = copy_of(now, file, place);
+    if (!pin.empty() && one.is_vouched_for() && !one.is_said_to_be(pin) && one.fits_receipt())
+      to.suspects.push_back(place);
+    if (one.is_absent() && !digest_in(now, file, place).empty()) to.missing.push_back(place);
+  }
+}
+
+inline file_plan plan_to_keep(const situation& now, size_t file) {
+  const tier::stored_file& local = local_of(now, file);
+  const bool is_proven = now.facts[file].is_right || local.is_vouched_for();
+  file_plan to;
+  to.is_unvouched = !is_proven && !local.is_said_to_be(now.wanted[file].pin);
+  to.reason = to.is_unvouched ? "it stands, and nothing speaks against it" : "it stands";
+  return to;
+}
+
+// From the lasting tiers, in their order, or else from the web.
+inline void plan_to_bring(const situation& now, size_t file, file_plan& to) {
+  bool is_held = false;
+  for (size_t place = 0; place < now.lasting.size(); ++place) {
+    const tier::stored_file& copy = now.lasting[place].has.files[file];
+    if (!copy.stands() || now.facts[file].copies[place].is_unusable) continue;
+    to.sources.push_back(restorable_of(now, file, place));
+    is_held = is_held || copy.is_regular();
+  }
+  to.local = is_held ? local_step::restore : local_step::download;
+  to.reason = is_held ? "a lasting tier holds it" : "no tier holds it";
+  if (!is_held) to.expected = expected_of_download(now, file);
+}
+
+inline file_plan plan_file(const situation& now, size_t file) {
+  if (is_good(now, file)) return plan_to_keep(now, file);
+
+  file_plan to;
+  add_places(now, file, to);
+  to.expected = expected_of(now, file);
+  const bool stands = local_of(now, file).is_regular();
+  if (stands && now.facts[file].wrong.empty() && !to.expected.sha256.empty()) {
+    to.local = local_step::verify;
+    to.reason = "it stands, and its digest is to tell whether it is right";
+    return to;
+  }
+  if (stands) to.local_wrong = why_not_used(now, file);
+  plan_to_bring(now, file, to);
+  return to;
+}
+
+// ---- of one copy
+
+// As far as names, sizes, receipts, and what was read, tell: it is what the local file is.
+inline bool is_stored(const situation& now, size_t file, size_t place) {
+  const tier::inventory& in = now.lasting[place].has;
+  const tier::stored_file &local = local_of(now, file), &copy = in.files[file];
+  const std::optional<string>& read = now.facts[file].copies[place].digest;
+  if (!copy.is_regular() || copy.size != local.size || !in.receipt_problem.ok()) return false;
+  if (copy.is_no_such_file()) return false;
+  if (!local.has_receipt()) return copy.fits_receipt();
+  return copy.is_said_to_be(local.said.sha256) && (!read || local.is_said_to_be(*read));
+}
+
+// Its receipt fits it, and it is not what the local file is.
+inline bool is_of_another_model(const situation& now, size_t file, size_t place) {
+  const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
+  if (!copy.is_vouched_for() || !copy.fits_receipt()) return false;
+  if (local.has_receipt()) return !copy.is_said_to_be(local.said.sha256);
+  return copy.said.size != 0 && copy.size != local.size;
+}
+
+inline copy_plan plan_copy_that_was_read(const string& read, const string& ours, bool is_doubted) {
+  if (read == ours) return {copy_step::keep, "it was read, and is the same", false};
+  if (read.empty()) return {copy_step::repair, "it cannot be read", is_doubted};
+  return {copy_step::repair, "it was read, and is another", is_doubted};
+}
+
+// The receipt that is to be written speaks of this copy too: what is not known is hashed.
+inline copy_plan plan_copy(const situation& now, size_t file, size_t place) {
+  const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
+  const file_facts& known = now.facts[file];
+  const string& ours = local.has_receipt() ? local.said.sha256 : known.digest;
+  const bool is_doubted = copy.is_regular() && !copy.has_receipt() && !local.has_receipt();
+
+  if (!copy.stands()) return {copy_step::store, "it is missing there", false};
+  if (!copy.is_regular()) return {copy_step::repair, "what stands there is no file", false};
+  if (copy.size != local.size) return {copy_step::repair, "its size differs", is_doubted};
+  if (ours.empty()) return {copy_step::verify, "nobody knows the digest of either", is_doubted};
+
+  const std::optional<string>& read = known.copies[place].digest;
+  if (read) return plan_copy_that_was_read(*read, ours, is_doubted);
+  if (copy.is_said_to_be(ours)) return {copy_step::keep, "its receipt says so", false};
+  return {copy_step::verify, "its size fits, and its digest is not known", is_doubted};
+}
+
+// While the local file is still to come: the copy that it comes from stays, and what fits it.
+inline copy_plan plan_copy_of_missing(
+    const situation& now, const file_plan& plan, size_t file, size_t place) {
+  const tier::stored_file& copy = copy_of(now, file, place);
+  if (!copy.stands()) return {copy_step::store, "it is missing there", false};
+  if (plan.local == local_step::verify)
+    return {copy_step::keep, "the local file is to be verified first", false};
+
+  const auto source = std::find_if(plan.sources.begin(), plan.sources.end(),
+      [](const restorable& one) { return one.fault.ok(); });
+  const bool is_source =
+      plan.local == local_step::restore && source != plan.sources.end() && source->place == place;
+  if (is_source) return {copy_step::keep, "the local file comes from there", false};
+
+  const string& want = plan.expected.sha256;
+  if (!want.empty() && copy.fits_receipt() && copy.is_said_to_be(want))
+    return {copy_step::keep, "its receipt says that it is what comes", false};
+  return {copy_step::repair, "it is not known to be what comes", false};
+}
+
+inline hindrance hindrance_of(const situation& now, size_t place, bool is_complete) {
+  const lasting_tier& in = now.lasting[place];
+  if (!in.has.taken.ok()) return {obstacle::name_taken, place, 0};
+  if (is_complete) return {};
+  if (!in.can.is_writable) return {obstacle::not_writable, place, 0};
+  if (!in.has.receipt_problem.ok()) return {obstacle::receipt_unreadable, place, 0};
+
+  for (size_t file = 0; file < now.wanted.size(); ++file)
+    if (is_good(now, file) && is_of_another_model(now, file, place))
+      return {obstacle::another_model, place, file};
+  return {};
+}
+
+inline tier_plan plan_tier(const situation& now, const vector<file_plan>& files, size_t place) {
+  bool is_stored_whole = true;
+  for (size_t file = 0; file < files.size(); ++file)
+    is_stored_whole =
+        is_stored_whole && files[file].local == local_step::keep && is_stored(now, file, place);
+
+  tier_plan to;
+  to.in_way = hindrance_of(now, place, is_stored_whole);
+  to.is_complete = is_stored_whole && !to.in_way;
+  for (size_t file = 0; file < files.size(); ++file) {
+    copy_plan one{copy_step::keep, "it is the same", false};
+    if (to.in_way)
+      one = {copy_step::leave_alone, "this tier is not to be written", false};
+    else if (files[file].local != local_step::keep)
+      one = plan_copy_of_missing(now, files[file], file, place);
+    else if (!is_stored_whole)
+      one = plan_copy(now, file, place);
+    to.files.push_back(one);
+  }
+  return to;
+}
+
+// ---- of all of them
+
+inline hindrance refusal_of(const situation& now, const call_plan& plan) {
+  if (!now.local.taken.ok()) return {obstacle::name_taken, in_local, 0};
+  if (plan.keeps_all()) return {};
+  for (size_t place = 0; place < now.lasting.size(); ++place)
+    if (!now.lasting[place].has.taken.ok()) return {obstacle::name_taken, place, 0};
+  return {};
+}
+
+inline hindrance blockade_of(const situation& now, const call_plan& plan) {
+  if (plan.keeps_all()) return {};
+  if (!now.local.receipt_problem.ok()) return {obstacle::receipt_unreadable, in_local, 0};
+
+  for (size_t file = 0; file < plan.files.size(); ++file) {
+    const tier::stored_file& local = local_of(now, file);
+    if (local.is == tier::stored_file::presence::unknown)
+      return {obstacle::file_unknown, in_local, file};
+    if (local.stands() && !local.is_regular()) return {obstacle::not_a_file, in_local, file};
+    const bool is_read_in_vain = !local.look.ok() && !local.is_no_such_file();
+    const bool is_left = !plan.files[file].local_wrong.empty() && now.facts[file].wrong.empty();
+    if (is_left && is_read_in_vain) return {obstacle::not_judged, in_local, file};
+  }
+  return {};
+}
+
+inline hindrance reach_of(const situation& now, const call_plan& plan) {
+  hindrance worst;
+  for (size_t file = 0; file < plan.files.size(); ++file) {
+    if (plan.files[file].local != local_step::download) continue;
+    const vector<string>& urls = now.wanted[file].from.urls;
+    if (urls.empty()) return {obstacle::no_source, in_local, file};
+    const bool is_remote = std::any_of(
+        urls.begin(), urls.end(), [](const string& url) { return urls::local_path(url).empty(); });
+    if (!worst && now.is_offline && is_remote) worst = {obstacle::offline, in_local, file};
+  }
+  return worst;
+}
+
+// Steps that read or write follow in this order: refused, missing, suspects, blocked, verify; then
+// unreachable, restore, download; then the copies. After each that changes what the tiers hold, or
+// what is known of it, the plan is made anew.
+inline call_plan plan(const situation& now) {
+  call_plan to;
+  for (size_t file = 0; file < now.wanted.size(); ++file)
+    to.files.push_back(plan_file(now, file));
+  for (size_t place = 0; place < now.lasting.size(); ++place)
+    to.copies.push_back(plan_tier(now, to.files, place));
+  to.refused = refusal_of(now, to);
+  to.blocked = blockade_of(now, to);
+  to.unreachable = reach_of(now, to);
+  return to;
+}
+}  // namespace plan
+
+// ==== >>call ==== one public call: inspect, plan, carry out ====
+// Belongs here: the order of the steps of a call, what is done for each step of a plan, and what
+// is said of it. What is to be done is decided in >>plan, how a tier does it is >>tier's, and how
+// bytes come from the web >>transfer's. A set has any number of files.
+namespace call {
 inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
   const fs::path& given = local ? o.local_dir : o.cache_dir;
   string way = os::env(local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
@@ -9127,478 +10127,159 @@ inline fs::path directory(const options& o, bool local) {  // empty: ~ without a
   return os::resolved(given.empty() ? os::to_path(way) : given);
 }
 
-struct item {  // one file of the set that a model is
-  string file;
-  sniff::kind kind;
-  source from{};          // from.sha256: what a download is held to
-  string pin{};           // the caller's: what stands in a tier is held to it too
-  string read{};          // the digest of the cached copy, if this call has read it to the end
-  string wrong{};         // why the local file, which stands, is not used
-  string cached_wrong{};  // why the cached one is not
-  // as see() found them, as far as names, sizes and receipts tell; found: good, or in the cache
-  tier::copy here{}, there{};
-  bool good = false, found = false, same_size = false, stored = false;
-  bool right = false;  // this call has hashed the local file, and it is right
-  std::shared_ptr<partial::trailing_copy> copy{};  // for the cache, made meanwhile, or null
+inline constexpr uint64_t told_from = uint64_t{64} << 20;  // bytes whose storing is announced
+inline constexpr int most_rounds = 3;  // storing may find that the local file is damaged
+
+struct arrival {                            // a file on its way to the local tier
+  std::unique_ptr<tier::byte_sink> sink{};  // null: it is there, and stays
+  formats::entry entry{};                   // what the receipt will say of it
+  bool is_here = false;
 };
 
-class story {  // of one call
+struct unused_copy {  // of a lasting tier
+  string why{};       // it stands all the same
+  string aside{};     // the name under which it was put aside
+};
+
+struct mirror {  // a copy that is made while its file arrives
+  size_t place = 0;
+  std::shared_ptr<partial::trailing_copy> copy{};
+};
+
+struct stored {
+  status problem{};
+  bool is_local_damaged = false;  // a local file was not what its receipt says
+};
+
+using tiers = vector<std::unique_ptr<tier::tier>>;
+
+class call {
  public:
-  explicit story(const options& opts) : who_(opts, string()) {}
+  explicit call(const options& opts) : who_(opts, string()) {}
 
-  // Without sources: what a tier holds under this very name, else what the catalogue knows it as.
-  status download(const string& called, const source* config, const source* checkpoint, model& m) {
-    VQCACHE_NEED_(checks::check_call(who_.opts()));
-    VQCACHE_NEED_(open(called));
-    const auto rows = catalog::find(config ? string() : called);
-    const bool listed = rows.size() == 1;
-    if (!config && held() < items.size()) {
-      if (!listed) return unknown(rows);
-      VQCACHE_NEED_(open(rows[0]->name));
-    }
-    for (item& i : items) {
-      const bool first = i.kind == sniff::kind::text;
-      if (!config && !listed) break;
-      string role = i.file;
-      if (config) role = first ? "config" : "checkpoint";
-      source s;
-      if (listed)
-        s = catalog::sources(*rows[0], first);
-      else
-        s = first ? *config : *checkpoint;
-      VQCACHE_NEED_(checks::examine(s, role, who_.opts(), i.from));
-      if (config) i.pin = i.from.sha256;
-    }
-    VQCACHE_NEED_(run());
-    m = {name, local.at / items[0].file, local.at / items[1].file, from, cached};
-    return {};
-  }
+  // ---- before: which set it is, and where its files lie
 
-  status remove(const string& called) {  // receipts first: none is to be without its model
-    VQCACHE_NEED_(checks::check_options(who_.opts()));
-    VQCACHE_NEED_(open(called));
-    const auto rows = catalog::find(called);
-    const bool none = held() + local.strays().size() + cache.strays().size() == 0;
-    if (rows.size() == 1 && none) VQCACHE_NEED_(open(rows[0]->name));
-    see();
-    VQCACHE_NEED_(local_is_taken_);
-    VQCACHE_NEED_(cache_is_taken_);
-    lock();
-    for (const tier::shelf* t : {&local, &cache})
-      for (const vector<string>& gone : {t->names, t->strays()})
-        VQCACHE_NEED_(t->remove(gone));
-    (void)os::unlink(local.at / lock_name());
-    (void)os::unlink(cache.at);  // if it holds nothing else
-    return who_.stop();
-  }
+  // The tiers of the options, for a set of files; the lasting one comes last.
+  status open(const string& name, const vector<plan::wanted_file>& files, tier::layout how) {
+    vector<string> names;
+    for (const plan::wanted_file& file : files)
+      names.push_back(file.name);
+    const tier::owned_paths paths = tier::paths_of(name, names, how);
+    VQCACHE_NEED_(paths.problem);
 
- private:
-  status open(const string& as) {  // the two tiers, and the files of the model in them
     const options& o = who_.opts();
-    const string why = strings::name_problem(as);
-    if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
     const fs::path fast = directory(o, true), slow = directory(o, false);
-    const auto homeless = [](const fs::path& option, const char* member, const char* variable) {
-      return fail(errc::invalid_argument,
-          {option.empty() ? variable : member, " begins with ~, but there is no home directory"});
-    };
     if (fast.empty()) return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
     if (slow.empty()) return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
-    const vector<string> names{as + ".sha256", as + ".yaml", as + ".ckpt"};
-    who_ = caller(o, name = as);
-    local = {fast, os::mode::link, names};
-    cache = {slow / name, os::mode::read, names};
-    items = {{names[1], sniff::kind::text}, {names[2], sniff::kind::binary}};
+
+    using directory_tier = tier::directory_tier;
+    const string receipt = paths.local.receipt;
+    auto local = std::make_unique<directory_tier>(
+        directory_tier::where{fast, false, os::mode::link, o.create_dirs}, names, receipt);
+    tiers lasting;
+    lasting.push_back(std::make_unique<directory_tier>(
+        directory_tier::where{slow / name, true, os::mode::read, o.create_dirs}, names, receipt));
+    begin(name, files, std::move(local), std::move(lasting));
     return {};
   }
 
-  size_t held() const {  // how many files, in either tier
-    size_t n = 0;
-    for (const item& i : items)
-      n += local.look(i.file).regular || cache.look(i.file).regular;
-    return n;
+  void begin(const string& name, const vector<plan::wanted_file>& files,
+      std::unique_ptr<tier::directory_tier> local, tiers lasting) {
+    name_ = name;
+    who_ = caller(who_.opts(), name);
+    local_ = std::move(local);
+    lasting_ = std::move(lasting);
+    mirrors_.resize(files.size());
+
+    now_ = plan::situation();
+    now_.wanted = files;
+    now_.facts.resize(files.size());
+    for (plan::file_facts& known : now_.facts)
+      known.copies.resize(lasting_.size());
+    now_.is_offline = !offline_by().empty();
   }
 
-  status unknown(const vector<const catalog::row*>& meant) const {
-    string all, alike, hint = ", and the catalogue does not list it; ", candidates;
-    for (const catalog::row& row : catalog::all) {
-      const auto names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
-      const auto is = [this](auto& one) {
-        return strings::are_alike(strings::lower(name), one);
+  // role: what an error calls the file. is_pin: a digest of the source binds the tiers, too.
+  status take_source(size_t file, const source& from, const string& role, bool is_pin) {
+    plan::wanted_file& wanted = now_.wanted[file];
+    VQCACHE_NEED_(checks::examine(from, role, who_.opts(), wanted.from));
+    if (is_pin) wanted.pin = wanted.from.sha256;
+    return {};
+  }
+
+  // How many of the files some tier has.
+  size_t count_held() {
+    look_into_tiers();
+    size_t count = 0;
+    for (size_t file = 0; file < size(); ++file) {
+      const auto is_in = [this, file](const plan::lasting_tier& one) {
+        return one.has.files[file].is_regular();
       };
-      string& list = std::any_of(names.begin(), names.end(), is) ? alike : all;
-      list += join({list.empty() ? "" : ", ", row.name});
+      const bool is_held = plan::local_of(now_, file).is_regular()
+          || std::any_of(now_.lasting.begin(), now_.lasting.end(), is_in);
+      if (is_held) ++count;
     }
-    for (const auto* row : meant)
-      candidates += join({candidates.empty() ? "" : " or ", row->name});
-    hint = !meant.empty() ? ", and the name is ambiguous: say " + candidates
-        : alike.empty()   ? hint + "known are " + all
-                          : hint + "did you mean " + alike + "?";
-    return fail(errc::unknown_model,
-        {"neither ", local.at, " nor ", cache.at.parent_path(), " holds both files of ", name, hint,
-            "; or give its URLs"});
+    return count;
   }
 
-  status run() {
-    see();
-    VQCACHE_NEED_(local_is_taken_);
-    if (all(&item::good) && served()) return who_.stop();
-    VQCACHE_NEED_(may_stand(local.at));
-    VQCACHE_NEED_(may_stand(cache.at.parent_path()));
-    VQCACHE_NEED_(error::system(os::make_directories(local.at), "create", local.at));
+  bool has_leftovers() {
+    return local_->has_leftovers()
+        || std::any_of(
+            lasting_.begin(), lasting_.end(), [](const auto& one) { return one->has_leftovers(); });
+  }
+
+  // ---- the call
+
+  status download() {
+    inspect();
+    if (plan_.refused.place == plan::in_local) VQCACHE_NEED_(failure_of(plan_.refused));
+    if (plan_.keeps_all() && is_served()) return who_.stop();
+
+    VQCACHE_NEED_(local_->may_stand());
+    for (const auto& one : lasting_)
+      VQCACHE_NEED_(one->may_stand());
+    VQCACHE_NEED_(local_->make_ready());
     const os::quiet_signals quiet;
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
-    lock();
-    bool again = true;  // storing may find that the local file is damaged
-    for (int round = 0; again && round < 3 && !who_.stopped(); ++round) {
-      see();
-      VQCACHE_NEED_(local_is_taken_);
-      if (!all(&item::good)) VQCACHE_NEED_(cache_is_taken_);
-      local.sweep(who_, false);
-      cache.sweep(who_, true);
-      if (!all(&item::good)) VQCACHE_NEED_(settle());
-      if (!all(&item::good)) VQCACHE_NEED_(bring());
-      local.sweep(who_, true);
-      again = false;
-      if (served() || who_.stopped()) break;
-      const status s = error::contain([&] { return store(again); });
-      cached = s.ok();
-      if (!cached && !again) who_.go_on(), not_cached(s);  // the local pair is complete: no error
-    }
-    if (who_.stopped() || !again) return who_.stop();
-    return fail(errc::hash_mismatch, {"its local files change while being read"});
+    wait_for_others();
+    return bring_and_store();
   }
 
-  string lock_name() const { return "." + name + ".lock"; }
+  status remove() {
+    inspect();
+    VQCACHE_NEED_(now_.local.taken);
+    for (const plan::lasting_tier& one : now_.lasting)
+      VQCACHE_NEED_(one.has.taken);
 
-  template <class Is>
-  bool all(Is is) const {  // of the items
-    return std::all_of(items.begin(), items.end(), [is](auto& i) { return std::invoke(is, i); });
+    wait_for_others();
+    VQCACHE_NEED_(local_->remove());
+    for (const auto& one : lasting_)
+      VQCACHE_NEED_(one->remove());
+    (void)os::unlink(lock_path());
+    return who_.stop();
   }
 
-  void see() {
-    local.see();
-    cache.see();
-    local_is_taken_ = taken(local);
-    cache_is_taken_ = taken(cache);
-    for (item& i : items) {
-      tier::copy &l = i.here = local.look(i.file), &c = i.there = cache.look(i.file);
-      // without a receipt of its own, a local file of the cached size is held to the cache's
-      const bool lent = !l.said && c.vouched() && c.told && c.told == l.size;
-      if (!i.right && !lent && i.pin.empty()) l.judge(i.kind);
-      if (!l.said && i.pin.empty()) c.judge(i.kind);
-      const bool trusted = !lent && l.looks.ok() && (i.pin.empty() || l.is(i.pin));
-      i.good = l.fits() && !local.problem && i.wrong.empty() && (i.right || trusted);
-      i.found = i.good || c.regular;
-      i.same_size = c.regular && c.size == l.size;
-      i.stored = i.same_size && !cache.problem && (l.said ? c.is(l.said->sha256) : c.fits())
-          && !c.is_no_such_file() && (i.read.empty() || !l.said || l.is(i.read));
-    }
-  }
+  // ---- afterwards
 
-  // A model whose name differs in case only is another one, and left alone.
-  status taken(const tier::shelf& t) const {
-    if (t.speaks_of_all()) return {};
-    const fs::path other = t.other_spelling();
-    if (other.empty()) return {};
-    if (other == t.at || other == t.at.parent_path())
-      return fail(errc::name_taken,
-          {"it cannot be told which model stands there: ", other,
-              " takes names that differ in case for one, and cannot be listed; check its ",
-              "permissions"});
-    return fail(errc::name_taken,
-        {"another model stands there: this file system takes ", name, " and ", other,
-            " for one name; use another name, or remove that model (vqcache::remove)"});
-  }
+  const string& name() const { return name_; }
 
-  bool served() {  // the local files are whole; are the copies, or can none be made?
-    if (!std::exchange(announced_, true)) {
-      who_.say({"The model (", name, ") is already available locally."});
-      for (const item& i : items)
-        tell_origin(i, i.here.said);
-      for (const item& i : items)
-        if (!i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
-    }
-    cached = all(&item::stored) && cache_is_taken_.ok();
-    status why = cache_is_taken_;
-    if (!cached && why.ok()) why = may_stand(cache.at.parent_path());
-    if (!cached && why.ok() && os::read_only(cache.at))
-      why = fail(errc::permission_denied, {cache.at, " cannot be written"});
-    if (!why.ok()) not_cached(why);
-    return cached || !why.ok();
-  }
+  size_t size() const { return now_.wanted.size(); }
 
-  status may_stand(const fs::path& directory) const {
-    if (who_.opts().create_dirs || os::look(directory).directory) return {};
-    return fail(errc::directory_missing,
-        {"Directory not found: ", directory, "; create it, or set options::create_dirs"});
-  }
+  fs::path local_path(size_t file) const { return local_->place_of(now_.wanted[file].name).path; }
 
-  void tell_unverified(const item& i) {
-    who_.say({"Nothing vouches for ", i.file, ": it is served unverified, as it was found."});
-  }
+  fs::path local_root() const { return local_->root(); }
 
-  void not_cached(const status& why) {
-    who_.say({"The model (", name, ") is complete locally, but not in the cache: ", why.text, "."});
-  }
+  fs::path lasting_root() const { return directory(who_.opts(), false); }
 
-  void tell_origin(const item& i, const formats::entry* e) {  // other URLs than stored, and no pin
-    if (!e || e->origin.empty() || !i.pin.empty() || i.from.urls.empty()) return;
-    for (auto& url : i.from.urls)
-      if (strings::printable(urls::redact(url)) == e->origin) return;
-    who_.say({"The stored ", i.file, " came from ", e->origin, ", not from ",
-        urls::redact(i.from.urls[0]), "."});
-  }
+  origin from() const { return from_; }
 
-  // It saves a second download and nothing rests on it: every doubt ends in going on without it.
-  void lock() {
-    if (os::open(local.at / lock_name(), os::mode::lock, lock_) != 0) return;
-    const unsigned limit = who_.opts().stall_seconds;
-    worker::pace growth{limit == 0 ? 30 : limit, 0, 1};  // going on without it costs little
-    uint64_t seen = 0;                                   // bytes that some call has brought so far
-    for (int waits = 0;; ++waits) {
-      if (os::try_lock(lock_) != EWOULDBLOCK) return;
-      if (waits == 0)
-        who_.say({"Waiting for another call that is bringing the model (", name, ")."});
-      if (waits % 10 == 0) seen = 0;
-      for (const tier::shelf* t : {&local, &cache})
-        for (const string& n : waits % 10 == 0 ? t->strays() : vector<string>())
-          if (strings::ends_with(n, ".part"))
-            seen += journal::find(t->at / fs::path(n).stem()).bytes;
-      if (growth.stalled(seen)) return who_.say({"The other call stalls; going on without it."});
-      if (!who_.step(phase::waiting, items.back().file, seen, 0)) return;
-      os::sleep_ms(20);
-    }
-  }
+  bool is_cached() const { return is_cached_; }
 
-  partial::demand binding(
-      const item& i) const {  // the pin, else the receipt here, else the cache's
-    const bool alone = all([](auto& other) { return !other.here.regular; });
-    const bool ours = i.here.said && !(alone && i.there.said);
-    const formats::entry* e = ours ? i.here.said : i.there.said;
-    if (!i.pin.empty()) return {i.kind, i.pin, "the pin", true};
-    if (!e) return {i.kind};
-    return {
-        i.kind, e->sha256, ours ? "the local receipt" : "the receipt in the cache", !e->unverified};
-  }
-
-  // hashes what names and sizes leave open; what fits its receipt, not the pin, is another model
-  status settle() {
-    formats::receipt now;
-    string sha;
-    bool news = false;
-    lost_.clear();
-    take_back();
-    if (all(&item::good)) return {};
-    for (const item& i : items)
-      for (const tier::copy* c : {&i.here, &i.there}) {
-        if (i.pin.empty() || !c->vouched() || c->is(i.pin) || !c->fits()) continue;
-        const status read = c->digest(who_, sha);
-        if (error::may_pass(read)) return read;  // then nothing is known of it
-        if (read.ok() && c->is(sha))
-          return fail(errc::name_taken,
-              {"another model stands under this name: ", c->path,
-                  " fits its receipt, but not the pin ", i.pin, "; use another name, or remove ",
-                  name, ".yaml, .ckpt and .sha256 from ", local.at, ", and ", cache.at,
-                  " (by vqcache::remove)"});
-      }
-    VQCACHE_NEED_(local.readable());
-    for (item& i : items) {
-      tier::copy& l = i.here;
-      VQCACHE_NEED_(error::system(l.problem, "look at", l.path));
-      if (l.exists && !l.regular)
-        return fail(errc::io, {l.path, " is not a regular file; move it"});
-      formats::entry e = l.said ? *l.said : formats::entry();
-      const partial::demand d = binding(i);
-      if (l.regular && !i.good && d.sha256.empty()) {  // it stands until another takes its place
-        VQCACHE_NEED_(l.is_no_such_file() ? status() : l.looks);
-        i.wrong = l.looks.ok() ? join({"it has ", l.size, " bytes, its receipt says ", l.told})
-                               : l.looks.text;
-        lost_ += join({"; ", l.path, " is left as it is: ", i.wrong});
-      } else if (l.regular && !i.good) {
-        if (!i.pin.empty() || l.said) who_.say({"Checking ", i.file, " against ", d.bound_by, "."});
-        VQCACHE_NEED_(l.digest(who_, sha));
-        const bool right = sha == d.sha256;
-        if (right && !l.said && i.there.is(sha)) e = *i.there.said;
-        if (right) e = {i.file, sha, e.origin, e.etag, l.size, !d.verified};
-        const string why = join({"its SHA-256 is ", sha, ", not ", d.sha256});
-        if (!right && l.vouched()) VQCACHE_NEED_(put_aside(i, l, why));
-        if (!right && !l.vouched()) {  // a pin may be mistyped: it stands until its place is taken
-          i.wrong = why;
-          lost_ += join({"; ", l.path, " is left as it is: ", why});
-        }
-        news = news || right;
-        i.right = right;
-      }
-      if (!e.sha256.empty()) now.push_back(e);
-    }
-    if (status s = news ? local.keep(now) : status(); !s.ok() && !local.receipt.empty()) return s;
-    see();
-    take_back();
-    return {};
-  }
-
-  // What is missing, all of it before any gets its name; what is new to the cache is copied there.
-  status bring() {
-    vector<partial::partial_file> parts(items.size());
-    vector<partial::partial_file*> own;
-    vector<download::target> targets;
-    formats::receipt now;
-    const bool all_cached = all(&item::found);
-    VQCACHE_NEED_(reachable());
-    who_.say({"The model (", name,
-        all_cached ? ") is available in the cache, copying locally."
-                   : ") was not found, downloading and caching."});
-    announced_ = true;
-    for (item& i : items) {
-      partial::partial_file& part = parts[now.size()];
-      own.push_back(&part);
-      now.push_back({i.file});
-      i.copy = nullptr;
-      if (all_cached) tell_origin(i, i.there.said);
-      if (i.good && !i.right && !i.here.vouched() && !i.here.is(i.pin)) tell_unverified(i);
-      VQCACHE_NEED_(i.good ? vouch(i, now.back()) : restore(i, part, now.back()));
-      if (i.found) continue;
-      partial::demand want = binding(i);
-      if (!want.verified) want = {i.kind, i.from.sha256};
-      want.size = i.from.size;
-      if (!cache.problem && !i.there.exists)
-        i.copy = std::make_shared<partial::trailing_copy>(i.there.path, i.kind);
-      download::target t{own.size() - 1, &i.from, want, i.here.path, i.copy.get()};
-      targets.push_back(std::move(t));
-    }
-    VQCACHE_NEED_(reachable());
-    if (all_cached && !targets.empty()) who_.say({"It could not be restored whole, downloading."});
-    from = targets.empty() ? origin::cache : origin::network;
-    status s = download::fetch(targets, who_);
-    s.text += s.ok() ? "" : lost_;
-    VQCACHE_NEED_(s);
-    for (const download::target& t : targets) {
-      own[t.item] = t.to.get();
-      formats::entry& e = now[t.item];
-      e = {e.file, t.to->sha256(), t.got, t.etag, t.to->size(), t.is_unsized};
-      if (t.is_unsized)
-        who_.say({"Nothing vouches for the end of ", e.file, ": ", t.got, " told no length."});
-      if (t.copy) t.copy->sha256 = e.sha256;
-    }
-    see();
-    // where the lock lies, another call may have been faster: its pair stands, ours goes
-    if (!all([](auto& i) { return i.good && i.here.said; })) {
-      for (size_t i = 0; i < items.size(); ++i)
-        VQCACHE_NEED_(make_way(items[i], *own[i]));
-      VQCACHE_NEED_(publish(own, now));
-    }
-    see();
-    return {};
-  }
-
-  status publish(const vector<partial::partial_file*>& own, const formats::receipt& now) {
-    status s = local.publish(own, now);
-    if (s.ok()) return s;
-    for (partial::partial_file* p : own) {
-      const string file = os::shown(p->final_path().filename());
-      const uint64_t size = p->release();
-      if (size > 0) s.text += join({"; ", size, " bytes of ", file, " are kept for the next call"});
-    }
-    return s;
-  }
-
-  // What was put aside gets its name again, if it fits the receipt after all.
-  void take_back() {
-    bool news = false;
-    for (item& i : items)
-      for (const tier::copy* c : {&i.here, &i.there}) {
-        const string sha = i.pin.empty() && c->said ? c->said->sha256 : i.pin;
-        const bool missing = !c->exists && c->problem == 0 && !i.good;
-        if (missing && !sha.empty()) news = c->take_back(sha, who_) || news;
-      }
-    if (news) see();
-  }
-
-  // also: the digest of what takes its place
-  status put_aside(const item& i, tier::copy& c, const string& why, const string& also = string()) {
-    vector<string> known;
-    for (const string& sha : {i.pin, i.here.said ? i.here.said->sha256 : string(),
-             i.there.said ? i.there.said->sha256 : string(), also})
-      if (!sha.empty()) known.push_back(sha);
-    return c.put_aside(why, known, who_);
-  }
-
-  // What stands under the name and is no such file is put aside when its replacement is complete.
-  status make_way(item& i, const partial::partial_file& by) {
-    if (i.good || !by.is_begun() || !i.here.regular) return {};
-    return put_aside(i, i.here, std::exchange(i.wrong, string()), by.sha256());
-  }
-
-  status vouch(const item& i, formats::entry& e) {  // what a receipt says of a file that had none
-    e = i.here.said ? *i.here.said : formats::entry{i.file, {}, {}, {}, i.here.size, true};
-    return i.here.said ? status() : i.here.digest(who_, e.sha256);
-  }
-
-  status restore(
-      item& i, partial::partial_file& to, formats::entry& e) {  // found: it could be used
-    VQCACHE_NEED_(restore_once(i, to, e));
-    const string sha = binding(i).sha256;
-    if (i.found || sha.empty() || who_.stopped()) return who_.stop();
-
-    // what was put aside may be right: then what stands in its place makes way
-    const bool stands = !i.cached_wrong.empty();
-    if (stands && !i.there.aside_with(sha, who_).empty())
-      VQCACHE_NEED_(put_aside(i, i.there, i.cached_wrong, sha));
-    if (i.there.aside.empty() || !i.there.take_back(sha, who_)) return who_.stop();
-    i.there = cache.look(i.file);
-    return restore_once(i, to, e);
-  }
-
-  static bool is_judged(const status& s) {  // by its bytes
-    const bool is_of_bytes =
-        s.code == errc::hash_mismatch || s.code == errc::not_the_file || s.code == errc::truncated;
-    return is_of_bytes && !s.cause;
-  }
-
-  status restore_once(item& i, partial::partial_file& to, formats::entry& e) {
-    tier::copy& c = i.there;
-    const partial::demand want = binding(i);
-    i.found = false;
-    i.cached_wrong.clear();
-    if (!c.exists) return {};
-    status s = i.pin.empty() ? cache.readable() : status();
-    bool unreadable = !s.ok();
-    if (c.regular && !c.fits()) {
-      s = fail(errc::truncated, {"it has ", c.size, " bytes, its receipt says ", c.told});
-    } else if (s.ok() && c.is_no_such_file()) {
-      s = c.looks;
-    } else if (s.ok()) {
-      VQCACHE_NEED_(to.create(i.here.path, {i.kind, partial::judge_with(want.sha256)}));
-      const partial::copy_result copied =
-          partial::copy_and_seal(c.path, c.how, to, who_, phase::restoring, want);
-      s = copied.how;
-      unreadable = copied.is_of_source;
-      if (who_.stopped()) return who_.stop();
-      unreadable = unreadable || s.code == errc::timed_out;
-      if (s.cause && !unreadable) return s;  // the local disk's failure
-    }
-    i.found = s.ok();
-    i.read = unreadable && s.code != errc::timed_out ? "nothing" : to.sha256();
-    if (c.said) e = *c.said;
-    e = {i.file, i.read, e.origin, e.etag, to.size(), !want.verified};
-    if (i.found && e.unverified) tell_unverified(i);
-    if (i.found) return {};
-    const bool own = c.vouched() && c.is(i.read);  // not damaged, but another model's
-    if (!own) lost_ += join({"; the copy in ", cache.at, " could not be used: ", s.text});
-    to.drop();
-    if (own) {
-      who_.say({"The cache holds another ", i.file, " than the local receipt; it stays."});
-    } else if (!c.vouched() && is_judged(s)) {  // it stands till it is replaced
-      i.cached_wrong = s.text;
-      who_.say({"The cached ", i.file, " is not used: ", s.text, "."});
-    } else if (unreadable || cache.problem) {
-      who_.say({"The cache cannot be read: ", s.text, "."});
-    } else if (const status aside = put_aside(i, c, s.text); !aside.ok()) {
-      who_.say({"The cached ", i.file, " is damaged (", s.text, "), but stays: ", aside.text, "."});
-    }
-    return {};
+ private:
+  static status homeless(const fs::path& option, const char* member, const char* variable) {
+    return fail(errc::invalid_argument,
+        {option.empty() ? variable : member, " begins with ~, but there is no home directory"});
   }
 
   string offline_by() const {  // what forbids to download, or empty
@@ -9606,88 +10287,764 @@ class story {  // of one call
     return strings::means_yes(os::env("VQCACHE_OFFLINE")) ? "the variable VQCACHE_OFFLINE" : "";
   }
 
-  status reachable() const {  // whether what no tier has may be downloaded
-    const string why = offline_by();
-    const bool offline = !why.empty();
-    bool known = true, may = true;
-    string missing;
-    for (const item& i : items) {
-      if (i.found) continue;
-      missing += join({missing.empty() ? "" : ", ", i.file});
-      known = known && !i.from.urls.empty();
-      for (const string& u : i.from.urls)
-        may = may && !(offline && urls::local_path(u).empty());
+  // ---- inspect
+
+  void look_into_tiers() {
+    now_.local = local_->inspect();
+    now_.lasting.resize(lasting_.size());
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      now_.lasting[place].can = lasting_[place]->can();
+      now_.lasting[place].has = lasting_[place]->inspect();
     }
-    if (known && may) return {};
-    return fail(known ? errc::offline : errc::unknown_model,
-        {"there is no ", missing, " in ", local.at, " and none to be used in ", cache.at, lost_,
-            known ? join({", and ", why,
-                        " makes the call offline; put it there, or call once without"})
-                  : ", and no URL for it is known"});
   }
 
-  // Copies the local pair to the cache. local_damaged: a file was not what its receipt says.
-  status store(bool& local_damaged) {
-    vector<partial::partial_file> parts(items.size());
-    vector<partial::partial_file*> ready;
-    formats::receipt now;
-    uint64_t bytes = 0;
-    VQCACHE_NEED_(cache.readable());
-    for (const item& i : items) {
-      const tier::copy &l = i.here, &c = i.there;
-      if (c.vouched() && c.fits() && (l.said ? !c.is(l.said->sha256) : c.told && !i.same_size))
-        return fail(errc::name_taken, {"another model is there (", c.path, "); it is left alone"});
-      bytes += i.stored ? 0 : l.size;
+  void inspect() {
+    look_into_tiers();
+    for (size_t file = 0; file < size(); ++file) {
+      judge(file, plan::in_local);
+      for (size_t place = 0; place < lasting_.size(); ++place)
+        judge(file, place);
     }
-    if (bytes >= uint64_t{64} << 20)
-      who_.say({"The model (", name, ") is ready locally; storing it in the cache."});
-    VQCACHE_NEED_(error::system(os::make_directories(cache.at), "create", cache.at));
-    for (item& i : items) {
-      const tier::copy &l = i.here, &c = i.there;
-      formats::entry e;
-      VQCACHE_NEED_(vouch(i, e));
-      // what stands there stays if it is the same: as read a moment ago, by its receipt, or hashed
-      string sha = i.read.empty() && c.is(e.sha256) ? e.sha256 : i.read;
-      if (sha.empty() && i.same_size) VQCACHE_NEED_(c.digest(who_, sha));
-      const bool same = i.same_size && sha == e.sha256;
-      const bool copied = !same && i.copy && i.copy->has_begun() && i.copy->sha256 == e.sha256;
-      partial::partial_file& part = copied ? i.copy->to : parts[now.size()];
-      ready.push_back(&part);
-      if (copied) {
-        VQCACHE_NEED_(i.copy->wait(l.size, who_));
-      } else if (!same) {
-        const bool doubted = c.regular && !c.said && !l.said;  // either may be the whole one
-        VQCACHE_NEED_(part.create(c.path, {i.kind, partial::judge_with(e.sha256)}));
-        const partial::demand want{i.kind, e.sha256, "the local receipt", true, doubted};
-        status s = partial::copy_and_seal(l.path, l.how, part, who_, phase::storing, want).how;
-        local_damaged = is_judged(s) && l.said;
-        if (local_damaged) VQCACHE_NEED_(put_aside(i, i.here, s.text));
-        if (doubted) s.text = join({l.path, " differs from ", c.path, ", and ", s.text});
-        VQCACHE_NEED_(s);
+    plan_ = plan::plan(now_);
+  }
+
+  void judge(size_t file, size_t place) {
+    if (!plan::has_to_be_judged(now_, file, place)) return;
+    tier::stored_file& one = file_in(file, place);
+    one.look = tier_of(place).judge(one, now_.wanted[file].kind);
+    if (one.is_no_such_file()) one.look.text += " (a pin, source::sha256, overrules that)";
+  }
+
+  tier::tier& tier_of(size_t place) {
+    if (place == plan::in_local) return *local_;
+    return *lasting_[place];
+  }
+
+  const tier::tier& tier_of(size_t place) const {
+    if (place == plan::in_local) return *local_;
+    return *lasting_[place];
+  }
+
+  tier::stored_file& file_in(size_t file, size_t place) {
+    if (place == plan::in_local) return now_.local.files[file];
+    return now_.lasting[place].has.files[file];
+  }
+
+  string shown(size_t file, size_t place) const {
+    return tier_of(place).description_of(now_.wanted[file].name);
+  }
+
+  const tier::inventory& inventory_of(size_t place) const {
+    return place == plan::in_local ? now_.local : now_.lasting[place].has;
+  }
+
+  // ---- what people are told
+
+  // What an obstacle that ends the call, or keeps a copy from being made, is called.
+  status failure_of(const plan::hindrance& one) const {
+    using plan::obstacle;
+    const tier::stored_file* file =
+        one.is == obstacle::none ? nullptr : &plan::copy_of(now_, one.file, one.place);
+    switch (one.is) {
+      case obstacle::none: return {};
+      case obstacle::name_taken: return inventory_of(one.place).taken;
+      case obstacle::receipt_unreadable: return inventory_of(one.place).receipt_problem;
+      case obstacle::file_unknown:
+        return error::system(
+            file->problem, "look at", tier_of(one.place).place_of(file->name).path);
+      case obstacle::not_a_file:
+        return fail(errc::io, {shown(one.file, one.place), " is not a regular file; move it"});
+      case obstacle::not_judged: return file->look;
+      case obstacle::another_model:
+        return fail(errc::name_taken,
+            {"another model is there (", shown(one.file, one.place), "); it is left alone"});
+      case obstacle::not_writable: return tier_of(one.place).may_write();
+      case obstacle::offline: return unreachable(true);
+      case obstacle::no_source: return unreachable(false);
+    }
+    return {};
+  }
+
+  status unreachable(bool is_known) const {
+    string missing, all;
+    for (size_t file = 0; file < size(); ++file)
+      if (plan_.files[file].local == plan::local_step::download)
+        missing += join({missing.empty() ? "" : ", ", now_.wanted[file].name});
+    for (const auto& one : lasting_)
+      all += join({all.empty() ? "" : ", ", one->description()});
+
+    const string in = join(
+        {"there is no ", missing, " in ", local_->description(), " and none to be used in ", all});
+    if (!is_known) return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known"});
+    return fail(errc::offline,
+        {in, lost_, ", and ", offline_by(),
+            " makes the call offline; put it there, or call once without"});
+  }
+
+  void tell_unverified(size_t file) {
+    who_.say({"Nothing vouches for ", now_.wanted[file].name,
+        ": it is served unverified, as it was found."});
+  }
+
+  void tell_not_cached(const status& why) {
+    who_.say(
+        {"The model (", name_, ") is complete locally, but not in the cache: ", why.text, "."});
+  }
+
+  void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
+    const plan::wanted_file& wanted = now_.wanted[file];
+    const vector<string>& urls = wanted.from.urls;
+    if (said.origin.empty() || !wanted.pin.empty() || urls.empty()) return;
+    for (const string& url : urls)
+      if (strings::printable(urls::redact(url)) == said.origin) return;
+    who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
+        urls::redact(urls[0]), "."});
+  }
+
+  static const char* shown(plan::authority by) {
+    switch (by) {
+      case plan::authority::nobody:
+      case plan::authority::pin: break;
+      case plan::authority::local_receipt: return "the local receipt";
+      case plan::authority::lasting_receipt: return "the receipt in the cache";
+    }
+    return "the pin";
+  }
+
+  partial::demand demand_of(size_t file, const plan::expectation& want) const {
+    partial::demand d{now_.wanted[file].kind, want.sha256};
+    d.bound_by = shown(want.by);
+    d.verified = want.is_verified;
+    return d;
+  }
+
+  // ---- a local set that is whole
+
+  // Whether the call can end: the copies are whole too, or none can be made, which is said.
+  bool is_served() {
+    announce();
+    bool has_all = true, is_settled = true;
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      ask_whether_writable(place);
+      const plan::tier_plan& copies = plan_.copies[place];
+      const bool is_hopeless = cannot_be_written(copies);
+      if (is_hopeless) tell_not_cached(failure_of(copies.in_way));
+      has_all = has_all && copies.is_complete;
+      is_settled = is_settled && (copies.is_complete || is_hopeless);
+    }
+    is_cached_ = has_all;
+    return is_settled;
+  }
+
+  static bool cannot_be_written(const plan::tier_plan& copies) {
+    const plan::obstacle in_way = copies.in_way.is;
+    return in_way == plan::obstacle::name_taken || in_way == plan::obstacle::not_writable;
+  }
+
+  void announce() {
+    if (std::exchange(is_announced_, true)) return;
+    who_.say({"The model (", name_, ") is already available locally."});
+    for (size_t file = 0; file < size(); ++file)
+      tell_origin(file, plan::local_of(now_, file).said);
+    for (size_t file = 0; file < size(); ++file)
+      if (plan_.files[file].is_unvouched) tell_unverified(file);
+  }
+
+  // It is asked only where something is to be written: a hit costs nothing.
+  void ask_whether_writable(size_t place) {
+    if (plan_.copies[place].is_complete || !now_.lasting[place].has.taken.ok()) return;
+    now_.lasting[place].can.is_writable = tier_of(place).may_write().ok();
+    plan_ = plan::plan(now_);
+  }
+
+  // ---- other calls
+
+  fs::path lock_path() const { return local_->at() / join({".", name_, ".lock"}); }
+
+  // It saves a second download and nothing rests on it: every doubt ends in going on without it.
+  void wait_for_others() {
+    if (os::open(lock_path(), os::mode::lock, lock_) != 0) return;
+    constexpr int looks_at_every = 10, pause_ms = 20;
+    constexpr unsigned default_limit = 30;  // going on without it costs little
+    const unsigned limit = who_.opts().stall_seconds;
+    worker::pace growth{limit == 0 ? default_limit : limit, 0, 1};
+    uint64_t seen = 0;  // bytes that some call has brought so far
+    for (int waits = 0;; ++waits) {
+      if (os::try_lock(lock_) != EWOULDBLOCK) return;
+      if (waits == 0)
+        who_.say({"Waiting for another call that is bringing the model (", name_, ")."});
+      if (waits % looks_at_every == 0) seen = bytes_under_way();
+      if (growth.stalled(seen)) return who_.say({"The other call stalls; going on without it."});
+      if (!who_.step(phase::waiting, now_.wanted.back().name, seen, 0)) return;
+      os::sleep_ms(pause_ms);
+    }
+  }
+
+  uint64_t bytes_under_way() {
+    uint64_t bytes = local_->bytes_under_way();
+    for (const auto& one : lasting_)
+      bytes += one->bytes_under_way();
+    return bytes;
+  }
+
+  // ---- the steps of a plan
+
+  status bring_and_store() {
+    bool again = true;
+    for (int round = 0; again && round < most_rounds && !who_.stopped(); ++round) {
+      inspect();
+      VQCACHE_NEED_(failure_of(plan_.refused));
+      sweep_others();
+      if (!plan_.keeps_all()) VQCACHE_NEED_(settle());
+      if (plan_.verifies_any()) continue;  // a file has changed meanwhile
+      if (!plan_.keeps_all()) VQCACHE_NEED_(bring());
+      local_->sweep(who_, tier::tier::leftovers::all);
+
+      again = false;
+      if (is_served() || who_.stopped()) break;
+      again = store_all();
+    }
+    if (who_.stopped() || !again) return who_.stop();
+    return fail(errc::hash_mismatch, {"its local files change while being read"});
+  }
+
+  void sweep_others() {
+    using leftovers = tier::tier::leftovers;
+    local_->sweep(who_, leftovers::useless);
+    for (const auto& one : lasting_)
+      one->sweep(who_, leftovers::all);
+  }
+
+  // Settles by reading what names and sizes leave open.
+  status settle() {
+    lost_.clear();
+    take_back_missing();
+    if (plan_.keeps_all()) return {};
+    VQCACHE_NEED_(look_for_other_model());
+    VQCACHE_NEED_(failure_of(plan_.blocked));
+    VQCACHE_NEED_(verify_local_files());
+    inspect();
+    for (size_t file = 0; file < size(); ++file)
+      if (const string& why = plan_.files[file].local_wrong; !why.empty())
+        lost_ += join({"; ", shown(file, plan::in_local), " is left as it is: ", why});
+    take_back_missing();
+    return {};
+  }
+
+  // What was put aside gets its name again, if it is what is missing after all.
+  void take_back_missing() {
+    bool has_news = false;
+    for (size_t file = 0; file < size(); ++file)
+      for (const size_t place : plan_.files[file].missing)
+        has_news = take_back(file, place, plan::digest_in(now_, file, place), string()) || has_news;
+    if (has_news) inspect();
+  }
+
+  // except: the name of what was put aside a moment ago.
+  bool take_back(size_t file, size_t place, const string& sha256, const string& except) {
+    const tier::stored_file& one = file_in(file, place);
+    const string aside = tier_of(place).find_aside(one, sha256, except, who_);
+    return !aside.empty() && tier_of(place).give_back(one, aside, who_);
+  }
+
+  // What fits its own receipt, and not the pin, is another model: nothing of it is touched.
+  status look_for_other_model() {
+    for (size_t file = 0; file < size(); ++file)
+      for (const size_t place : plan_.files[file].suspects) {
+        const tier::digest_of_file read =
+            tier::digest_of(tier_of(place), file_in(file, place), who_);
+        if (error::may_pass(read.problem)) return read.problem;  // then nothing is known of it
+        if (!read.problem.ok() || !file_in(file, place).is_said_to_be(read.sha256)) continue;
+        return fail(errc::name_taken,
+            {"another model stands under this name: ", shown(file, place),
+                " fits its receipt, but not the pin ", now_.wanted[file].pin,
+                "; use another name, or remove ", list_of_files(), " from ", local_->description(),
+                ", and ", list_of_lasting(), " (by vqcache::remove)"});
       }
-      now.push_back(e);
+    return {};
+  }
+
+  string list_of_files() const {  // "m.yaml, .ckpt and .sha256"
+    string list = now_.wanted[0].name;
+    for (size_t file = 1; file < size(); ++file) {
+      const string& one = now_.wanted[file].name;
+      list += ", " + (strings::starts_with(one, name_ + ".") ? one.substr(name_.size()) : one);
     }
-    for (size_t n = 0; n < items.size(); ++n) {
-      item& i = items[n];
-      if (!ready[n]->is_begun() || !i.there.exists) continue;
+    return list + " and .sha256";
+  }
+
+  string list_of_lasting() const {
+    string list;
+    for (const auto& one : lasting_)
+      list += join({list.empty() ? "" : ", ", one->description()});
+    return list;
+  }
+
+  status verify_local_files() {
+    formats::receipt now;
+    bool has_news = false;
+    for (size_t file = 0; file < size(); ++file) {
+      formats::entry entry = plan::local_of(now_, file).said;
+      if (plan_.files[file].local == plan::local_step::verify) {
+        VQCACHE_NEED_(verify(file));
+        if (now_.facts[file].is_right) entry = entry_of_verified(file);
+        has_news = has_news || now_.facts[file].is_right;
+      }
+      if (!entry.sha256.empty()) now.push_back(std::move(entry));
+    }
+    const status kept = has_news ? local_->renew_receipt(now) : status();
+    return now_.local.has_receipt ? kept : status();
+  }
+
+  status verify(size_t file) {
+    const plan::expectation want = plan_.files[file].expected;
+    const tier::stored_file& local = plan::local_of(now_, file);
+    plan::file_facts& known = now_.facts[file];
+    if (want.by == plan::authority::pin || local.has_receipt())
+      who_.say({"Checking ", local.name, " against ", shown(want.by), "."});
+
+    const tier::digest_of_file read = tier::digest_of(*local_, local, who_);
+    VQCACHE_NEED_(read.problem);
+    known.digest = read.sha256;
+    known.is_right = read.sha256 == want.sha256;
+    if (known.is_right) return {};
+
+    const string why = join({"its SHA-256 is ", read.sha256, ", not ", want.sha256});
+    if (local.is_vouched_for()) return set_aside(file, plan::in_local, why).problem;
+    known.wrong = why;  // a pin may be mistyped: it stands until its place is taken
+    return {};
+  }
+
+  formats::entry entry_of_verified(size_t file) const {
+    const tier::stored_file& local = plan::local_of(now_, file);
+    const tier::stored_file* copy = plan::first_with_receipt(now_, file);
+    const string& sha256 = now_.facts[file].digest;
+    const bool is_of_copy = !local.has_receipt() && copy && copy->is_said_to_be(sha256);
+    const formats::entry& said = is_of_copy ? copy->said : local.said;
+    const bool is_unverified = !plan_.files[file].expected.is_verified;
+    return {local.name, sha256, said.origin, said.etag, local.size, is_unverified};
+  }
+
+  // also: the digest of what takes its place
+  tier::put_aside set_aside(
+      size_t file, size_t place, const string& why, const string& also = string()) {
+    vector<string> known;
+    const auto add = [&known](const string& sha256) {
+      if (!sha256.empty()) known.push_back(sha256);
+    };
+    add(now_.wanted[file].pin);
+    add(plan::local_of(now_, file).said.sha256);
+    for (const plan::lasting_tier& one : now_.lasting)
+      add(one.has.files[file].said.sha256);
+    add(also);
+    return tier_of(place).set_aside(file_in(file, place), why, known, who_);
+  }
+
+  // ---- bring: what is missing, all of it before any gets its name
+
+  using arrivals = vector<arrival>;
+
+  status bring() {
+    for (plan::file_facts& known : now_.facts)
+      for (plan::copy_facts& copy : known.copies)
+        copy.is_unusable = false;
+    plan_ = plan::plan(now_);
+    VQCACHE_NEED_(failure_of(plan_.unreachable));
+
+    const bool is_all_held = !plan_.downloads_any();
+    who_.say({"The model (", name_,
+        is_all_held ? ") is available in the cache, copying locally."
+                    : ") was not found, downloading and caching."});
+    is_announced_ = true;
+
+    arrivals files(size());
+    for (size_t file = 0; file < size(); ++file)
+      VQCACHE_NEED_(gather(file, is_all_held, files[file]));
+    VQCACHE_NEED_(failure_of(plan_.unreachable));
+    VQCACHE_NEED_(fetch(files, is_all_held));
+
+    inspect();
+    // where the lock lies, another call may have been faster: its set stands, ours goes
+    if (!has_all_with_receipts()) VQCACHE_NEED_(publish(files));
+    inspect();
+    return {};
+  }
+
+  // What a tier has of it: it is kept, or restored.
+  status gather(size_t file, bool is_all_held, arrival& to) {
+    const plan::file_plan now = plan_.files[file];
+    to.entry.file = now_.wanted[file].name;
+    mirrors_[file] = mirror();
+    if (is_all_held)
+      if (const tier::stored_file* copy = plan::first_with_receipt(now_, file))
+        tell_origin(file, copy->said);
+
+    if (now.local == plan::local_step::keep) {
+      if (now.is_unvouched) tell_unverified(file);
+      to.is_here = true;
+      return vouch(file, to.entry);
+    }
+    for (const plan::restorable& copy : now.sources) {
+      VQCACHE_NEED_(restore(file, copy, to));
+      if (to.is_here) return {};
+      now_.facts[file].copies[copy.place].is_unusable = true;
+    }
+    plan_ = plan::plan(now_);
+    return {};
+  }
+
+  // What a receipt says of a file that had none.
+  status vouch(size_t file, formats::entry& entry) {
+    const tier::stored_file& local = plan::local_of(now_, file);
+    if (local.has_receipt()) {
+      entry = local.said;
+      return {};
+    }
+    tier::digest_of_file read = tier::digest_of(*local_, local, who_);
+    VQCACHE_NEED_(read.problem);
+    now_.facts[file].digest = read.sha256;
+    entry = {local.name, std::move(read.sha256), {}, {}, local.size, true};
+    return {};
+  }
+
+  status restore(size_t file, const plan::restorable& copy, arrival& to) {
+    unused_copy unused;
+    VQCACHE_NEED_(restore_once(file, copy, to, unused));
+    const string sha256 = plan::expected_of(now_, file, copy.place).sha256;
+    if (to.is_here || sha256.empty() || who_.stopped()) return who_.stop();
+
+    // what was put aside may be right: then what stands in its place makes way
+    tier::tier& in = tier_of(copy.place);
+    const bool stands = !unused.why.empty();
+    if (stands && !in.find_aside(file_in(file, copy.place), sha256, string(), who_).empty()) {
+      tier::put_aside moved = set_aside(file, copy.place, unused.why, sha256);
+      VQCACHE_NEED_(moved.problem);
+      unused.aside = std::move(moved.name);
+    }
+    if (unused.aside.empty() || !take_back(file, copy.place, sha256, unused.aside))
+      return who_.stop();
+
+    now_.lasting[copy.place].has = in.inspect();
+    return restore_once(file, plan::restorable_of(now_, file, copy.place), to, unused);
+  }
+
+  // Its problem is one of the local disk, or the end of the call; what is wrong with the copy is
+  // said, and noted.
+  status restore_once(size_t file, const plan::restorable& copy, arrival& to, unused_copy& unused) {
+    const plan::expectation want = plan::expected_of(now_, file, copy.place);
+    const tier::stored_file& there = file_in(file, copy.place);
+    tier::copied result{copy.fault, copy.is_unreadable};
+    unused = unused_copy();
+    to.sink = nullptr;
+    if (copy.fault.ok()) {
+      tier::begun begun = begin_local(file, want);
+      VQCACHE_NEED_(begun.problem);
+      to.sink = std::move(begun.sink);
+      result = tier::copy_and_seal(
+          tier_of(copy.place), there, *to.sink, who_, phase::restoring, demand_of(file, want));
+      if (who_.stopped()) return who_.stop();
+    }
+
+    const bool is_slow = result.problem.code == errc::timed_out;
+    const bool is_unreadable = result.is_of_source || is_slow;
+    if (copy.fault.ok() && result.problem.cause && !is_unreadable) return result.problem;
+
+    note_what_was_read(file, copy.place, to, is_unreadable && !is_slow);
+    to.is_here = result.problem.ok();
+    if (!to.is_here)
+      return leave_unused(file, copy.place, result.problem, is_unreadable, to, unused);
+
+    if (there.has_receipt()) to.entry = there.said;
+    to.entry.file = there.name;
+    to.entry.sha256 = to.sink->sha256();
+    to.entry.size = to.sink->size();
+    to.entry.unverified = !want.is_verified;
+    if (to.entry.unverified) tell_unverified(file);
+    return {};
+  }
+
+  tier::begun begin_local(size_t file, const plan::expectation& want) {
+    const plan::wanted_file& wanted = now_.wanted[file];
+    return local_->write({wanted.name, wanted.kind, want.size, !want.sha256.empty()});
+  }
+
+  void note_what_was_read(size_t file, size_t place, const arrival& to, bool is_unreadable) {
+    std::optional<string>& digest = now_.facts[file].copies[place].digest;
+    digest.reset();
+    if (is_unreadable)
+      digest = string();
+    else if (to.sink && !to.sink->sha256().empty())
+      digest = to.sink->sha256();
+  }
+
+  status leave_unused(size_t file, size_t place, const status& why, bool is_unreadable, arrival& to,
+      unused_copy& unused) {
+    const tier::stored_file& there = file_in(file, place);
+    const std::optional<string>& read = now_.facts[file].copies[place].digest;
+    to.sink = nullptr;  // first of all: its bytes are of no use
+    // not damaged, but another model's
+    const bool is_of_another = there.is_vouched_for() && read && there.is_said_to_be(*read);
+    if (is_of_another) {
+      who_.say({"The cache holds another ", there.name, " than the local receipt; it stays."});
+      return {};
+    }
+
+    lost_ +=
+        join({"; the copy in ", tier_of(place).description(), " could not be used: ", why.text});
+    if (!there.is_vouched_for() && is_judged(why)) {  // it stands till it is replaced
+      unused.why = why.text;
+      who_.say({"The cached ", there.name, " is not used: ", why.text, "."});
+      return {};
+    }
+    if (is_unreadable || !now_.lasting[place].has.receipt_problem.ok()) {
+      who_.say({"The cache cannot be read: ", why.text, "."});
+      return {};
+    }
+    tier::put_aside moved = set_aside(file, place, why.text);
+    unused.aside = std::move(moved.name);
+    if (!moved.problem.ok())
+      who_.say({"The cached ", there.name, " is damaged (", why.text,
+          "), but stays: ", moved.problem.text, "."});
+    return {};
+  }
+
+  static bool is_judged(const status& why) {  // by its bytes
+    const bool is_of_bytes = why.code == errc::hash_mismatch || why.code == errc::not_the_file
+        || why.code == errc::truncated;
+    return is_of_bytes && !why.cause;
+  }
+
+  // ---- download
+
+  status fetch(arrivals& files, bool was_all_held) {
+    vector<download::target> targets;
+    for (size_t file = 0; file < size(); ++file)
+      if (!files[file].is_here) targets.push_back(target_of(file));
+    if (was_all_held && !targets.empty())
+      who_.say({"It could not be restored whole, downloading."});
+    from_ = targets.empty() ? origin::cache : origin::network;
+
+    status brought = download::fetch(targets, who_);
+    if (!brought.ok()) brought.text += lost_;
+    VQCACHE_NEED_(brought);
+    for (download::target& one : targets)
+      take(one, files[one.item]);
+    return {};
+  }
+
+  download::target target_of(size_t file) {
+    const plan::wanted_file& wanted = now_.wanted[file];
+    const plan::expectation expected = plan::expected_of_download(now_, file);
+    partial::demand want = demand_of(file, expected);
+    want.size = expected.size.value_or(0);
+    mirrors_[file] = mirror_of(file);
+    return {file, &wanted.from, want, local_path(file), mirrors_[file].copy.get()};
+  }
+
+  // The first lasting tier that lacks the file gets its copy while the file arrives, if the kernel
+  // and a thread can write there.
+  mirror mirror_of(size_t file) const {
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      const bool lacks = plan_.copies[place].files[file].step == plan::copy_step::store;
+      const bool may_be_read = now_.lasting[place].has.receipt_problem.ok();
+      if (!lacks || !may_be_read || !now_.lasting[place].can.has_paths) continue;
+      const plan::wanted_file& wanted = now_.wanted[file];
+      const fs::path path = tier_of(place).place_of(wanted.name).path;
+      return {place, std::make_shared<partial::trailing_copy>(path, wanted.kind)};
+    }
+    return {};
+  }
+
+  void take(download::target& one, arrival& to) {
+    formats::entry& entry = to.entry;
+    entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized};
+    if (one.is_unsized)
+      who_.say({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
+    if (one.copy) one.copy->sha256 = entry.sha256;
+    to.sink = std::make_unique<tier::directory_sink>(std::move(one.to));
+    to.is_here = true;
+  }
+
+  bool has_all_with_receipts() const {
+    return plan_.keeps_all()
+        && std::all_of(now_.local.files.begin(), now_.local.files.end(),
+            [](const tier::stored_file& one) { return one.has_receipt(); });
+  }
+
+  status publish(arrivals& files) {
+    tier::sinks sinks;
+    formats::receipt now;
+    for (size_t file = 0; file < size(); ++file) {
+      VQCACHE_NEED_(make_way(file, files[file]));
+      now.push_back(files[file].entry);
+      if (files[file].sink) sinks.push_back(files[file].sink.get());
+    }
+    status published = local_->commit(sinks, now);
+    if (!published.ok()) published.text += keep_for_next_call(files);
+    return published;
+  }
+
+  // What stands under the name and is no such file is put aside when its replacement is complete.
+  status make_way(size_t file, const arrival& by) {
+    const tier::stored_file& local = plan::local_of(now_, file);
+    const bool is_good = plan_.files[file].local == plan::local_step::keep;
+    if (is_good || !by.sink || !local.is_regular()) return {};
+    const string why = plan_.files[file].local_wrong;
+    now_.facts[file].wrong.clear();
+    return set_aside(file, plan::in_local, why, by.sink->sha256()).problem;
+  }
+
+  static string keep_for_next_call(arrivals& files) {
+    string kept;
+    for (arrival& one : files) {
+      partial::partial_file* part = one.sink ? one.sink->as_file() : nullptr;
+      const uint64_t size = part ? part->release() : 0;
+      if (size > 0)
+        kept += join({"; ", size, " bytes of ", one.entry.file, " are kept for the next call"});
+    }
+    return kept;
+  }
+
+  // ---- store
+
+  // true: a local file was damaged, and all is to be done again.
+  bool store_all() {
+    bool is_all_stored = true;
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      if (plan_.copies[place].is_complete) continue;
+      if (cannot_be_written(plan_.copies[place])) {
+        is_all_stored = false;
+        continue;
+      }
+      stored result;
+      const status s = error::contain([&] {
+        result = store(place);
+        return result.problem;
+      });
+      is_cached_ = s.ok();
+      if (result.is_local_damaged) return true;
+      is_all_stored = is_all_stored && is_cached_;
+      if (is_cached_) continue;
+      who_.go_on();  // the local files are complete: no error
+      tell_not_cached(s);
+    }
+    is_cached_ = is_all_stored;
+    return false;
+  }
+
+  struct shipment {                           // to one lasting tier
+    std::unique_ptr<tier::byte_sink> sink{};  // null: what is there stays
+    formats::entry entry{};
+  };
+
+  stored store(size_t place) {
+    stored result{failure_of(plan_.copies[place].in_way), false};
+    if (!result.problem.ok()) return result;
+    tell_storing(place);
+    result.problem = tier_of(place).make_ready();
+
+    vector<shipment> files(size());
+    for (size_t file = 0; file < size() && result.problem.ok(); ++file)
+      result = store_file(file, place, files[file]);
+    if (result.problem.ok()) result.problem = commit(place, files);
+    return result;
+  }
+
+  void tell_storing(size_t place) {
+    uint64_t bytes = 0;
+    for (size_t file = 0; file < size(); ++file)
+      if (!plan::is_stored(now_, file, place)) bytes += plan::local_of(now_, file).size;
+    if (bytes >= told_from)
+      who_.say({"The model (", name_, ") is ready locally; storing it in the cache."});
+  }
+
+  // What stands there stays if it is the same: as read a moment ago, by its receipt, or hashed.
+  stored store_file(size_t file, size_t place, shipment& to) {
+    status vouched = vouch(file, to.entry);
+    if (!vouched.ok()) return {std::move(vouched), false};
+
+    plan::copy_plan now = plan::plan_copy(now_, file, place);
+    if (now.step == plan::copy_step::verify) {
+      const tier::digest_of_file read = tier::digest_of(tier_of(place), file_in(file, place), who_);
+      if (!read.problem.ok()) return {read.problem, false};
+      now_.facts[file].copies[place].digest = read.sha256;
+      now = plan::plan_copy(now_, file, place);
+    }
+    if (now.step == plan::copy_step::keep) return {};
+    if (is_mirrored(file, place, to.entry.sha256)) return {finish_mirror(file, to), false};
+    return copy_local_file(file, place, now.is_doubted, to);
+  }
+
+  bool is_mirrored(size_t file, size_t place, const string& sha256) const {
+    const mirror& one = mirrors_[file];
+    return one.copy && one.place == place && one.copy->has_begun() && one.copy->sha256 == sha256;
+  }
+
+  status finish_mirror(size_t file, shipment& to) {
+    partial::trailing_copy& copy = *mirrors_[file].copy;
+    to.sink = std::make_unique<tier::directory_sink>(copy.to);
+    return copy.wait(plan::local_of(now_, file).size, who_);
+  }
+
+  stored copy_local_file(size_t file, size_t place, bool is_doubted, shipment& to) {
+    const plan::wanted_file& wanted = now_.wanted[file];
+    const tier::stored_file& local = plan::local_of(now_, file);
+    tier::tier& lasting = tier_of(place);
+    // where the kernel copies, partial::copy_and_seal() asks for itself
+    status ready = now_.lasting[place].can.has_paths ? status() : lasting.room_for(local.size);
+    if (!ready.ok()) return {std::move(ready), false};
+    tier::begun begun = lasting.write({wanted.name, wanted.kind, local.size, true});
+    if (!begun.problem.ok()) return {std::move(begun.problem), false};
+    to.sink = std::move(begun.sink);
+
+    const partial::demand want{wanted.kind, to.entry.sha256, "the local receipt", true, is_doubted};
+    stored result{
+        tier::copy_and_seal(*local_, local, *to.sink, who_, phase::storing, want).problem, false};
+    result.is_local_damaged = is_judged(result.problem) && local.has_receipt();
+    if (result.is_local_damaged) {
+      status moved = set_aside(file, plan::in_local, result.problem.text).problem;
+      if (!moved.ok()) result.problem = std::move(moved);
+    }
+    if (is_doubted && !result.problem.ok())
+      result.problem.text = join({shown(file, plan::in_local), " differs from ", shown(file, place),
+          ", and ", result.problem.text});
+    return result;
+  }
+
+  status commit(size_t place, const vector<shipment>& files) {
+    tier::sinks sinks;
+    formats::receipt now;
+    for (size_t file = 0; file < size(); ++file) {
+      const shipment& one = files[file];
+      now.push_back(one.entry);
+      if (!one.sink) continue;
+      sinks.push_back(one.sink.get());
+      if (!file_in(file, place).stands()) continue;
       VQCACHE_NEED_(
-          put_aside(i, i.there, "it is not the local file, or not readable", now[n].sha256));
+          set_aside(file, place, "it is not the local file, or not readable", one.entry.sha256)
+              .problem);
     }
-    VQCACHE_NEED_(cache.publish(ready, now));
-    // a notebook's pair gets its receipt, if it can, when it is hashed anyway
-    if (!all([](auto& i) { return i.here.said != nullptr; })) (void)local.keep(now);
+    VQCACHE_NEED_(tier_of(place).commit(sinks, now));
+
+    // a notebook's files get their receipt, if they can, when they are hashed anyway
+    const vector<tier::stored_file>& local = now_.local.files;
+    const bool has_all = std::all_of(
+        local.begin(), local.end(), [](const tier::stored_file& one) { return one.has_receipt(); });
+    if (!has_all) (void)local_->renew_receipt(now);
     return {};
   }
 
   caller who_;
-  string name{};
-  tier::shelf local{}, cache{};
-  vector<item> items{};
+  string name_{};
+  std::unique_ptr<tier::directory_tier> local_{};  // a user gets its paths
+  tiers lasting_{};
+  plan::situation now_{};
+  plan::call_plan plan_{};
+  vector<mirror> mirrors_{};  // of each file
   os::file lock_{};
-  status local_is_taken_{}, cache_is_taken_{};  // by a name that differs in case only
-  string lost_{};  // what an error says of a copy in the cache that could not be used
-  origin from = origin::local;
-  bool cached = false, announced_ = false;
+  string lost_{};  // what an error says of a copy that could not be used
+  origin from_ = origin::local;
+  bool is_cached_ = false, is_announced_ = false;
 };
 
 // The whole of a call: every error says which model it is about, also one of an exception
@@ -9703,16 +11060,7 @@ inline status contained(const string& name, const F& f) noexcept {
       [&] { s.text = join({"model '", strings::printable(name.substr(0, 120)), "': ", s.text}); });
   return s;
 }
-
-inline status download(const string& name, const source* config, const source* checkpoint,
-    const options& opts, model& found) {
-  return contained(name, [&] { return story(opts).download(name, config, checkpoint, found); });
-}
-
-inline status remove(const string& name, const options& opts) {
-  return contained(name, [&] { return story(opts).remove(name); });
-}
-}  // namespace cache
+}  // namespace call
 
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
 namespace notebook {
@@ -9779,7 +11127,7 @@ inline options choose(options o, const string& root) {  // root: in the place of
   }
   if (o.on_message)
     o.on_message(join({p ? join({p->name, " (", sign, ")"}) : "No notebook platform is known here",
-        ": models go to ", cache::directory(o, true), ", copies to ", cache::directory(o, false),
+        ": models go to ", call::directory(o, true), ", copies to ", call::directory(o, false),
         note, "."}));
   return o;
 }
@@ -9787,6 +11135,111 @@ inline options choose(options o, const string& root) {  // root: in the place of
 }  // namespace detail
 
 // ==== >>public ==== thin bodies of the public functions ====
+namespace detail {
+// What makes a set of files a VQGAN: a config and a checkpoint, in this order. Only the catalogue
+// and what stands here know of that.
+namespace vqgan {
+inline vector<plan::wanted_file> files_of(const string& name) {
+  vector<plan::wanted_file> files(2);
+  files[0].name = name + ".yaml";
+  files[0].kind = sniff::kind::text;
+  files[1].name = name + ".ckpt";
+  return files;
+}
+
+inline constexpr const char* roles[] = {"config", "checkpoint"};
+
+using rows = vector<const catalog::row*>;
+
+inline status open(call::call& one, const string& name) {
+  return one.open(name, files_of(name), tier::layout::flat);
+}
+
+// The names of the catalogue that are like this one, or else are not.
+inline string listed(const string& name, bool is_alike) {
+  string list;
+  for (const catalog::row& row : catalog::all) {
+    const vector<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
+    const bool is_like_one = std::any_of(names.begin(), names.end(),
+        [&name](const string& one) { return strings::are_alike(strings::lower(name), one); });
+    if (is_like_one == is_alike) list += join({list.empty() ? "" : ", ", row.name});
+  }
+  return list;
+}
+
+inline string hint(const string& name, const rows& meant) {
+  string candidates;
+  for (const catalog::row* row : meant)
+    candidates += join({candidates.empty() ? "" : " or ", row->name});
+  if (!meant.empty()) return ", and the name is ambiguous: say " + candidates;
+
+  const string alike = listed(name, true), others = listed(name, false);
+  const string unlisted = ", and the catalogue does not list it; ";
+  return alike.empty() ? unlisted + "known are " + others
+                       : unlisted + "did you mean " + alike + "?";
+}
+
+inline status unknown(const call::call& one, const rows& meant) {
+  return fail(errc::unknown_model,
+      {"neither ", one.local_root(), " nor ", one.lasting_root(), " holds both files of ",
+          one.name(), hint(one.name(), meant), "; or give its URLs"});
+}
+
+inline status take_given(call::call& one, const source* const given[2]) {
+  for (size_t file = 0; file < 2; ++file)
+    VQCACHE_NEED_(one.take_source(file, *given[file], roles[file], true));
+  return {};
+}
+
+inline status take_listed(call::call& one, const catalog::row& row) {
+  for (size_t file = 0; file < 2; ++file)
+    VQCACHE_NEED_(one.take_source(
+        file, catalog::sources(row, file == 0), files_of(one.name())[file].name, false));
+  return {};
+}
+
+// Without sources: what a tier holds under this very name, else what the catalogue knows it as.
+inline status find(call::call& one, const string& called) {
+  const rows meant = catalog::find(called);
+  const bool is_listed = meant.size() == 1;
+  if (one.count_held() < one.size()) {
+    if (!is_listed) return unknown(one, meant);
+    VQCACHE_NEED_(open(one, meant[0]->name));
+  }
+  return is_listed ? take_listed(one, *meant[0]) : status();
+}
+
+inline status bring(
+    const string& called, const source* const given[2], const options& opts, model& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_call(opts));
+  VQCACHE_NEED_(open(one, called));
+  VQCACHE_NEED_(given[0] ? take_given(one, given) : find(one, called));
+  VQCACHE_NEED_(one.download());
+  found = {one.name(), one.local_path(0), one.local_path(1), one.from(), one.is_cached()};
+  return {};
+}
+
+inline status download(const string& name, const source* config, const source* checkpoint,
+    const options& opts, model& found) {
+  const source* const given[2] = {config, checkpoint};
+  return call::contained(name, [&] { return bring(name, given, opts, found); });
+}
+
+inline status remove(const string& name, const options& opts) {
+  return call::contained(name, [&]() -> status {
+    call::call one(opts);
+    VQCACHE_NEED_(checks::check_options(opts));
+    VQCACHE_NEED_(open(one, name));
+    const rows meant = catalog::find(name);
+    const bool has_nothing = one.count_held() == 0 && !one.has_leftovers();
+    if (meant.size() == 1 && has_nothing) VQCACHE_NEED_(open(one, meant[0]->name));
+    return one.remove();
+  });
+}
+}  // namespace vqgan
+}  // namespace detail
+
 VQCACHE_API_ void print_message(const std::string& line) {
   detail::os::print_line(line);
 }
@@ -9823,35 +11276,35 @@ VQCACHE_API_ std::error_code make_error_code(errc e) noexcept {
 VQCACHE_API_ result try_download_vqgan_model(
     const std::string& name, const source& config, const source& checkpoint, const options& opts) {
   model found;
-  const detail::status s = detail::cache::download(name, &config, &checkpoint, opts, found);
+  const detail::status s = detail::vqgan::download(name, &config, &checkpoint, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts) {
   model found;
-  const detail::status s = detail::cache::download(name, nullptr, nullptr, opts, found);
+  const detail::status s = detail::vqgan::download(name, nullptr, nullptr, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
-  return detail::error::to_error(detail::cache::remove(name, opts));
+  return detail::error::to_error(detail::vqgan::remove(name, opts));
 }
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ model download_vqgan_model(
     const std::string& name, const source& config, const source& checkpoint, const options& opts) {
   model found;
-  detail::error::raise(detail::cache::download(name, &config, &checkpoint, opts, found));
+  detail::error::raise(detail::vqgan::download(name, &config, &checkpoint, opts, found));
   return found;
 }
 
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts) {
   model found;
-  detail::error::raise(detail::cache::download(name, nullptr, nullptr, opts, found));
+  detail::error::raise(detail::vqgan::download(name, nullptr, nullptr, opts, found));
   return found;
 }
 
 VQCACHE_API_ void remove(const std::string& name, const options& opts) {
-  detail::error::raise(detail::cache::remove(name, opts));
+  detail::error::raise(detail::vqgan::remove(name, opts));
 }
 #endif
 VQCACHE_API_ std::vector<known_model> known_models() {
