@@ -288,6 +288,68 @@ VQCACHE_API_ options notebook_options(options opts = {});
 }  // namespace vqcache
 #if VQCACHE_HAS_BODIES
 // ==== border ==== nothing below is for users, and nothing below is declared ahead ====
+//
+// ---- the map
+//
+// A call brings the files of a model to the fast tier and keeps a copy of them in a lasting one.
+//
+//   download_vqgan_model()
+//     call                  looks at the tiers, asks for a plan, carries it out, says what it does
+//       plan                a pure function: what is wanted and what the tiers hold, to a step for
+//                           each file
+//       tier                where finished files lie; directory_tier is one
+//       download            one file: its sources, tries and connections       (state machine 1)
+//         connection        one request and its answer, through its redirects  (state machine 2)
+//         policy            pure functions: what a head asks of us, what follows an attempt
+//         checks            pure functions: what the caller gave
+//       partial             the unfinished file, to which all bytes go         (state machine 3)
+//         journal           its record on the disk: what a later call needs to continue it
+//         worker            hashes and copies behind the writer, on a thread of its own
+//         ranges            which bytes are missing
+//       transport           one request over libcurl, the program curl or options::fetch
+//         process           a program beside us, with three pipes
+//       sniff, formats      what a file is by its bytes; what we write beside files
+//       http, urls, strings bytes into meaning
+//       os                  plain functions, declared once, defined for POSIX and for Windows
+//
+// Rules that hold everywhere:
+//   1. Errors are values: status, or a result_of<T>. Nothing throws but the public functions. What
+//      runs in a destructor, on a thread or under libcurl lets no exception out.
+//   2. Only partial_file::publish() gives a final name, after seal(). The receipt comes last.
+//   3. Callbacks, tiers and transports run on the calling thread. A digest_worker reads files and
+//      writes the copy; what it shares is under its mutex, and nothing else is shared.
+//   4. A room uses the rooms above it. What decides is pure and has a table of tests; what touches
+//      a disk, a network or a clock decides nothing.
+//   5. Which system this is, os and process know, and nobody else.
+//
+// Where do I ...                                      look in
+//   add a published model                             catalog: a row (tests/names.cpp)
+//   change when something is tried again              policy: decide() and what it calls
+//   change what an answer is taken for                policy: judge_head() and what it calls
+//   refuse or explain what a caller gives             checks
+//   add a transport, or an option of one              transport: a class beside the three, pump
+//   add a tier                                        tier: a class beside directory_tier
+//   add a step to what a call does with a file        plan, then call, which carries it out
+//   change what is written beside a file              formats; what 0.1.0 wrote is read for ever
+//   teach it what a page or a text looks like         sniff
+//   mend something for one system                     os or process: the block of that system
+//   change a message or its advice                    where the fault is found; call says the rest
+//
+// One word for one thing:
+//   attempt       one try of a source, as the policy sees it
+//   authority     who says what bytes must be: a pin, a receipt, or nobody
+//   expectation   what bytes must be to get a final name (partial::demand)
+//   inventory     what a tier holds of a set, by names, sizes and receipts alone
+//   lease         the range of an unfinished file that one connection brings
+//   outcome       how an answer ended
+//   pin           a SHA-256 that the caller gives
+//   receipt       NAME.sha256: what stands in a tier, in the format of sha256sum; written last
+//   record        the journal of an unfinished file
+//   seal          check, hash and sync an unfinished file; publish: give it its final name
+//   set aside     rename a damaged file to FILE.corrupt-XXXXXXXX; sweep: remove what nobody needs
+//   source        where one file comes from: URLs or a path
+//   tier          a place where finished files lie: the local one, and lasting ones
+//
 // ==== >>error ==== makes or names an error; holds the only throw ====
 #include <algorithm>
 #include <atomic>
@@ -7393,7 +7455,7 @@ inline string advice_about(const string& address, errc failure) {
 // ==== >>policy ==== what an answer's head asks of us, and what follows a try that failed ====
 //
 // Pure functions, which tests/unit/policy.cpp has tables for: no server, disk or thread. What may
-// be looked at stands in the structs; who carries it out is >>transfer.
+// be looked at stands in the structs; who carries it out is >>download.
 namespace policy {
 
 // What the head of an answer asks of us: a pure function of the head, of what was asked and of what
@@ -10118,7 +10180,7 @@ inline call_plan plan(const situation& now) {
 // ==== >>call ==== one public call: inspect, plan, carry out ====
 // Belongs here: the order of the steps of a call, what is done for each step of a plan, and what
 // is said of it. What is to be done is decided in >>plan, how a tier does it is >>tier's, and how
-// bytes come from the web >>transfer's. A set has any number of files.
+// bytes come from the web >>download's. A set has any number of files.
 namespace call {
 inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
   const fs::path& given = local ? o.local_dir : o.cache_dir;
