@@ -868,8 +868,9 @@ inline bool is_control(char letter) {
 }
 
 inline bool has_control(std::string_view text) {  // but for tabs
-  return std::any_of(
-      text.begin(), text.end(), [](char letter) { return is_control(letter) && letter != '\t'; });
+  for (const char letter : text)
+    if (is_control(letter) && letter != '\t') return true;
+  return false;
 }
 
 inline string printable(std::string_view text) {
@@ -1216,17 +1217,20 @@ inline read_line read_header(std::string_view line) {
   return {is_improper ? reading::improper : reading::ignored, {}};
 }
 
-// A header with the line that continues it (RFC 9112 5.2), as one space. None: there is nothing to
-// continue; or it is an address that has begun, which no honest server folds.
-inline std::optional<string> unfolded(std::string_view header_line, std::string_view continuation) {
+// Whether the next line may continue a header line (RFC 9112 5.2): not where there is nothing to
+// continue, nor where an address has begun, which no honest server folds.
+inline bool may_continue(std::string_view header_line, std::string_view continuation) {
   constexpr std::string_view location = "location:";
-  if (header_line.empty()) return {};
-  const std::string_view more = strings::trim(continuation);
-  if (more.empty()) return string(header_line);
+  if (header_line.empty()) return false;
 
   const bool is_address = strings::starts_with(strings::lower(header_line), location);
-  if (is_address && !strings::trim(header_line.substr(location.size())).empty()) return {};
-  return join({header_line, " ", more});
+  if (!is_address || strings::trim(continuation).empty()) return true;
+  return strings::trim(header_line.substr(location.size())).empty();
+}
+
+inline string unfolded(std::string_view header_line, std::string_view continuation) {
+  const std::string_view more = strings::trim(continuation);
+  return more.empty() ? string(header_line) : join({header_line, " ", more});
 }
 
 inline int status_code(std::string_view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
@@ -1322,10 +1326,11 @@ inline string coding_problem(const headers& all) {  // of the answer, or empty
 
 // RFC 9112 6.3: chunks override a Content-Length, in whichever line they stand.
 inline bool is_chunked(const headers& all) {
-  return std::any_of(all.begin(), all.end(), [](const header& one) {
-    return one.name == "transfer-encoding"
-        && strings::contains(strings::lower(one.value), "chunked");
-  });
+  for (const header& one : all) {
+    const bool is_coding = one.name == "transfer-encoding";
+    if (is_coding && strings::contains(strings::lower(one.value), "chunked")) return true;
+  }
+  return false;
 }
 
 // ---- lengths and ranges
@@ -1453,7 +1458,8 @@ inline uint64_t month_of(std::string_view name) {  // 1 to 12; 0: it is none
 inline std::optional<uint64_t> number_between(
     uint64_t least, std::string_view text, uint64_t most) {
   const std::optional<uint64_t> number = strings::parse_number(text);
-  return number && *number >= least && *number <= most ? number : std::nullopt;
+  if (number && *number >= least && *number <= most) return number;
+  return {};
 }
 
 // A year of two digits: not more than 50 years ahead (RFC 9110 5.6.7).
@@ -1462,13 +1468,13 @@ inline uint64_t full_year(uint64_t two_digits, uint64_t this_year) {
   return latest - (latest - two_digits) % 100;
 }
 
-struct date_words {  // of a date, as they stand there
+struct date_words {  // of a date, as they stand there; empty: it is no date
   string day, month, year, time;
   bool may_be_short = false;  // the year, of two digits
 };
 
 // The words behind the weekday and its comma. asctime pads a day of one digit by a space.
-inline std::optional<date_words> split_date(std::string_view text) {
+inline date_words split_date(std::string_view text) {
   const bool has_comma = strings::contains(text, ",");
   const std::string_view weekday = text.substr(0, text.find_first_of(", "));
   string rest(text.substr(weekday.size() + (has_comma ? 1 : 0)));
@@ -1482,8 +1488,8 @@ inline std::optional<date_words> split_date(std::string_view text) {
 
   const vector<string> part = strings::words(std::string_view(rest).substr(1));
   if (has_comma && part.size() == 5 && part[4] == "GMT")
-    return date_words{part[0], part[1], part[2], part[3], true};
-  if (!has_comma && part.size() == 4) return date_words{part[1], part[0], part[3], part[2], false};
+    return {part[0], part[1], part[2], part[3], true};
+  if (!has_comma && part.size() == 4) return {part[1], part[0], part[3], part[2], false};
   return {};
 }
 
@@ -1504,16 +1510,14 @@ inline bool read_time(std::string_view text, date& into) {  // "08:49:37"; a lea
 //   Sun, 06 Nov 1994 08:49:37 GMT     Sunday, 06-Nov-94 08:49:37 GMT     Sun Nov  6 08:49:37 1994
 inline maybe_time http_date(std::string_view text, uint64_t now = this_moment()) {
   constexpr uint64_t seconds_of_a_mean_year = 31556952;
-  const std::optional<date_words> words = split_date(text);
-  if (!words) return {};
-
+  const date_words words = split_date(text);
   date when;
-  const auto day = number_between(1, words->day, 31);
-  const auto year = strings::parse_number(words->year);
-  when.month = month_of(words->month);
-  if (!day || !year || when.month == 0 || !read_time(words->time, when)) return {};
+  const auto day = number_between(1, words.day, 31);
+  const auto year = strings::parse_number(words.year);
+  when.month = month_of(words.month);
+  if (!day || !year || when.month == 0 || !read_time(words.time, when)) return {};
 
-  const bool is_short = words->may_be_short && words->year.size() == 2;
+  const bool is_short = words.may_be_short && words.year.size() == 2;
   when.day = *day;
   when.year = is_short ? full_year(*year, 1970 + now / seconds_of_a_mean_year) : *year;
   if (when.year < 1970 || when.year > 9999) return {};
@@ -1647,7 +1651,7 @@ inline bool covers(std::string_view folder, std::string_view path) {
 
 inline bool has_gone(
     std::string_view age, std::string_view expires, uint64_t now) {  // Max-Age wins
-  if (!age.empty()) return strings::starts_with(age, "-") || strings::parse_number(age) == 0U;
+  if (!age.empty()) return age[0] == '-' || strings::parse_number(age).value_or(uint64_t{1}) == 0;
 
   const maybe_time then = http_date(expires, now);
   return then && *then <= now;
@@ -1674,26 +1678,28 @@ inline cookie_attributes attributes_of(std::string_view rest) {  // what stands 
   return all;
 }
 
-// The cookie that `at` sets; none: it is malformed, or not for that host.
-inline std::optional<cookie> make_cookie(
+// A host's cookie is for that host, or for a domain that it may share it with.
+inline bool may_set(const urls::url& at, const cookie_attributes& said) {
+  const string host = strings::lower(at.host);
+  if (said.secure && at.scheme != "https") return false;
+  return said.domain.empty() || said.domain == host || may_share(host, said.domain);
+}
+
+// The cookie that `at` sets by this pair; without a name it is none.
+inline cookie make_cookie(
     const urls::url& at, std::string_view pair, const cookie_attributes& said) {
-  const bool has_name = strings::contains(pair, "=");
-  const string name(strings::trim(strings::take(pair, '=')));
-  if (!has_name || name.empty() || (said.secure && at.scheme != "https")) return {};
+  if (!strings::contains(pair, "=")) return {};
 
   const string host = strings::lower(at.host);
-  const bool is_shared = !said.domain.empty() && may_share(host, said.domain);
-  if (!said.domain.empty() && said.domain != host && !is_shared) return {};
-
   const string path = bare_path(at);
   cookie made;
-  made.name = name;
+  made.name = strings::trim(strings::take(pair, '='));
   made.value = strings::trim(pair);
-  made.host = is_shared ? said.domain : host;
   made.port = own_port(at);
   made.path = path.substr(0, (std::max)(path.rfind('/'), size_t{1}));
   if (strings::starts_with(said.path, "/")) made.path = said.path;
-  made.subdomains = is_shared;
+  made.subdomains = !said.domain.empty() && may_share(host, said.domain);
+  made.host = made.subdomains ? said.domain : host;
   made.secure = said.secure;
   return made;
 }
@@ -1710,15 +1716,15 @@ inline void take_cookie(
 
   const std::string_view pair = strings::take(line, ';');
   const cookie_attributes said = attributes_of(line);
-  std::optional<cookie> made = make_cookie(at, pair, said);
-  if (!made) return;
+  cookie made = make_cookie(at, pair, said);
+  if (made.name.empty() || !may_set(at, said)) return;
 
   const auto is_same = [&made](const cookie& one) {
-    return is_same_cookie(one, *made);
+    return is_same_cookie(one, made);
   };
   jar.erase(std::remove_if(jar.begin(), jar.end(), is_same), jar.end());
   if (has_gone(said.age, said.expires, now) || jar.size() >= most_cookies) return;
-  jar.push_back(std::move(*made));
+  jar.push_back(std::move(made));
 }
 
 inline bool goes_to(const cookie& one, const urls::url& to) {
@@ -1742,6 +1748,12 @@ inline vector<const cookie*> cookies_for(const urls::url& to, const cookies& jar
   return fitting;
 }
 
+inline bool has_name(const vector<const cookie*>& all, std::string_view name) {
+  for (const cookie* one : all)
+    if (one->name == name) return true;
+  return false;
+}
+
 // The pairs of the user's own Cookie lines that no cookie of a server's replaces.
 inline vector<string> own_pairs(const vector<string>& lines, const vector<const cookie*>& servers) {
   vector<string> pairs;
@@ -1751,9 +1763,7 @@ inline vector<string> own_pairs(const vector<string>& lines, const vector<const 
     for (const std::string_view pair :
         strings::words(std::string_view(line).substr(line.find(':') + 1), ';')) {
       const std::string_view name = strings::trim(pair.substr(0, pair.find('=')));
-      const bool is_replaced = std::any_of(
-          servers.begin(), servers.end(), [name](const cookie* one) { return one->name == name; });
-      if (!is_replaced) pairs.emplace_back(strings::trim(pair));
+      if (!has_name(servers, name)) pairs.emplace_back(strings::trim(pair));
     }
   }
   return pairs;
@@ -1995,22 +2005,20 @@ inline string write_ranges(const ranges& all) {
   return text;
 }
 
-inline std::optional<range> parse_range(std::string_view text) {
-  const auto at = strings::parse_number(strings::take(text, '-'));
-  const auto end = text.empty() ? std::optional<uint64_t>(endless) : strings::parse_number(text);
-  if (!at || !end || *end < *at) return {};
-  return range{*at, *end};
-}
-
 inline ranges read_ranges(std::string_view text) {  // malformed: the whole file
   ranges all;
+  uint64_t least = 0;
   text = strings::trim(text);
 
   while (!text.empty()) {
-    const std::optional<range> one = parse_range(strings::take(text, ' '));
-    const bool is_in_order = one && (all.empty() || one->at >= all.back().end);
-    if (!is_in_order) return {range()};
-    all.push_back(*one);
+    std::string_view one = strings::take(text, ' ');
+    const auto at = strings::parse_number(strings::take(one, '-'));
+    std::optional<uint64_t> end = uint64_t{endless};
+    if (!one.empty()) end = strings::parse_number(one);
+    if (!at || !end || *at < least || *end < *at) return {range()};
+
+    all.push_back({*at, *end});
+    least = *end;
   }
   return all;
 }
@@ -6429,9 +6437,10 @@ class head_reader {
 
     const bool continues = strings::starts_with(line, " ") || strings::starts_with(line, "\t");
     if (continues) {
-      std::optional<string> longer = http::unfolded(pending_, line);
-      if (!longer) enter(state::improper);
-      pending_ = std::move(longer).value_or(string());
+      if (http::may_continue(pending_, line))
+        pending_ = http::unfolded(pending_, line);
+      else
+        enter(state::improper);
       return;
     }
 

@@ -165,9 +165,8 @@ TEST_SUITE("http") {
   TEST_CASE("a line that is continued, and one that must not be") {
     const auto unfolded = [](std::string line, const text_lines& more) -> std::string {
       for (const std::string& next : more) {
-        const auto longer = http::unfolded(line, next);
-        if (!longer) return "refused";
-        line = *longer;
+        if (!http::may_continue(line, next)) return "refused";
+        line = http::unfolded(line, next);
       }
       return line;
     };
