@@ -4512,35 +4512,71 @@ class child : os::pinned {
 }  // namespace process
 
 // ==== >>hash ==== computes a digest: the system's library where there is one, else portable ====
+//
+// SHA-256 alone. The system's code is several times faster, and is loaded at run time, so that
+// nothing has to be linked; both give the same digest, or none and say so. It uses >>os.
 namespace hash {
-struct engine {  // functions that begin, add, end and, of BCrypt, free; all null: the portable code
-  void* f[4] = {};
+// ---- the system's library, loaded at the first digest and never unloaded
 
-  bool windows() const { return f[3] != nullptr; }
+struct engine {
+  // Who keeps what was hashed so far: our own code; a context that is ours, and which the library
+  // fills (libcrypto, CommonCrypto); or the library itself, behind a handle (BCrypt).
+  enum class keeper { portable, context, handle };
+
+  keeper kept_by = keeper::portable;
+  void* begin = nullptr;
+  void* add = nullptr;
+  void* end = nullptr;
+  void* free = nullptr;  // of a handle
 };
 
-inline const engine& system_engine() {  // loaded at the first digest, never unloaded
-  static const engine found = [] {
-    static constexpr const char* all[][5] = {
-        {"libcrypto.so.3", "SHA256_Init", "SHA256_Update", "SHA256_Final"},
-        {"libcrypto.so.1.1", "SHA256_Init", "SHA256_Update", "SHA256_Final"},
-        {"", "CC_SHA256_Init", "CC_SHA256_Update", "CC_SHA256_Final"},  // in the process
-        {sizeof(void*) == 8 ? "bcrypt.dll" : "",                        // 32 bits call otherwise
-            "BCryptCreateHash", "BCryptHashData", "BCryptFinishHash", "BCryptDestroyHash"}};
-    for (const auto& names : all) {
-      engine e;
-      void* const library = *names[0] ? os::load(names[0]) : nullptr;
-      bool good = library || !*names[0];
-      for (size_t i = 0; i < 4 && good && names[i + 1]; ++i)
-        good = (e.f[i] = os::symbol(library, names[i + 1])) != nullptr;
-      if (good) return e;
-    }
-    return engine();
-  }();
+struct library_names {
+  const char* file;  // empty: the process has it already
+  const char *begin, *add, *end;
+  const char* free;  // null: it has contexts, and nothing is to be freed
+};
+
+// Nothing is found in it: kept_by stays portable.
+inline engine engine_of(const library_names& names) {
+  void* const library = *names.file ? os::load(names.file) : nullptr;
+  if (*names.file && !library) return {};
+
+  engine found;
+  found.begin = os::symbol(library, names.begin);
+  found.add = os::symbol(library, names.add);
+  found.end = os::symbol(library, names.end);
+  found.free = names.free ? os::symbol(library, names.free) : nullptr;
+  const bool is_complete = found.begin && found.add && found.end && (found.free || !names.free);
+  if (!is_complete) return {};
+
+  found.kept_by = names.free ? engine::keeper::handle : engine::keeper::context;
   return found;
 }
 
-inline constexpr uint64_t round_constants[32] = {  // two in each
+inline engine find_engine() {
+  static constexpr library_names all[] = {
+      {"libcrypto.so.3", "SHA256_Init", "SHA256_Update", "SHA256_Final", nullptr},
+      {"libcrypto.so.1.1", "SHA256_Init", "SHA256_Update", "SHA256_Final", nullptr},
+      {"", "CC_SHA256_Init", "CC_SHA256_Update", "CC_SHA256_Final", nullptr},
+      {"bcrypt.dll", "BCryptCreateHash", "BCryptHashData", "BCryptFinishHash",
+          "BCryptDestroyHash"}};
+  for (const library_names& names : all) {
+    // Windows of 32 bits calls its functions in another way
+    const bool can_be_called = !names.free || sizeof(void*) == 8;
+    const engine found = can_be_called ? engine_of(names) : engine();
+    if (found.kept_by != engine::keeper::portable) return found;
+  }
+  return {};
+}
+
+inline const engine& system_engine() {
+  static const engine found = find_engine();
+  return found;
+}
+
+// ---- where the system has none
+
+inline constexpr uint64_t round_constants[32] = {  // two in each (FIPS 180-4, 4.2.2)
     0x428a2f9871374491, 0xb5c0fbcfe9b5dba5, 0x3956c25b59f111f1, 0x923f82a4ab1c5ed5,
     0xd807aa9812835b01, 0x243185be550c7dc3, 0x72be5d7480deb1fe, 0x9bdc06a7c19bf174,
     0xe49b69c1efbe4786, 0x0fc19dc6240ca1cc, 0x2de92c6f4a7484aa, 0x5cb0a9dc76f988da,
@@ -4550,102 +4586,161 @@ inline constexpr uint64_t round_constants[32] = {  // two in each
     0x19a4c1161e376c08, 0x2748774c34b0bcb5, 0x391c0cb34ed8aa4a, 0x5b9cca4f682e6ff3,
     0x748f82ee78a5636f, 0x84c878148cc70208, 0x90befffaa4506ceb, 0xbef9a3f7c67178f2};
 
-class sha256 : os::pinned {  // FIPS 180-4
+class portable_sha256 {  // FIPS 180-4
  public:
-  explicit sha256(bool system = true) : system_(system) {}
-
-  ~sha256() { drop(); }
-
-  sha256& start() {
+  void start() {
     const std::uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
         0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     std::memcpy(state_, initial, sizeof state_);
     length_ = 0;
-    failed_ = false;
-    drop();
-    e_ = system_ ? system_engine() : engine();
-    void* const none = nullptr;
-    void* const algorithm = reinterpret_cast<void*>(0x41);  // BCRYPT_SHA256_ALG_HANDLE
-    if (e_.windows() ? os::call<long>(e_.f[0], algorithm, &handle_, none, 0UL, none, 0UL, 0UL) != 0
-                     : e_.f[0] && os::call<int>(e_.f[0], &context_[0]) != 1)
-      e_ = engine();
-    return *this;
   }
-
-  sha256& update(const char* data, size_t n) {  // blocks are small: some take 32 bits of n
-    if (e_.windows())
-      failed_ |= os::call<long>(e_.f[1], handle_, data, std::uint32_t(n), 0UL) != 0;
-    else if (e_.f[1])
-      failed_ |= os::call<int>(e_.f[1], &context_[0], data, n) != 1;
-    else
-      for (const char* p = data; p != data + n; ++p)
-        add(static_cast<unsigned char>(*p));
-    return *this;
-  }
-
-  string hex() {  // ends it; empty: the system's library failed
-    unsigned char out[32] = {};
-    if (e_.windows())
-      failed_ |= os::call<long>(e_.f[2], handle_, &out[0], 32UL, 0UL) != 0;
-    else if (e_.f[2])
-      failed_ |= os::call<int>(e_.f[2], &out[0], &context_[0]) != 1;
-    else {  // one bit, zeros, and the length in bits
-      const uint64_t bits = length_ * 8;
-      for (add(0x80); length_ % 64 != 56;)
-        add(0);
-      for (int i = 56; i >= 0; i -= 8)
-        add(static_cast<unsigned char>(bits >> i));
-      for (size_t i = 0; i < 32; ++i)
-        out[i] = std::uint8_t(state_[i / 4] >> (24 - i % 4 * 8));
-    }
-    string s;
-    for (unsigned char byte : out)
-      s += strings::hex(byte, 2);
-    return failed_ ? string() : s;
-  }
-
- private:
-  void drop() {
-    if (handle_) os::call<long>(e_.f[3], std::exchange(handle_, nullptr));
-  }
-
-  static std::uint32_t rot(std::uint32_t x, int n) { return x >> n | x << (32 - n); }
 
   void add(unsigned char byte) {
     std::uint32_t& word = block_[length_ / 4 % 16];
     word = word << 8 | byte;
-    if (++length_ % 64 == 0) compress();
+    ++length_;
+    if (length_ % 64 == 0) compress();
   }
 
+  void end(unsigned char (&digest)[32]) {
+    const uint64_t bits = length_ * 8;
+    add(0x80);  // one bit, zeros, and the length in bits
+    while (length_ % 64 != 56)
+      add(0);
+    for (int shift = 56; shift >= 0; shift -= 8)
+      add(static_cast<unsigned char>(bits >> shift));
+
+    for (size_t i = 0; i < 32; ++i)
+      digest[i] = static_cast<unsigned char>(state_[i / 4] >> (24 - i % 4 * 8));
+  }
+
+ private:
+  static std::uint32_t rotated(std::uint32_t x, int n) { return x >> n | x << (32 - n); }
+
   void compress() {
-    std::uint32_t w[64], v[8];
+    std::uint32_t w[64];
     std::memcpy(w, block_, sizeof block_);
-    std::memcpy(v, state_, sizeof v);
-    for (size_t i = 0; i < 64; ++i) {
-      if (i > 15)
-        w[i] = w[i - 16] + w[i - 7] + (rot(w[i - 15], 7) ^ rot(w[i - 15], 18) ^ w[i - 15] >> 3)
-            + (rot(w[i - 2], 17) ^ rot(w[i - 2], 19) ^ w[i - 2] >> 10);
-      const auto k = std::uint32_t(round_constants[i / 2] >> (i % 2 ? 0 : 32)), a = v[0], e = v[4];
-      const auto s = rot(e, 6) ^ rot(e, 11) ^ rot(e, 25), r = rot(a, 2) ^ rot(a, 13) ^ rot(a, 22);
-      const auto t = v[7] + s + ((e & v[5]) ^ (~e & v[6])) + k + w[i];
-      std::memmove(v + 1, v, 7 * sizeof v[0]);
-      v[4] += t;
-      v[0] = t + r + ((a & v[2]) ^ (a & v[3]) ^ (v[2] & v[3]));
+    for (size_t i = 16; i < 64; ++i) {
+      const std::uint32_t x = w[i - 15], y = w[i - 2];
+      const std::uint32_t s0 = rotated(x, 7) ^ rotated(x, 18) ^ x >> 3;
+      const std::uint32_t s1 = rotated(y, 17) ^ rotated(y, 19) ^ y >> 10;
+      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
+
+    std::uint32_t v[8];  // a to h of the standard
+    std::memcpy(v, state_, sizeof v);
+    for (size_t i = 0; i < 64; ++i)
+      round(v, w[i], static_cast<std::uint32_t>(round_constants[i / 2] >> (i % 2 ? 0 : 32)));
     for (size_t i = 0; i < 8; ++i)
       state_[i] += v[i];
   }
 
-  engine e_;
-  bool system_, failed_ = false;
-  void* handle_ = nullptr;                      // BCrypt's
-  alignas(8) unsigned char context_[128] = {};  // of libcrypto, 112 bytes, or CommonCrypto, 104
+  static void round(std::uint32_t (&v)[8], std::uint32_t word, std::uint32_t constant) {
+    const std::uint32_t a = v[0], b = v[1], c = v[2];
+    const std::uint32_t e = v[4], f = v[5], g = v[6], h = v[7];
+    const std::uint32_t s1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25);
+    const std::uint32_t s0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22);
+    const std::uint32_t choice = (e & f) ^ (~e & g);
+    const std::uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
+    const std::uint32_t t = h + s1 + choice + constant + word;
+
+    std::memmove(v + 1, v, 7 * sizeof v[0]);
+    v[4] += t;
+    v[0] = t + s0 + majority;
+  }
+
   uint64_t length_ = 0;
   std::uint32_t state_[8] = {}, block_[16] = {};
 };
 
-inline string of(view s) {
-  return sha256().start().update(s.data(), s.size()).hex();
+// ---- the digest
+
+class sha256 : os::pinned {
+ public:
+  enum class by { system, our_code };
+
+  explicit sha256(by whom = by::system) : by_(whom) {}
+
+  ~sha256() { drop(); }
+
+  // Begins anew. Where the system's library refuses, our own code does it.
+  sha256& start() {
+    drop();
+    has_failed_ = false;
+    engine_ = by_ == by::system ? system_engine() : engine();
+    if (!begin_with_system()) engine_ = engine();
+    ours_.start();
+    return *this;
+  }
+
+  sha256& update(const char* data, size_t size) {  // blocks are small: some take 32 bits of a size
+    switch (engine_.kept_by) {
+      case engine::keeper::handle: {
+        const auto bytes = static_cast<std::uint32_t>(size);
+        note(os::call<long>(engine_.add, handle_, data, bytes, 0UL) == bcrypt_success);
+        break;
+      }
+      case engine::keeper::context:
+        note(os::call<int>(engine_.add, &context_[0], data, size) == crypto_success);
+        break;
+      case engine::keeper::portable:
+        for (size_t i = 0; i < size; ++i)
+          ours_.add(static_cast<unsigned char>(data[i]));
+        break;
+    }
+    return *this;
+  }
+
+  string hex() {  // ends it; empty: the system's library failed
+    unsigned char digest[32] = {};
+    switch (engine_.kept_by) {
+      case engine::keeper::handle:
+        note(os::call<long>(engine_.end, handle_, &digest[0], 32UL, 0UL) == bcrypt_success);
+        break;
+      case engine::keeper::context:
+        note(os::call<int>(engine_.end, &digest[0], &context_[0]) == crypto_success);
+        break;
+      case engine::keeper::portable: ours_.end(digest); break;
+    }
+    if (has_failed_) return {};
+
+    string text;
+    for (const unsigned char byte : digest)
+      text += strings::hex(byte, 2);
+    return text;
+  }
+
+ private:
+  static constexpr int crypto_success = 1;   // of libcrypto, and of CommonCrypto
+  static constexpr long bcrypt_success = 0;  // STATUS_SUCCESS
+
+  void note(bool has_worked) { has_failed_ = has_failed_ || !has_worked; }
+
+  bool begin_with_system() {
+    if (engine_.kept_by == engine::keeper::context)
+      return os::call<int>(engine_.begin, &context_[0]) == crypto_success;
+    if (engine_.kept_by == engine::keeper::portable) return true;
+
+    void* const none = nullptr;
+    void* const algorithm = reinterpret_cast<void*>(0x41);  // BCRYPT_SHA256_ALG_HANDLE (bcrypt.h)
+    return os::call<long>(engine_.begin, algorithm, &handle_, none, 0UL, none, 0UL, 0UL)
+        == bcrypt_success;
+  }
+
+  void drop() {
+    if (handle_) os::call<long>(engine_.free, std::exchange(handle_, nullptr));
+  }
+
+  by by_;
+  engine engine_{};
+  bool has_failed_ = false;                     // the system's library, since start()
+  void* handle_ = nullptr;                      // BCrypt's
+  alignas(8) unsigned char context_[128] = {};  // of libcrypto, 112 bytes, or CommonCrypto, 104
+  portable_sha256 ours_{};
+};
+
+inline string of(std::string_view bytes) {
+  return sha256().start().update(bytes.data(), bytes.size()).hex();
 }
 }  // namespace hash
 
@@ -8069,23 +8164,29 @@ class connection final : public transport::response_handler {
   size_t take(std::string_view bytes) {
     const uint64_t end = part_.end();
     const bool is_new = position_ >= first_ && position_ < end;
-    uint64_t until = position_ < first_ ? first_ : (std::max)(position_, last_wanted());
-    if (is_new) until = end;
-
-    const std::string_view ours = bytes.substr(0, smaller(bytes.size(), until - position_));
+    const std::string_view ours = bytes.substr(0, smaller(bytes.size(), border() - position_));
     const bool is_taken = is_new ? write(ours) : compare(ours);
     if (!is_taken) return bytes.size();
 
     position_ += ours.size();
-    const bool goes_on = ours.size() < bytes.size();
-    const bool ends_here = !tells_length() && position_ == told_.head.total;
-    if (ends_here && goes_on)  // the length came with the same mark before
-      change_found("the file has more bytes than before under the same ETag or date");
     if (position_ == end && position_ < told_.head.end) owner_->has_filled(*this);
-
-    const bool is_full = position_ >= last_wanted() && (position_ < told_.head.end || goes_on);
-    if (is_full && state_ == answer_state::receiving) (void)close(ending::part_complete);
+    look_for_the_end(ours.size() < bytes.size());
     return ours.size();
+  }
+
+  uint64_t border() const {  // behind position_: up to it bytes are all compared, or all new
+    if (position_ < first_) return first_;
+    if (position_ < part_.end()) return part_.end();
+    return (std::max)(position_, last_wanted());
+  }
+
+  void look_for_the_end(bool has_more) {  // of these bytes; the answer may have more in any case
+    const bool has_known_end = !tells_length() && position_ == told_.head.total;
+    if (has_known_end && has_more)  // the length came with the same mark before
+      return change_found("the file has more bytes than before under the same ETag or date");
+
+    const bool goes_on = has_more || position_ < told_.head.end;
+    if (goes_on && position_ >= last_wanted()) (void)close(ending::part_complete);
   }
 
   bool write(std::string_view bytes) {
@@ -11134,6 +11235,9 @@ inline status contained(const string& name, const F& f) noexcept {
 }  // namespace call
 
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
+//
+// Which platform this is, its variables and paths tell, as it documents them. Nothing is created and
+// nothing is written here; what the user has set is left alone. It uses >>os and >>call.
 namespace notebook {
 // As each documents itself. Signs: variables, with any value or this one, and paths. The first
 // lasting place that holds a cache, or can be written, is taken; PLACE/*: what in it holds one.
@@ -11155,52 +11259,105 @@ inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *a
 
 // clang-format on
 
-inline string lasting(const platform& p, const string& root) {  // empty: there is none
-  vector<string> places = strings::words(p.lasting);
+// Where Google Drive is mounted: DEVICE PLACE fuse.drive ... of the table of mounts.
+inline vector<string> drives(const string& root) {
+  constexpr std::string_view mark = " fuse.drive ";
   string mounts;
   (void)os::read_text(root + "/proc/self/mounts", mounts);
-  for (const string& line : strings::words(mounts, '\n'))  // DEVICE PLACE fuse.drive ...
-    if (const size_t end = line.find(" fuse.drive "), at = line.find(' ') + 1; end != npos)
-      for (auto in : {"/MyDrive", "/My Drive"})
-        places.push_back(line.substr(at, end - at) + in);
-  for (const string& place : places) {
-    const string d = root + place, in = d.substr(0, d.size() - 1);
-    if (os::look(d + "/cache/models").directory || (os::look(d).directory && !os::read_only(d)))
-      return d;
-    for (const string& n : d.back() == '*' ? os::list(in, "") : vector<string>())
-      if (os::look(in + n + "/cache/models").directory) return in + n;  // read, never written
+
+  vector<string> places;
+  for (const string& line : strings::words(mounts, '\n')) {
+    const size_t end = line.find(mark), at = line.find(' ') + 1;
+    if (end == npos) continue;
+    for (const char* const folder : {"/MyDrive", "/My Drive"})
+      places.push_back(line.substr(at, end - at) + folder);
+  }
+  return places;
+}
+
+inline bool has_models(const string& folder) {
+  return os::look(folder + "/cache/models").directory;
+}
+
+// In a folder of folders, that one which has models: it is read, and never written.
+inline string folder_with_models(const string& parent) {
+  for (const string& name : os::list(parent, "")) {
+    if (has_models(parent + name)) return parent + name;
   }
   return {};
 }
 
-inline options choose(options o, const string& root) {  // root: in the place of /
-  const os::held_cancel until_the_end;
-  string sign, note;
-  const platform* p = nullptr;
-  for (const bool path : {false, true})  // paths last: they may be anybody's
-    for (const platform& one : all)
-      for (const string& s : strings::words(p ? "" : one.signs)) {
-        view value = s;
-        const string is = os::env(string(strings::take(value, '=')).c_str());
-        const bool set = !is.empty() && (value.empty() || is == value);
-        const bool there = path && s[0] == '/' && os::look(root + s).exists;
-        if (path ? !there : !set) continue;
-        p = &one;
-        sign = s;
-      }
-  const string fast = p ? root + p->fast : "", slow = p ? lasting(*p, root) : "";
-  if (p && o.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty())
-    o.local_dir = os::to_path(fast + "/models");
-  if (p && o.cache_dir.empty() && os::env("VQCACHE_CACHE_DIR").empty()) {
-    o.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
-    note = slow.empty() ? join({"; nothing here outlasts the session: ", p->advice}) : "";
-    if (os::read_only(o.cache_dir)) note = ", which is only read: keep it added in later versions";
+inline string lasting(const platform& here, const string& root) {  // empty: there is none
+  vector<string> places = strings::words(here.lasting);
+  for (const string& place : drives(root))
+    places.push_back(place);
+
+  for (const string& place : places) {
+    const string folder = root + place;
+    const bool is_of_folders = folder.back() == '*';
+    if (is_of_folders) {
+      const string found = folder_with_models(folder.substr(0, folder.size() - 1));
+      if (!found.empty()) return found;
+      continue;
+    }
+    const bool can_be_written = os::look(folder).directory && !os::read_only(folder);
+    if (has_models(folder) || can_be_written) return folder;
   }
-  if (o.on_message)
-    o.on_message(join({p ? join({p->name, " (", sign, ")"}) : "No notebook platform is known here",
-        ": models go to ", call::directory(o, true), ", copies to ", call::directory(o, false),
-        note, "."}));
-  return o;
+  return {};
+}
+
+struct recognised {
+  const platform* as = nullptr;
+  string sign{};  // by which
+};
+
+// NAME, or NAME=VALUE
+inline bool is_set(std::string_view sign) {
+  const string name(strings::take(sign, '='));
+  const string value = os::env(name.c_str());
+  return !value.empty() && (sign.empty() || value == sign);
+}
+
+inline recognised recognise(const string& root) {
+  for (const platform& one : all) {
+    for (const string& sign : strings::words(one.signs)) {
+      if (is_set(sign)) return {&one, sign};
+    }
+  }
+  // paths last: they may be anybody's
+  for (const platform& one : all) {
+    for (const string& sign : strings::words(one.signs)) {
+      if (sign[0] == '/' && os::look(root + sign).exists) return {&one, sign};
+    }
+  }
+  return {};
+}
+
+// The options with the directories of the platform, and what is to be said of them.
+inline string take_directories(options& chosen, const platform& here, const string& root) {
+  const string fast = root + here.fast;
+  const string slow = lasting(here, root);
+  if (chosen.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty())
+    chosen.local_dir = os::to_path(fast + "/models");
+  if (!chosen.cache_dir.empty() || !os::env("VQCACHE_CACHE_DIR").empty()) return {};
+
+  chosen.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
+  if (os::read_only(chosen.cache_dir))
+    return ", which is only read: keep it added in later versions";
+  return slow.empty() ? join({"; nothing here outlasts the session: ", here.advice}) : string();
+}
+
+inline options choose(options given, const string& root) {  // root: in the place of /
+  const os::held_cancel until_the_end;
+  const recognised here = recognise(root);
+  const string note = here.as ? take_directories(given, *here.as, root) : string();
+  if (!given.on_message) return given;
+
+  string who = "No notebook platform is known here";
+  if (here.as) who = join({here.as->name, " (", here.sign, ")"});
+  given.on_message(join({who, ": models go to ", call::directory(given, true), ", copies to ",
+      call::directory(given, false), note, "."}));
+  return given;
 }
 }  // namespace notebook
 }  // namespace detail
@@ -11311,28 +11468,63 @@ inline status remove(const string& name, const options& opts) {
 }  // namespace vqgan
 }  // namespace detail
 
+namespace detail {
+namespace progress_text {
+inline constexpr size_t width = 79;
+inline constexpr uint64_t large = 1000000;  // bytes
+
+inline const char* doing(phase what) {
+  switch (what) {
+    case phase::waiting: return "awaiting";
+    case phase::downloading: return "downloading";
+    case phase::restoring: return "restoring";
+    case phase::storing: return "storing";
+    case phase::verifying: break;
+  }
+  return "checking";
+}
+
+inline string megabytes(uint64_t bytes) {
+  const uint64_t tenths = bytes / 100000;
+  return join({tenths / 10, ".", tenths % 10, " MB"});
+}
+
+inline string key(const progress& p, int percent) {  // what has to change for another line
+  return join({doing(p.phase), " ", p.file, " ", percent / 10});
+}
+
+inline string line(const progress& p, int percent) {
+  string text = join({doing(p.phase), " ", p.file, " "});
+  text += p.total > 0 ? join({percent, "% of ", megabytes(p.total)}) : megabytes(p.done);
+  if (p.seconds_left < 0) return text;
+
+  const auto rate = static_cast<uint64_t>(p.bytes_per_second);
+  const auto left = static_cast<uint64_t>(p.seconds_left);
+  return join({text, ", ", megabytes(rate), "/s, ", left, " s left"});
+}
+}  // namespace progress_text
+}  // namespace detail
+
 VQCACHE_API_ void print_message(const std::string& line) {
   detail::os::print_line(line);
 }
 
 VQCACHE_API_ bool progress_line::operator()(const progress& p) {
-  constexpr const char* doing[] = {"awaiting", "downloading", "restoring", "storing", "checking"};
-  const auto mb = [](std::uint64_t n) {
-    return detail::join({n / 10, ".", n % 10, " MB"});
-  };
-  const bool live = detail::os::is_terminal(to) || (VQCACHE_INTERPRETED && to == stdout);
-  const auto percent = p.total > 0 ? int(100.0 * double(p.done) / double(p.total)) : 0;
-  std::string line = detail::join({doing[int(p.phase)], " ", p.file, " "});
-  const std::string now = detail::join({line, percent / 10});
-  if (!live && (p.total < 1000000 || now == last)) return true;
+  const bool is_live = detail::os::is_terminal(to) || (VQCACHE_INTERPRETED && to == stdout);
+  const int percent = p.total > 0 ? static_cast<int>(100.0 * double(p.done) / double(p.total)) : 0;
+  // elsewhere one line for each tenth of a large file
+  const std::string now = detail::progress_text::key(p, percent);
+  const bool is_new = p.total >= detail::progress_text::large && now != last;
+  if (!is_live && !is_new) return true;
+
   last = now;
-  line +=
-      p.total > 0 ? detail::join({percent, "% of ", mb(p.total / 100000)}) : mb(p.done / 100000);
-  if (p.seconds_left >= 0)
-    line += detail::join({", ", mb(std::uint64_t(p.bytes_per_second / 1e5)), "/s, ",
-        std::uint64_t(p.seconds_left), " s left"});
-  if (live) line.insert(0, "\r").resize((std::max)(line.size(), std::size_t{79}), ' ');
-  detail::os::print(line + (live && (p.total == 0 || p.done < p.total) ? "\r" : "\n"), to);
+  const bool goes_on = p.total == 0 || p.done < p.total;
+  std::string line = detail::progress_text::line(p, percent);
+  if (is_live) {
+    line.insert(0, "\r");
+    line.resize((std::max)(line.size(), detail::progress_text::width), ' ');  // over the last one
+  }
+  detail::os::print(line + (is_live && goes_on ? "\r" : "\n"), to);
   return true;
 }
 

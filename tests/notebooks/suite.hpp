@@ -155,7 +155,7 @@ inline void platform() {
 
 // The system's library does the hashing: -O0 code of an interpreter would take seconds.
 inline void hashing() {
-  const bool by_system = vqcache::detail::hash::system_engine().f[1] != nullptr;
+  const bool by_system = vqcache::detail::hash::system_engine().add != nullptr;
   const std::string block(1 << 20, 'x');
   vqcache::detail::hash::sha256 sha;
   sha.start();
