@@ -1,6 +1,6 @@
 // The inputs of fuzz/corpus.txt, and mutations of them, through the targets of fuzz/targets.hpp:
 // the same functions that libFuzzer runs for longer (fuzz/run.sh), without it. They are all inside of
-// the library (vqcache::detail).
+// the library (vqcache::detail::formats, http, sniff and others).
 #include "fuzz/targets.hpp"
 
 #include <doctest/doctest.h>
