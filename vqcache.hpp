@@ -5138,8 +5138,8 @@ struct watch {  // of a reading that may be stopped and has to gain
 //   stop(), from every state: idle. The thread sees that between two blocks, and ends.
 //
 // Invariants:
-//   1. state_, limit_, done_ and failure_ are read and written under mutex_ alone. All else belongs
-//      to the thread while it runs, and to the caller before start() and after stop().
+//   1. While there is a thread, state_, limit_, done_ and failure_ are touched under mutex_ alone.
+//      All else belongs to the thread then, and to the caller before start() and after stop().
 //   2. Only the thread waits for changed_ while running, only the caller while draining.
 //   3. [at, done_) was taken, each byte once and in order; no byte at or behind limit_ was read.
 class digest_worker : os::pinned {
@@ -5174,8 +5174,8 @@ class digest_worker : os::pinned {
     take_ = std::move(take);
     done_ = at;
     limit_ = at;
-    become(state::running);
-    (void)thread_.start(this);
+    set(state::running);
+    (void)thread_.start(this);  // if none can be had, finish() reads
     return {};
   }
 
@@ -5202,7 +5202,7 @@ class digest_worker : os::pinned {
 
   // What it had failed with. A block that is being taken is taken to its end.
   status stop() noexcept {
-    become(state::idle);
+    set(state::idle);
     thread_.join();
     (void)file_.close();
     block_ = nullptr;
@@ -5224,10 +5224,14 @@ class digest_worker : os::pinned {
 
   using maybe_block = std::optional<block>;
 
-  void become(state next) noexcept {
-    const std::lock_guard<std::mutex> one(mutex_);
+  void become(state next) noexcept {  // under mutex_
     state_ = next;
     changed_.notify_one();
+  }
+
+  void set(state next) noexcept {
+    const std::lock_guard<std::mutex> one(mutex_);
+    become(next);
   }
 
   bool drain(uint64_t size) noexcept {  // false: it was not started
@@ -5235,16 +5239,14 @@ class digest_worker : os::pinned {
     if (state_ == state::idle) return false;
 
     limit_ = size;
-    if (state_ == state::running) state_ = state::draining;
-    changed_.notify_one();
+    if (state_ == state::running) become(state::draining);
     return true;
   }
 
   void end_with(status failure) noexcept {
     const std::lock_guard<std::mutex> one(mutex_);
     failure_ = std::move(failure);
-    if (state_ != state::idle) state_ = failure_.ok() ? state::finished : state::failed;
-    changed_.notify_one();
+    if (state_ != state::idle) become(failure_.ok() ? state::finished : state::failed);
   }
 
   bool has_ended() const { return state_ == state::finished || state_ == state::failed; }
@@ -5642,7 +5644,8 @@ class partial_file : os::pinned {
     const uint64_t end = at + bytes.size();
     for (const lease* part : leases_)
       if (part->position_ <= at && end <= part->next())
-        return part->waiting_.compare(size_t(at - part->position_), bytes.size(), bytes) == 0;
+        return part->waiting_.compare(smaller(at - part->position_, npos), bytes.size(), bytes)
+            == 0;
     if (missing_.overlaps({at, end})) return true;
 
     string there(bytes.size(), '\0');
