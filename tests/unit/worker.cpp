@@ -6,13 +6,19 @@
 
 #include <doctest/doctest.h>
 
+#include <pthread.h>
+#include <sys/resource.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace d = vqcache::detail;
 namespace os = d::os;
@@ -80,6 +86,60 @@ struct reading {  // of one file, by one worker
 status a_failure() {
   return d::fail(vqcache::errc::io, {"the taker does not want it"});
 }
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool has_own_memory = true;  // a sanitizer's
+#elif defined(__linux__)
+constexpr bool has_own_memory = false;
+#else
+constexpr bool has_own_memory = true;
+#endif
+
+class little_memory {  // while one lives no more than so many bytes can be mapped
+ public:
+  explicit little_memory(std::uint64_t more) {
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    REQUIRE(::getrlimit(RLIMIT_AS, &before_) == 0);
+    const rlimit now{pages * 4096 + more, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_AS, &now) == 0);
+  }
+
+  little_memory(const little_memory&) = delete;
+  little_memory& operator=(const little_memory&) = delete;
+
+  ~little_memory() { (void)::setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+class waiting_threads {  // as many as can be had: the C library keeps the stacks of earlier ones
+ public:
+  waiting_threads() {
+    for (pthread_t id{}; all_.size() < 1000; all_.push_back(id))
+      if (::pthread_create(&id, nullptr, &wait, &may_end_) != 0) break;
+  }
+
+  waiting_threads(const waiting_threads&) = delete;
+  waiting_threads& operator=(const waiting_threads&) = delete;
+
+  ~waiting_threads() {
+    may_end_ = true;
+    for (const pthread_t id : all_)
+      (void)::pthread_join(id, nullptr);
+  }
+
+ private:
+  static void* wait(void* may_end) {
+    while (!*static_cast<std::atomic<bool>*>(may_end))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return nullptr;
+  }
+
+  std::atomic<bool> may_end_{false};
+  std::vector<pthread_t> all_{};
+};
 
 constexpr std::size_t three_megabytes = 3 << 20;
 
@@ -305,6 +365,63 @@ TEST_SUITE("unit worker") {
     CHECK_MESSAGE(s.text.find("became shorter") != std::string::npos, s.text);
     CHECK(r.written.compare(0, r.taken.size(), r.taken) == 0);
     CHECK(r.ends == 0);
+  }
+
+  TEST_CASE("without memory for its block it does not start, and that is a failure like others") {
+    if (has_own_memory) return;
+    // what malloc holds back could serve once
+    const std::unique_ptr<char[]> some(new char[1 << 20]);
+    reading r(some_bytes(three_megabytes));
+    status s;
+    {
+      os::file file = opened(r.path);
+      std::vector<std::unique_ptr<char[]>> taken;
+      taken.reserve(1000);
+      const little_memory none(0);
+      for (char* more = nullptr; taken.size() < 1000; taken.emplace_back(more)) {
+        more = new (std::nothrow) char[worker::block_size];
+        if (!more) break;
+      }
+      s = r.of.start(std::move(file), r.path, 0, nullptr);
+    }
+    CHECK(s.cause == std::errc::not_enough_memory);
+    CHECK(r.of.current() == state::idle);
+    REQUIRE(r.start().ok());
+    CHECK(r.finish().ok());
+    CHECK(r.taken == r.written);
+  }
+
+  TEST_CASE("where no thread can be had, finish() reads") {
+    if (has_own_memory) return;
+    reading r(some_bytes(three_megabytes + 5));
+    rlimit stack{};
+    REQUIRE(::getrlimit(RLIMIT_STACK, &stack) == 0);
+    if (stack.rlim_cur == RLIM_INFINITY || stack.rlim_cur < (4 << 20)) return;
+
+    int asked = 0;
+    const auto me = std::this_thread::get_id();
+    bool is_mine = true;
+    {
+      const little_memory no_stack(2 << 20);
+      const waiting_threads all_old_stacks;
+      REQUIRE(
+          r.start_with([&](std::string_view bytes) {
+             is_mine = is_mine && std::this_thread::get_id() == me;
+             return r.take(bytes);
+           }).ok());
+    }
+    r.of.may_read_until(r.written.size());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(r.of.done() == 0);
+    const status s = r.of.finish(r.written.size(), [&asked](std::uint64_t) {
+      ++asked;
+      return status();
+    });
+    CHECK(s.ok());
+    CHECK(is_mine);
+    CHECK(asked > 10);  // before each block
+    CHECK(r.taken == r.written);
+    CHECK(r.ends == 1);
   }
 
   TEST_CASE("one that goes away while its thread reads waits for it") {
