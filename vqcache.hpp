@@ -3980,15 +3980,16 @@ void kill(process_id one);  // it ends soon, unless it is stuck in the kernel
 
 void forget(process_id one);  // after its end, or instead: it means nothing any more
 
-// A pipe whose ends no started program has too. With POSIX they are none of 0 to 2, if the caller
-// holds standard_places.
+// A pipe whose ends no started program has too. With POSIX they are none of 0 to 2, and not for a
+// moment if the caller holds standard_places.
 int make_pipe(file& reading, file& writing);
 
 // Puts all of it into a pipe that nobody reads yet. E2BIG: that is more than a pipe holds, which is
 // mostly 64 KiB.
 int fill_pipe(const file& writing, std::string_view input);
 
-// What has come through a pipe: bytes, 0 at its end, or -1. It waits if there is neither.
+// What has come through a pipe: how many bytes, 0 at its end, or -1 and errno. It waits if there is
+// neither, and a signal does not break it off.
 long read_pipe(const file& reading, char* to, size_t size);
 
 struct awaited {
