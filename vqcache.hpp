@@ -9670,8 +9670,9 @@ class directory_tier final : public tier {
 
   // Then no listing has to tell whose the files are.
   bool speaks_of_all() const {
-    return std::all_of(names_.begin(), names_.end(),
-        [this](const string& name) { return formats::find(receipt_, name) != nullptr; });
+    for (const string& name : names_)
+      if (!formats::find(receipt_, name)) return false;
+    return true;
   }
 
   // A model whose name differs in case only is another one, and left alone.
@@ -9958,20 +9959,23 @@ struct call_plan {
   hindrance blocked{};      // once suspects and missing were seen to
   hindrance unreachable{};  // what no tier has may not be, or cannot be, downloaded
 
+  // Loops, here and below: each algorithm with a lambda is a dozen functions more to compile, for
+  // whoever includes this.
+  bool has_any(local_step step) const {
+    for (const file_plan& one : files)
+      if (one.local == step) return true;
+    return false;
+  }
+
   bool keeps_all() const {
-    return std::all_of(files.begin(), files.end(),
-        [](const file_plan& one) { return one.local == local_step::keep; });
+    for (const file_plan& one : files)
+      if (one.local != local_step::keep) return false;
+    return true;
   }
 
-  bool verifies_any() const {
-    return std::any_of(files.begin(), files.end(),
-        [](const file_plan& one) { return one.local == local_step::verify; });
-  }
+  bool verifies_any() const { return has_any(local_step::verify); }
 
-  bool downloads_any() const {
-    return std::any_of(files.begin(), files.end(),
-        [](const file_plan& one) { return one.local == local_step::download; });
-  }
+  bool downloads_any() const { return has_any(local_step::download); }
 };
 
 // ---- of one file
@@ -9999,10 +10003,11 @@ inline const tier::stored_file* first_with_receipt(const situation& now, size_t 
 inline bool is_lent_a_receipt(const situation& now, size_t file) {
   const tier::stored_file& local = local_of(now, file);
   if (local.has_receipt()) return false;
-  return std::any_of(now.lasting.begin(), now.lasting.end(), [&](const lasting_tier& one) {
+  for (const lasting_tier& one : now.lasting) {
     const tier::stored_file& copy = one.has.files[file];
-    return copy.is_vouched_for() && copy.said.size != 0 && copy.said.size == local.size;
-  });
+    if (copy.is_vouched_for() && copy.said.size != 0 && copy.said.size == local.size) return true;
+  }
+  return false;
 }
 
 // What nothing else tells about is judged by its look, as a download is.
@@ -10037,8 +10042,9 @@ inline expectation expected_of(const situation& now, size_t file, size_t place =
     copy = &copy_of(now, file, place);
 
   // a receipt that is all that is left of the local files yields to that of the copies
-  const bool is_alone = std::none_of(now.local.files.begin(), now.local.files.end(),
-      [](const tier::stored_file& one) { return one.is_regular(); });
+  bool is_alone = true;
+  for (const tier::stored_file& one : now.local.files)
+    is_alone = is_alone && !one.is_regular();
   const bool is_local = local.has_receipt() && !(is_alone && copy);
   if (!is_local && !copy) return {};
 
@@ -10189,11 +10195,11 @@ inline copy_plan plan_copy_of_missing(
   if (plan.local == local_step::verify)
     return {copy_step::keep, "the local file is to be verified first", false};
 
-  const auto source = std::find_if(plan.sources.begin(), plan.sources.end(),
-      [](const restorable& one) { return one.fault.ok(); });
-  const bool is_source =
-      plan.local == local_step::restore && source != plan.sources.end() && source->place == place;
-  if (is_source) return {copy_step::keep, "the local file comes from there", false};
+  const restorable* source = nullptr;  // the first that can serve
+  for (const restorable& one : plan.sources)
+    if (!source && one.fault.ok()) source = &one;
+  if (plan.local == local_step::restore && source && source->place == place)
+    return {copy_step::keep, "the local file comes from there", false};
 
   const string& want = plan.expected.sha256;
   if (!want.empty() && copy.fits_receipt() && copy.is_said_to_be(want))
@@ -10268,9 +10274,9 @@ inline hindrance reach_of(const situation& now, const call_plan& plan) {
     if (plan.files[file].local != local_step::download) continue;
     const vector<string>& urls = now.wanted[file].from.urls;
     if (urls.empty()) return {obstacle::no_source, in_local, file};
-    const bool is_remote = std::any_of(
-        urls.begin(), urls.end(), [](const string& url) { return urls::local_path(url).empty(); });
-    if (!worst && now.is_offline && is_remote) worst = {obstacle::offline, in_local, file};
+    for (const string& url : urls)
+      if (!worst && now.is_offline && urls::local_path(url).empty())
+        worst = {obstacle::offline, in_local, file};
   }
   return worst;
 }
@@ -10388,20 +10394,18 @@ class call {
     look_into_tiers();
     size_t count = 0;
     for (size_t file = 0; file < size(); ++file) {
-      const auto is_in = [this, file](const plan::lasting_tier& one) {
-        return one.has.files[file].is_regular();
-      };
-      const bool is_held = plan::local_of(now_, file).is_regular()
-          || std::any_of(now_.lasting.begin(), now_.lasting.end(), is_in);
+      bool is_held = plan::local_of(now_, file).is_regular();
+      for (const plan::lasting_tier& one : now_.lasting)
+        is_held = is_held || one.has.files[file].is_regular();
       if (is_held) ++count;
     }
     return count;
   }
 
   bool has_leftovers() {
-    return local_->has_leftovers()
-        || std::any_of(
-            lasting_.begin(), lasting_.end(), [](const auto& one) { return one->has_leftovers(); });
+    for (const auto& one : lasting_)
+      if (one->has_leftovers()) return true;
+    return local_->has_leftovers();
   }
 
   // ---- the call
@@ -11041,10 +11045,12 @@ class call {
     to.is_here = true;
   }
 
-  bool has_all_with_receipts() const {
-    return plan_.keeps_all()
-        && std::all_of(now_.local.files.begin(), now_.local.files.end(),
-            [](const tier::stored_file& one) { return one.has_receipt(); });
+  bool has_all_with_receipts() const { return plan_.keeps_all() && has_all_receipts(); }
+
+  bool has_all_receipts() const {
+    for (const tier::stored_file& one : now_.local.files)
+      if (!one.has_receipt()) return false;
+    return true;
   }
 
   status publish(arrivals& files) {
@@ -11203,10 +11209,7 @@ class call {
     VQCACHE_NEED_(tier_of(place).commit(sinks, now));
 
     // a notebook's files get their receipt, if they can, when they are hashed anyway
-    const vector<tier::stored_file>& local = now_.local.files;
-    const bool has_all = std::all_of(
-        local.begin(), local.end(), [](const tier::stored_file& one) { return one.has_receipt(); });
-    if (!has_all) (void)local_->renew_receipt(now);
+    if (!has_all_receipts()) (void)local_->renew_receipt(now);
     return {};
   }
 
@@ -11392,8 +11395,9 @@ inline string listed(const string& name, bool is_alike) {
   string list;
   for (const catalog::row& row : catalog::all) {
     const vector<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
-    const bool is_like_one = std::any_of(names.begin(), names.end(),
-        [&name](const string& one) { return strings::are_alike(strings::lower(name), one); });
+    bool is_like_one = false;
+    for (const string& one : names)
+      is_like_one = is_like_one || strings::are_alike(strings::lower(name), one);
     if (is_like_one == is_alike) list += join({list.empty() ? "" : ", ", row.name});
   }
   return list;
