@@ -23,7 +23,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
-ROOMS = ("manual config api error strings urls http formats sniff catalog os process hash ranges journal "
+ROOMS = ("manual config api containers error strings urls http formats sniff catalog os process hash ranges journal "
          "worker partial transport checks policy connection download tier plan call notebook "
          "public undef").split()
 SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definitions of all in it
@@ -312,7 +312,7 @@ def check_layout(gate):
     starts = {name: first for name, first, _ in rooms}
     borders = [n for n, line in enumerate(lines, 1)
                if re.match(r"// .*={4,}", line) and re.search(r"\bborder\b", line, re.I)]
-    below = starts.get("error", 1)
+    below = starts.get("containers", 1)
     if len(borders) != 1 or not starts.get("api", 0) < borders[0] < below:
         bad.append("no single border line (// ==== ... border ... ====) between >>api and >>error, "
                    "found at %s" % borders)

@@ -89,21 +89,22 @@ class bench {
   }
 
   void begin(call::call& one) {
-    std::vector<plan::wanted_file> files(names.size());
+    vqcache::detail::list<plan::wanted_file> files(names.size());
     for (std::size_t i = 0; i < names.size(); ++i)
       files[i].name = names[i];
     using seam::directory_tier;
     call::tiers lasting;
     for (in_memory::storage& in : stores)
-      lasting.push_back(std::make_unique<in_memory::memory_tier>(in, names));
+      lasting.push_back(
+          vqcache::detail::box<in_memory::memory_tier>(new in_memory::memory_tier(in, names)));
     if (has_directory_)
-      lasting.push_back(std::make_unique<directory_tier>(
+      lasting.push_back(vqcache::detail::box<directory_tier>(new directory_tier(
           directory_tier::where{w.cache / "net", true, vqcache::detail::os::mode::read, true},
-          names, "net.sha256"));
+          names, "net.sha256")));
     one.begin("net", files,
-        std::make_unique<directory_tier>(
+        vqcache::detail::box<directory_tier>(new directory_tier(
             directory_tier::where{w.local, false, vqcache::detail::os::mode::link, true}, names,
-            "net.sha256"),
+            "net.sha256")),
         std::move(lasting));
   }
 

@@ -38,7 +38,7 @@ formats::entry entry_of(const std::string& name, const std::string& bytes) {
 class shop {
  public:
   virtual ~shop() = default;
-  virtual std::unique_ptr<seam::tier> open() = 0;
+  virtual detail::box<seam::tier> open() = 0;
   virtual void damage(const std::string& name, const std::string& bytes) = 0;  // not by a tier
 };
 
@@ -46,10 +46,10 @@ class directory_shop final : public shop {
  public:
   explicit directory_shop(bool is_own_folder) : is_own_folder_(is_own_folder) {}
 
-  std::unique_ptr<seam::tier> open() override {
+  detail::box<seam::tier> open() override {
     const auto how = is_own_folder_ ? detail::os::mode::read : detail::os::mode::link;
-    return std::make_unique<seam::directory_tier>(
-        seam::directory_tier::where{root_.at / "m", is_own_folder_, how, true}, names, "m.sha256");
+    return detail::box<seam::directory_tier>(new seam::directory_tier(
+        seam::directory_tier::where{root_.at / "m", is_own_folder_, how, true}, names, "m.sha256"));
   }
 
   void damage(const std::string& name, const std::string& bytes) override {
@@ -65,8 +65,8 @@ class memory_shop final : public shop {
  public:
   explicit memory_shop(bool keeps) { in_.keeps_damaged = keeps; }
 
-  std::unique_ptr<seam::tier> open() override {
-    return std::make_unique<in_memory::memory_tier>(in_, names);
+  detail::box<seam::tier> open() override {
+    return detail::box<in_memory::memory_tier>(new in_memory::memory_tier(in_, names));
   }
 
   void damage(const std::string& name, const std::string& bytes) override {
@@ -123,7 +123,7 @@ partial::demand held_to(const std::string& bytes) {
 }
 
 // An open, sealed sink with these bytes, given in two pieces.
-std::unique_ptr<seam::byte_sink> sealed(
+detail::box<seam::byte_sink> sealed(
     seam::tier& in, const std::string& name, const std::string& bytes) {
   seam::begun begun = in.write({name, sniff::kind::binary, {}, true});
   REQUIRE_MESSAGE(begun.problem.ok(), begun.problem.text);
@@ -139,7 +139,7 @@ void store(shop& in, const std::vector<std::pair<std::string, std::string>>& fil
   const auto to = in.open();
   REQUIRE(to->make_ready().ok());
   (void)to->inspect();
-  std::vector<std::unique_ptr<seam::byte_sink>> open;
+  std::vector<detail::box<seam::byte_sink>> open;
   seam::sinks sinks;
   formats::receipt now;
   for (const auto& [name, bytes] : files) {

@@ -144,13 +144,13 @@ class memory_tier final : public seam::tier {
     if (in_.is_down) return {down(), nullptr};
     if (found == in_.files.end())
       return {detail::fail(errc::io, {description_of(name), " is not there"}), nullptr};
-    return {{}, std::make_unique<source>(found->second)};
+    return {{}, detail::box<source>(new source(found->second))};
   }
 
   seam::begun write(const seam::arriving& file) override {
     if (in_.is_down) return {down(), nullptr};
     if (file.size && !room_for(*file.size).ok()) return {room_for(*file.size), nullptr};
-    return {{}, std::make_unique<sink>(in_, file.name)};
+    return {{}, detail::box<sink>(new sink(in_, file.name))};
   }
 
   status commit(const seam::sinks& files, const formats::receipt& now) override {

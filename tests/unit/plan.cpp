@@ -112,7 +112,7 @@ plan::situation situation_of(const row& r) {
     one.has = inventory_of(states);
     now.lasting.push_back(one);
     for (plan::file_facts& known : now.facts)
-      known.copies.emplace_back();
+      known.copies.push_back({});
   }
   now.is_offline = std::string(r.request).find("offline") != std::string::npos;
   return now;
@@ -337,7 +337,7 @@ const place_row place_rows[] = {
     {"without a pin there is no doubt", "", "-R", {"OR"}, "", ""},
 };
 
-std::string shown(const std::vector<std::size_t>& places) {
+std::string shown(const vqcache::detail::list<std::size_t>& places) {
   std::string s;
   for (const std::size_t place : places)
     s += (s.empty() ? "" : " ") + (place == plan::in_local ? "local" : std::to_string(place));
