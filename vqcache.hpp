@@ -8853,6 +8853,7 @@ class download final : os::pinned, public connection::connection::owner {
     }
     const vector<string> secrets = http::secret_lines(target_.from->headers, ended->way().jar);
     why.text = http::scrub(why.text, ended->way().at.whole(), secrets);
+    if (why.ok()) why = file().write_back(ended->part());  // else nobody would hear of a full disk
     settle_part(*ended);
     if (who_->stopped()) return;
 
