@@ -455,7 +455,7 @@ TEST_SUITE("system") {
     char block[100];
     REQUIRE(slow.start({"sh", "-c", "sleep 30; echo slow"}, "") == 0);
     REQUIRE(quick.start({"sh", "-c", "sleep 0.3; echo quick; sleep 30"}, "") == 0);
-    const std::vector<process::child*> both = {&slow, &quick};
+    const vqcache::detail::list<process::child*> both = {&slow, &quick};
     auto start = std::chrono::steady_clock::now();
     long got = -1;
     while (got < 0 && since(start) < 20) {
@@ -472,7 +472,7 @@ TEST_SUITE("system") {
     CHECK(since(start) < 15);
 
     REQUIRE(brief.start({"sh", "-c", "exit 3"}, "") == 0);
-    const std::vector<process::child*> all = {&slow, &quick, &brief};
+    const vqcache::detail::list<process::child*> all = {&slow, &quick, &brief};
     start = std::chrono::steady_clock::now();
     got = -1;
     while (got < 0 && since(start) < 20) {
@@ -495,7 +495,7 @@ TEST_SUITE("system") {
     process::child eater, talker;
     REQUIRE(eater.start({"sh", "-c", "echo $(wc -c)"}, input) == 0);
     REQUIRE(talker.start({"sh", "-c", "head -c 200000 /dev/zero >&2; echo told; exit 4"}, "") == 0);
-    const std::vector<process::child*> both = {&talker, &eater};
+    const vqcache::detail::list<process::child*> both = {&talker, &eater};
     std::string said[2];
     const auto start = std::chrono::steady_clock::now();
     for (bool open[2] = {true, true}; (open[0] || open[1]) && since(start) < 30;) {
