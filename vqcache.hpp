@@ -17,8 +17,8 @@
 // pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
 // is safe, else the first download is trusted and binds every later one. All else: README.md.
 // Rooms, each using only those above it: config, api, containers, error, strings, urls, http,
-// formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial, transport, checks, policy,
-// connection, download, tier, plan, call, notebook, public, undef. What opens one tells of it.
+// formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial, transport, checks,
+// policy, connection, download, tier, plan, call, notebook, public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -8853,20 +8853,26 @@ class download final : os::pinned, public connection::connection::owner {
     }
     const vector<string> secrets = http::secret_lines(target_.from->headers, ended->way().jar);
     why.text = http::scrub(why.text, ended->way().at.whole(), secrets);
+    note_parts(*ended);
+
+    // what waits to be written may be a page, which nobody is to see on the disk: seal() writes it
+    const bool is_all_here = ended->how() == connection::ending::nothing_left;
+    const bool is_complete = why.ok() && (file().is_whole() || is_all_here);
+    if (is_complete && !who_->stopped()) return finish(ended->told());
+
     if (why.ok()) why = file().write_back(ended->part());  // else nobody would hear of a full disk
     settle_part(*ended);
-    if (who_->stopped()) return;
+    if (!who_->stopped()) settle_failure(why, *ended);
+  }
 
-    const bool is_all_here = ended->how() == connection::ending::nothing_left;
-    if (why.ok() && (file().is_whole() || is_all_here)) return finish(ended->told());
-    settle_failure(why, *ended);
+  void note_parts(const connection::connection& ended) {
+    const outcome& told = ended.told();
+    const bool was_good = ended.problem().ok() || told.gained >= worthwhile;
+    if (told.code == 206 && was_good) use_.parts = policy::ranges::honoured;
   }
 
   void settle_part(connection::connection& ended) {
     const outcome& told = ended.told();
-    const bool was_good = ended.problem().ok() || told.gained >= worthwhile;
-    if (told.code == 206 && was_good) use_.parts = policy::ranges::honoured;
-
     const bool brought_nothing = told.code >= 200 && told.gained == 0;
     if (brought_nothing) file().pass_on(ended.part());
     ended.part().give_back();
@@ -10922,7 +10928,7 @@ class call {
     for (size_t file = 0; file < size(); ++file) {
       formats::entry entry = plan::local_of(now_, file).said;
       if (plan_.files[file].local == plan::local_step::verify) {
-        VQCACHE_NEED_(verify(file));
+        VQCACHE_NEED_(verify_local(file));
         if (now_.facts[file].is_right) entry = entry_of_verified(file);
         has_news = has_news || now_.facts[file].is_right;
       }
@@ -10932,7 +10938,7 @@ class call {
     return now_.local.has_receipt ? kept : status();
   }
 
-  status verify(size_t file) {
+  status verify_local(size_t file) {
     const plan::expectation want = plan_.files[file].expected;
     const tier::stored_file& local = plan::local_of(now_, file);
     plan::file_facts& known = now_.facts[file];
@@ -11399,8 +11405,8 @@ inline status contained(const string& name, const F& f) noexcept {
 
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
 //
-// Which platform this is, its variables and paths tell, as it documents them. Nothing is created and
-// nothing is written here; what the user has set is left alone. It uses >>os and >>call.
+// Which platform this is, its variables and paths tell, as it documents them. Nothing is created or
+// written here; what the user has set is left alone. It uses >>os and >>call.
 namespace notebook {
 // As each documents itself. Signs: variables, with any value or this one, and paths. The first
 // lasting place that holds a cache, or can be written, is taken; PLACE/*: what in it holds one.
