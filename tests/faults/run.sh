@@ -27,8 +27,8 @@ if [ "$1" != --mutants ]; then
   mkdir "$scratch/include"
   sed -e 's/block_size = 1 << 18/block_size = 1 << 12/' -e 's/slice = 8 << 20/slice = 1 << 14/' \
     -e 's/sync_every = 64 << 20/sync_every = 1 << 16/' -e 's/thread_from = 1 << 20/thread_from = 1 << 13/' \
-    -e 's/seconds > 0\.1 /seconds > 0.002 /' -e 's/left > 1)/left > 0.002)/' \
-    -e 's/least_part = 32 << 20/least_part = 1 << 14/' -e 's/ 2, 1e6)/ 2, 1e4)/' \
+    -e 's/shortest_look = 0\.1,/shortest_look = 0.002,/' -e 's/(rate, size, total) > 1)/(rate, size, total) > 0.002)/' \
+    -e 's/least_part = 32 << 20/least_part = 1 << 14/' -e 's/least_part = 1e6;/least_part = 1e4;/' \
     "$include/vqcache.hpp" > "$scratch/include/vqcache.hpp"
   [ "$(diff "$include/vqcache.hpp" "$scratch/include/vqcache.hpp" | grep -c '^>')" = 8 ] ||
     { echo "faults: 0 cases, 1 violations: run.sh has to follow the constants of the header"; exit 1; }
