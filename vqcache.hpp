@@ -6948,11 +6948,9 @@ class libcurl_exchange final : public exchange {
     easy_ = curl_->easy_init();
     const bool is_set = easy_ && add_headers(asked.headers) && set_request(asked) && set_safety()
         && set_authorities() && set_callbacks();
-    // what may be unknown to it, or refused, and does no harm then
-    (void)(is_set && set(opt_buffer_size, buffer_bytes));
-    (void)(is_set && set(opt_suppress_connect_headers, 1L));  // of a proxy
-
+    if (is_set) set_what_may_be_unknown();
     if (is_set && curl_->multi_add_handle(multi_, easy_) == 0) return {};
+
     return fail(errc::no_transport,
         {"this libcurl refuses an option that safety needs; ",
             "VQCACHE_TRANSPORT=curl uses the program"});
@@ -6999,6 +6997,11 @@ class libcurl_exchange final : public exchange {
 
     const bool has_bundle = bundle.empty() || set(opt_ca_info, bundle.c_str());
     return has_bundle && (directory.empty() || set(opt_ca_path, directory.c_str()));
+  }
+
+  void set_what_may_be_unknown() {  // to an old one, and does no harm then
+    (void)set(opt_buffer_size, buffer_bytes);
+    (void)set(opt_suppress_connect_headers, 1L);  // of a proxy
   }
 
   bool set_callbacks() {
