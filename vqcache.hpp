@@ -101,8 +101,9 @@ struct source {
   source(const std::string& url) : urls{url} {}
 
   source(std::initializer_list<const char*> mirrors) {
-    for (const char* url : mirrors)
+    for (const char* url : mirrors) {
       urls.push_back(given(url));
+    }
   }
 
   explicit source(std::vector<std::string> u, std::string d = {}, std::vector<std::string> h = {})
@@ -394,14 +395,16 @@ class list {
 
   list(std::initializer_list<T> all) {
     reserve(all.size());
-    for (const T& one : all)
+    for (const T& one : all) {
       push_back(one);
+    }
   }
 
   list(const list& other) {
     reserve(other.size_);
-    for (const T& one : other)
+    for (const T& one : other) {
       push_back(one);
+    }
   }
 
   list(list&& other) noexcept { swap(other); }
@@ -437,43 +440,50 @@ class list {
     if (room <= room_) return;
 
     T* const more = new T[room]();
-    for (size_t i = 0; i < size_; ++i)
+    for (size_t i = 0; i < size_; ++i) {
       more[i] = std::move(first_[i]);
+    }
     delete[] first_;
     first_ = more;
     room_ = room;
   }
 
   void push_back(T one) {
-    if (size_ == room_) reserve(2 * room_ + 2);
+    if (size_ == room_) {
+      reserve(2 * room_ + 2);
+    }
     first_[size_] = std::move(one);
     ++size_;
   }
 
   void resize(size_t size) {
     reserve(size);
-    while (size_ > size)
+    while (size_ > size) {
       erase_at(size_ - 1);
+    }
     size_ = size;
   }
 
   void insert_at(size_t place, T one) {
     push_back(T());
-    for (size_t i = size_ - 1; i > place; --i)
+    for (size_t i = size_ - 1; i > place; --i) {
       first_[i] = std::move(first_[i - 1]);
+    }
     first_[place] = std::move(one);
   }
 
   void erase_at(size_t place) {
-    for (size_t i = place + 1; i < size_; ++i)
+    for (size_t i = place + 1; i < size_; ++i) {
       first_[i - 1] = std::move(first_[i]);
+    }
     --size_;
     first_[size_] = T();
   }
 
   void clear() {
-    while (size_ > 0)
+    while (size_ > 0) {
       erase_at(size_ - 1);
+    }
   }
 
  private:
@@ -567,8 +577,9 @@ class piece {
 // Not a template over its parts: each mixture of their types would be one more function to compile.
 inline string join(std::initializer_list<piece> parts) {
   string all;
-  for (const piece& part : parts)
+  for (const piece& part : parts) {
     all += part.text();
+  }
   return all;
 }
 
@@ -610,7 +621,9 @@ inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
   const std::error_code cause(e, std::generic_category());
 #ifdef EDQUOT
-  if (e == EDQUOT) e = ENOSPC;
+  if (e == EDQUOT) {
+    e = ENOSPC;
+  }
 #endif
   const bool full = e == ENOSPC || e == EFBIG, denied = e == EACCES || e == EPERM || e == EROFS;
   errc code = errc::io;
@@ -699,8 +712,9 @@ inline status contain(const F& f) noexcept {
 // Calls a user's callback. What it throws is kept, for the throwing form to pass on.
 inline status thrown_by(const char* who, const char* how, const char* what) noexcept {
   status s{errc::callback, {}, {}, std::current_exception()};
-  if (!attempt([&] { s.text = join({who, " threw an exception", how, what}); }))
+  if (!attempt([&] { s.text = join({who, " threw an exception", how, what}); })) {
     (void)attempt([&s] { s.text = "callback failed"; });  // short, as above
+  }
   return s;
 }
 
@@ -767,8 +781,12 @@ inline vqcache::error to_error(const status& s) {
 }
 #if VQCACHE_EXCEPTIONS_
 inline void raise(const status& s) {
-  if (s.thrown) std::rethrow_exception(s.thrown);
-  if (!s.ok()) throw to_error(s);
+  if (s.thrown) {
+    std::rethrow_exception(s.thrown);
+  }
+  if (!s.ok()) {
+    throw to_error(s);
+  }
 }
 #endif
 using clock = std::chrono::steady_clock;
@@ -784,7 +802,9 @@ class caller {  // the first callback that throws or cancels ends it
   bool stopped() const { return !stop_.ok(); }
 
   void stop_with(status s) {  // the first one counts
-    if (!stopped()) stop_ = std::move(s);
+    if (!stopped()) {
+      stop_ = std::move(s);
+    }
   }
 
   void go_on() { stop_ = stop_.code == errc::cancelled ? status() : stop_; }  // all is there
@@ -797,8 +817,9 @@ class caller {  // the first callback that throws or cancels ends it
 
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
-    if (interrupted_ && !stopped() && interrupted_())
+    if (interrupted_ && !stopped() && interrupted_()) {
       stop_with(fail(errc::interrupted, {"interrupted at ", file}));
+    }
     if (stopped() || !opts_->on_progress) return !stopped();
 
     const auto now = clock::now();
@@ -849,7 +870,9 @@ class caller {  // the first callback that throws or cancels ends it
 
     bool is_wanted = true;
     stop_with(guard("on_progress", [&] { is_wanted = opts_->on_progress(told); }));
-    if (!is_wanted) stop_with(fail(errc::cancelled, {"on_progress cancelled at ", m.file}));
+    if (!is_wanted) {
+      stop_with(fail(errc::cancelled, {"on_progress cancelled at ", m.file}));
+    }
   }
 
   const options* opts_;
@@ -926,15 +949,17 @@ using error::caller, error::clock, error::fail, error::join, error::result_of, e
 namespace strings {
 inline string lower(std::string_view text) {
   string all(text);
-  for (char& letter : all)
+  for (char& letter : all) {
     letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+  }
   return all;
 }
 
 inline string upper(std::string_view text) {
   string all(text);
-  for (char& letter : all)
+  for (char& letter : all) {
     letter = letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
+  }
   return all;
 }
 
@@ -975,8 +1000,9 @@ inline std::string_view take(std::string_view& rest, char end) {
 
 inline vector<string> words(std::string_view text, char end = ' ') {
   vector<string> all;
-  while (!text.empty())
+  while (!text.empty()) {
     all.emplace_back(take(text, end));
+  }
   return all;
 }
 
@@ -1006,8 +1032,9 @@ inline bool is_digest(std::string_view text) {
 
 inline string hex(uint64_t number, size_t digits) {
   string text(digits, '0');
-  for (size_t at = digits; at-- > 0; number >>= 4)
+  for (size_t at = digits; at-- > 0; number >>= 4) {
     text[at] = hex_digits[number & 15];
+  }
   return text;
 }
 
@@ -1018,15 +1045,17 @@ inline bool is_control(char letter) {
 }
 
 inline bool has_control(std::string_view text) {  // but for tabs
-  for (const char letter : text)
+  for (const char letter : text) {
     if (is_control(letter) && letter != '\t') return true;
+  }
   return false;
 }
 
 inline string printable(std::string_view text) {
   string all(text);
-  for (char& letter : all)
+  for (char& letter : all) {
     letter = is_control(letter) ? '?' : letter;
+  }
   return all;
 }
 
@@ -1049,10 +1078,13 @@ inline size_t utf8_length(
 
   for (const utf8_row& row : utf8_rows) {
     if (byte(0) < row.first || byte(0) > row.last) continue;
-    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) return 0;
+    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) {
+      return 0;
+    }
 
-    for (size_t at = 2; at < row.bytes; ++at)
+    for (size_t at = 2; at < row.bytes; ++at) {
       if ((byte(at) & 0xc0) != 0x80) return 0;
+    }
     return row.bytes;
   }
   return 0;
@@ -1083,17 +1115,22 @@ inline constexpr size_t longest_name = 100;  // bytes
 
 inline bool is_device(std::string_view name) {  // of Windows, whatever its extension
   string stem = lower(name.substr(0, name.find('.')));
-  if (stem.size() == 4 && consists_of(stem.substr(3), "0123456789")) stem[3] = '#';
+  if (stem.size() == 4 && consists_of(stem.substr(3), "0123456789")) {
+    stem[3] = '#';
+  }
   return is_one_of(" con prn aux nul com# lpt# ", stem);
 }
 
 // Why no model can have this name, or empty; the same on every system, for a cache that moves.
 inline string name_problem(std::string_view name) {
   constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-  if (name.size() > longest_name)
+  if (name.size() > longest_name) {
     return join({"it has ", name.size(), " bytes, at most ", longest_name, " are allowed"});
+  }
   if (name.empty()) return "it is empty";
-  if (!consists_of(lower(name), letters)) return "only letters, digits and . _ - are allowed";
+  if (!consists_of(lower(name), letters)) {
+    return "only letters, digits and . _ - are allowed";
+  }
   if (name[0] == '.' || name[0] == '-') return "it begins with . or -";
   if (name.back() == '.') return "it ends in .";
   if (is_device(name)) return "Windows keeps this name for a device";
@@ -1142,8 +1179,11 @@ inline bool is_http(const url& address) {
 
 inline size_t odd_byte(
     std::string_view text) {  // where a byte that no URL has stands; npos: nowhere
-  for (size_t at = 0; at < text.size(); ++at)
-    if (strings::is_control(text[at]) || strings::contains(" \"\\", text.substr(at, 1))) return at;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (strings::is_control(text[at]) || strings::contains(" \"\\", text.substr(at, 1))) {
+      return at;
+    }
+  }
   return npos;
 }
 
@@ -1158,7 +1198,9 @@ inline void read_authority(std::string_view authority, url& into) {  // "user@ho
 
   const size_t port = authority.find(':', authority.rfind(']') + 1);  // not in an IPv6 address
   into.host = authority.substr(0, port);
-  if (port != npos) into.port = authority.substr(port + 1);
+  if (port != npos) {
+    into.port = authority.substr(port + 1);
+  }
 }
 
 inline bool is_port(std::string_view digits) {
@@ -1169,7 +1211,9 @@ inline bool is_port(std::string_view digits) {
 inline bool is_sound(const url& address) {
   constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
   const string& scheme = address.scheme;
-  if (scheme.empty() || !strings::consists_of(scheme, letters)) return false;
+  if (scheme.empty() || !strings::consists_of(scheme, letters)) {
+    return false;
+  }
   if (address.host.empty() && scheme != "file") return false;
   return address.port.empty() || is_port(address.port);
 }
@@ -1183,7 +1227,9 @@ inline std::optional<url> parse_url(std::string_view text) {
   const std::string_view authority = text.substr(0, text.find_first_of("/?"));
   read_authority(authority, parsed);
   parsed.path = text.substr(authority.size());
-  if (!strings::starts_with(parsed.path, "/")) parsed.path.insert(0, "/");
+  if (!strings::starts_with(parsed.path, "/")) {
+    parsed.path.insert(0, "/");
+  }
 
   if (!is_sound(parsed)) return {};
   return parsed;
@@ -1209,7 +1255,9 @@ inline string unescaped(std::string_view text) {  // %20 and its like
 
   while (!text.empty()) {
     std::optional<uint64_t> byte;
-    if (text[0] == '%' && text.size() > 2) byte = strings::parse_number(text.substr(1, 2), 16);
+    if (text[0] == '%' && text.size() > 2) {
+      byte = strings::parse_number(text.substr(1, 2), 16);
+    }
     out += byte ? static_cast<char>(*byte) : text[0];
     text.remove_prefix(byte ? 3 : 1);
   }
@@ -1227,8 +1275,9 @@ inline string escaped(std::string_view location) {
   const size_t scheme_end = is_absolute(location) ? location.find(':') + 1 : 0;
   const bool has_authority = strings::starts_with(location.substr(scheme_end), "//");
   size_t path = 0;
-  if (has_authority)
+  if (has_authority) {
     path = (std::min)(location.find_first_of("/?", scheme_end + 2), location.size());
+  }
 
   return join({location.substr(0, path), percent_encoded(location.substr(path))});
 }
@@ -1237,22 +1286,24 @@ inline string relative_to(const url& base, std::string_view location) {
   const string path = base.path.substr(0, base.path.find('?'));
   url target = base;
 
-  if (strings::starts_with(location, "/"))
+  if (strings::starts_with(location, "/")) {
     target.path = location;
-  else if (strings::starts_with(location, "?"))
+  } else if (strings::starts_with(location, "?")) {
     target.path = join({path, location});
-  else if (!location.empty())
+  } else if (!location.empty()) {
     target.path = join({path.substr(0, path.rfind('/') + 1), location});
+  }
   return target.whole();
 }
 
 // Where a Location leads, its dots left to the transport; none: nowhere. It brings no user info.
 inline std::optional<url> resolve(const url& base, std::string_view location) {
   string target = escaped(location.substr(0, location.find('#')));
-  if (strings::starts_with(target, "//"))
+  if (strings::starts_with(target, "//")) {
     target = join({base.scheme, ":", target});
-  else if (!is_absolute(target))
+  } else if (!is_absolute(target)) {
     target = relative_to(base, target);
+  }
 
   std::optional<url> found = parse_url(target);
   if (!found) return {};
@@ -1268,7 +1319,9 @@ inline string redact(std::string_view text) {  // user info and query values bec
   std::optional<url> address = parse_url(text);
   if (!address) return "***://*** (malformed)";  // anything in it may be a secret
 
-  if (!address->user.empty()) address->user = "***";
+  if (!address->user.empty()) {
+    address->user = "***";
+  }
   std::string_view query = address->path;
   string shown(strings::take(query, '?'));
   const char* mark = "?";
@@ -1287,8 +1340,9 @@ inline string local_path(std::string_view address) {  // of a path or a file:// 
   if (strings::lower(address.substr(0, scheme.size())) != scheme) return {};
 
   address.remove_prefix(scheme.size());
-  if (strings::lower(address.substr(0, host.size())) == host)
+  if (strings::lower(address.substr(0, host.size())) == host) {
     address.remove_prefix(host.size() - 1);
+  }
   const string path = unescaped(address);
   const bool has_drive = path.size() > 2 && path[0] == '/' && path[2] == ':';  // file:///C:/folder
   return has_drive ? path.substr(1) : path;
@@ -1393,8 +1447,9 @@ inline int status_code(std::string_view line) {  // of "HTTP/1.1 200 OK"; 0: it 
 }
 
 inline string find(const headers& all, std::string_view name) {  // empty: none says anything
-  for (const header& one : all)
+  for (const header& one : all) {
     if (one.name == name && !one.value.empty()) return one.value;
+  }
   return {};
 }
 
@@ -1417,7 +1472,9 @@ inline vector<string> request_headers(const vector<string>& ours, const vector<s
     const auto has_its_name = [&line](const string& one) {
       return name_of(one) == name_of(line);
     };
-    if (std::none_of(users.begin(), users.end(), has_its_name)) all.push_back(line);
+    if (std::none_of(users.begin(), users.end(), has_its_name)) {
+      all.push_back(line);
+    }
   }
   all.insert(all.end(), users.begin(), users.end());
   return all;
@@ -1433,7 +1490,9 @@ inline vector<string> list_of(const headers& all, std::string_view name) {
     if (one.name != name) continue;
     for (std::string_view member : strings::words(one.value, ',')) {
       const string token = strings::lower(strings::trim(strings::take(member, ';')));
-      if (!token.empty()) members.push_back(token);
+      if (!token.empty()) {
+        members.push_back(token);
+      }
     }
   }
   return members;
@@ -1445,8 +1504,9 @@ inline constexpr const char* codings =
     " gzip x-gzip compress x-compress deflate br zstd dcb dcz sdch exi aes128gcm pack200-gzip ";
 
 inline string foreign_coding(const vector<string>& content) {  // or empty
-  for (const string& one : content)
+  for (const string& one : content) {
     if (strings::is_one_of(codings, one)) return one;
+  }
   return {};
 }
 
@@ -1465,12 +1525,14 @@ inline string foreign_transfer(const vector<string>& transfer) {
 
 inline string coding_problem(const headers& all) {  // of the answer, or empty
   const string transfer = foreign_transfer(list_of(all, "transfer-encoding"));
-  if (!transfer.empty())
+  if (!transfer.empty()) {
     return join({"the server used the transfer coding ", transfer, ", and only chunked was asked"});
+  }
 
   const string content = foreign_coding(list_of(all, "content-encoding"));
-  if (!content.empty())
+  if (!content.empty()) {
     return join({"the server encoded the file (", content, ") though identity was asked"});
+  }
   return {};
 }
 
@@ -1478,7 +1540,9 @@ inline string coding_problem(const headers& all) {  // of the answer, or empty
 inline bool is_chunked(const headers& all) {
   for (const header& one : all) {
     const bool is_coding = one.name == "transfer-encoding";
-    if (is_coding && strings::contains(strings::lower(one.value), "chunked")) return true;
+    if (is_coding && strings::contains(strings::lower(one.value), "chunked")) {
+      return true;
+    }
   }
   return false;
 }
@@ -1512,7 +1576,9 @@ inline body_length content_length(const headers& all) {
   body_length found;
 
   for (const header& one : all) {
-    if (one.name == "content-length") found = add_length(found, one.value);
+    if (one.name == "content-length") {
+      found = add_length(found, one.value);
+    }
     if (found.how == telling::malformed) return found;
   }
   return is_chunked(all) ? body_length() : found;
@@ -1630,15 +1696,17 @@ inline date_words split_date(std::string_view text) {
   string rest(text.substr(weekday.size() + (has_comma ? 1 : 0)));
 
   constexpr size_t padding = 4;  // behind " Nov"
-  if (has_comma)
+  if (has_comma) {
     std::replace(rest.begin(), rest.end(), '-', ' ');
-  else if (rest.size() > padding && rest.compare(padding, 2, "  ") == 0)
+  } else if (rest.size() > padding && rest.compare(padding, 2, "  ") == 0) {
     rest.erase(padding, 1);
+  }
   if (!is_weekday(weekday) || !strings::starts_with(rest, " ")) return {};
 
   const vector<string> part = strings::words(std::string_view(rest).substr(1));
-  if (has_comma && part.size() == 5 && part[4] == "GMT")
+  if (has_comma && part.size() == 5 && part[4] == "GMT") {
     return {part[0], part[1], part[2], part[3], true};
+  }
   if (!has_comma && part.size() == 4) return {part[1], part[0], part[3], part[2], false};
   return {};
 }
@@ -1696,7 +1764,9 @@ inline unsigned retry_after(std::string_view after, std::string_view date) {  //
 inline string validator(const headers& all) {
   constexpr uint64_t grown_up = 60;  // seconds
   const string tag = find(all, "etag");
-  if (!tag.empty() && !strings::starts_with(tag, "W/")) return strings::printable(tag);
+  if (!tag.empty() && !strings::starts_with(tag, "W/")) {
+    return strings::printable(tag);
+  }
 
   const string changed = find(all, "last-modified");
   const maybe_time then = http_date(changed);
@@ -1736,17 +1806,23 @@ inline response_head read_head(int code, const headers& all) {
   head.has_transfer_coding = !find(all, "transfer-encoding").empty();
   head.is_chunked = is_chunked(all);
   head.length_header = length.how;
-  if (length.how == telling::readable) head.content_length = length.bytes;
+  if (length.how == telling::readable) {
+    head.content_length = length.bytes;
+  }
 
   head.range = find_content_range(all);
-  if (!find(all, "content-range").empty())
+  if (!find(all, "content-range").empty()) {
     head.range_header = head.range ? telling::readable : telling::malformed;
+  }
 
   head.accepts_ranges = find(all, "accept-ranges") != "none";
   head.retry_after_seconds = retry_after(find(all, "retry-after"), find(all, "date"));
   head.coding_problem = coding_problem(all);
-  for (const header& one : all)
-    if (one.name == "set-cookie") head.set_cookies.push_back(one.value);
+  for (const header& one : all) {
+    if (one.name == "set-cookie") {
+      head.set_cookies.push_back(one.value);
+    }
+  }
   return head;
 }
 
@@ -1795,13 +1871,17 @@ inline bool may_share(std::string_view host, std::string_view domain) {
 // "/a" covers "/a" and "/a/b", not "/ab" (RFC 6265 5.1.4)
 inline bool covers(std::string_view folder, std::string_view path) {
   if (!strings::starts_with(path, folder)) return false;
-  if (path.size() == folder.size() || strings::ends_with(folder, "/")) return true;
+  if (path.size() == folder.size() || strings::ends_with(folder, "/")) {
+    return true;
+  }
   return path[folder.size()] == '/';
 }
 
 inline bool has_gone(
     std::string_view age, std::string_view expires, uint64_t now) {  // Max-Age wins
-  if (!age.empty()) return age[0] == '-' || strings::parse_number(age).value_or(uint64_t{1}) == 0;
+  if (!age.empty()) {
+    return age[0] == '-' || strings::parse_number(age).value_or(uint64_t{1}) == 0;
+  }
 
   const maybe_time then = http_date(expires, now);
   return then && *then <= now;
@@ -1818,12 +1898,21 @@ inline cookie_attributes attributes_of(std::string_view rest) {  // what stands 
   for (std::string_view one : strings::words(rest, ';')) {
     const string key = strings::lower(strings::trim(strings::take(one, '=')));
     const std::string_view value = strings::trim(one);
-    if (key == "domain")
+    if (key == "domain") {
       all.domain = strings::lower(value.substr(strings::starts_with(value, ".") ? 1 : 0));
-    if (key == "path") all.path = value;
-    if (key == "max-age") all.age = value;
-    if (key == "expires") all.expires = value;
-    if (key == "secure") all.secure = true;
+    }
+    if (key == "path") {
+      all.path = value;
+    }
+    if (key == "max-age") {
+      all.age = value;
+    }
+    if (key == "expires") {
+      all.expires = value;
+    }
+    if (key == "secure") {
+      all.secure = true;
+    }
   }
   return all;
 }
@@ -1847,7 +1936,9 @@ inline cookie make_cookie(
   made.value = strings::trim(pair);
   made.port = own_port(at);
   made.path = path.substr(0, (std::max)(path.rfind('/'), size_t{1}));
-  if (strings::starts_with(said.path, "/")) made.path = said.path;
+  if (strings::starts_with(said.path, "/")) {
+    made.path = said.path;
+  }
   made.subdomains = !said.domain.empty() && may_share(host, said.domain);
   made.host = made.subdomains ? said.domain : host;
   made.secure = said.secure;
@@ -1873,7 +1964,9 @@ inline void take_cookie(
     return is_same_cookie(one, made);
   };
   jar.erase(std::remove_if(jar.begin(), jar.end(), is_same), jar.end());
-  if (has_gone(said.age, said.expires, now) || jar.size() >= most_cookies) return;
+  if (has_gone(said.age, said.expires, now) || jar.size() >= most_cookies) {
+    return;
+  }
   jar.push_back(std::move(made));
 }
 
@@ -1891,16 +1984,18 @@ inline list<const cookie*> cookies_for(const urls::url& to, const cookies& jar) 
     if (!goes_to(one, to)) continue;
 
     size_t place = 0;
-    while (place < fitting.size() && fitting[place]->path.size() >= one.path.size())
+    while (place < fitting.size() && fitting[place]->path.size() >= one.path.size()) {
       ++place;
+    }
     fitting.insert_at(place, &one);
   }
   return fitting;
 }
 
 inline bool has_name(const list<const cookie*>& all, std::string_view name) {
-  for (const cookie* one : all)
+  for (const cookie* one : all) {
     if (one->name == name) return true;
+  }
   return false;
 }
 
@@ -1913,7 +2008,9 @@ inline vector<string> own_pairs(const vector<string>& lines, const list<const co
     for (const std::string_view pair :
         strings::words(std::string_view(line).substr(line.find(':') + 1), ';')) {
       const std::string_view name = strings::trim(pair.substr(0, pair.find('=')));
-      if (!has_name(servers, name)) pairs.emplace_back(strings::trim(pair));
+      if (!has_name(servers, name)) {
+        pairs.emplace_back(strings::trim(pair));
+      }
     }
   }
   return pairs;
@@ -1927,18 +2024,24 @@ inline vector<string> with_cookies(
   if (servers.empty()) return lines;
 
   vector<string> pairs = own_pairs(lines, servers);
-  for (const cookie* one : servers)
+  for (const cookie* one : servers) {
     pairs.push_back(join({one->name, "=", one->value}));
+  }
 
   string sent;
   for (const string& pair : pairs) {
     const string separated = join({sent.empty() ? "" : "; ", pair});
-    if (sent.size() + separated.size() <= cookies_size) sent += separated;
+    if (sent.size() + separated.size() <= cookies_size) {
+      sent += separated;
+    }
   }
 
   vector<string> all;
-  for (const string& line : lines)
-    if (name_of(line) != "cookie") all.push_back(line);
+  for (const string& line : lines) {
+    if (name_of(line) != "cookie") {
+      all.push_back(line);
+    }
+  }
   all.push_back("Cookie: " + sent);
   return all;
 }
@@ -1948,8 +2051,9 @@ inline vector<string> with_cookies(
 // What scrub() has to hide: the user's headers, and what servers gave.
 inline vector<string> secret_lines(const vector<string>& lines, const cookies& jar) {
   vector<string> all = lines;
-  for (const cookie& one : jar)
+  for (const cookie& one : jar) {
     all.push_back(join({"Cookie: ", one.name, "=", one.value}));
+  }
   return all;
 }
 
@@ -1962,8 +2066,9 @@ inline vector<string> secrets_of_url(std::string_view address) {  // its user in
   all.emplace_back(strings::take(user, ':'));
   all.emplace_back(user);
   strings::take(query, '?');
-  for (const string& pair : strings::words(query, '&'))
+  for (const string& pair : strings::words(query, '&')) {
     all.push_back(pair.substr(pair.find('=') + 1));
+  }
   return all;
 }
 
@@ -1985,16 +2090,20 @@ inline vector<string> secrets_of_header(std::string_view line) {  // its words, 
 // first, for one may hold another.
 inline vector<string> secrets_of(std::string_view address, const vector<string>& header_lines) {
   vector<string> all = secrets_of_url(address);
-  for (const string& line : header_lines)
-    for (string& secret : secrets_of_header(line))
+  for (const string& line : header_lines) {
+    for (string& secret : secrets_of_header(line)) {
       all.push_back(std::move(secret));
+    }
+  }
 
   const size_t sent = all.size();
-  for (size_t at = 0; at < sent; ++at)
+  for (size_t at = 0; at < sent; ++at) {
     all.push_back(urls::unescaped(all[at]));
+  }
   const size_t decoded = all.size();
-  for (size_t at = 0; at < decoded; ++at)
+  for (size_t at = 0; at < decoded; ++at) {
     all.push_back(strings::readable(all[at]));
+  }
 
   std::sort(all.begin(), all.end(),
       [](const string& one, const string& other) { return one.size() > other.size(); });
@@ -2037,11 +2146,14 @@ inline void hide_credentials(string& said) {  // of an Authorization
 inline string scrub(string said, std::string_view address, const vector<string>& header_lines) {
   const vector<string> secrets = secrets_of(address, header_lines);
 
-  for (const string& secret : secrets)
+  for (const string& secret : secrets) {
     hide(said, secret, secret.size());
-  for (const string& secret : secrets)
-    for (size_t size = secret.size(); size-- > shortest_secret;)
+  }
+  for (const string& secret : secrets) {
+    for (size_t size = secret.size(); size-- > shortest_secret;) {
       hide(said, secret.substr(0, size) + '"', size);
+    }
+  }
 
   hide_user_info(said);
   hide_credentials(said);
@@ -2065,8 +2177,9 @@ struct entry {
 using receipt = vector<entry>;
 
 inline const entry* find(const receipt& all, std::string_view file) {
-  for (const entry& one : all)
+  for (const entry& one : all) {
     if (one.file == file) return &one;
+  }
   return nullptr;
 }
 
@@ -2076,12 +2189,18 @@ inline string write_receipt(const receipt& all, const string& date) {
 
   for (const entry& one : all) {
     const string& file = one.file;
-    if (one.size != 0) facts += join({"# size ", one.size, " ", file, "\n"});
-    if (!one.origin.empty())
+    if (one.size != 0) {
+      facts += join({"# size ", one.size, " ", file, "\n"});
+    }
+    if (!one.origin.empty()) {
       facts += join({"# origin ", strings::printable(one.origin), " ", file, "\n"});
-    if (!one.etag.empty())
+    }
+    if (!one.etag.empty()) {
       facts += join({"# etag ", strings::printable(one.etag), " ", file, "\n"});
-    if (one.unverified) facts += join({"# unverified ", file, "\n"});
+    }
+    if (one.unverified) {
+      facts += join({"# unverified ", file, "\n"});
+    }
     digests += join({one.sha256, "  ", file, "\n"});
   }
   return facts + digests;
@@ -2106,7 +2225,9 @@ inline void read_digest(receipt& into, std::string_view line) {  // the first of
   if (line[strings::digest_size] != ' ') return;
 
   entry& its = entry_of(into, line.substr(file_at));
-  if (its.sha256.empty()) its.sha256 = strings::lower(digest);
+  if (its.sha256.empty()) {
+    its.sha256 = strings::lower(digest);
+  }
 }
 
 inline void read_fact(receipt& into, std::string_view line) {
@@ -2120,18 +2241,28 @@ inline void read_fact(receipt& into, std::string_view line) {
   if (!find(into, file) && key != "size") return;
 
   entry& its = entry_of(into, file);
-  if (key == "size") its.size = strings::parse_number(value).value_or(its.size);
-  if (key == "origin") its.origin = value;
-  if (key == "etag") its.etag = value;
-  if (key == "unverified") its.unverified = true;
+  if (key == "size") {
+    its.size = strings::parse_number(value).value_or(its.size);
+  }
+  if (key == "origin") {
+    its.origin = value;
+  }
+  if (key == "etag") {
+    its.etag = value;
+  }
+  if (key == "unverified") {
+    its.unverified = true;
+  }
 }
 
 inline receipt read_receipt(std::string_view text) {  // facts may stand before or behind digests
   receipt all;
-  for (std::string_view rest = text; !rest.empty();)
+  for (std::string_view rest = text; !rest.empty();) {
     read_digest(all, strings::trim(strings::take(rest, '\n')));
-  for (std::string_view rest = text; !rest.empty();)
+  }
+  for (std::string_view rest = text; !rest.empty();) {
     read_fact(all, strings::trim(strings::take(rest, '\n')));
+  }
   return all;
 }
 
@@ -2149,8 +2280,9 @@ inline constexpr size_t ranges_size = 1360;  // bytes: a line is padded, to be w
 
 inline string write_ranges(const ranges& all) {
   string text;
-  for (const range& one : all)
+  for (const range& one : all) {
     text += join({one.at, "-", one.end == endless ? "" : join({one.end}), " "});
+  }
   text.resize((std::max)(text.size(), ranges_size), ' ');
   return text;
 }
@@ -2164,7 +2296,9 @@ inline ranges read_ranges(std::string_view text) {  // malformed: the whole file
     std::string_view one = strings::take(text, ' ');
     const auto at = strings::parse_number(strings::take(one, '-'));
     std::optional<uint64_t> end = uint64_t{endless};
-    if (!one.empty()) end = strings::parse_number(one);
+    if (!one.empty()) {
+      end = strings::parse_number(one);
+    }
     if (!at || !end || *at < least || *end < *at) return {range()};
 
     all.push_back({*at, *end});
@@ -2196,13 +2330,27 @@ struct record {  // whose, of what, what is to come
 inline void read_record_line(record& into, std::string_view line) {
   const std::string_view key = strings::take(line, ' ');
   identity& id = into.id;
-  if (key == "pin" && strings::is_digest(line)) id.pin = line;
-  if (key == "url") id.url = line;
-  if (key == "validator") id.validator = line;
-  if (key == "total") id.total = strings::parse_number(line).value_or(id.total);
-  if (key == "todo") into.todo = read_ranges(line);
-  if (key == "safe") into.safe = read_ranges(line);
-  if (key == "released") into.released = true;
+  if (key == "pin" && strings::is_digest(line)) {
+    id.pin = line;
+  }
+  if (key == "url") {
+    id.url = line;
+  }
+  if (key == "validator") {
+    id.validator = line;
+  }
+  if (key == "total") {
+    id.total = strings::parse_number(line).value_or(id.total);
+  }
+  if (key == "todo") {
+    into.todo = read_ranges(line);
+  }
+  if (key == "safe") {
+    into.safe = read_ranges(line);
+  }
+  if (key == "released") {
+    into.released = true;
+  }
 }
 
 inline ranges cut_at(ranges all, uint64_t total) {  // nothing may reach beyond the file
@@ -2217,8 +2365,9 @@ inline record read_record(std::string_view text) {
   all.owner = strings::trim(strings::take(text, '\n'));
   all.safe = {range()};
 
-  while (strings::contains(text, "\n"))  // a line without its end is not whole
+  while (strings::contains(text, "\n")) {  // a line without its end is not whole
     read_record_line(all, strings::take(text, '\n'));
+  }
   all.todo = cut_at(std::move(all.todo), all.id.total);
   all.safe = cut_at(std::move(all.safe), all.id.total);
   return all;
@@ -2248,9 +2397,11 @@ struct specimen {
 
 // Where reading goes on behind the tag that stands at `at`, and what it hides; npos: nowhere.
 inline size_t end_of_tag(const string& lower_page, size_t at) {
-  for (const string hidden : {"script", "style"})
-    if (lower_page.compare(at + 1, hidden.size(), hidden) == 0)
+  for (const string hidden : {"script", "style"}) {
+    if (lower_page.compare(at + 1, hidden.size(), hidden) == 0) {
       at = lower_page.find(join({"</", hidden}), at);
+    }
+  }
   return lower_page.find('>', at);
 }
 
@@ -2262,9 +2413,15 @@ inline string first_words(std::string_view page) {  // a person would see: no ta
   for (size_t at = 0; at < page.size() && out.size() < enough; ++at) {
     const bool is_tag = page[at] == '<';
     const bool is_space = is_tag || static_cast<unsigned char>(page[at]) <= 0x20;
-    if (is_space && !out.empty() && out.back() != ' ') out += ' ';
-    if (!is_space && !strings::is_control(page[at])) out += page[at];
-    if (is_tag) at = end_of_tag(lower_page, at);
+    if (is_space && !out.empty() && out.back() != ' ') {
+      out += ' ';
+    }
+    if (!is_space && !strings::is_control(page[at])) {
+      out += page[at];
+    }
+    if (is_tag) {
+      at = end_of_tag(lower_page, at);
+    }
     if (at == npos) break;
   }
   return join({"\"", strings::trim(strings::readable(out, most)), "\""});
@@ -2308,10 +2465,11 @@ inline size_t end_of_quoted(std::string_view text) {
   for (size_t at = 1; at < text.size(); ++at) {
     const bool is_escaped =
         mark == '"' ? text[at] == '\\' : strings::starts_with(text.substr(at), "''");
-    if (is_escaped)
+    if (is_escaped) {
       ++at;
-    else if (text[at] == mark)
+    } else if (text[at] == mark) {
       return at + 1;
+    }
   }
   return npos;
 }
@@ -2339,26 +2497,38 @@ class flow_reader {
       word_ += letter == '\n' || letter == '\r' ? ' ' : letter;
       return;
     }
-    if (letter == '{' || letter == '[') open(letter);
-    if (letter == '}' || letter == ']') close();
-    if (letter == ':' && is_outermost()) keep_key();
+    if (letter == '{' || letter == '[') {
+      open(letter);
+    }
+    if (letter == '}' || letter == ']') {
+      close();
+    }
+    if (letter == ':' && is_outermost()) {
+      keep_key();
+    }
     word_.clear();
   }
 
  private:
   void open(char bracket) {
-    if (bracket == '{') outermost_ = (std::min)(outermost_, depth_);
+    if (bracket == '{') {
+      outermost_ = (std::min)(outermost_, depth_);
+    }
     ++depth_;
   }
 
   void close() {
-    if (depth_ > 0) --depth_;
+    if (depth_ > 0) {
+      --depth_;
+    }
   }
 
   bool is_outermost() const { return outermost_ != npos && depth_ == outermost_ + 1; }
 
   void keep_key() {
-    if (!is_between_words()) keys.emplace_back(strings::trim(word_));
+    if (!is_between_words()) {
+      keys.emplace_back(strings::trim(word_));
+    }
   }
 
   string word_{};
@@ -2374,10 +2544,11 @@ inline vector<string> flow_keys(std::string_view text) {
     const size_t length = is_quoted ? end_of_quoted(text) : 1;
     if (length == npos) break;
 
-    if (is_quoted)
+    if (is_quoted) {
       reader.take_quoted(text.substr(1, length - 2));
-    else
+    } else {
       reader.take(text[0]);
+    }
     text.remove_prefix(length);
   }
   return std::move(reader.keys);
@@ -2399,8 +2570,9 @@ inline string quoted_key(std::string_view line) {  // or empty
 
 inline string plain_key(std::string_view line) {  // or empty
   size_t colon = line.find(':');
-  while (colon != npos && !ends_key(line, colon))
+  while (colon != npos && !ends_key(line, colon)) {
     colon = line.find(':', colon + 1);
+  }
   if (colon == npos) return {};
 
   const std::string_view key = strings::trim(line.substr(0, colon));
@@ -2444,15 +2616,19 @@ inline std::string_view node_of(std::string_view line) {
   line = without_blanks(line);
   if (strings::starts_with(line, "%") || strings::starts_with(line, "...")) return {};
 
-  if (strings::starts_with(line, "---")) line = without_blanks(line.substr(3));
-  while (strings::starts_with(line, "!") || strings::starts_with(line, "&"))
+  if (strings::starts_with(line, "---")) {
+    line = without_blanks(line.substr(3));
+  }
+  while (strings::starts_with(line, "!") || strings::starts_with(line, "&")) {
     line = without_blanks(line.substr((std::min)(line.find_first_of(" \t"), line.size())));
+  }
   return strings::starts_with(line, "#") ? std::string_view() : line;
 }
 
 inline std::string_view without_dashes(std::string_view node) {  // those of a list's entries
-  while (strings::starts_with(node, "- "))
+  while (strings::starts_with(node, "- ")) {
     node = without_blanks(node.substr(2));
+  }
   return node;
 }
 
@@ -2476,10 +2652,11 @@ inline void read_first_node(mapping& into, std::string_view node, std::string_vi
   node = without_dashes(node);
   into.in_quotes = !node.empty() && is_quote(node[0]);
   string key = node_key(node, into.written);
-  if (!key.empty())
+  if (!key.empty()) {
     into.keys.push_back(std::move(key));
-  else if (!is_list)
+  } else if (!is_list) {
     into.written = mapping::style::none;
+  }
 }
 
 inline void read_next_node(mapping& into, std::string_view line, std::string_view node) {
@@ -2487,7 +2664,9 @@ inline void read_next_node(mapping& into, std::string_view line, std::string_vie
   if (!is_outermost && into.written != mapping::style::list) return;
 
   string key = node_key(without_dashes(node), into.written);
-  if (!key.empty()) into.keys.push_back(std::move(key));
+  if (!key.empty()) {
+    into.keys.push_back(std::move(key));
+  }
 }
 
 // In a text in block style the first line has a key, or the text is no mapping (YAML 1.2.2, 8.2.2).
@@ -2503,11 +2682,14 @@ inline mapping read_mapping(std::string_view text) {
     if (node.empty()) continue;
 
     ++found.lines;
-    if (found.lines == 1)
+    if (found.lines == 1) {
       read_first_node(found, node, from_here.substr(size_t(node.data() - line.data())));
-    else
+    } else {
       read_next_node(found, line, node);
-    if (found.written == mapping::style::none || found.written == mapping::style::flow) break;
+    }
+    if (found.written == mapping::style::none || found.written == mapping::style::flow) {
+      break;
+    }
   }
   return found;
 }
@@ -2570,7 +2752,9 @@ inline constexpr const char* html_page = "an HTML page (a login, quota or error 
 // Which document of tags it is, or empty. `text`: from the first byte that is no white space on.
 inline string tagged_document(const specimen& seen, std::string_view text) {
   if (text[0] != '<') return {};
-  if (is_called_html(seen) || looks_like_html(text)) return html_page + that_says(text);
+  if (is_called_html(seen) || looks_like_html(text)) {
+    return html_page + that_says(text);
+  }
 
   const bool is_merge = seen.want == kind::text && strings::starts_with(text, "<<")
       && strings::starts_with(without_blanks(text.substr(2)), ":");  // YAML's, of another mapping
@@ -2591,10 +2775,13 @@ inline string json_answer(const specimen& seen, std::string_view text) {  // or 
 
 // Which page or answer of a server these bytes are, from the first that is no white space on.
 inline string page_or_answer(const specimen& seen, std::string_view text) {
-  if (string what = tagged_document(seen, text); !what.empty()) return what;
-  if (strings::starts_with(text, "version https://git-lfs"))
+  if (string what = tagged_document(seen, text); !what.empty()) {
+    return what;
+  }
+  if (strings::starts_with(text, "version https://git-lfs")) {
     return join({"a git-lfs pointer, not the file it points to (", first_words(text.substr(0, 60)),
         "): use the URL of the raw or resolved file"});
+  }
   if (string what = json_answer(seen, text); !what.empty()) return what;
 
   const bool is_page = is_called_html(seen) && !has_nul(seen.head) && !has_model(text);
@@ -2610,9 +2797,12 @@ inline string not_a_config(const specimen& seen) {
   if (seen.size == 0) return {};  // the rest of its first line may be to come
 
   const mapping found = read_mapping(seen.head);
-  if (found.has_only_remarks())
+  if (found.has_only_remarks()) {
     return seen.is_whole() ? "remarks alone " + that_says(seen.head, most) : string();
-  if (found.keys.empty()) return "a text without a single key " + that_says(seen.head, most);
+  }
+  if (found.keys.empty()) {
+    return "a text without a single key " + that_says(seen.head, most);
+  }
 
   const bool is_answer = found.is_prose() || are_of_an_answer(found.keys);
   return seen.is_whole() && is_answer ? "an error text " + that_says(seen.head, most) : string();
@@ -2620,12 +2810,19 @@ inline string not_a_config(const specimen& seen) {
 
 // Which file it is instead of the config (want: text) or of the checkpoint.
 inline string other_of_the_pair(const specimen& seen, std::string_view text) {
-  if (seen.want == kind::binary)
+  if (seen.want == kind::binary) {
     return has_model(text) ? join({"a config (", first_words(text.substr(0, 60)), ")"}) : string();
+  }
 
-  if (strings::starts_with(seen.head, "PK\x03\x04")) return "a zip archive, as checkpoints are";
-  if (strings::starts_with(seen.head, "\x1f\x8b")) return "gzip-compressed data";
-  if (strings::starts_with(seen.head, "\x80")) return "a pickle, as checkpoints are";
+  if (strings::starts_with(seen.head, "PK\x03\x04")) {
+    return "a zip archive, as checkpoints are";
+  }
+  if (strings::starts_with(seen.head, "\x1f\x8b")) {
+    return "gzip-compressed data";
+  }
+  if (strings::starts_with(seen.head, "\x80")) {
+    return "a pickle, as checkpoints are";
+  }
   return has_nul(seen.head) ? "binary data (it has NUL bytes)" : "";
 }
 
@@ -2635,9 +2832,12 @@ inline string not_the_file(const specimen& seen) {
   const std::string_view text = without_blanks(without_mark(seen.head));
   if (text.empty()) return "nothing but white space";
 
-  if (string what = page_or_answer(seen, text); !what.empty()) return what;
-  if (const string what = other_of_the_pair(seen, text); !what.empty())
+  if (string what = page_or_answer(seen, text); !what.empty()) {
+    return what;
+  }
+  if (const string what = other_of_the_pair(seen, text); !what.empty()) {
     return what + "; are the URLs of config and checkpoint swapped?";
+  }
   if (seen.want == kind::text) return not_a_config(seen);
 
   const bool is_short = seen.is_whole() && seen.size < short_text && is_readable_text(seen.head);
@@ -2660,7 +2860,9 @@ inline bool zip_has_end(std::string_view tail) {
 
     const size_t comment_size = byte(at + 20) | byte(at + 21) << 8;
     const size_t end = at + record_size + comment_size;
-    if (end <= tail.size() && strings::consists_of(tail.substr(end), padding)) return true;
+    if (end <= tail.size() && strings::consists_of(tail.substr(end), padding)) {
+      return true;
+    }
   }
   return false;
 }
@@ -2717,10 +2919,13 @@ inline source sources(const row& r, bool config) {
   const size_t i = config ? 0 : 1;
   source s({}, r.sha256[i]);
   s.size = r.size[i];
-  for (string& url : s.urls = strings::words(r.places))
-    for (const auto& part : parts)
-      if (const size_t at = url.find(part[0]); at != npos)
+  for (string& url : s.urls = strings::words(r.places)) {
+    for (const auto& part : parts) {
+      if (const size_t at = url.find(part[0]); at != npos) {
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
+      }
+    }
+  }
   return s;
 }
 
@@ -2729,8 +2934,9 @@ inline list<const row*> find(const string& name) {
   for (const row& r : all) {
     if (name == r.name) return {&r};
     if (strings::contains(
-            strings::lower(join({" ", r.aliases, " "})), join({" ", strings::lower(name), " "})))
+            strings::lower(join({" ", r.aliases, " "})), join({" ", strings::lower(name), " "}))) {
       by_alias.push_back(&r);
+    }
   }
   return by_alias;
 }
@@ -2739,8 +2945,9 @@ using models = vector<known_model>;
 
 inline models known() {
   models of_all;
-  for (const row& r : all)
+  for (const row& r : all) {
     of_all.push_back({r.name, strings::words(r.aliases), sources(r, true), sources(r, false)});
+  }
   return of_all;
 }
 }  // namespace catalog
@@ -3156,7 +3363,9 @@ inline int unlink(const fs::path& path) {  // what is not there is no failure
 }
 
 inline int make_directories(const fs::path& path) {  // what is missing, each level made to last
-  if (const info there = look(path); there.exists) return there.directory ? 0 : ENOTDIR;
+  if (const info there = look(path); there.exists) {
+    return there.directory ? 0 : ENOTDIR;
+  }
 
   const fs::path parent = path.parent_path();
   if (parent == path) return ENOENT;
@@ -3172,7 +3381,9 @@ inline std::vector<std::string> list(
     const fs::path& directory, const std::string& prefix, int* problem = nullptr) {
   std::vector<std::string> names;
   const int error = list_names(directory, prefix, names);
-  if (problem) *problem = error;
+  if (problem) {
+    *problem = error;
+  }
   return names;
 }
 
@@ -3282,14 +3493,18 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
     if (!is_wanted_) return;
 
     const std::lock_guard<std::mutex> turn(shared().turn);
-    if (++shared().guards == 1) take_interrupt(&on_interrupt);
+    if (++shared().guards == 1) {
+      take_interrupt(&on_interrupt);
+    }
   }
 
   ~interrupt_guard() {
     if (!is_wanted_) return;
 
     const std::lock_guard<std::mutex> turn(shared().turn);
-    if (--shared().guards == 0) give_back_interrupt(&on_interrupt);
+    if (--shared().guards == 0) {
+      give_back_interrupt(&on_interrupt);
+    }
   }
 
   bool hit() const { return is_wanted_ && shared().interrupts != before_; }
@@ -3307,7 +3522,9 @@ class interrupt_guard : pinned {  // while one lives, Ctrl-C is counted and ends
 
   static void on_interrupt(int) {
     ++shared().interrupts;
-    if (shared().guards > 0) keep_interrupt(&on_interrupt);
+    if (shared().guards > 0) {
+      keep_interrupt(&on_interrupt);
+    }
   }
 
   bool is_wanted_;
@@ -3370,8 +3587,9 @@ inline const directory_entry* readdir_large(::DIR* directory) {
 template <class F>
 inline auto again(const F& step) {  // for as long as signals break it off
   auto got = step();
-  while (got < 0 && errno == EINTR)
+  while (got < 0 && errno == EINTR) {
     got = step();
+  }
   return got;
 }
 
@@ -3420,8 +3638,9 @@ inline int close_descriptor(int descriptor) {
 }
 
 inline bool may_lack_standard_streams() {
-  for (const int stream : {0, 1, 2})
+  for (const int stream : {0, 1, 2}) {
     if (::fcntl(stream, F_GETFD) < 0) return true;
+  }
   return false;
 }
 
@@ -3451,7 +3670,9 @@ inline int open(const fs::path& path, mode how, file& out) {
   constexpr ::mode_t rights = 0666;  // less what the umask takes
   std::optional<standard_places> held;
   const bool is_only_read = how == mode::read || how == mode::link;
-  if (!is_only_read) held.emplace();
+  if (!is_only_read) {
+    held.emplace();
+  }
 
   const int flags = open_flags(how);
   file opened(again([&] { return open_large(path.c_str(), flags, rights); }));
@@ -3482,7 +3703,9 @@ inline int sync(file& f) {
 inline int sync_directory(const fs::path& directory) {
   file f;
   int error = open(directory, mode::link, f);
-  if (error == 0) error = sync(f);
+  if (error == 0) {
+    error = sync(f);
+  }
   return is_refusal(error) ? 0 : error;
 }
 
@@ -3565,7 +3788,9 @@ inline int list_names(
     if (!entry) return errno;
 
     const std::string name = entry->d_name;
-    if (is_listed(name, prefix)) out.push_back(name);
+    if (is_listed(name, prefix)) {
+      out.push_back(name);
+    }
   }
 }
 
@@ -3612,8 +3837,9 @@ inline std::string owner(const std::string& pid) {
   // 22nd, and 20 spaces are before it
   stat.erase(0, stat.rfind(')') + 1);
   std::string_view fields = stat;
-  for (int i = 0; i < 20; ++i)
+  for (int i = 0; i < 20; ++i) {
     strings::take(fields, ' ');
+  }
   const std::string_view start = strings::take(fields, ' ');
   return join({host, "/", space, " ", strings::trim(boot), " ", pid, " ", start});
 }
@@ -3646,8 +3872,9 @@ class quiet_signals : pinned {
   quiet_signals() {
     sigset_t quiet;
     (void)sigemptyset(&quiet);
-    for (const int one : {SIGPIPE, SIGXFSZ})
+    for (const int one : {SIGPIPE, SIGXFSZ}) {
       (void)sigaddset(&quiet, one);
+    }
     ::sigpending(&pending_);
     ::sigprocmask(SIG_BLOCK, &quiet, &before_);
   }
@@ -3657,7 +3884,9 @@ class quiet_signals : pinned {
     ::sigpending(&now);
     for (const int one : {SIGPIPE, SIGXFSZ}) {
       const bool is_ours = sigismember(&now, one) > sigismember(&pending_, one);
-      if (is_ours) take_off(one);
+      if (is_ours) {
+        take_off(one);
+      }
     }
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
@@ -3892,7 +4121,9 @@ inline int open_flags(mode how) {
 inline int open(const fs::path& path, mode how, file& out) {
   std::optional<standard_places> held;
   const bool is_only_read = how == mode::read || how == mode::link;
-  if (!is_only_read) held.emplace();
+  if (!is_only_read) {
+    held.emplace();
+  }
 
   file opened(::_wopen(path.c_str(), open_flags(how), windows::owner_may));
   const int error = opened.is_open() ? 0 : errno;
@@ -3971,7 +4202,9 @@ struct directory_search {
   bool has_begun() const { return handle != -1; }
 
   ~directory_search() {
-    if (has_begun()) (void)::_findclose(handle);
+    if (has_begun()) {
+      (void)::_findclose(handle);
+    }
   }
 };
 
@@ -3983,7 +4216,9 @@ inline int list_names(
 
   do {
     const std::string name = shown(fs::path(found.name));
-    if (is_listed(name, prefix)) out.push_back(name);
+    if (is_listed(name, prefix)) {
+      out.push_back(name);
+    }
   } while (::_wfindnext(search.handle, &found) == 0);
   return 0;
 }
@@ -4043,12 +4278,16 @@ inline signal_handler& interrupt_before() {  // as take_interrupt() has found it
 
 inline void take_interrupt(signal_handler ours) {
   interrupt_before() = ::signal(SIGINT, ours);
-  if (interrupt_before() == SIG_IGN) ::signal(SIGINT, SIG_IGN);
+  if (interrupt_before() == SIG_IGN) {
+    ::signal(SIGINT, SIG_IGN);
+  }
 }
 
 inline void give_back_interrupt(signal_handler ours) {
   const signal_handler now = ::signal(SIGINT, interrupt_before());
-  if (now != ours) ::signal(SIGINT, now);
+  if (now != ours) {
+    ::signal(SIGINT, now);
+  }
 }
 
 inline void keep_interrupt(signal_handler ours) {  // one call uses it up
@@ -4187,7 +4426,9 @@ inline int spawn_flags() {
 class spawn_actions : os::pinned {  // what the new program does before it begins
  public:
   ~spawn_actions() {
-    if (is_made_) ::posix_spawn_file_actions_destroy(&actions_);
+    if (is_made_) {
+      ::posix_spawn_file_actions_destroy(&actions_);
+    }
   }
 
   const posix_spawn_file_actions_t* get() const { return &actions_; }
@@ -4200,8 +4441,9 @@ class spawn_actions : os::pinned {  // what the new program does before it begin
     for (int number = 0; number < 3; ++number) {
       // no pipe of ours is one of 0 to 2: onto itself a descriptor would stay close-on-exec
       const int from = streams[number].descriptor();
-      if (const int failed = ::posix_spawn_file_actions_adddup2(&actions_, from, number))
+      if (const int failed = ::posix_spawn_file_actions_adddup2(&actions_, from, number)) {
         return failed;
+      }
     }
     return 0;
   }
@@ -4214,7 +4456,9 @@ class spawn_actions : os::pinned {  // what the new program does before it begin
 class spawn_attributes : os::pinned {
  public:
   ~spawn_attributes() {
-    if (is_made_) ::posix_spawnattr_destroy(&attributes_);
+    if (is_made_) {
+      ::posix_spawnattr_destroy(&attributes_);
+    }
   }
 
   const posix_spawnattr_t* get() const { return &attributes_; }
@@ -4232,7 +4476,9 @@ class spawn_attributes : os::pinned {
     (void)sigaddset(&quiet, SIGPIPE);
     (void)sigaddset(&quiet, SIGXFSZ);
     error = ::posix_spawnattr_setsigmask(&attributes_, &none);
-    if (error == 0) error = ::posix_spawnattr_setsigdefault(&attributes_, &quiet);
+    if (error == 0) {
+      error = ::posix_spawnattr_setsigdefault(&attributes_, &quiet);
+    }
     if (error != 0) return error;
 
     return ::posix_spawnattr_setflags(&attributes_, static_cast<short>(spawn_flags()));
@@ -4251,8 +4497,9 @@ inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3],
   if (const int error = attributes.reset_signals()) return error;
 
   list<char*> arguments;
-  for (const std::string& one : argv)
+  for (const std::string& one : argv) {
     arguments.push_back(const_cast<char*>(one.c_str()));
+  }
   arguments.push_back(nullptr);
 
   pid_t child = -1;  // after a failure POSIX says nothing about it, hence not `out`
@@ -4304,7 +4551,9 @@ inline int make_pipe(file& reading, file& writing) {
 }
 
 inline int fill_pipe(const file& writing, std::string_view input) {
-  if (::fcntl(writing.descriptor(), F_SETFL, O_NONBLOCK) < 0) return errno;
+  if (::fcntl(writing.descriptor(), F_SETFL, O_NONBLOCK) < 0) {
+    return errno;
+  }
 
   while (!input.empty()) {
     const ::ssize_t put =
@@ -4328,8 +4577,9 @@ inline int wait_for_news(awaited* all, unsigned count, int ms) {
 
   const int ready = ::poll(entries.get(), count, ms);
   const int error = ready < 0 && errno != EINTR ? errno : 0;
-  for (unsigned i = 0; i < count; ++i)
+  for (unsigned i = 0; i < count; ++i) {
     all[i].has_news = ready > 0 && entries[i].revents != 0;
+  }
   return error;
 }
 
@@ -4372,7 +4622,9 @@ struct process_information {  // PROCESS_INFORMATION, processthreadsapi.h
 class handle_list : os::pinned {
  public:
   ~handle_list() {
-    if (is_made_) ::DeleteProcThreadAttributeList(get());
+    if (is_made_) {
+      ::DeleteProcThreadAttributeList(get());
+    }
   }
 
   _PROC_THREAD_ATTRIBUTE_LIST* get() {
@@ -4417,7 +4669,9 @@ inline std::wstring quoted(const std::wstring& argument) {
   std::wstring text = L"\"";
   size_t backslashes = 0;  // just before
   for (const wchar_t c : argument) {
-    if (c == L'"') text.append(backslashes + 1, L'\\');
+    if (c == L'"') {
+      text.append(backslashes + 1, L'\\');
+    }
     backslashes = c == L'\\' ? backslashes + 1 : 0;
     text += c;
   }
@@ -4428,7 +4682,9 @@ inline std::wstring quoted(const std::wstring& argument) {
 inline std::wstring quoted_command_line(const std::vector<std::string>& argv) {
   std::wstring line;
   for (const std::string& one : argv) {
-    if (!line.empty()) line += L' ';
+    if (!line.empty()) {
+      line += L' ';
+    }
     line += quoted(os::to_path(one).wstring());
   }
   return line;
@@ -4436,7 +4692,9 @@ inline std::wstring quoted_command_line(const std::vector<std::string>& argv) {
 
 inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out) {
   wchar_t system_directory[windows::max_path] = L"";
-  if (::GetSystemDirectoryW(&system_directory[0], windows::max_path) == 0) return os::last_error();
+  if (::GetSystemDirectoryW(&system_directory[0], windows::max_path) == 0) {
+    return os::last_error();
+  }
   const std::wstring program =
       system_directory + (L"\\" + os::to_path(argv[0]).wstring()) + L".exe";
   std::wstring command_line = quoted_command_line(argv);
@@ -4495,7 +4753,9 @@ inline constexpr unsigned pipe_room = 1 << 20;
 
 inline int make_pipe(file& reading, file& writing) {
   int ends[2] = {-1, -1};
-  if (::_pipe(ends, pipe_room, _O_BINARY | _O_NOINHERIT) != 0) return errno;
+  if (::_pipe(ends, pipe_room, _O_BINARY | _O_NOINHERIT) != 0) {
+    return errno;
+  }
 
   reading = file(ends[0]);
   writing = file(ends[1]);
@@ -4572,8 +4832,12 @@ class child : os::pinned {
       const bool has_output = next[0].has_news, has_errors = next[1].has_news;
       next += 2;
       one->has_news_ = has_output || is_broken;
-      if (has_errors) one->keep_errors();
-      if (is_broken) one->kill_it();
+      if (has_errors) {
+        one->keep_errors();
+      }
+      if (is_broken) {
+        one->kill_it();
+      }
     }
   }
 
@@ -4594,7 +4858,9 @@ class child : os::pinned {
 
     out_.close();  // one that still writes there is to end
     std::optional<int> code;
-    if (hear_last_words()) code = ended_within(id_, patience);
+    if (hear_last_words()) {
+      code = ended_within(id_, patience);
+    }
     return code ? let_go(code) : abandon();
   }
 
@@ -4616,15 +4882,21 @@ class child : os::pinned {
   int make_pipes(file (&streams)[3], file& to_input) {
     const os::standard_places held;
     int error = make_pipe(streams[0], to_input);
-    if (error == 0) error = make_pipe(out_, streams[1]);
-    if (error == 0) error = make_pipe(err_, streams[2]);
+    if (error == 0) {
+      error = make_pipe(out_, streams[1]);
+    }
+    if (error == 0) {
+      error = make_pipe(err_, streams[2]);
+    }
     return error;
   }
 
   bool is_started() const { return id_ != process_id::none; }
 
   void kill_it() {  // no end of it may look like success
-    if (is_started()) kill(id_);
+    if (is_started()) {
+      kill(id_);
+    }
   }
 
   int let_go(std::optional<int> code) {
@@ -4641,7 +4913,9 @@ class child : os::pinned {
       return;
     }
 
-    if (errors_.size() < enough_errors) errors_.append(text, static_cast<size_t>(got));
+    if (errors_.size() < enough_errors) {
+      errors_.append(text, static_cast<size_t>(got));
+    }
   }
 
   // false: it closes its errors not even now. One may close its pipes and live on, too, or be stuck
@@ -4750,19 +5024,24 @@ class portable_sha256 {  // FIPS 180-4
     std::uint32_t& word = block_[length_ / 4 % 16];
     word = word << 8 | byte;
     ++length_;
-    if (length_ % 64 == 0) compress();
+    if (length_ % 64 == 0) {
+      compress();
+    }
   }
 
   void end(unsigned char (&digest)[32]) {
     const uint64_t bits = length_ * 8;
     add(0x80);  // one bit, zeros, and the length in bits
-    while (length_ % 64 != 56)
+    while (length_ % 64 != 56) {
       add(0);
-    for (int shift = 56; shift >= 0; shift -= 8)
+    }
+    for (int shift = 56; shift >= 0; shift -= 8) {
       add(static_cast<unsigned char>(bits >> shift));
+    }
 
-    for (size_t i = 0; i < 32; ++i)
+    for (size_t i = 0; i < 32; ++i) {
       digest[i] = static_cast<unsigned char>(state_[i / 4] >> (24 - i % 4 * 8));
+    }
   }
 
  private:
@@ -4780,10 +5059,12 @@ class portable_sha256 {  // FIPS 180-4
 
     std::uint32_t v[8];  // a to h of the standard
     std::memcpy(v, state_, sizeof v);
-    for (size_t i = 0; i < 64; ++i)
+    for (size_t i = 0; i < 64; ++i) {
       round(v, w[i], static_cast<std::uint32_t>(round_constants[i / 2] >> (i % 2 ? 0 : 32)));
-    for (size_t i = 0; i < 8; ++i)
+    }
+    for (size_t i = 0; i < 8; ++i) {
       state_[i] += v[i];
+    }
   }
 
   static void round(std::uint32_t (&v)[8], std::uint32_t word, std::uint32_t constant) {
@@ -4819,7 +5100,9 @@ class sha256 : os::pinned {
     drop();
     has_failed_ = false;
     engine_ = by_ == by::system ? system_engine() : engine();
-    if (!begin_with_system()) engine_ = engine();
+    if (!begin_with_system()) {
+      engine_ = engine();
+    }
     ours_.start();
     return *this;
   }
@@ -4835,8 +5118,9 @@ class sha256 : os::pinned {
         note(os::call<int>(engine_.add, &context_[0], data, size) == crypto_success);
         break;
       case engine::keeper::portable:
-        for (size_t i = 0; i < size; ++i)
+        for (size_t i = 0; i < size; ++i) {
           ours_.add(static_cast<unsigned char>(data[i]));
+        }
         break;
     }
     return *this;
@@ -4856,8 +5140,9 @@ class sha256 : os::pinned {
     if (has_failed_) return {};
 
     string text;
-    for (const unsigned char byte : digest)
+    for (const unsigned char byte : digest) {
       text += strings::hex(byte, 2);
+    }
     return text;
   }
 
@@ -4868,8 +5153,9 @@ class sha256 : os::pinned {
   void note(bool has_worked) { has_failed_ = has_failed_ || !has_worked; }
 
   bool begin_with_system() {
-    if (engine_.kept_by == engine::keeper::context)
+    if (engine_.kept_by == engine::keeper::context) {
       return os::call<int>(engine_.begin, &context_[0]) == crypto_success;
+    }
     if (engine_.kept_by == engine::keeper::portable) return true;
 
     void* const none = nullptr;
@@ -4879,7 +5165,9 @@ class sha256 : os::pinned {
   }
 
   void drop() {
-    if (handle_) os::call<long>(engine_.free, std::exchange(handle_, nullptr));
+    if (handle_) {
+      os::call<long>(engine_.free, std::exchange(handle_, nullptr));
+    }
   }
 
   by by_;
@@ -4920,8 +5208,9 @@ class range_set {
   explicit range_set(const byte_range& one) { add(one); }
 
   explicit range_set(const formats::ranges& several) {
-    for (const byte_range& one : several)
+    for (const byte_range& one : several) {
       add(one);
+    }
   }
 
   void reserve(size_t count) { all_.reserve(count); }  // then add and remove need no memory
@@ -4966,17 +5255,23 @@ class range_set {
     }
 
     auto last = first;
-    while (last != all_.end() && last->end <= less.end)
+    while (last != all_.end() && last->end <= less.end) {
       ++last;
-    if (last != all_.end()) last->at = (std::max)(last->at, less.end);
+    }
+    if (last != all_.end()) {
+      last->at = (std::max)(last->at, less.end);
+    }
     all_.erase(first, last);
   }
 
   bool is_empty() const { return all_.empty(); }
 
   bool overlaps(const byte_range& with) const {
-    for (const byte_range& r : all_)
-      if ((std::max)(r.at, with.at) < (std::min)(r.end, with.end)) return true;
+    for (const byte_range& r : all_) {
+      if ((std::max)(r.at, with.at) < (std::min)(r.end, with.end)) {
+        return true;
+      }
+    }
     return false;
   }
 
@@ -4984,8 +5279,9 @@ class range_set {
 
   uint64_t total() const {
     uint64_t bytes = 0;
-    for (const byte_range& r : all_)
+    for (const byte_range& r : all_) {
       bytes += r.end - r.at;
+    }
     return bytes;
   }
 
@@ -5000,7 +5296,9 @@ class range_set {
 inline range_set gaps_within(const formats::ranges& told, uint64_t size, uint64_t total) {
   range_set gaps(told);
   gaps.add({size, endless});
-  if (total != 0) gaps.remove({total, endless});
+  if (total != 0) {
+    gaps.remove({total, endless});
+  }
   return gaps;
 }
 }  // namespace ranges
@@ -5042,12 +5340,18 @@ class journal_file : os::pinned {
 
   int describe(const formats::identity& id) {  // which file it is to become
     string lines = join({"url ", id.url});
-    if (!id.pin.empty()) lines += join({"\npin ", id.pin});
-    if (!id.validator.empty()) lines += join({"\nvalidator ", id.validator});
+    if (!id.pin.empty()) {
+      lines += join({"\npin ", id.pin});
+    }
+    if (!id.validator.empty()) {
+      lines += join({"\nvalidator ", id.validator});
+    }
     lines += join({"\ntotal ", id.total});
 
     const int failed = add(lines);
-    if (failed == 0) become(state::described);
+    if (failed == 0) {
+      become(state::described);
+    }
     return failed;
   }
 
@@ -5064,7 +5368,9 @@ class journal_file : os::pinned {
 
   // All but this, which missing() told before the bytes were synced, is safe from a power cut.
   void note_safe(const string& missing) {
-    if (write("safe " + missing, &safe_) == 0) (void)os::sync(record_);
+    if (write("safe " + missing, &safe_) == 0) {
+      (void)os::sync(record_);
+    }
   }
 
   int note_released() { return add("released"); }  // else it is free when this process has ended
@@ -5079,7 +5385,9 @@ class journal_file : os::pinned {
 
   void remove() noexcept {
     (void)record_.close();
-    if (state_ != state::none) (void)os::unlink(path_);
+    if (state_ != state::none) {
+      (void)os::unlink(path_);
+    }
     leave();
   }
 
@@ -5107,7 +5415,9 @@ class journal_file : os::pinned {
   // At the end, or over the line of the same kind, if it fits there: the last of a kind counts.
   int write(const string& text, line* place) {
     string padded = text;  // first: without memory nothing has changed
-    if (place) padded.resize((std::max)(padded.size(), place->size), ' ');
+    if (place) {
+      padded.resize((std::max)(padded.size(), place->size), ' ');
+    }
     padded += '\n';
 
     const std::lock_guard<std::mutex> one(mutex_);
@@ -5138,10 +5448,13 @@ inline vector<string> numbered(const fs::path& at, const string& before, size_t 
 
   for (const string& end : after) {
     for (const string& name : listed) {
-      if (name.size() != before.size() + digits + end.size() || !strings::ends_with(name, end))
+      if (name.size() != before.size() + digits + end.size() || !strings::ends_with(name, end)) {
         continue;
+      }
       const size_t odd = name.find_first_not_of(strings::hex_digits, before.size());
-      if (odd >= before.size() + digits) names.push_back(name);
+      if (odd >= before.size() + digits) {
+        names.push_back(name);
+      }
     }
   }
   return names;
@@ -5174,11 +5487,15 @@ inline unfinished find(const fs::path& base) {
   const string name = os::shown(base.filename());
   const auto pid = strings::parse_number(name.substr(name.rfind('.') + 1, 8), 16);
   const bool is_told_by_name = content.empty() && !part.exists && pid;
-  if (is_told_by_name) found.record.owner = os::owner(join({*pid}));
+  if (is_told_by_name) {
+    found.record.owner = os::owner(join({*pid}));
+  }
   found.fate = os::owner_fate(found.record.owner);
 
   const range_set todo(found.record.todo);
-  if (!found.record.todo.empty()) found.bytes = found.record.id.total - todo.total();
+  if (!found.record.todo.empty()) {
+    found.bytes = found.record.id.total - todo.total();
+  }
   return found;
 }
 
@@ -5220,8 +5537,9 @@ inline beginnings beginnings_of(const fs::path& final_path) {
   const string ending = ".record";
 
   beginnings found;
-  for (const string& record : numbered(at, before, 16, {ending}, &found.problem))
+  for (const string& record : numbered(at, before, 16, {ending}, &found.problem)) {
     found.all.push_back(find(at / record.substr(0, record.size() - ending.size())));
+  }
   std::sort(found.all.begin(), found.all.end(),
       [](const unfinished& a, const unfinished& b) { return a.bytes > b.bytes; });
   return found;
@@ -5259,7 +5577,9 @@ struct pace {
     waited += (std::min)(now - seen, longest);
     seen = now;
 
-    if (done >= base && done - base < least) return limit != 0 && seconds() > limit;
+    if (done >= base && done - base < least) {
+      return limit != 0 && seconds() > limit;
+    }
     base = done;
     waited = {};
     return false;
@@ -5333,7 +5653,9 @@ class digest_worker : os::pinned {
   void may_read_until(uint64_t offset) noexcept {
     const std::lock_guard<std::mutex> one(mutex_);
     limit_ = (std::max)(limit_, offset);
-    if (state_ == state::running && limit_ - done_ >= worth_waking) changed_.notify_one();
+    if (state_ == state::running && limit_ - done_ >= worth_waking) {
+      changed_.notify_one();
+    }
   }
 
   // No more will come than `size` bytes: waits until they are taken. step is called now and then,
@@ -5343,10 +5665,11 @@ class digest_worker : os::pinned {
 
     while (!is_over()) {
       VQCACHE_NEED_(step(done()));
-      if (thread_.running())
+      if (thread_.running()) {
         wait_a_moment();
-      else
+      } else {
         take_on_this_thread();
+      }
     }
     return stop();
   }
@@ -5390,14 +5713,18 @@ class digest_worker : os::pinned {
     if (state_ == state::idle) return false;
 
     limit_ = size;
-    if (state_ == state::running) become(state::draining);
+    if (state_ == state::running) {
+      become(state::draining);
+    }
     return true;
   }
 
   void end_with(status failure) noexcept {
     const std::lock_guard<std::mutex> one(mutex_);
     failure_ = std::move(failure);
-    if (state_ != state::idle) become(failure_.ok() ? state::finished : state::failed);
+    if (state_ != state::idle) {
+      become(failure_.ok() ? state::finished : state::failed);
+    }
   }
 
   bool has_ended() const { return state_ == state::finished || state_ == state::failed; }
@@ -5443,7 +5770,9 @@ class digest_worker : os::pinned {
     if (!next) return;
 
     status s = error::contain([this, &next] { return take(*next); });
-    if (next->size == 0 || !s.ok()) end_with(std::move(s));
+    if (next->size == 0 || !s.ok()) {
+      end_with(std::move(s));
+    }
   }
 
   status take(const block& next) {
@@ -5476,8 +5805,9 @@ class digest_worker : os::pinned {
 inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t& size) {
   const os::info seen = os::look(path, how == os::mode::link);
   size = seen.size;
-  if (!seen.regular)
+  if (!seen.regular) {
     return fail(errc::io, {path, seen.exists ? " is not a regular file" : " is not there"});
+  }
   return error::system(os::open(path, how, file), "open", path);
 }
 
@@ -5618,7 +5948,9 @@ class partial_file : os::pinned {
       position_ = other.position_;
       end_ = other.end_;
       waiting_.swap(other.waiting_);
-      if (of_) std::replace(of_->leases_.begin(), of_->leases_.end(), &other, this);
+      if (of_) {
+        std::replace(of_->leases_.begin(), of_->leases_.end(), &other, this);
+      }
       return *this;
     }
 
@@ -5637,7 +5969,9 @@ class partial_file : os::pinned {
     uint64_t left() const { return end_ > next() ? end_ - next() : 0; }
 
     void give_back() noexcept {
-      if (of_) of_->take_back(*this);
+      if (of_) {
+        of_->take_back(*this);
+      }
     }
 
    private:
@@ -5666,8 +6000,9 @@ class partial_file : os::pinned {
 
   uint64_t size() const {  // bytes that have come
     uint64_t waiting = 0;
-    for (const lease* part : leases_)
+    for (const lease* part : leases_) {
       waiting += part->waiting_.size();
+    }
     return end_ - missing_.total() + waiting;
   }
 
@@ -5692,7 +6027,9 @@ class partial_file : os::pinned {
 
   int keep_as(const formats::identity& id) {  // from now on a later call may continue it
     id_ = id;
-    if (id_.total != 0) set_end((std::min)(end_, id_.total));
+    if (id_.total != 0) {
+      set_end((std::min)(end_, id_.total));
+    }
     return describe();
   }
 
@@ -5700,8 +6037,9 @@ class partial_file : os::pinned {
   // Its bytes are hashed again.
   status adopt(const fs::path& final_path, const formats::identity& wanted, content what) {
     const journal::beginnings found = journal::beginnings_of(final_path);
-    if (error::is_passing(found.problem))
+    if (error::is_passing(found.problem)) {
       return error::system(found.problem, "look into", final_path.parent_path());
+    }
 
     for (const journal::unfinished& one : found.all) {
       status s = adopt_one(one, final_path, wanted, what);
@@ -5723,20 +6061,30 @@ class partial_file : os::pinned {
   // held: there is none.
   lease take(size_t connections, uint64_t least) {
     const uint64_t share = share_of(connections);
-    for (lease* part : leases_)  // of before there were so many connections
-      if (part->left() / 2 > share && may_divide()) part->end_ = part->next() + share;
+    for (lease* part : leases_) {  // of before there were so many connections
+      if (part->left() / 2 > share && may_divide()) {
+        part->end_ = part->next() + share;
+      }
+    }
 
     byte_range part = first_free();
-    if (ranges::size_of(part) == 0) part = half_of_the_largest(least);
+    if (ranges::size_of(part) == 0) {
+      part = half_of_the_largest(least);
+    }
     if (ranges::size_of(part) == 0) return {};
-    if (ranges::size_of(part) / 2 > share && may_divide()) part.end = part.at + share;
+    if (ranges::size_of(part) / 2 > share && may_divide()) {
+      part.end = part.at + share;
+    }
     return hand_out(part);
   }
 
   void take_what_follows(lease& part) {  // if it is nobody's
     const range_set free = free_ranges();
-    for (const byte_range& gap : free.all())
-      if (gap.at == part.end_) part.end_ = gap.end;
+    for (const byte_range& gap : free.all()) {
+      if (gap.at == part.end_) {
+        part.end_ = gap.end;
+      }
+    }
   }
 
   // To the connection that brings the part before it, if there is one.
@@ -5744,17 +6092,23 @@ class partial_file : os::pinned {
     if (!part.is_held()) return;
     const byte_range rest{part.next(), part.end_};
     part.give_back();
-    for (lease* before : leases_)
-      if (before->end_ == rest.at) before->end_ = rest.end;
+    for (lease* before : leases_) {
+      if (before->end_ == rest.at) {
+        before->end_ = rest.end;
+      }
+    }
   }
 
   status write(lease& part, std::string_view bytes) {
     const bool is_too_long = part.next() + bytes.size() > config_limit;
-    if (content_.kind == sniff::kind::text && content_.judge == judged_by::look && is_too_long)
+    if (content_.kind == sniff::kind::text && content_.judge == judged_by::look && is_too_long) {
       return fail(errc::not_the_file,
           {"over 16 MiB, which no config has; are the URLs swapped? (source::sha256 overrules)"});
+    }
 
-    if (hashing_ == hashing::as_given) absorb(bytes);
+    if (hashing_ == hashing::as_given) {
+      absorb(bytes);
+    }
     part.waiting_.append(bytes);
     if (part.waiting_.size() < block_size && part.left() > 0) return {};
     return write_back(part);
@@ -5773,10 +6127,14 @@ class partial_file : os::pinned {
     // then there is no need to read it back
     const bool is_little =
         is_behind && !digest_.is_started() && hashed_ == from && to < thread_from;
-    if (is_little) absorb(part.waiting_);
+    if (is_little) {
+      absorb(part.waiting_);
+    }
     VQCACHE_NEED_(put_down(part));
 
-    if (!is_behind) VQCACHE_NEED_(begin_write_back(from, to));
+    if (!is_behind) {
+      VQCACHE_NEED_(begin_write_back(from, to));
+    }
     if (is_behind && !is_little) (void)follow_itself();  // if it fails, seal() tries again
 
     if (id_.usable()) (void)journal_.note_missing(missing_);  // after the bytes: invariant 3
@@ -5786,17 +6144,20 @@ class partial_file : os::pinned {
 
   status write_back_all() {
     if (state_ == state::broken) return failure_;
-    for (lease* part : leases_)
+    for (lease* part : leases_) {
       VQCACHE_NEED_(write_back(*part));
+    }
     return {};
   }
 
   bool agrees(uint64_t at, std::string_view bytes) {  // with what stands there, if anything does
     const uint64_t end = at + bytes.size();
-    for (const lease* part : leases_)
-      if (part->position_ <= at && end <= part->next())
+    for (const lease* part : leases_) {
+      if (part->position_ <= at && end <= part->next()) {
         return part->waiting_.compare(smaller(at - part->position_, npos), bytes.size(), bytes)
             == 0;
+      }
+    }
     if (missing_.overlaps({at, end})) return true;
 
     string there(bytes.size(), '\0');
@@ -5817,7 +6178,9 @@ class partial_file : os::pinned {
 
   void learn_total(uint64_t total) {  // 0: not told
     if (total == 0) return;
-    if (id_.total == 0) set_end(total);
+    if (id_.total == 0) {
+      set_end(total);
+    }
     end_is_told_by_ = end_told_by::length;
   }
 
@@ -5866,15 +6229,18 @@ class partial_file : os::pinned {
 
   status seal(const demand& d, caller* who = nullptr) {
     status s = verify_and_sync(d, who);
-    if (s.ok())
+    if (s.ok()) {
       become(state::sealed);
-    else if (is_of_disk(s))
+    } else if (is_of_disk(s)) {
       s = break_with(std::move(s));
+    }
     return s;
   }
 
   status publish() {  // the final name, at one moment; the directory is synced by the caller
-    if (state_ != state::sealed) return fail(errc::io, {final_, " is not verified yet"});
+    if (state_ != state::sealed) {
+      return fail(errc::io, {final_, " is not verified yet"});
+    }
     VQCACHE_NEED_(lost("rename to", os::rename(named(".part"), final_)));
     become(state::empty);
     drop();
@@ -5890,7 +6256,9 @@ class partial_file : os::pinned {
     leases_.clear();
 
     (void)file_.close();
-    if (is_begun()) (void)os::unlink(part_path_);
+    if (is_begun()) {
+      (void)os::unlink(part_path_);
+    }
     journal_.remove();
     become(state::empty);
     forget();
@@ -5901,11 +6269,16 @@ class partial_file : os::pinned {
   // were, which only asks for more bytes.
   uint64_t release() noexcept {
     const status reading = digest_.stop();
-    for (lease* part : leases_)
-      if (!error::contain([&] { return put_down(*part); }).ok()) part->waiting_.clear();
+    for (lease* part : leases_) {
+      if (!error::contain([&] { return put_down(*part); }).ok()) {
+        part->waiting_.clear();
+      }
+    }
 
     const uint64_t bytes = can_be_kept(reading) ? size() : 0;
-    if (bytes > 0 && !journal_.is_described()) (void)error::attempt([this] { (void)describe(); });
+    if (bytes > 0 && !journal_.is_described()) {
+      (void)error::attempt([this] { (void)describe(); });
+    }
 
     const bool is_kept = bytes > 0 && journal_.is_described();
     if (is_kept) {
@@ -5924,7 +6297,9 @@ class partial_file : os::pinned {
   void become(state next) noexcept { state_ = next; }
 
   status break_with(status why) {  // the first failure stays
-    if (state_ != state::broken) failure_ = std::move(why);
+    if (state_ != state::broken) {
+      failure_ = std::move(why);
+    }
     become(state::broken);
     return failure_;
   }
@@ -5972,7 +6347,9 @@ class partial_file : os::pinned {
 
   status adopt_one(const journal::unfinished& one, const fs::path& final_path,
       const formats::identity& wanted, content what) {
-    if (error::is_passing(one.problem)) return error::system(one.problem, "read", one.base);
+    if (error::is_passing(one.problem)) {
+      return error::system(one.problem, "read", one.base);
+    }
     if (!journal::is_to_continue(one, wanted)) return {};
     return claim(one, final_path, wanted, what);
   }
@@ -5986,12 +6363,15 @@ class partial_file : os::pinned {
     id_ = {wanted.pin, its.url, its.validator, its.total};
     end_ = journal::end_of(its);
     const range_set gaps = journal::gaps_of(one, wanted);
-    for (const byte_range& gap : gaps.all())
+    for (const byte_range& gap : gaps.all()) {
       missing_.add(gap);
+    }
 
     VQCACHE_NEED_(lost("write", describe()));
     const bool is_told_by_size = missing_.total() + one.size == end_;
-    if (!is_told_by_size) VQCACHE_NEED_(lost("write", journal_.note_gaps(missing_)));
+    if (!is_told_by_size) {
+      VQCACHE_NEED_(lost("write", journal_.note_gaps(missing_)));
+    }
     (void)journal_.note_missing(missing_);
     return take_over(one);
   }
@@ -6020,9 +6400,13 @@ class partial_file : os::pinned {
   // ---- leases
 
   void take_back(lease& part) noexcept {
-    if (state_ == state::writing) (void)error::contain([&] { return write_back(part); });
+    if (state_ == state::writing) {
+      (void)error::contain([&] { return write_back(part); });
+    }
     for (size_t i = leases_.size(); i-- > 0;) {
-      if (leases_[i] == &part) leases_.erase_at(i);
+      if (leases_[i] == &part) {
+        leases_.erase_at(i);
+      }
     }
     part.of_ = nullptr;
     part.waiting_.clear();  // what could not be written is missing as before
@@ -6050,8 +6434,9 @@ class partial_file : os::pinned {
 
   range_set free_ranges() const {  // missing, and nobody's
     range_set free = missing_;
-    for (const lease* part : leases_)
+    for (const lease* part : leases_) {
       free.remove({part->position_, part->end_});
+    }
     return free;
   }
 
@@ -6070,8 +6455,11 @@ class partial_file : os::pinned {
 
   byte_range half_of_the_largest(uint64_t least) {  // or an empty one
     lease* largest = nullptr;
-    for (lease* part : leases_)
-      if (!largest || part->left() > largest->left()) largest = part;
+    for (lease* part : leases_) {
+      if (!largest || part->left() > largest->left()) {
+        largest = part;
+      }
+    }
     if (!largest || largest->left() / 2 <= least || !may_divide()) return {0, 0};
 
     const byte_range rest{largest->next() + largest->left() / 2, largest->end_};
@@ -6082,8 +6470,9 @@ class partial_file : os::pinned {
   void set_end(uint64_t end) {
     end_ = end;
     missing_.remove({end, ranges::endless});
-    for (lease* part : leases_)
+    for (lease* part : leases_) {
       part->end_ = (std::min)(part->end_, end);
+    }
   }
 
   // ---- bytes
@@ -6110,7 +6499,9 @@ class partial_file : os::pinned {
     sha_.update(bytes.data(), bytes.size());
     hashed_ += bytes.size();
     const bool is_config = content_.kind == sniff::kind::text;
-    if (is_config && bytes.find('\0') != npos) nul_bytes_ = nul_bytes::seen;
+    if (is_config && bytes.find('\0') != npos) {
+      nul_bytes_ = nul_bytes::seen;
+    }
   }
 
   status follow_itself() {
@@ -6124,7 +6515,9 @@ class partial_file : os::pinned {
     const uint64_t before = hashed_;
     absorb(bytes);
     const uint64_t full = hashed_ / slice * slice;
-    if (full > before) VQCACHE_NEED_(lost("sync", os::sync_slice(file_, full - slice, slice)));
+    if (full > before) {
+      VQCACHE_NEED_(lost("sync", os::sync_slice(file_, full - slice, slice)));
+    }
 
     const bool is_time = hashed_ - synced_ >= sync_every;
     return !bytes.empty() && id_.usable() && is_time ? make_safe() : status();
@@ -6137,7 +6530,9 @@ class partial_file : os::pinned {
       VQCACHE_NEED_(lost("sync", os::sync_slice(file_, at, slice, true)));
     }
     VQCACHE_NEED_(lost("sync", os::sync(file_)));
-    if (synced_ == 0) VQCACHE_NEED_(lost("sync", os::sync_directory(final_.parent_path())));
+    if (synced_ == 0) {
+      VQCACHE_NEED_(lost("sync", os::sync_directory(final_.parent_path())));
+    }
     synced_ = hashed_;
     journal_.note_safe(missing);
     return {};
@@ -6149,14 +6544,18 @@ class partial_file : os::pinned {
     const string name = os::shown(final_.filename());
     const worker::digest_worker::stepper step = [&](uint64_t done) {
       const bool is_short = front() < slice;
-      if (!who || is_short || who->step(phase::verifying, name, done, front())) return status();
+      if (!who || is_short || who->step(phase::verifying, name, done, front())) {
+        return status();
+      }
       return who->stop();
     };
 
     VQCACHE_NEED_(write_back_all());
     VQCACHE_NEED_(cut_what_is_beyond_the_end());
     VQCACHE_NEED_(finish_digest(step));
-    if (d.doubted || d.sha256 != sha256_) VQCACHE_NEED_(inspect(d));
+    if (d.doubted || d.sha256 != sha256_) {
+      VQCACHE_NEED_(inspect(d));
+    }
     return sync_to_disk(step);
   }
 
@@ -6169,7 +6568,9 @@ class partial_file : os::pinned {
 
   status finish_digest(const worker::digest_worker::stepper& step) {
     const bool is_unread = !digest_.is_started() && hashed_ < front();
-    if (hashing_ == hashing::behind && is_unread) VQCACHE_NEED_(follow_itself());
+    if (hashing_ == hashing::behind && is_unread) {
+      VQCACHE_NEED_(follow_itself());
+    }
     VQCACHE_NEED_(digest_.finish(front(), step));
     sha256_ = sha_.hex();
     return sha256_.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
@@ -6178,12 +6579,15 @@ class partial_file : os::pinned {
   status inspect(const demand& d) {  // bytes that no digest vouches for
     VQCACHE_NEED_(inspect_content(d));
     const uint64_t has = front();
-    if (d.size != 0 && has != d.size)
+    if (d.size != 0 && has != d.size) {
       return fail(has < d.size ? errc::truncated : errc::not_the_file,
           {"it has ", has, " bytes instead of ", d.size});
+    }
 
     const bool is_open_ended = end_is_told_by_ == end_told_by::connection;
-    if (is_open_ended && begins_as_zip()) end_is_told_by_ = end_told_by::content;
+    if (is_open_ended && begins_as_zip()) {
+      end_is_told_by_ = end_told_by::content;
+    }
     if (d.sha256.empty() || d.sha256 == sha256_) return {};
     return fail(errc::hash_mismatch,
         {"its SHA-256 is ", sha256_, ", but ", d.bound_by, " says ", d.sha256});
@@ -6191,11 +6595,13 @@ class partial_file : os::pinned {
 
   status inspect_content(const demand& d) {
     status s = judge(file_, final_, {d.kind, front(), d.type});
-    if (s.ok() && nul_bytes_ == nul_bytes::seen)
+    if (s.ok() && nul_bytes_ == nul_bytes::seen) {
       s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
-    if (!s.ok() && !s.cause && d.sha256.empty())
+    }
+    if (!s.ok() && !s.cause && d.sha256.empty()) {
       s.text += join({"; if it is what you want, a pin says so: #sha256=", sha256_,
           " behind its URL, or source::sha256"});
+    }
     return s;
   }
 
@@ -6288,11 +6694,15 @@ class file_copy : os::pinned {
     VQCACHE_NEED_(clone());
     step_ = step::writing;
     const bool is_cloned = done_ > 0;
-    if (!is_cloned) VQCACHE_NEED_(has_room(to_.final_path().parent_path(), size_, 0));
+    if (!is_cloned) {
+      VQCACHE_NEED_(has_room(to_.final_path().parent_path(), size_, 0));
+    }
 
     worker::watch seen{who, what, from_, os::shown(to_.final_path().filename())};
     by_ = size_ >= thread_from ? first : copied_by::reading;
-    if (!is_cloned) VQCACHE_NEED_(copy_bytes(seen));
+    if (!is_cloned) {
+      VQCACHE_NEED_(copy_bytes(seen));
+    }
     to_.end_here();
     return seen.step(done_, done_);
   }
@@ -6301,8 +6711,9 @@ class file_copy : os::pinned {
   // memory perhaps; in_ is closed behind it.
   status clone() {
     if (size_ < thread_from || !to_.clone_from(in_)) return {};
-    if (os::look(to_.named(".part"), false).size != size_)
+    if (os::look(to_.named(".part"), false).size != size_) {
       return fail(errc::io, {from_, " is being written to while it is copied"});
+    }
     (void)to_.follow(std::move(in_), from_);  // if it fails, seal() reads the copy
     done_ = size_;
     return to_.arrived(size_);
@@ -6312,8 +6723,12 @@ class file_copy : os::pinned {
     for (uint64_t before = ranges::endless; before != done_;) {
       VQCACHE_NEED_(seen.step(done_, size_));
       before = done_;
-      if (by_ == copied_by::kernel) VQCACHE_NEED_(copy_by_kernel());
-      if (by_ == copied_by::reading) VQCACHE_NEED_(copy_block());
+      if (by_ == copied_by::kernel) {
+        VQCACHE_NEED_(copy_by_kernel());
+      }
+      if (by_ == copied_by::reading) {
+        VQCACHE_NEED_(copy_block());
+      }
     }
     return {};
   }
@@ -6364,13 +6779,19 @@ inline copy_result copy_and_seal(const fs::path& from, os::mode how, partial_fil
   const fs::path final_path = to.final_path();
   const copied_by first = want.sha256.empty() ? copied_by::reading : copied_by::kernel;
   copy_result result = copy(from, how, to, who, what, first);
-  if (result.how.ok()) result.how = to.seal(want, &who);
+  if (result.how.ok()) {
+    result.how = to.seal(want, &who);
+  }
   const bool is_judged = !result.how.ok() && !result.how.cause && !result.is_of_source;
   if (!is_judged || who.stopped() || !result.is_by_kernel) return result;
 
   result.how = to.create(final_path, {want.kind, judge_with(want.sha256)});
-  if (result.how.ok()) result = copy(from, how, to, who, what);
-  if (result.how.ok()) result.how = to.seal(want, &who);
+  if (result.how.ok()) {
+    result = copy(from, how, to, who, what);
+  }
+  if (result.how.ok()) {
+    result.how = to.seal(want, &who);
+  }
   return result;
 }
 
@@ -6388,8 +6809,9 @@ class trailing_copy : os::pinned {
 
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
     fs::path at = final_.parent_path();
-    while (!os::look(at).exists && at != at.parent_path())
+    while (!os::look(at).exists && at != at.parent_path()) {
       at = at.parent_path();
+    }
 
     const bool is_shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
     return has_room(at, size + (is_shared ? needed_there : 0), 0).ok();
@@ -6397,8 +6819,12 @@ class trailing_copy : os::pinned {
 
   void follow(const partial_file& from) {
     const fs::path now = from.is_begun() ? from.named(".part") : fs::path();
-    if (now != from_) begin_anew();
-    if (now.empty() || from.front() < thread_from || !os::renames_open_files) return;
+    if (now != from_) {
+      begin_anew();
+    }
+    if (now.empty() || from.front() < thread_from || !os::renames_open_files) {
+      return;
+    }
 
     if (from_.empty()) {
       from_ = now;
@@ -6441,7 +6867,9 @@ class trailing_copy : os::pinned {
 
     const uint64_t before = to.front() / slice;
     VQCACHE_NEED_(to.append(bytes));
-    if (bytes.empty()) to.end_here();
+    if (bytes.empty()) {
+      to.end_here();
+    }
     return before == to.front() / slice ? status() : to.wait_for_slice(before);
   }
 
@@ -6591,7 +7019,9 @@ inline fault fault_of(int code, view words) {
       {curl_ssl_connect_error, "unexpected TLS packet", fault::no_tls_there},
       {curl_ssl_connect_error, "SEC_E_INVALID_TOKEN", fault::no_tls_there}};
   for (const row& one : all) {
-    if (one.code == code && strings::contains(words, one.said)) return one.kind;
+    if (one.code == code && strings::contains(words, one.said)) {
+      return one.kind;
+    }
   }
   return usual_fault(code);
 }
@@ -6688,10 +7118,11 @@ class head_reader {
 
     const bool continues = strings::starts_with(line, " ") || strings::starts_with(line, "\t");
     if (continues) {
-      if (http::may_continue(pending_, line))
+      if (http::may_continue(pending_, line)) {
         pending_ = http::unfolded(pending_, line);
-      else
+      } else {
         enter(state::improper);
+      }
       return;
     }
 
@@ -6700,12 +7131,13 @@ class head_reader {
       return;
     }
     line = strings::trim(line);
-    if (line.empty())
+    if (line.empty()) {
       end_of_head();
-    else if (state_ == state::fields)
+    } else if (state_ == state::fields) {
       pending_ = line;
-    else
+    } else {
       begin(line);
+    }
   }
 
  private:
@@ -6721,7 +7153,9 @@ class head_reader {
 
     http::read_line line = http::read_header(pending_);
     pending_.clear();
-    if (line.how == http::reading::good) headers_.push_back(std::move(line.what));
+    if (line.how == http::reading::good) {
+      headers_.push_back(std::move(line.what));
+    }
     return line.how != http::reading::improper;
   }
 
@@ -6762,7 +7196,9 @@ class exchange : os::pinned {
   // false: no more is wanted
   bool take_head_line(view line) {
     head_.take(line);
-    if (head_.has_failed()) end(head_.problem());
+    if (head_.has_failed()) {
+      end(head_.problem());
+    }
     if (is_over_ || !head_.is_complete()) return !is_over_;
 
     const http::response_head head = http::read_head(head_.code(), head_.headers());
@@ -6778,7 +7214,9 @@ class exchange : os::pinned {
       is_wanted = step();
       return status();
     });
-    if (!s.ok() || !is_wanted) end(std::move(s));
+    if (!s.ok() || !is_wanted) {
+      end(std::move(s));
+    }
     return !is_over_;
   }
 
@@ -6796,13 +7234,17 @@ class exchanges {  // of one transport, in the order of their beginning
 
   void drop(const response_handler& of) {
     for (size_t i = all_.size(); i-- > 0;) {
-      if (all_[i]->is_of(of)) all_.erase_at(i);
+      if (all_[i]->is_of(of)) {
+        all_.erase_at(i);
+      }
     }
   }
 
   void drop_ended() {
     for (size_t i = all_.size(); i-- > 0;) {
-      if (all_[i]->is_over()) all_.erase_at(i);
+      if (all_[i]->is_over()) {
+        all_.erase_at(i);
+      }
     }
   }
 
@@ -6939,7 +7381,9 @@ class libcurl_exchange final : public exchange {
       (void)curl_->multi_remove_handle(multi_, easy_);
       curl_->easy_cleanup(easy_);
     }
-    if (headers_) curl_->slist_free_all(headers_);
+    if (headers_) {
+      curl_->slist_free_all(headers_);
+    }
   }
 
   bool has(const void* easy) const { return easy_ == easy; }
@@ -6948,7 +7392,9 @@ class libcurl_exchange final : public exchange {
     easy_ = curl_->easy_init();
     const bool is_set = easy_ && add_headers(asked.headers) && set_request(asked) && set_safety()
         && set_authorities() && set_callbacks();
-    if (is_set) set_what_may_be_unknown();
+    if (is_set) {
+      set_what_may_be_unknown();
+    }
     if (is_set && curl_->multi_add_handle(multi_, easy_) == 0) return {};
 
     return fail(errc::no_transport,
@@ -6993,7 +7439,9 @@ class libcurl_exchange final : public exchange {
   bool set_authorities() {  // by the variables that the program curl obeys, and libcurl does not
     const string directory = os::env("SSL_CERT_DIR");
     string bundle = os::env("CURL_CA_BUNDLE");
-    if (bundle.empty()) bundle = os::env("SSL_CERT_FILE");
+    if (bundle.empty()) {
+      bundle = os::env("SSL_CERT_FILE");
+    }
 
     const bool has_bundle = bundle.empty() || set(opt_ca_info, bundle.c_str());
     return has_bundle && (directory.empty() || set(opt_ca_path, directory.c_str()));
@@ -7026,7 +7474,9 @@ class libcurl_exchange final : public exchange {
     auto& me = *static_cast<libcurl_exchange*>(self);
     const view bytes(data, size * count);
     const bool is_wanted = me.guarded([&] {
-      if (!me.head_.is_complete()) me.end(not_http());
+      if (!me.head_.is_complete()) {
+        me.end(not_http());
+      }
       return !me.is_over() && me.to_->on_body(bytes);
     });
     return is_wanted ? bytes.size() : 0;
@@ -7067,7 +7517,9 @@ class libcurl_transport final : public transport {
     const bool has_news = tell_the_ended();
 
     const int patience = has_news ? 0 : milliseconds;
-    if (curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) os::sleep_ms(patience);
+    if (curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) {
+      os::sleep_ms(patience);
+    }
     under_way_.drop_ended();
   }
 
@@ -7079,7 +7531,9 @@ class libcurl_transport final : public transport {
       has_news = true;
       for (const auto& one : under_way_.all()) {
         auto& mine = static_cast<libcurl_exchange&>(*one);  // there are no others in the list
-        if (mine.has(told->easy)) mine.ended(told->result);
+        if (mine.has(told->easy)) {
+          mine.ended(told->result);
+        }
       }
     }
     return has_news;
@@ -7132,7 +7586,9 @@ inline string program_input(const transfer_request& asked) {
   for (const string& header : asked.headers) {
     config += "header = \"";
     for (const char c : header) {
-      if (c == '"' || c == '\\') config += '\\';
+      if (c == '"' || c == '\\') {
+        config += '\\';
+      }
       config += c;
     }
     config += "\"\n";
@@ -7169,9 +7625,12 @@ inline string program_words(view errors) {
   while (!errors.empty()) {
     const view line = strings::take(errors, '\n');
     const string words(strings::trim(strings::readable(line)));
-    if (strings::starts_with(words, "curl: (") || strings::starts_with(words, "curl: option "))
+    if (strings::starts_with(words, "curl: (") || strings::starts_with(words, "curl: option ")) {
       return words;
-    if (first.empty()) first = words;
+    }
+    if (first.empty()) {
+      first = words;
+    }
   }
   return first;
 }
@@ -7247,10 +7706,12 @@ class program_exchange final : public exchange {
     int code = program.finish();
     const string words = program_words(program.errors());
     const view number = "curl: (";
-    if (code < 0 && strings::starts_with(words, number))
+    if (code < 0 && strings::starts_with(words, number)) {
       code = std::atoi(&words[number.size()]);  // not reaped
-    if (code == shell_cannot_run && !head_.is_complete())
+    }
+    if (code == shell_cannot_run && !head_.is_complete()) {
       return fail(errc::no_transport, {"curl cannot be run: ", words});
+    }
 
     const std::optional<uint64_t> left = left_of_body();
     if (head_.is_complete() && !give(smaller(left.value_or(0), held_.size()))) return {};
@@ -7282,12 +7743,14 @@ class program_transport final : public transport {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
 
     list<process::child*> all;
-    for (const auto& one : under_way_.all())
+    for (const auto& one : under_way_.all()) {
       all.push_back(&mine(*one).program);
+    }
     process::child::wait(all, milliseconds);
 
-    for (const auto& one : under_way_.all())
+    for (const auto& one : under_way_.all()) {
       mine(*one).pull();
+    }
     under_way_.drop_ended();
   }
 
@@ -7311,7 +7774,9 @@ class user_response final : public response {
 
   void status(int code) override {
     inside([&] {
-      if (state_ != state::head) misuse_ = "status() after write()";
+      if (state_ != state::head) {
+        misuse_ = "status() after write()";
+      }
       code_ = code;
     });
   }
@@ -7319,12 +7784,13 @@ class user_response final : public response {
   void header(std::string_view name, std::string_view value) override {
     inside([&] {
       std::optional<http::header> parsed = http::parse_header(join({name, ":", value}));
-      if (state_ != state::head)
+      if (state_ != state::head) {
         misuse_ = "header() after write()";
-      else if (parsed)
+      } else if (parsed) {
         headers_.push_back(std::move(*parsed));
-      else
+      } else {
         misuse_ = "a header has control characters or no name";
+      }
     });
   }
 
@@ -7332,7 +7798,9 @@ class user_response final : public response {
     inside([&] {
       end_head();
       const view bytes(static_cast<const char*>(data), size);
-      if (state_ == state::body && size > 0 && !to_->on_body(bytes)) state_ = state::unwanted;
+      if (state_ == state::body && size > 0 && !to_->on_body(bytes)) {
+        state_ = state::unwanted;
+      }
     });
     return state_ == state::body && misuse_.empty() && broken_.ok();
   }
@@ -7344,13 +7812,17 @@ class user_response final : public response {
   // How it ended, once the function has returned.
   detail::status conclude() {
     const bool said_nothing = failure_.empty() && state_ == state::head && !has_told_status();
-    if (said_nothing) misuse_ += "it returned without status, write or fail";
+    if (said_nothing) {
+      misuse_ += "it returned without status, write or fail";
+    }
 
     if (!broken_.ok()) return broken_;
-    if (!misuse_.empty())
+    if (!misuse_.empty()) {
       return error::fail(errc::callback, {"options::fetch is used wrongly: ", misuse_});
-    if (!failure_.empty())
+    }
+    if (!failure_.empty()) {
       return error::fail(errc::connection, {"options::fetch says: ", strings::readable(failure_)});
+    }
     end_head();
     return {};
   }
@@ -7428,7 +7900,9 @@ class pump final : public transport {
   }
 
   void cancel(const response_handler& of) override {
-    if (chosen_) chosen_->cancel(of);
+    if (chosen_) {
+      chosen_->cancel(of);
+    }
   }
 
   void run_for(int milliseconds) override {
@@ -7451,10 +7925,11 @@ class pump final : public transport {
       chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi));
       return {};
     }
-    if (name == "libcurl")
+    if (name == "libcurl") {
       return fail(errc::no_transport,
           {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
            "install it, or set options::fetch"});
+    }
 
     chosen_ = box<program_transport>(new program_transport());
     return {};
@@ -7498,12 +7973,16 @@ inline status check_transport(const string& name, const char* given_by) {
 inline string directory_problem(view path) {
   if (path.find('\0') != npos) return "has a NUL byte";
   const bool is_of_windows = strings::starts_with(path, "%") && path.rfind('%') > 1;
-  if (strings::starts_with(path, "$") || is_of_windows)
+  if (strings::starts_with(path, "$") || is_of_windows) {
     return "names a variable, which nobody replaces here; write the path itself";
+  }
   const bool is_of_another = strings::starts_with(path, "~") && path.size() > 1 && path[1] != '/';
-  if (is_of_another && path[1] != '\\')
+  if (is_of_another && path[1] != '\\') {
     return "begins with ~ and a user's name; only ~ alone is known, the caller's own home";
-  if (path.find("://") != npos) return "is a URL; it has to be a directory of this machine";
+  }
+  if (path.find("://") != npos) {
+    return "is a URL; it has to be a directory of this machine";
+  }
   return {};
 }
 
@@ -7519,14 +7998,17 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
   const auto bad = [](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, why);
   };
-  if (o.connections == 0 || o.connections > most_connections)
+  if (o.connections == 0 || o.connections > most_connections) {
     return bad({"options::connections is ", o.connections, "; it may be 1 to ", most_connections});
-  if (o.connect_seconds > most_seconds)
+  }
+  if (o.connect_seconds > most_seconds) {
     return bad({"options::connect_seconds is ", o.connect_seconds, "; it may be up to ",
         most_seconds, ", and 0 is no limit"});
-  if (o.stall_seconds > most_seconds)
+  }
+  if (o.stall_seconds > most_seconds) {
     return bad({"options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
         ", and 0 is no limit"});
+  }
 
   VQCACHE_NEED_(check_directory(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR"));
   VQCACHE_NEED_(check_directory(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR"));
@@ -7553,18 +8035,25 @@ inline string wrapping_of(view url) {
   const char c = is_wrapping(url.front()) ? url.front() : url.back();
   const char* const end = is_wrapping(url.front()) ? "begins" : "ends";
   const char* what = "a quote or a bracket";
-  if (c == ' ' || c == '\t') what = "white space";
-  if (c == '\n' || c == '\r') what = "the end of a line";
+  if (c == ' ' || c == '\t') {
+    what = "white space";
+  }
+  if (c == '\n' || c == '\r') {
+    what = "the end of a line";
+  }
   return join({end, " with ", what, "; leave that away"});
 }
 
 inline string path_problem(view url, const string& path) {
   const string kind = strings::lower(url.substr(0, 6));
   const bool is_absolute = path[0] == '/' || path.substr(1, 1) == ":";
-  if (urls::has_scheme(url) && !is_absolute) return "names no file of this machine";
+  if (urls::has_scheme(url) && !is_absolute) {
+    return "names no file of this machine";
+  }
   if (path.find('\0') != npos) return "names no file of this machine";
-  if (kind == "http:/" || kind == "https:")
+  if (kind == "http:/" || kind == "https:") {
     return "would be a path of this machine; did you mean http:// or https://?";
+  }
   return {};
 }
 
@@ -7573,36 +8062,49 @@ inline string url_problem(view url, bool by_user) {
   const string path = urls::local_path(url);
   if (!path.empty()) return path_problem(url, path);
 
-  if (const string around = wrapping_of(url); !around.empty()) return around;
-  if (const size_t odd = urls::odd_byte(url); odd != npos)
+  if (const string around = wrapping_of(url); !around.empty()) {
+    return around;
+  }
+  if (const size_t odd = urls::odd_byte(url); odd != npos) {
     return join(
         {"is no URL: byte ", odd + 1, " must be percent-encoded (it is a space, a quote, ...)"});
+  }
 
   const std::optional<urls::url> parsed = urls::parse_url(url);
   if (!parsed) return "is no URL: it has no host, or a wrong port";
-  if (!by_user && !urls::is_http(*parsed))
+  if (!by_user && !urls::is_http(*parsed)) {
     return "has no scheme http, https or file; options::fetch can serve others";
+  }
   return {};
 }
 
 // One address of a source: its URL without a pin, and the pin that stands behind it.
 inline string address_problem(view url, const string& pin_behind, const string& pin, bool by_user) {
-  if (!pin_behind.empty() && !strings::is_digest(pin_behind))
+  if (!pin_behind.empty() && !strings::is_digest(pin_behind)) {
     return join({"has #sha256= with '", strings::printable(pin_behind), "', not 64 hex digits"});
-  if (!pin_behind.empty() && !pin.empty() && pin_behind != pin)
+  }
+  if (!pin_behind.empty() && !pin.empty() && pin_behind != pin) {
     return join({"has another pin: two different SHA-256 are given, ", pin, " and ", pin_behind});
-  if (strings::is_digest(url)) return "is no URL; a pin goes to source::sha256";
-  if (url.empty() || url.find('\0') != npos) return "is empty or has a NUL byte";
+  }
+  if (strings::is_digest(url)) {
+    return "is no URL; a pin goes to source::sha256";
+  }
+  if (url.empty() || url.find('\0') != npos) {
+    return "is empty or has a NUL byte";
+  }
   return url_problem(url, by_user);
 }
 
 inline string header_problem(const string& line) {
   const std::optional<http::header> parsed = http::parse_header(line);
   const bool is_one_line = line.find_first_of("\r\n") == npos;
-  if (!is_one_line || !parsed) return "not 'Name: value' without control characters";
-  if (http::is_reserved(*parsed))
+  if (!is_one_line || !parsed) {
+    return "not 'Name: value' without control characters";
+  }
+  if (http::is_reserved(*parsed)) {
     return join({parsed->name,
         ", which the transfer sets itself; a file is asked for in parts and without codings"});
+  }
   return {};
 }
 
@@ -7615,24 +8117,30 @@ inline status examine(const source& given, const string& role, const options& o,
   out.size = given.size;
   string& pin = out.sha256;
 
-  if (!pin.empty() && !strings::is_digest(pin))
+  if (!pin.empty() && !strings::is_digest(pin)) {
     return bad({"sha256 is '", strings::printable(given.sha256), "', not 64 hex digits"});
-  if (given.size > largest_file)
+  }
+  if (given.size > largest_file) {
     return bad({"size is ", given.size, "; no file can have so many bytes"});
+  }
   if (given.urls.empty()) return bad({"no URL is given"});
 
   for (const string& text : given.urls) {
-    if (text == null_pointer)
+    if (text == null_pointer) {
       return bad({"a null pointer was given as URL ", out.urls.size() + 1,
           "; is an environment variable unset?"});
+    }
     const urls::pinned_address address = urls::split_pin(text);
     const string pin_behind = strings::lower(address.pin);
     const string why =
         address_problem(address.address, pin_behind, pin, static_cast<bool>(o.fetch));
-    if (!why.empty())
+    if (!why.empty()) {
       return bad({"URL ", out.urls.size() + 1, ", '",
           urls::redact(strings::printable(address.address)), "', ", why});
-    if (!pin_behind.empty()) pin = pin_behind;
+    }
+    if (!pin_behind.empty()) {
+      pin = pin_behind;
+    }
     out.urls.emplace_back(address.address);
   }
 
@@ -7688,12 +8196,15 @@ inline string file_behind_page(view address) {
     if (!file.empty()) return urls::redact(strings::printable(file));
   }
   const string host = strings::lower(page->host);
-  if (host == "drive.google.com")  // also of a large file that it cannot scan for viruses
+  if (host == "drive.google.com") {  // also of a large file that it cannot scan for viruses
     return "https://drive.usercontent.google.com/download?export=download&confirm=t&id=ID, with "
            "the "
            "ID that stands in this one";
+  }
   const bool is_dropbox = host == "www.dropbox.com" || host == "dropbox.com";
-  if (is_dropbox && page->path.find("dl=1") == npos) return "the same with dl=1 in its query";
+  if (is_dropbox && page->path.find("dl=1") == npos) {
+    return "the same with dl=1 in its query";
+  }
   return {};
 }
 
@@ -7701,8 +8212,12 @@ inline string file_behind_page(view address) {
 inline string advice_about(const string& address, errc failure) {
   const bool is_path = !urls::has_scheme(address);
   if (is_path && !strings::starts_with(address, "/")) {
-    if (looks_like_host(address)) return "; if it is an address, write https:// before it";
-    if (!directory_problem(address).empty()) return join({"; it ", directory_problem(address)});
+    if (looks_like_host(address)) {
+      return "; if it is an address, write https:// before it";
+    }
+    if (!directory_problem(address).empty()) {
+      return join({"; it ", directory_problem(address)});
+    }
     return {};
   }
 
@@ -7786,11 +8301,15 @@ inline verdict judge_all(
   if (is_doubtful && have.total != 0 && total != 0 && total != have.total) {
     verdict v = odd(join({"the server gives one ETag or date to two lengths, ", have.total, " and ",
         total, " bytes; vqcache::remove takes what is here away, a pin would decide"}));
-    if (!has_same_mark) v = odd("an answer of another length than the file has");
+    if (!has_same_mark) {
+      v = odd("an answer of another length than the file has");
+    }
     v.is_unmarked = !has_same_mark;
     return v;
   }
-  if (want.has_siblings) return odd("the server sends all of the file for a part of it", !is_same);
+  if (want.has_siblings) {
+    return odd("the server sends all of the file for a part of it", !is_same);
+  }
 
   // a length that is not told is the one that came with the same mark before
   const bool is_known = has_same_mark && !have.pinned && total == 0;
@@ -7801,7 +8320,9 @@ inline verdict judge_all(
 inline verdict judge_rest(
     const http::response_head& head, const http::content_range& range, const on_disk& have) {
   const bool has_other_total = range.total && have.total != 0 && *range.total != have.total;
-  if (has_other_total || !is_same_version(head, have)) return odd(not_continued, true);
+  if (has_other_total || !is_same_version(head, have)) {
+    return odd(not_continued, true);
+  }
 
   const uint64_t total = range.total ? *range.total : have.total;
   if (total != 0 && range.last >= total) return odd(not_continued);
@@ -7813,15 +8334,21 @@ inline verdict judge_part(const http::response_head& head, const asked& want, co
   if (!head.range || head.range->unsatisfied) return odd(elsewhere);
 
   const http::content_range& range = *head.range;
-  if (head.content_length && *head.content_length != range.size()) return odd(elsewhere);
-  if (want.range && range.first == want.first) return judge_rest(head, range, have);
+  if (head.content_length && *head.content_length != range.size()) {
+    return odd(elsewhere);
+  }
+  if (want.range && range.first == want.first) {
+    return judge_rest(head, range, have);
+  }
   if (range.whole()) return judge_all(head, want, have, *range.total);
   return odd(elsewhere);
 }
 
 // Whether the Content-Range of a 200 is that of all the file.
 inline bool covers_all(const http::response_head& head) {
-  if (!head.range || head.range->first != 0 || head.range->unsatisfied) return false;
+  if (!head.range || head.range->first != 0 || head.range->unsatisfied) {
+    return false;
+  }
 
   const bool fits = !head.content_length || *head.content_length == head.range->size();
   const bool is_told = head.range->whole() || (head.content_length && !head.range->total);
@@ -7832,14 +8359,20 @@ inline bool covers_all(const http::response_head& head) {
 // that all of the file is.
 inline verdict judge_200(const http::response_head& head, const asked& want, const on_disk& have) {
   const bool is_plain = head.range_header == http::telling::nothing || (!head.range && !want.range);
-  if (is_plain) return judge_all(head, want, have, head.content_length.value_or(0));
-  if (covers_all(head)) return judge_all(head, want, have, head.range->size());
+  if (is_plain) {
+    return judge_all(head, want, have, head.content_length.value_or(0));
+  }
+  if (covers_all(head)) {
+    return judge_all(head, want, have, head.range->size());
+  }
   return odd("the server says 200, but its Content-Range does not cover the file");
 }
 
 // 416, and what is here is all there is.
 inline bool is_at_the_end(const http::response_head& head, const asked& want, const on_disk& have) {
-  if (head.code != 416 || !want.range || !head.range || !head.range->total) return false;
+  if (head.code != 416 || !want.range || !head.range || !head.range->total) {
+    return false;
+  }
 
   const bool fits = *head.range->total == have.size;
   const bool is_known = have.total == 0 || have.total == have.size;
@@ -7847,8 +8380,9 @@ inline bool is_at_the_end(const http::response_head& head, const asked& want, co
 }
 
 inline verdict judge_head(const http::response_head& head, const asked& want, const on_disk& have) {
-  if (is_at_the_end(head, want, have))
+  if (is_at_the_end(head, want, have)) {
     return {answer_kind::complete, {}, false, false, have.size, have.size};
+  }
   if (head.code >= 400) return {answer_kind::error_page, {}, false, false, 0, 0};
   if (is_redirect(head.code)) return {answer_kind::redirect, {}, false, false, 0, 0};
   if (head.code == 206) return judge_part(head, want, have);
@@ -7924,7 +8458,9 @@ inline bool contradicts_parts(const attempt& a) {
 inline next_step after_a_part(const attempt& a) {
   if (a.has_changed) return next_step::whole_file;
   if (a.gained) return next_step::next_source;
-  if (contradicts_parts(a) && is_unproven(a)) return next_step::whole_file;
+  if (contradicts_parts(a) && is_unproven(a)) {
+    return next_step::whole_file;
+  }
 
   const bool may_pass = a.code != 0 && !is_busy(a.code) && !is_gone(a.code) && !a.denied;
   if (may_pass && a.fruitless < 2) return next_step::try_again;
@@ -7955,8 +8491,12 @@ inline next_step decide(const attempt& a) {
   if (a.is_ours) return next_step::stop;
   if (a.is_local || a.tries >= most_tries) return next_step::next_source;
   if (a.is_wrong) return after_wrong_bytes(a);
-  if (is_refusal(a) && !a.gained && a.host_is_taken) return next_step::take_turns;
-  if (a.wait > longest_wait) return is_unproven(a) ? next_step::whole_file : next_step::next_source;
+  if (is_refusal(a) && !a.gained && a.host_is_taken) {
+    return next_step::take_turns;
+  }
+  if (a.wait > longest_wait) {
+    return is_unproven(a) ? next_step::whole_file : next_step::next_source;
+  }
   if (is_worth_a_repeat(a)) return next_step::try_again;
   return a.wanted_rest ? after_a_part(a) : next_step::next_source;
 }
@@ -7989,15 +8529,18 @@ inline status follow(route& from, const string& location, const string& home) {
   const bool is_absolute = urls::has_scheme(location);
   const string target = strings::readable(
       is_absolute ? urls::redact(location) : location.substr(0, location.find_first_of(":?")));
-  if (from.hops == most_hops)
+  if (from.hops == most_hops) {
     return fail(errc::http_status, {"it redirects more than ", most_hops, " times"});
+  }
 
   const std::optional<urls::url> next = urls::resolve(from.at, location);
-  if (!next || !urls::is_http(*next))
+  if (!next || !urls::is_http(*next)) {
     return fail(errc::http_status, {"it redirects to '", target, "' (neither http nor https)"});
-  if (from.at.scheme == "https" && next->scheme == "http")
+  }
+  if (from.at.scheme == "https" && next->scheme == "http") {
     return fail(errc::http_status,
         {"it redirects from https down to '", target, "', which anybody on the way could change"});
+  }
 
   ++from.hops;
   from.at = *next;
@@ -8088,7 +8631,9 @@ class connection final : public transport::response_handler {
     const bool compares = asks_part_ && !is_strong && takes_headers;
     overlap_ = compares ? compared_bytes : 0;
     position_ = first_ - (std::min)(first_, overlap_);
-    if (compares) (void)owner_->file().write_back(part_);
+    if (compares) {
+      (void)owner_->file().write_back(part_);
+    }
 
     const vector<string> ours{"Accept: */*", "Accept-Encoding: identity"};
     const vector<string> users = route_.is_home ? own_headers : vector<string>();
@@ -8097,7 +8642,9 @@ class connection final : public transport::response_handler {
         checks::connect_limit(o), o.stall_seconds};
     if (asks_part_ && takes_headers) {
       asked.headers.push_back(range_line());
-      if (is_strong) asked.headers.push_back("If-Range: " + known);
+      if (is_strong) {
+        asked.headers.push_back("If-Range: " + known);
+      }
     }
 
     pace_ = worker::pace{o.stall_seconds, told_.gained};
@@ -8160,7 +8707,9 @@ class connection final : public transport::response_handler {
   // What remains to be said of an answer that led nowhere else.
   status conclude() {
     const bool is_whole_page = why_.ok() || why_.code == errc::truncated;
-    if (told_.code >= 400 && ending_ != ending::nothing_left && is_whole_page) return http_error();
+    if (told_.code >= 400 && ending_ != ending::nothing_left && is_whole_page) {
+      return http_error();
+    }
     if (!why_.ok()) return why_;
 
     switch (ending_) {
@@ -8182,10 +8731,15 @@ class connection final : public transport::response_handler {
     if (policy::is_redirect(head.code)) return leave_for(head);
 
     const bool is_error = head.code >= 400;
-    if (is_error || head.code == 202) told_.wait_seconds = head.retry_after_seconds;
-    if (!is_error && !head.coding_problem.empty()) return refuse({head.coding_problem});
-    if (!is_error && head.length_header == http::telling::malformed)
+    if (is_error || head.code == 202) {
+      told_.wait_seconds = head.retry_after_seconds;
+    }
+    if (!is_error && !head.coding_problem.empty()) {
+      return refuse({head.coding_problem});
+    }
+    if (!is_error && head.length_header == http::telling::malformed) {
       return refuse({"its Content-Length is malformed or given twice"});
+    }
 
     const policy::asked asked{asks_part_, position_, owner_->has_siblings()};
     told_.head = policy::judge_head(head, asked, owner_->on_disk());
@@ -8210,7 +8764,9 @@ class connection final : public transport::response_handler {
     if (is_open) {
       const bool has_begun = state_ != answer_state::restart;
       ending_ = has_begun ? ending::at_its_end : ending::empty;
-      if (!why.ok()) ending_ = ending::failed;
+      if (!why.ok()) {
+        ending_ = ending::failed;
+      }
       why_ = std::move(why);
     }
     enter(answer_state::over);
@@ -8264,11 +8820,14 @@ class connection final : public transport::response_handler {
   }
 
   bool leave_for(const http::response_head& head) {  // another address
-    for (const string& line : head.set_cookies)
+    for (const string& line : head.set_cookies) {
       http::take_cookie(route_.jar, route_.at, line);
+    }
 
     location_ = head.location;
-    if (location_.empty()) return refuse({"HTTP ", head.code, " without a Location"});
+    if (location_.empty()) {
+      return refuse({"HTTP ", head.code, " without a Location"});
+    }
     return close(ending::redirected);
   }
 
@@ -8288,7 +8847,9 @@ class connection final : public transport::response_handler {
 
   bool accept(const http::response_head& head) {
     const bool is_whole = told_.head.kind == policy::answer_kind::whole;
-    if (is_whole) position_ = 0;
+    if (is_whole) {
+      position_ = 0;
+    }
     status may_come = owner_->accept(*this, head);
     if (!may_come.ok()) return fail_with(std::move(may_come));
 
@@ -8310,14 +8871,18 @@ class connection final : public transport::response_handler {
 
   bool receive(std::string_view bytes) {
     const uint64_t answer_end = told_.head.end;  // what follows belongs to no file
-    if (tells_length()) bytes = bytes.substr(0, smaller(bytes.size(), answer_end - position_));
+    if (tells_length()) {
+      bytes = bytes.substr(0, smaller(bytes.size(), answer_end - position_));
+    }
 
     const uint64_t most = owner_->most_bytes();
-    if (bytes.size() > most - (std::min)(position_, most))
+    if (bytes.size() > most - (std::min)(position_, most)) {
       return fail_with(fail(errc::not_the_file, {"it has more than ", most, " bytes, max_bytes"}));
+    }
 
-    while (!bytes.empty() && state_ == answer_state::receiving)
+    while (!bytes.empty() && state_ == answer_state::receiving) {
       bytes.remove_prefix(take(bytes));
+    }
     if (ending_ == ending::failed) return false;
     return owner_->may_go_on(*this) && state_ == answer_state::receiving;
   }
@@ -8331,7 +8896,9 @@ class connection final : public transport::response_handler {
     if (!is_taken) return bytes.size();
 
     position_ += ours.size();
-    if (position_ == end && position_ < told_.head.end) owner_->has_filled(*this);
+    if (position_ == end && position_ < told_.head.end) {
+      owner_->has_filled(*this);
+    }
     look_for_the_end(ours.size() < bytes.size());
     return ours.size();
   }
@@ -8344,11 +8911,14 @@ class connection final : public transport::response_handler {
 
   void look_for_the_end(bool has_more) {  // of these bytes; the answer may have more in any case
     const bool has_known_end = !tells_length() && position_ == told_.head.total;
-    if (has_known_end && has_more)  // the length came with the same mark before
+    if (has_known_end && has_more) {  // the length came with the same mark before
       return change_found("the file has more bytes than before under the same ETag or date");
+    }
 
     const bool goes_on = has_more || position_ < told_.head.end;
-    if (goes_on && position_ >= last_wanted()) (void)close(ending::part_complete);
+    if (goes_on && position_ >= last_wanted()) {
+      (void)close(ending::part_complete);
+    }
   }
 
   bool write(std::string_view bytes) {
@@ -8378,28 +8948,35 @@ class connection final : public transport::response_handler {
   status http_error() const {
     const bool is_denied = told_.code == 401 || told_.code == 403;
     const char* hint = "";
-    if (is_denied) hint = "; it needs credentials (source::headers), or has expired";
-    if (policy::is_gone(told_.code))
+    if (is_denied) {
+      hint = "; it needs credentials (source::headers), or has expired";
+    }
+    if (policy::is_gone(told_.code)) {
       hint = "; the file is not there any more, or the URL is mistyped";
+    }
     const string said = words_.empty() ? string() : " " + sniff::first_words(words_);
     return fail(errc::http_status, {"the server answered HTTP ", told_.code, said, hint});
   }
 
   status judge_end() {  // of a body that has ended by itself
     const uint64_t answer_end = told_.head.end;
-    if (tells_length() && position_ < answer_end)
+    if (tells_length() && position_ < answer_end) {
       return fail(errc::truncated,
           {"the connection ended after ", position_, " of ", answer_end, " bytes"});
+    }
 
     partial_file& file = owner_->file();
-    if (!file.is_begun()) return fail(errc::not_the_file, {"it is an empty file"});
+    if (!file.is_begun()) {
+      return fail(errc::not_the_file, {"it is an empty file"});
+    }
     if (tells_length()) return {};
 
     const uint64_t total = file.id().total;
-    if (total != 0 && position_ != total)
+    if (total != 0 && position_ != total) {
       return fail(errc::truncated,
           {"the answer ended after ", position_, " bytes, but the file had ", total,
               " under the same ETag or date before"});
+    }
     file.end_here();
     return {};
   }
@@ -8489,8 +9066,12 @@ class growth {
     const bool was_good = wide_ < always_good || rate > least_growth * rate_;
     const bool pays = is_worth_a_look && (was_good || seconds > longest_look);
 
-    if (pays && seconds_left(rate, size, total) > 1) wide_ = (std::min)(most, 2 * wide_);
-    if (pays) rate_ = rate;
+    if (pays && seconds_left(rate, size, total) > 1) {
+      wide_ = (std::min)(most, 2 * wide_);
+    }
+    if (pays) {
+      rate_ = rate;
+    }
     if (!is_steady || pays) {
       mark_ = now;
       before_ = size;
@@ -8540,19 +9121,27 @@ class download final : os::pinned, public connection::connection::owner {
   const status& result() const { return result_; }
 
   void advance() {
-    if (state_ == state::choosing) choose_source();
+    if (state_ == state::choosing) {
+      choose_source();
+    }
     look_at_connections();
     settle_ended();
-    if (target_.copy && !is_over()) target_.copy->follow(file());
+    if (target_.copy && !is_over()) {
+      target_.copy->follow(file());
+    }
     if (is_over() || who_->stopped()) return;
 
     switch (state_) {
       case state::transferring: widen(); break;
       case state::pausing:
-        if (may_begin()) begin_try();
+        if (may_begin()) {
+          begin_try();
+        }
         break;
       case state::awaiting_turn:
-        if (may_begin()) end_turn();
+        if (may_begin()) {
+          end_turn();
+        }
         break;
       case state::choosing:
       case state::done:
@@ -8563,8 +9152,9 @@ class download final : os::pinned, public connection::connection::owner {
 
   int idle_for() const {  // milliseconds in which nothing can be done but wait for bytes
     bool is_busy = state_ == state::choosing || (state_ != state::transferring && may_begin());
-    for (const auto& one : connections_)
+    for (const auto& one : connections_) {
       is_busy = is_busy || one->is_over();
+    }
     return is_busy && !is_over() ? 0 : idle_milliseconds;
   }
 
@@ -8574,10 +9164,11 @@ class download final : os::pinned, public connection::connection::owner {
     keep_the_larger();
     const uint64_t had = file().size();
     const uint64_t kept = file().release();
-    if (kept > 0)
+    if (kept > 0) {
       why.text += join({"; ", kept, " bytes of ", name_, " are kept for the next call"});
-    else if (had > worthwhile)
+    } else if (had > worthwhile) {
       why.text += join({"; ", had, " bytes of ", name_, " cannot be continued"});
+    }
     return why;
   }
 
@@ -8600,8 +9191,12 @@ class download final : os::pinned, public connection::connection::owner {
     target_.want.type = head.content_type;
     target_.etag = head.etag;
     is_chunked_ = head.is_chunked;
-    if (!head.accepts_ranges) use_.most_connections = 1;
-    if (of.head().kind == policy::answer_kind::whole) return accept_whole(of);
+    if (!head.accepts_ranges) {
+      use_.most_connections = 1;
+    }
+    if (of.head().kind == policy::answer_kind::whole) {
+      return accept_whole(of);
+    }
 
     file().learn_total(of.head().total);
     return has_room(of.head().total, file().size(), 0);
@@ -8614,7 +9209,9 @@ class download final : os::pinned, public connection::connection::owner {
     VQCACHE_NEED_(file().create(target_.final_path, content()));
     (void)file().keep_as({target_.want.sha256, use_.id.url, of.mark(), of.head().total});
     of.take_part(file().take(1, formats::endless));
-    if (!of.tells_length() && ends_unseen()) file().tell_end_by(partial::end_told_by::connection);
+    if (!of.tells_length() && ends_unseen()) {
+      file().tell_end_by(partial::end_told_by::connection);
+    }
     return {};
   }
 
@@ -8623,7 +9220,9 @@ class download final : os::pinned, public connection::connection::owner {
       author_ = of.number();
       authors_ = written_by::one_answer;
     }
-    if (author_ != of.number()) authors_ = written_by::several;
+    if (author_ != of.number()) {
+      authors_ = written_by::several;
+    }
   }
 
   // A connection whose part is full, while nothing has come of the next one and no answer has shown
@@ -8643,7 +9242,9 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   bool may_go_on(const connection::connection&) override {
-    if (is_worth_more()) drop_kept("the file comes from its start, and more of it is here");
+    if (is_worth_more()) {
+      drop_kept("the file comes from its start, and more of it is here");
+    }
     const bool is_users = static_cast<bool>(who_->opts().fetch);  // nobody else tells meanwhile
     return !is_users || tell();
   }
@@ -8680,7 +9281,9 @@ class download final : os::pinned, public connection::connection::owner {
     for (const auto& other : *all_) {
       if (other.get() == this || other->is_over()) continue;
       for (const auto& one : other->connections_) {
-        if (one->told().host == host && (one->has_answered() || !and_answers)) return true;
+        if (one->told().host == host && (one->has_answered() || !and_answers)) {
+          return true;
+        }
       }
     }
     return false;
@@ -8697,16 +9300,22 @@ class download final : os::pinned, public connection::connection::owner {
 
     const status adopted = take_up();
     if (!adopted.ok()) return fail_try(adopted);
-    if (use_.tries == 1 && file().size() > 0)
+    if (use_.tries == 1 && file().size() > 0) {
       who_->say({"Continuing ", name_, " at byte ", file().size(), "."});
+    }
     if (file().is_whole()) return finish();
 
     partial_file::lease part;
-    if (file().is_begun()) part = file().take(1, formats::endless);
-    if (file().is_begun() && !part.is_held())
+    if (file().is_begun()) {
+      part = file().take(1, formats::endless);
+    }
+    if (file().is_begun() && !part.is_held()) {
       return fail_try(fail(errc::io, {"its unfinished parts contradict each other"}));
+    }
     growth_.restart();
-    if (tell()) connect(std::move(part));
+    if (tell()) {
+      connect(std::move(part));
+    }
   }
 
   // What an earlier call or try has left, if it can be continued.
@@ -8731,13 +9340,16 @@ class download final : os::pinned, public connection::connection::owner {
 
   status copy_local() {  // a path or a file:// URL: the limits of a download hold for it, too
     const fs::path at = os::resolved(os::to_path(use_.path));
-    if (const os::info found = os::look(at); found.size > most_bytes())
+    if (const os::info found = os::look(at); found.size > most_bytes()) {
       return too_large(found.size);
+    }
 
     VQCACHE_NEED_(file().create(target_.final_path, content()));
     const partial::copy_result copied =
         partial::copy(at, os::mode::link, file(), *who_, phase::downloading);
-    if (copied.is_of_source) fails_at_ = side::source;
+    if (copied.is_of_source) {
+      fails_at_ = side::source;
+    }
     VQCACHE_NEED_(copied.how);
     const uint64_t size = file().size();  // it may have grown meanwhile
     return size > most_bytes() ? too_large(size) : status();
@@ -8770,13 +9382,17 @@ class download final : os::pinned, public connection::connection::owner {
 
   void ask(connection::connection& one, const string& url) {
     one.ask(*pump_, url, who_->opts(), target_.from->headers, ++answers_);
-    if (is_taken(one.told().host)) one.note_taken_host();
+    if (is_taken(one.told().host)) {
+      one.note_taken_host();
+    }
   }
 
   void look_at_connections() {
     for (size_t i = connections_.size(); i-- > 0;) {
       connection::connection& one = *connections_[i];
-      if (is_taken(one.told().host)) one.note_taken_host();
+      if (is_taken(one.told().host)) {
+        one.note_taken_host();
+      }
       if (one.how() != connection::ending::abandoned) continue;
       pump_->cancel(one);
       connections_.erase_at(i);
@@ -8821,8 +9437,9 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   void hang_up() {
-    for (auto& one : connections_)
+    for (auto& one : connections_) {
       pump_->cancel(*one);
+    }
     connections_.clear();
   }
 
@@ -8865,35 +9482,46 @@ class download final : os::pinned, public connection::connection::owner {
 
     if (why.ok()) why = file().write_back(ended->part());  // else nobody would hear of a full disk
     settle_part(*ended);
-    if (!who_->stopped()) settle_failure(why, *ended);
+    if (!who_->stopped()) {
+      settle_failure(why, *ended);
+    }
   }
 
   void note_parts(const connection::connection& ended) {
     const outcome& told = ended.told();
     const bool was_good = ended.problem().ok() || told.gained >= worthwhile;
-    if (told.code == 206 && was_good) use_.parts = policy::ranges::honoured;
+    if (told.code == 206 && was_good) {
+      use_.parts = policy::ranges::honoured;
+    }
   }
 
   void settle_part(connection::connection& ended) {
     const outcome& told = ended.told();
     const bool brought_nothing = told.code >= 200 && told.gained == 0;
-    if (brought_nothing) file().pass_on(ended.part());
+    if (brought_nothing) {
+      file().pass_on(ended.part());
+    }
     ended.part().give_back();
     if (!told.head.has_changed) return;
 
     hang_up();
     use_.most_connections = 1;  // its parts may come from different machines
-    if (told.gained > 0) discard("it has changed at the server; bytes of both versions are here");
+    if (told.gained > 0) {
+      discard("it has changed at the server; bytes of both versions are here");
+    }
   }
 
   // The others go on, if there are any; a host that refuses more connections gets no more.
   void settle_failure(const status& why, const connection::connection& ended) {
     const outcome& told = ended.told();
-    if (why.cause || why.code == errc::no_space) hang_up();
+    if (why.cause || why.code == errc::no_space) {
+      hang_up();
+    }
 
     const bool is_a_try = !why.ok() || told.gained == 0 || use_.tries >= policy::most_tries;
-    if (connections_.empty() && is_a_try)
+    if (connections_.empty() && is_a_try) {
       return fail_try(why.ok() ? fail(errc::truncated, {"nothing came"}) : why, told);
+    }
 
     const bool is_late = why.code == errc::timed_out;
     if (told.gained >= (is_late ? worthwhile : 1)) return;
@@ -8907,7 +9535,9 @@ class download final : os::pinned, public connection::connection::owner {
   void finish(const outcome& last = outcome()) {
     const uint64_t size = file().size();
     hang_up();
-    if (target_.copy) target_.copy->follow(file());
+    if (target_.copy) {
+      target_.copy->follow(file());
+    }
     if (!who_->step(phase::downloading, name_, size, size)) return;
 
     is_judged_ = true;
@@ -8917,7 +9547,9 @@ class download final : os::pinned, public connection::connection::owner {
 
     const bool is_open_ended = file().end_is_told_by() == partial::end_told_by::connection;
     target_.is_unsized = is_open_ended && is_unvouched_for();
-    if (kept_) drop_kept("the whole file came beside it");
+    if (kept_) {
+      drop_kept("the whole file came beside it");
+    }
     enter(state::done);
   }
 
@@ -8943,8 +9575,12 @@ class download final : os::pinned, public connection::connection::owner {
   void fail_try(status why, const outcome& last = outcome()) {
     if (who_->stopped()) return;
     policy::attempt made = attempt_of(why, last);
-    if (made.is_wrong) authors_ = written_by::nobody;
-    if (made.is_wrong && made.is_mixed) use_.most_connections = 1;
+    if (made.is_wrong) {
+      authors_ = written_by::nobody;
+    }
+    if (made.is_wrong && made.is_mixed) {
+      use_.most_connections = 1;
+    }
     clear_away(why, made, last);
     if (made.is_ours) {
       why.text = join({name_, ": ", why.text});
@@ -8972,7 +9608,9 @@ class download final : os::pinned, public connection::connection::owner {
     const uint64_t size = file().size();
     const uint64_t least = why.code == errc::timed_out ? worthwhile : 1;  // that was worth it
     const bool has_gained = size >= use_.best + least;
-    if (has_gained) use_.best = size;
+    if (has_gained) {
+      use_.best = size;
+    }
     // what is won by starting over costs the server all that came before once more
     use_.fruitless = has_gained && !starts_over_ ? 0 : use_.fruitless + 1;
     return has_gained;
@@ -9026,10 +9664,11 @@ class download final : os::pinned, public connection::connection::owner {
   // of this machine takes nothing away.
   void clear_away(const status& why, const policy::attempt& made, const outcome& last) {
     const bool has_judged_bytes = is_judged_ || last.gained > 0;
-    if (why.code == errc::not_the_file && has_judged_bytes)
+    if (why.code == errc::not_the_file && has_judged_bytes) {
       file().drop();
-    else if (made.is_wrong)
+    } else if (made.is_wrong) {
       discard(why.text);
+    }
     keep_the_larger();
   }
 
@@ -9063,29 +9702,40 @@ class download final : os::pinned, public connection::connection::owner {
     const bool is_obeyed = last.wait_seconds > 0 && last.wait_seconds <= policy::longest_wait;
     const uint64_t asked = is_obeyed ? last.wait_seconds * uint64_t{1000} : 0;
     not_before_ = clock::now() + std::chrono::milliseconds((std::max)(asked, milliseconds));
-    if (is_obeyed)
+    if (is_obeyed) {
       who_->say(
           {"The server of ", name_, " asks to wait ", last.wait_seconds, " s until the next try."});
+    }
   }
 
   void give_up_source(status why, const policy::attempt& made, const outcome& last) {
     const bool is_dead = policy::is_of_network(why.code) || why.code == errc::tls;
-    if (made.code == 0 && is_dead) ask_this_host_last();
+    if (made.code == 0 && is_dead) {
+      ask_this_host_last();
+    }
     const uint64_t size = file().size();
     if (!has_pin()) why = keep(std::move(why));  // another server's file may be another
 
     tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(target_.got),
         "': ", http::scrub(why.text, use_.url, target_.from->headers),
         checks::advice_about(use_.url, why.code)});
-    if (use_.tries > 1) tried_ += join({" (", use_.tries, " tries)"});
-    if (last.wait_seconds > policy::longest_wait)
+    if (use_.tries > 1) {
+      tried_ += join({" (", use_.tries, " tries)"});
+    }
+    if (last.wait_seconds > policy::longest_wait) {
       tried_ += join({"; it asks to come back in ", last.wait_seconds, " s"});
-    if (file().is_begun() && !untried_.empty()) tried_ += join({"; ", size, " bytes are here"});
+    }
+    if (file().is_begun() && !untried_.empty()) {
+      tried_ += join({"; ", size, " bytes are here"});
+    }
 
-    if (use_.tells_no_length) unsized_.push_back(use_.url);
+    if (use_.tells_no_length) {
+      unsized_.push_back(use_.url);
+    }
     if (!untried_.empty() || !unsized_.empty()) return choose_source();
-    if (why.code == errc::hash_mismatch)
+    if (why.code == errc::hash_mismatch) {
       tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
+    }
     why.text = join({"cannot bring ", name_, " from ", tried_});
     give_up(why);
   }
@@ -9130,8 +9780,12 @@ class download final : os::pinned, public connection::connection::owner {
 
   void keep_the_larger() {  // when bytes have ended to arrive
     if (!kept_) return;
-    if (is_worth_more()) return drop_kept("more of the file came beside it");
-    if (file().size() > 0) discard("what an earlier try brought is more");
+    if (is_worth_more()) {
+      return drop_kept("more of the file came beside it");
+    }
+    if (file().size() > 0) {
+      discard("what an earlier try brought is more");
+    }
     target_.to = std::move(kept_);
     authors_ = kept_authors_;
   }
@@ -9150,7 +9804,9 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   void say_discarded(uint64_t size, const string& why) {
-    if (size > 0) who_->say({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
+    if (size > 0) {
+      who_->say({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
+    }
   }
 
   // ---- a body without length and chunks: its end proves nothing
@@ -9177,9 +9833,10 @@ class download final : os::pinned, public connection::connection::owner {
     if (!has_copy) target_.copy = nullptr;  // one that would not fit is not begun
 
     status room = partial::has_room(here, total, have);
-    if (!room.ok() && held > 0)
+    if (!room.ok() && held > 0) {
       room.text += join({", or remove the ", held, " bytes of ", name_,
           " that an earlier try left there (vqcache::remove)"});
+    }
     return room;
   }
 
@@ -9235,8 +9892,9 @@ class download final : os::pinned, public connection::connection::owner {
 inline status fetch(list<target>& targets, caller& who) {
   transport::pump by(who);
   download::group all;
-  for (target& wanted : targets)
+  for (target& wanted : targets) {
     all.push_back(box<download>(new download(wanted, who, by, all)));
+  }
 
   const bool one_by_one = static_cast<bool>(who.opts().fetch);
   status result;
@@ -9250,11 +9908,15 @@ inline status fetch(list<target>& targets, caller& who) {
       is_under_way = is_under_way || !one->is_over();
       idle = (std::min)(idle, one->idle_for());
     }
-    if (is_under_way && result.ok()) by.run_for(idle);
+    if (is_under_way && result.ok()) {
+      by.run_for(idle);
+    }
   }
 
   for (auto& one : all) {
-    if (!result.ok()) result = one->keep(std::move(result));
+    if (!result.ok()) {
+      result = one->keep(std::move(result));
+    }
   }
   return result;
 }
@@ -9314,7 +9976,9 @@ inline bool is_one_path(const string& a, const string& b) {
 // Each part is held to the rule of names, which gives the set its length: what follows the set's
 // own name comes on top of that.
 inline string file_problem(const string& set, const string& file) {  // or empty
-  if (is_reserved(file)) return "the library calls files of its own like that";
+  if (is_reserved(file)) {
+    return "the library calls files of its own like that";
+  }
 
   for (size_t begin = 0; begin <= file.size();) {
     const size_t end = (std::min)(file.find('/', begin), file.size());
@@ -9323,7 +9987,9 @@ inline string file_problem(const string& set, const string& file) {  // or empty
     const string why = strings::name_problem(extends ? "x" + part.substr(set.size()) : part);
     const bool is_all = part.size() == file.size();
     if (!why.empty() && is_all) return why;
-    if (!why.empty()) return join({"its part '", strings::printable(part), "': ", why});
+    if (!why.empty()) {
+      return join({"its part '", strings::printable(part), "': ", why});
+    }
     begin = end + 1;
   }
   return {};
@@ -9331,19 +9997,27 @@ inline string file_problem(const string& set, const string& file) {  // or empty
 
 inline status set_problem(const string& set, const vector<string>& files) {
   const string why = strings::name_problem(set);
-  if (!why.empty()) return fail(errc::invalid_argument, {"this name cannot be used: ", why});
-  if (files.empty()) return fail(errc::invalid_argument, {"a set needs at least one file"});
+  if (!why.empty()) {
+    return fail(errc::invalid_argument, {"this name cannot be used: ", why});
+  }
+  if (files.empty()) {
+    return fail(errc::invalid_argument, {"a set needs at least one file"});
+  }
 
   for (size_t i = 0; i < files.size(); ++i) {
     const string name = "'" + strings::printable(files[i]) + "'";
     const string odd = file_problem(set, files[i]);
-    if (!odd.empty()) return fail(errc::invalid_argument, {"the file ", name, ": ", odd});
+    if (!odd.empty()) {
+      return fail(errc::invalid_argument, {"the file ", name, ": ", odd});
+    }
 
-    for (size_t before = 0; before < i; ++before)
-      if (is_one_path(files[before], files[i]))
+    for (size_t before = 0; before < i; ++before) {
+      if (is_one_path(files[before], files[i])) {
         return fail(errc::invalid_argument,
             {"the files '", files[before], "' and ", name,
                 " cannot both be: some file systems take them for one"});
+      }
+    }
   }
   return {};
 }
@@ -9368,13 +10042,15 @@ inline owned_paths paths_of(const string& set, const vector<string>& files, layo
 
 inline const string* common_path(const owned& ours, const owned& theirs) {  // ours; null: none
   list<const string*> others{&theirs.receipt};
-  for (const string& file : theirs.files)
+  for (const string& file : theirs.files) {
     others.push_back(&file);
+  }
 
   for (const string* other : others) {
     if (is_one_path(ours.receipt, *other)) return &ours.receipt;
-    for (const string& file : ours.files)
+    for (const string& file : ours.files) {
       if (is_one_path(file, *other)) return &file;
+    }
   }
   return nullptr;
 }
@@ -9385,7 +10061,9 @@ inline status clash(const owned_paths& ours, const owned_paths& other) {
   if (ours.set == other.set && ours.how == other.how) return {};
 
   const string* path = common_path(ours.local, other.local);
-  if (!path) path = common_path(ours.lasting, other.lasting);
+  if (!path) {
+    path = common_path(ours.lasting, other.lasting);
+  }
   if (!path) return {};
   return fail(errc::name_taken,
       {"'", *path, "' belongs to the model '", other.set, "'; use another name for '", ours.set,
@@ -9597,7 +10275,9 @@ class directory_sink final : public byte_sink {
   status write(std::string_view bytes) override { return file_->append(bytes); }
 
   status seal(const partial::demand& want, caller* who) override {
-    if (!file_->is_whole()) file_->end_here();
+    if (!file_->is_whole()) {
+      file_->end_here();
+    }
     return file_->seal(want, who);
   }
 
@@ -9667,13 +10347,18 @@ class directory_tier final : public tier {
     inventory all;
     string content;  // empty: there is none
     int problem = os::read_text(at_ / receipt_name_, content, how_);
-    if (problem == ENOENT || problem == ENOTDIR) problem = 0;
+    if (problem == ENOENT || problem == ENOTDIR) {
+      problem = 0;
+    }
     all.receipt_problem = error::system(problem, "read", at_ / receipt_name_);
     receipt_ = formats::read_receipt(content);
     all.has_receipt = !receipt_.empty();
-    for (const string& name : names_)
+    for (const string& name : names_) {
       all.files.push_back(look_at(name));
-    if (!speaks_of_all()) all.taken = is_taken();
+    }
+    if (!speaks_of_all()) {
+      all.taken = is_taken();
+    }
     return all;
   }
 
@@ -9702,10 +10387,15 @@ class directory_tier final : public tier {
   status commit(const sinks& files, const formats::receipt& now) override {
     for (const formats::entry& old : receipt_) {
       const formats::entry* same = formats::find(now, old.file);
-      if (!same || same->sha256 != old.sha256) VQCACHE_NEED_(remove_file(receipt_name_));
+      if (!same || same->sha256 != old.sha256) {
+        VQCACHE_NEED_(remove_file(receipt_name_));
+      }
     }
-    for (byte_sink* file : files)
-      if (file->is_open()) VQCACHE_NEED_(file->publish());
+    for (byte_sink* file : files) {
+      if (file->is_open()) {
+        VQCACHE_NEED_(file->publish());
+      }
+    }
     VQCACHE_NEED_(sync());
     return renew_receipt(now);
   }
@@ -9730,8 +10420,11 @@ class directory_tier final : public tier {
     if (!problem.ok()) return {std::move(problem), {}};
     who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
-    for (const string& name : asides_of(file.name))
-      if (name != aside && is_none_of(known, at_ / name, who)) (void)os::unlink(at_ / name);
+    for (const string& name : asides_of(file.name)) {
+      if (name != aside && is_none_of(known, at_ / name, who)) {
+        (void)os::unlink(at_ / name);
+      }
+    }
     return {{}, aside};
   }
 
@@ -9742,25 +10435,33 @@ class directory_tier final : public tier {
       const fs::path path = at_ / name;
       const uint64_t told = file.said.size;
       const bool may_be = name != except && (told == 0 || os::look(path, false).size == told);
-      if (may_be && worker::digest(path, how_, who, its).ok() && its == sha256) return name;
+      if (may_be && worker::digest(path, how_, who, its).ok() && its == sha256) {
+        return name;
+      }
     }
     return {};
   }
 
   bool give_back(const stored_file& file, const string& aside, caller& who) override {
     const fs::path path = at_ / file.name;
-    if (os::look(path).exists || os::rename(at_ / aside, path) != 0) return false;
+    if (os::look(path).exists || os::rename(at_ / aside, path) != 0) {
+      return false;
+    }
     who.say({"The file ", aside, " is right after all; it is ", path, " again."});
     return true;
   }
 
   status remove() override {
     VQCACHE_NEED_(remove_file(receipt_name_));  // first: none is to be without its model
-    for (const string& name : names_)
+    for (const string& name : names_) {
       VQCACHE_NEED_(remove_file(name));
-    for (const string& name : leftovers_here())
+    }
+    for (const string& name : leftovers_here()) {
       VQCACHE_NEED_(remove_file(name));
-    if (os::look(at_).directory) VQCACHE_NEED_(sync());
+    }
+    if (os::look(at_).directory) {
+      VQCACHE_NEED_(sync());
+    }
     if (is_own_folder_) (void)os::unlink(at_);  // if it holds nothing else
     return {};
   }
@@ -9769,9 +10470,11 @@ class directory_tier final : public tier {
 
   uint64_t bytes_under_way() override {
     uint64_t bytes = 0;
-    for (const string& name : leftovers_here())
-      if (strings::ends_with(name, part_end))
+    for (const string& name : leftovers_here()) {
+      if (strings::ends_with(name, part_end)) {
         bytes += journal::find(at_ / fs::path(name).stem()).bytes;
+      }
+    }
     return bytes;
   }
 
@@ -9784,7 +10487,9 @@ class directory_tier final : public tier {
       const journal::unfinished unfinished = journal::find(base);
       if (!is_nobodys(unfinished, path, which)) continue;
       // a record goes with its partial
-      if (!is_part && os::look(fs::path(base) += part_end, false).exists) continue;
+      if (!is_part && os::look(fs::path(base) += part_end, false).exists) {
+        continue;
+      }
       if (os::unlink(path) != 0 || !is_part) continue;
 
       (void)os::unlink(fs::path(base) += record_end);
@@ -9823,20 +10528,24 @@ class directory_tier final : public tier {
     file.name = name;
     file.size = found.size;
     file.problem = found.problem;
-    if (found.regular)
+    if (found.regular) {
       file.is = presence::regular;
-    else if (found.exists)
+    } else if (found.exists) {
       file.is = presence::something_else;
-    else if (found.problem != 0)
+    } else if (found.problem != 0) {
       file.is = presence::unknown;
-    if (const formats::entry* said = formats::find(receipt_, name)) file.said = *said;
+    }
+    if (const formats::entry* said = formats::find(receipt_, name)) {
+      file.said = *said;
+    }
     return file;
   }
 
   // Then no listing has to tell whose the files are.
   bool speaks_of_all() const {
-    for (const string& name : names_)
+    for (const string& name : names_) {
       if (!formats::find(receipt_, name)) return false;
+    }
     return true;
   }
 
@@ -9844,11 +10553,12 @@ class directory_tier final : public tier {
   status is_taken() const {
     const fs::path other = other_spelling();
     if (other.empty()) return {};
-    if (other == at_ || other == at_.parent_path())
+    if (other == at_ || other == at_.parent_path()) {
       return fail(errc::name_taken,
           {"it cannot be told which model stands there: ", other,
               " takes names that differ in case for one, and cannot be listed; check its ",
               "permissions"});
+    }
     const size_t end = receipt_name_.rfind('.');
     return fail(errc::name_taken,
         {"another model stands there: this file system takes ", receipt_name_.substr(0, end),
@@ -9861,12 +10571,17 @@ class directory_tier final : public tier {
   // A folder: it cannot be told, since it ignores case and cannot be listed. Else empty.
   fs::path other_spelling() const {
     fs::path found;
-    if (is_own_folder_ && os::look(at_).exists)
+    if (is_own_folder_ && os::look(at_).exists) {
       found = spelling_in(at_.parent_path(), os::shown(at_.filename()));
-    if (found.empty() && os::look(at_ / receipt_name_, false).exists)
+    }
+    if (found.empty() && os::look(at_ / receipt_name_, false).exists) {
       found = spelling_in(at_, receipt_name_);
-    for (const string& name : names_)
-      if (found.empty() && os::look(at_ / name, false).exists) found = spelling_in(at_, name);
+    }
+    for (const string& name : names_) {
+      if (found.empty() && os::look(at_ / name, false).exists) {
+        found = spelling_in(at_, name);
+      }
+    }
     return found;
   }
 
@@ -9874,8 +10589,11 @@ class directory_tier final : public tier {
     int problem = 0;
     const vector<string> all = os::list(folder, "", &problem);
     if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
-    for (const string& name : all)
-      if (strings::lower(name) == strings::lower(wanted)) return folder / name;
+    for (const string& name : all) {
+      if (strings::lower(name) == strings::lower(wanted)) {
+        return folder / name;
+      }
+    }
     return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
   }
 
@@ -9888,24 +10606,29 @@ class directory_tier final : public tier {
   vector<string> leftovers_here() const {  // what is unfinished or was put aside
     vector<string> all;
     add_leftovers_of(receipt_name_, all);
-    for (const string& name : names_)
+    for (const string& name : names_) {
       add_leftovers_of(name, all);
+    }
     return all;
   }
 
   void add_leftovers_of(const string& name, vector<string>& all) const {
     for (const string& one :
-        journal::numbered(at_, "." + name + ".", unique_digits, {part_end, record_end}))
+        journal::numbered(at_, "." + name + ".", unique_digits, {part_end, record_end})) {
       all.push_back(one);
-    for (const string& one : asides_of(name))
+    }
+    for (const string& one : asides_of(name)) {
       all.push_back(one);
+    }
   }
 
   static bool is_nobodys(
       const journal::unfinished& unfinished, const fs::path& path, leftovers which) {
     if (unfinished.problem != 0) return false;  // whose it is cannot be told at this moment
     const os::fate fate = unfinished.fate;
-    if (fate == os::fate::unknown && os::older_than_a_day(path)) return true;
+    if (fate == os::fate::unknown && os::older_than_a_day(path)) {
+      return true;
+    }
     if (unfinished.record.released) return which == leftovers::all;
     const bool is_gone = fate == os::fate::gone || fate == os::fate::restarted;
     return is_gone && (which == leftovers::all || !unfinished.record.id.usable());
@@ -9964,14 +10687,18 @@ inline digest_of_file digest_of(tier& in, const stored_file& file, caller& who) 
   for (bool is_at_end = false; !is_at_end;) {
     const block next = file_in.source->read_at(done, worker::block_size);
     result.problem = next.problem;
-    if (!who.step(phase::verifying, file.name, done, file.size)) result.problem = who.stop();
+    if (!who.step(phase::verifying, file.name, done, file.size)) {
+      result.problem = who.stop();
+    }
     if (!result.problem.ok()) return result;
     sha.update(next.bytes.data(), next.bytes.size());
     done += next.bytes.size();
     is_at_end = next.bytes.empty();
   }
   result.sha256 = sha.hex();
-  if (result.sha256.empty()) result.problem = fail(errc::io, {"the system's SHA-256 failed"});
+  if (result.sha256.empty()) {
+    result.problem = fail(errc::io, {"the system's SHA-256 failed"});
+  }
   return result;
 }
 
@@ -9990,10 +10717,11 @@ inline copied pass_on(tier& from, const stored_file& file, byte_sink& to, caller
     done += next.bytes.size();
     is_at_end = next.bytes.empty();
     if (!who.step(what, file.name, done, file.size)) return {who.stop(), false};
-    if (speed.stalled(done))
+    if (speed.stalled(done)) {
       return {fail(errc::timed_out,
                   {"copying ", file.name, " gained under 64 KiB in ", speed.limit, " s"}),
           false};
+    }
   }
   return {};
 }
@@ -10009,7 +10737,9 @@ inline copied copy_and_seal(tier& from, const stored_file& file, byte_sink& to, 
     return {done.how, done.is_of_source};
   }
   result = pass_on(from, file, to, who, what);
-  if (result.problem.ok()) result.problem = to.seal(want, &who);
+  if (result.problem.ok()) {
+    result.problem = to.seal(want, &who);
+  }
   return result;
 }
 }  // namespace tier
@@ -10127,14 +10857,16 @@ struct call_plan {
   // Loops, here and below: each algorithm with a lambda is a dozen functions more to compile, for
   // whoever includes this.
   bool has_any(local_step step) const {
-    for (const file_plan& one : files)
+    for (const file_plan& one : files) {
       if (one.local == step) return true;
+    }
     return false;
   }
 
   bool keeps_all() const {
-    for (const file_plan& one : files)
+    for (const file_plan& one : files) {
       if (one.local != local_step::keep) return false;
+    }
     return true;
   }
 
@@ -10159,8 +10891,9 @@ inline bool is_pinned(const situation& now, size_t file) {
 
 // The first lasting tier whose receipt speaks of it, or null.
 inline const tier::stored_file* first_with_receipt(const situation& now, size_t file) {
-  for (const lasting_tier& one : now.lasting)
+  for (const lasting_tier& one : now.lasting) {
     if (one.has.files[file].has_receipt()) return &one.has.files[file];
+  }
   return nullptr;
 }
 
@@ -10170,7 +10903,9 @@ inline bool is_lent_a_receipt(const situation& now, size_t file) {
   if (local.has_receipt()) return false;
   for (const lasting_tier& one : now.lasting) {
     const tier::stored_file& copy = one.has.files[file];
-    if (copy.is_vouched_for() && copy.said.size != 0 && copy.said.size == local.size) return true;
+    if (copy.is_vouched_for() && copy.said.size != 0 && copy.said.size == local.size) {
+      return true;
+    }
   }
   return false;
 }
@@ -10179,14 +10914,18 @@ inline bool is_lent_a_receipt(const situation& now, size_t file) {
 inline bool has_to_be_judged(const situation& now, size_t file, size_t place) {
   if (is_pinned(now, file)) return false;
   const tier::stored_file& one = copy_of(now, file, place);
-  if (!one.is_regular() || one.has_receipt() || local_of(now, file).has_receipt()) return false;
+  if (!one.is_regular() || one.has_receipt() || local_of(now, file).has_receipt()) {
+    return false;
+  }
   return place != in_local || (!now.facts[file].is_right && !is_lent_a_receipt(now, file));
 }
 
 inline bool is_good(const situation& now, size_t file) {
   const tier::stored_file& local = local_of(now, file);
   const file_facts& known = now.facts[file];
-  if (!local.fits_receipt() || !now.local.receipt_problem.ok()) return false;
+  if (!local.fits_receipt() || !now.local.receipt_problem.ok()) {
+    return false;
+  }
   if (!known.wrong.empty()) return false;
   if (known.is_right) return true;
 
@@ -10203,20 +10942,24 @@ inline expectation expected_of(const situation& now, size_t file, size_t place =
 
   const tier::stored_file& local = local_of(now, file);
   const tier::stored_file* copy = first_with_receipt(now, file);
-  if (place != in_local && copy_of(now, file, place).has_receipt())
+  if (place != in_local && copy_of(now, file, place).has_receipt()) {
     copy = &copy_of(now, file, place);
+  }
 
   // a receipt that is all that is left of the local files yields to that of the copies
   bool is_alone = true;
-  for (const tier::stored_file& one : now.local.files)
+  for (const tier::stored_file& one : now.local.files) {
     is_alone = is_alone && !one.is_regular();
+  }
   const bool is_local = local.has_receipt() && !(is_alone && copy);
   if (!is_local && !copy) return {};
 
   const formats::entry& said = is_local ? local.said : copy->said;
   const authority by = is_local ? authority::local_receipt : authority::lasting_receipt;
   expectation want{said.sha256, by, !said.unverified, {}};
-  if (said.size != 0) want.size = said.size;
+  if (said.size != 0) {
+    want.size = said.size;
+  }
   return want;
 }
 
@@ -10225,19 +10968,23 @@ inline expectation expected_of_download(const situation& now, size_t file) {
   expectation want = expected_of(now, file);
   if (!want.is_verified) want = {from.sha256, authority::nobody, false, {}};
   want.size.reset();
-  if (from.size != 0) want.size = from.size;
+  if (from.size != 0) {
+    want.size = from.size;
+  }
   return want;
 }
 
 inline restorable restorable_of(const situation& now, size_t file, size_t place) {
   const lasting_tier& in = now.lasting[place];
   const tier::stored_file& copy = in.has.files[file];
-  if (copy.is_regular() && !copy.fits_receipt())
+  if (copy.is_regular() && !copy.fits_receipt()) {
     return {place,
         fail(errc::truncated, {"it has ", copy.size, " bytes, its receipt says ", copy.said.size}),
         false};
-  if (!is_pinned(now, file) && !in.has.receipt_problem.ok())
+  }
+  if (!is_pinned(now, file) && !in.has.receipt_problem.ok()) {
     return {place, in.has.receipt_problem, true};
+  }
   if (copy.is_no_such_file()) return {place, copy.look, false};
   return {place, {}, false};
 }
@@ -10261,9 +11008,12 @@ inline void add_places(const situation& now, size_t file, file_plan& to) {
   for (size_t n = 0; n <= now.lasting.size(); ++n) {
     const size_t place = n == 0 ? in_local : n - 1;
     const tier::stored_file& one = copy_of(now, file, place);
-    if (!pin.empty() && one.is_vouched_for() && !one.is_said_to_be(pin) && one.fits_receipt())
+    if (!pin.empty() && one.is_vouched_for() && !one.is_said_to_be(pin) && one.fits_receipt()) {
       to.suspects.push_back(place);
-    if (one.is_absent() && !digest_in(now, file, place).empty()) to.missing.push_back(place);
+    }
+    if (one.is_absent() && !digest_in(now, file, place).empty()) {
+      to.missing.push_back(place);
+    }
   }
 }
 
@@ -10281,13 +11031,17 @@ inline void plan_to_bring(const situation& now, size_t file, file_plan& to) {
   bool is_held = false;
   for (size_t place = 0; place < now.lasting.size(); ++place) {
     const tier::stored_file& copy = now.lasting[place].has.files[file];
-    if (!copy.stands() || now.facts[file].copies[place].is_unusable) continue;
+    if (!copy.stands() || now.facts[file].copies[place].is_unusable) {
+      continue;
+    }
     to.sources.push_back(restorable_of(now, file, place));
     is_held = is_held || copy.is_regular();
   }
   to.local = is_held ? local_step::restore : local_step::download;
   to.reason = is_held ? "a lasting tier holds it" : "no tier holds it";
-  if (!is_held) to.expected = expected_of_download(now, file);
+  if (!is_held) {
+    to.expected = expected_of_download(now, file);
+  }
 }
 
 inline file_plan plan_file(const situation& now, size_t file) {
@@ -10302,7 +11056,9 @@ inline file_plan plan_file(const situation& now, size_t file) {
     to.reason = "it stands, and its digest is to tell whether it is right";
     return to;
   }
-  if (stands) to.local_wrong = why_not_used(now, file);
+  if (stands) {
+    to.local_wrong = why_not_used(now, file);
+  }
   plan_to_bring(now, file, to);
   return to;
 }
@@ -10314,7 +11070,9 @@ inline bool is_stored(const situation& now, size_t file, size_t place) {
   const tier::inventory& in = now.lasting[place].has;
   const tier::stored_file &local = local_of(now, file), &copy = in.files[file];
   const std::optional<string>& read = now.facts[file].copies[place].digest;
-  if (!copy.is_regular() || copy.size != local.size || !in.receipt_problem.ok()) return false;
+  if (!copy.is_regular() || copy.size != local.size || !in.receipt_problem.ok()) {
+    return false;
+  }
   if (copy.is_no_such_file()) return false;
   if (!local.has_receipt()) return copy.fits_receipt();
   return copy.is_said_to_be(local.said.sha256) && (!read || local.is_said_to_be(*read));
@@ -10357,18 +11115,24 @@ inline copy_plan plan_copy_of_missing(
     const situation& now, const file_plan& plan, size_t file, size_t place) {
   const tier::stored_file& copy = copy_of(now, file, place);
   if (!copy.stands()) return {copy_step::store, "it is missing there", false};
-  if (plan.local == local_step::verify)
+  if (plan.local == local_step::verify) {
     return {copy_step::keep, "the local file is to be verified first", false};
+  }
 
   const restorable* source = nullptr;  // the first that can serve
-  for (const restorable& one : plan.sources)
-    if (!source && one.fault.ok()) source = &one;
-  if (plan.local == local_step::restore && source && source->place == place)
+  for (const restorable& one : plan.sources) {
+    if (!source && one.fault.ok()) {
+      source = &one;
+    }
+  }
+  if (plan.local == local_step::restore && source && source->place == place) {
     return {copy_step::keep, "the local file comes from there", false};
+  }
 
   const string& want = plan.expected.sha256;
-  if (!want.empty() && copy.fits_receipt() && copy.is_said_to_be(want))
+  if (!want.empty() && copy.fits_receipt() && copy.is_said_to_be(want)) {
     return {copy_step::keep, "its receipt says that it is what comes", false};
+  }
   return {copy_step::repair, "it is not known to be what comes", false};
 }
 
@@ -10379,29 +11143,33 @@ inline hindrance hindrance_of(const situation& now, size_t place, bool is_comple
   if (!in.can.is_writable) return {obstacle::not_writable, place, 0};
   if (!in.has.receipt_problem.ok()) return {obstacle::receipt_unreadable, place, 0};
 
-  for (size_t file = 0; file < now.wanted.size(); ++file)
-    if (is_good(now, file) && is_of_another_model(now, file, place))
+  for (size_t file = 0; file < now.wanted.size(); ++file) {
+    if (is_good(now, file) && is_of_another_model(now, file, place)) {
       return {obstacle::another_model, place, file};
+    }
+  }
   return {};
 }
 
 inline tier_plan plan_tier(const situation& now, const list<file_plan>& files, size_t place) {
   bool is_stored_whole = true;
-  for (size_t file = 0; file < files.size(); ++file)
+  for (size_t file = 0; file < files.size(); ++file) {
     is_stored_whole =
         is_stored_whole && files[file].local == local_step::keep && is_stored(now, file, place);
+  }
 
   tier_plan to;
   to.in_way = hindrance_of(now, place, is_stored_whole);
   to.is_complete = is_stored_whole && !to.in_way;
   for (size_t file = 0; file < files.size(); ++file) {
     copy_plan one{copy_step::keep, "it is the same", false};
-    if (to.in_way)
+    if (to.in_way) {
       one = {copy_step::leave_alone, "this tier is not to be written", false};
-    else if (files[file].local != local_step::keep)
+    } else if (files[file].local != local_step::keep) {
       one = plan_copy_of_missing(now, files[file], file, place);
-    else if (!is_stored_whole)
+    } else if (!is_stored_whole) {
       one = plan_copy(now, file, place);
+    }
     to.files.push_back(one);
   }
   return to;
@@ -10412,8 +11180,9 @@ inline tier_plan plan_tier(const situation& now, const list<file_plan>& files, s
 inline hindrance refusal_of(const situation& now, const call_plan& plan) {
   if (!now.local.taken.ok()) return {obstacle::name_taken, in_local, 0};
   if (plan.keeps_all()) return {};
-  for (size_t place = 0; place < now.lasting.size(); ++place)
+  for (size_t place = 0; place < now.lasting.size(); ++place) {
     if (!now.lasting[place].has.taken.ok()) return {obstacle::name_taken, place, 0};
+  }
   return {};
 }
 
@@ -10423,8 +11192,9 @@ inline hindrance blockade_of(const situation& now, const call_plan& plan) {
 
   for (size_t file = 0; file < plan.files.size(); ++file) {
     const tier::stored_file& local = local_of(now, file);
-    if (local.is == tier::stored_file::presence::unknown)
+    if (local.is == tier::stored_file::presence::unknown) {
       return {obstacle::file_unknown, in_local, file};
+    }
     if (local.stands() && !local.is_regular()) return {obstacle::not_a_file, in_local, file};
     const bool is_read_in_vain = !local.look.ok() && !local.is_no_such_file();
     const bool is_left = !plan.files[file].local_wrong.empty() && now.facts[file].wrong.empty();
@@ -10439,9 +11209,11 @@ inline hindrance reach_of(const situation& now, const call_plan& plan) {
     if (plan.files[file].local != local_step::download) continue;
     const vector<string>& urls = now.wanted[file].from.urls;
     if (urls.empty()) return {obstacle::no_source, in_local, file};
-    for (const string& url : urls)
-      if (!worst && now.is_offline && urls::local_path(url).empty())
+    for (const string& url : urls) {
+      if (!worst && now.is_offline && urls::local_path(url).empty()) {
         worst = {obstacle::offline, in_local, file};
+      }
+    }
   }
   return worst;
 }
@@ -10451,10 +11223,12 @@ inline hindrance reach_of(const situation& now, const call_plan& plan) {
 // what is known of it, the plan is made anew.
 inline call_plan plan(const situation& now) {
   call_plan to;
-  for (size_t file = 0; file < now.wanted.size(); ++file)
+  for (size_t file = 0; file < now.wanted.size(); ++file) {
     to.files.push_back(plan_file(now, file));
-  for (size_t place = 0; place < now.lasting.size(); ++place)
+  }
+  for (size_t place = 0; place < now.lasting.size(); ++place) {
     to.copies.push_back(plan_tier(now, to.files, place));
+  }
   to.refused = refusal_of(now, to);
   to.blocked = blockade_of(now, to);
   to.unreachable = reach_of(now, to);
@@ -10470,7 +11244,9 @@ namespace call {
 inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
   const fs::path& given = local ? o.local_dir : o.cache_dir;
   string way = os::env(local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
-  if (way.empty()) way = local ? "content/models" : "content/cache/models";
+  if (way.empty()) {
+    way = local ? "content/models" : "content/cache/models";
+  }
   return os::resolved(given.empty() ? os::to_path(way) : given);
 }
 
@@ -10509,15 +11285,20 @@ class call {
   // The tiers of the options, for a set of files; the lasting one comes last.
   status open(const string& name, const list<plan::wanted_file>& files, tier::layout how) {
     vector<string> names;
-    for (const plan::wanted_file& file : files)
+    for (const plan::wanted_file& file : files) {
       names.push_back(file.name);
+    }
     const tier::owned_paths paths = tier::paths_of(name, names, how);
     VQCACHE_NEED_(paths.problem);
 
     const options& o = who_.opts();
     const fs::path fast = directory(o, true), slow = directory(o, false);
-    if (fast.empty()) return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
-    if (slow.empty()) return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
+    if (fast.empty()) {
+      return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
+    }
+    if (slow.empty()) {
+      return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
+    }
 
     using directory_tier = tier::directory_tier;
     const string receipt = paths.local.receipt;
@@ -10541,8 +11322,9 @@ class call {
     now_ = plan::situation();
     now_.wanted = files;
     now_.facts.resize(files.size());
-    for (plan::file_facts& known : now_.facts)
+    for (plan::file_facts& known : now_.facts) {
       known.copies.resize(lasting_.size());
+    }
     now_.is_offline = !offline_by().empty();
   }
 
@@ -10550,7 +11332,9 @@ class call {
   status take_source(size_t file, const source& from, const string& role, bool is_pin) {
     plan::wanted_file& wanted = now_.wanted[file];
     VQCACHE_NEED_(checks::examine(from, role, who_.opts(), wanted.from));
-    if (is_pin) wanted.pin = wanted.from.sha256;
+    if (is_pin) {
+      wanted.pin = wanted.from.sha256;
+    }
     return {};
   }
 
@@ -10560,16 +11344,20 @@ class call {
     size_t count = 0;
     for (size_t file = 0; file < size(); ++file) {
       bool is_held = plan::local_of(now_, file).is_regular();
-      for (const plan::lasting_tier& one : now_.lasting)
+      for (const plan::lasting_tier& one : now_.lasting) {
         is_held = is_held || one.has.files[file].is_regular();
-      if (is_held) ++count;
+      }
+      if (is_held) {
+        ++count;
+      }
     }
     return count;
   }
 
   bool has_leftovers() {
-    for (const auto& one : lasting_)
+    for (const auto& one : lasting_) {
       if (one->has_leftovers()) return true;
+    }
     return local_->has_leftovers();
   }
 
@@ -10577,12 +11365,15 @@ class call {
 
   status download() {
     inspect();
-    if (plan_.refused.place == plan::in_local) VQCACHE_NEED_(failure_of(plan_.refused));
+    if (plan_.refused.place == plan::in_local) {
+      VQCACHE_NEED_(failure_of(plan_.refused));
+    }
     if (plan_.keeps_all() && is_served()) return who_.stop();
 
     VQCACHE_NEED_(local_->may_stand());
-    for (const auto& one : lasting_)
+    for (const auto& one : lasting_) {
       VQCACHE_NEED_(one->may_stand());
+    }
     VQCACHE_NEED_(local_->make_ready());
     const os::quiet_signals quiet;
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
@@ -10594,13 +11385,15 @@ class call {
   status remove() {
     inspect();
     VQCACHE_NEED_(now_.local.taken);
-    for (const plan::lasting_tier& one : now_.lasting)
+    for (const plan::lasting_tier& one : now_.lasting) {
       VQCACHE_NEED_(one.has.taken);
+    }
 
     wait_for_others();
     VQCACHE_NEED_(local_->remove());
-    for (const auto& one : lasting_)
+    for (const auto& one : lasting_) {
       VQCACHE_NEED_(one->remove());
+    }
     (void)os::unlink(lock_path());
     return who_.stop();
   }
@@ -10647,8 +11440,9 @@ class call {
     look_into_tiers();
     for (size_t file = 0; file < size(); ++file) {
       judge(file, plan::in_local);
-      for (size_t place = 0; place < lasting_.size(); ++place)
+      for (size_t place = 0; place < lasting_.size(); ++place) {
         judge(file, place);
+      }
     }
     plan_ = plan::plan(now_);
   }
@@ -10657,7 +11451,9 @@ class call {
     if (!plan::has_to_be_judged(now_, file, place)) return;
     tier::stored_file& one = file_in(file, place);
     one.look = tier_of(place).judge(one, now_.wanted[file].kind);
-    if (one.is_no_such_file()) one.look.text += " (a pin, source::sha256, overrules that)";
+    if (one.is_no_such_file()) {
+      one.look.text += " (a pin, source::sha256, overrules that)";
+    }
   }
 
   tier::tier& tier_of(size_t place) {
@@ -10712,15 +11508,20 @@ class call {
 
   status unreachable(bool is_known) const {
     string missing, all;
-    for (size_t file = 0; file < size(); ++file)
-      if (plan_.files[file].local == plan::local_step::download)
+    for (size_t file = 0; file < size(); ++file) {
+      if (plan_.files[file].local == plan::local_step::download) {
         missing += join({missing.empty() ? "" : ", ", now_.wanted[file].name});
-    for (const auto& one : lasting_)
+      }
+    }
+    for (const auto& one : lasting_) {
       all += join({all.empty() ? "" : ", ", one->description()});
+    }
 
     const string in = join(
         {"there is no ", missing, " in ", local_->description(), " and none to be used in ", all});
-    if (!is_known) return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known"});
+    if (!is_known) {
+      return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known"});
+    }
     return fail(errc::offline,
         {in, lost_, ", and ", offline_by(),
             " makes the call offline; put it there, or call once without"});
@@ -10740,8 +11541,9 @@ class call {
     const plan::wanted_file& wanted = now_.wanted[file];
     const vector<string>& urls = wanted.from.urls;
     if (said.origin.empty() || !wanted.pin.empty() || urls.empty()) return;
-    for (const string& url : urls)
+    for (const string& url : urls) {
       if (strings::printable(urls::redact(url)) == said.origin) return;
+    }
     who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
         urls::redact(urls[0]), "."});
   }
@@ -10773,7 +11575,9 @@ class call {
       ask_whether_writable(place);
       const plan::tier_plan& copies = plan_.copies[place];
       const bool is_hopeless = cannot_be_written(copies);
-      if (is_hopeless) tell_not_cached(failure_of(copies.in_way));
+      if (is_hopeless) {
+        tell_not_cached(failure_of(copies.in_way));
+      }
       has_all = has_all && copies.is_complete;
       is_settled = is_settled && (copies.is_complete || is_hopeless);
     }
@@ -10789,15 +11593,21 @@ class call {
   void announce() {
     if (std::exchange(is_announced_, true)) return;
     who_.say({"The model (", name_, ") is already available locally."});
-    for (size_t file = 0; file < size(); ++file)
+    for (size_t file = 0; file < size(); ++file) {
       tell_origin(file, plan::local_of(now_, file).said);
-    for (size_t file = 0; file < size(); ++file)
-      if (plan_.files[file].is_unvouched) tell_unverified(file);
+    }
+    for (size_t file = 0; file < size(); ++file) {
+      if (plan_.files[file].is_unvouched) {
+        tell_unverified(file);
+      }
+    }
   }
 
   // It is asked only where something is to be written: a hit costs nothing.
   void ask_whether_writable(size_t place) {
-    if (plan_.copies[place].is_complete || !now_.lasting[place].has.taken.ok()) return;
+    if (plan_.copies[place].is_complete || !now_.lasting[place].has.taken.ok()) {
+      return;
+    }
     now_.lasting[place].can.is_writable = tier_of(place).may_write().ok();
     plan_ = plan::plan(now_);
   }
@@ -10816,19 +11626,27 @@ class call {
     uint64_t seen = 0;  // bytes that some call has brought so far
     for (int waits = 0;; ++waits) {
       if (os::try_lock(lock_) != EWOULDBLOCK) return;
-      if (waits == 0)
+      if (waits == 0) {
         who_.say({"Waiting for another call that is bringing the model (", name_, ")."});
-      if (waits % looks_at_every == 0) seen = bytes_under_way();
-      if (growth.stalled(seen)) return who_.say({"The other call stalls; going on without it."});
-      if (!who_.step(phase::waiting, now_.wanted.back().name, seen, 0)) return;
+      }
+      if (waits % looks_at_every == 0) {
+        seen = bytes_under_way();
+      }
+      if (growth.stalled(seen)) {
+        return who_.say({"The other call stalls; going on without it."});
+      }
+      if (!who_.step(phase::waiting, now_.wanted.back().name, seen, 0)) {
+        return;
+      }
       os::sleep_ms(pause_ms);
     }
   }
 
   uint64_t bytes_under_way() {
     uint64_t bytes = local_->bytes_under_way();
-    for (const auto& one : lasting_)
+    for (const auto& one : lasting_) {
       bytes += one->bytes_under_way();
+    }
     return bytes;
   }
 
@@ -10840,9 +11658,13 @@ class call {
       inspect();
       VQCACHE_NEED_(failure_of(plan_.refused));
       sweep_others();
-      if (!plan_.keeps_all()) VQCACHE_NEED_(settle());
+      if (!plan_.keeps_all()) {
+        VQCACHE_NEED_(settle());
+      }
       if (plan_.verifies_any()) continue;  // a file has changed meanwhile
-      if (!plan_.keeps_all()) VQCACHE_NEED_(bring());
+      if (!plan_.keeps_all()) {
+        VQCACHE_NEED_(bring());
+      }
       local_->sweep(who_, tier::tier::leftovers::all);
 
       again = false;
@@ -10856,8 +11678,9 @@ class call {
   void sweep_others() {
     using leftovers = tier::tier::leftovers;
     local_->sweep(who_, leftovers::useless);
-    for (const auto& one : lasting_)
+    for (const auto& one : lasting_) {
       one->sweep(who_, leftovers::all);
+    }
   }
 
   // Settles by reading what names and sizes leave open.
@@ -10869,9 +11692,11 @@ class call {
     VQCACHE_NEED_(failure_of(plan_.blocked));
     VQCACHE_NEED_(verify_local_files());
     inspect();
-    for (size_t file = 0; file < size(); ++file)
-      if (const string& why = plan_.files[file].local_wrong; !why.empty())
+    for (size_t file = 0; file < size(); ++file) {
+      if (const string& why = plan_.files[file].local_wrong; !why.empty()) {
         lost_ += join({"; ", shown(file, plan::in_local), " is left as it is: ", why});
+      }
+    }
     take_back_missing();
     return {};
   }
@@ -10879,10 +11704,14 @@ class call {
   // What was put aside gets its name again, if it is what is missing after all.
   void take_back_missing() {
     bool has_news = false;
-    for (size_t file = 0; file < size(); ++file)
-      for (const size_t place : plan_.files[file].missing)
+    for (size_t file = 0; file < size(); ++file) {
+      for (const size_t place : plan_.files[file].missing) {
         has_news = take_back(file, place, plan::digest_in(now_, file, place), string()) || has_news;
-    if (has_news) inspect();
+      }
+    }
+    if (has_news) {
+      inspect();
+    }
   }
 
   // except: the name of what was put aside a moment ago.
@@ -10894,18 +11723,21 @@ class call {
 
   // What fits its own receipt, and not the pin, is another model: nothing of it is touched.
   status look_for_other_model() {
-    for (size_t file = 0; file < size(); ++file)
+    for (size_t file = 0; file < size(); ++file) {
       for (const size_t place : plan_.files[file].suspects) {
         const tier::digest_of_file read =
             tier::digest_of(tier_of(place), file_in(file, place), who_);
         if (error::may_pass(read.problem)) return read.problem;  // then nothing is known of it
-        if (!read.problem.ok() || !file_in(file, place).is_said_to_be(read.sha256)) continue;
+        if (!read.problem.ok() || !file_in(file, place).is_said_to_be(read.sha256)) {
+          continue;
+        }
         return fail(errc::name_taken,
             {"another model stands under this name: ", shown(file, place),
                 " fits its receipt, but not the pin ", now_.wanted[file].pin,
                 "; use another name, or remove ", list_of_files(), " from ", local_->description(),
                 ", and ", list_of_lasting(), " (by vqcache::remove)"});
       }
+    }
     return {};
   }
 
@@ -10920,8 +11752,9 @@ class call {
 
   string list_of_lasting() const {
     string list;
-    for (const auto& one : lasting_)
+    for (const auto& one : lasting_) {
       list += join({list.empty() ? "" : ", ", one->description()});
+    }
     return list;
   }
 
@@ -10932,10 +11765,14 @@ class call {
       formats::entry entry = plan::local_of(now_, file).said;
       if (plan_.files[file].local == plan::local_step::verify) {
         VQCACHE_NEED_(verify_local(file));
-        if (now_.facts[file].is_right) entry = entry_of_verified(file);
+        if (now_.facts[file].is_right) {
+          entry = entry_of_verified(file);
+        }
         has_news = has_news || now_.facts[file].is_right;
       }
-      if (!entry.sha256.empty()) now.push_back(std::move(entry));
+      if (!entry.sha256.empty()) {
+        now.push_back(std::move(entry));
+      }
     }
     const status kept = has_news ? local_->renew_receipt(now) : status();
     return now_.local.has_receipt ? kept : status();
@@ -10945,8 +11782,9 @@ class call {
     const plan::expectation want = plan_.files[file].expected;
     const tier::stored_file& local = plan::local_of(now_, file);
     plan::file_facts& known = now_.facts[file];
-    if (want.by == plan::authority::pin || local.has_receipt())
+    if (want.by == plan::authority::pin || local.has_receipt()) {
       who_.say({"Checking ", local.name, " against ", shown(want.by), "."});
+    }
 
     const tier::digest_of_file read = tier::digest_of(*local_, local, who_);
     VQCACHE_NEED_(read.problem);
@@ -10955,7 +11793,9 @@ class call {
     if (known.is_right) return {};
 
     const string why = join({"its SHA-256 is ", read.sha256, ", not ", want.sha256});
-    if (local.is_vouched_for()) return set_aside(file, plan::in_local, why).problem;
+    if (local.is_vouched_for()) {
+      return set_aside(file, plan::in_local, why).problem;
+    }
     known.wrong = why;  // a pin may be mistyped: it stands until its place is taken
     return {};
   }
@@ -10975,12 +11815,15 @@ class call {
       size_t file, size_t place, const string& why, const string& also = string()) {
     vector<string> known;
     const auto add = [&known](const string& sha256) {
-      if (!sha256.empty()) known.push_back(sha256);
+      if (!sha256.empty()) {
+        known.push_back(sha256);
+      }
     };
     add(now_.wanted[file].pin);
     add(plan::local_of(now_, file).said.sha256);
-    for (const plan::lasting_tier& one : now_.lasting)
+    for (const plan::lasting_tier& one : now_.lasting) {
       add(one.has.files[file].said.sha256);
+    }
     add(also);
     return tier_of(place).set_aside(file_in(file, place), why, known, who_);
   }
@@ -10990,9 +11833,11 @@ class call {
   using arrivals = list<arrival>;
 
   status bring() {
-    for (plan::file_facts& known : now_.facts)
-      for (plan::copy_facts& copy : known.copies)
+    for (plan::file_facts& known : now_.facts) {
+      for (plan::copy_facts& copy : known.copies) {
         copy.is_unusable = false;
+      }
+    }
     plan_ = plan::plan(now_);
     VQCACHE_NEED_(failure_of(plan_.unreachable));
 
@@ -11003,14 +11848,17 @@ class call {
     is_announced_ = true;
 
     arrivals files(size());
-    for (size_t file = 0; file < size(); ++file)
+    for (size_t file = 0; file < size(); ++file) {
       VQCACHE_NEED_(gather(file, is_all_held, files[file]));
+    }
     VQCACHE_NEED_(failure_of(plan_.unreachable));
     VQCACHE_NEED_(fetch(files, is_all_held));
 
     inspect();
     // where the lock lies, another call may have been faster: its set stands, ours goes
-    if (!has_all_with_receipts()) VQCACHE_NEED_(publish(files));
+    if (!has_all_with_receipts()) {
+      VQCACHE_NEED_(publish(files));
+    }
     inspect();
     return {};
   }
@@ -11020,12 +11868,16 @@ class call {
     const plan::file_plan now = plan_.files[file];
     to.entry.file = now_.wanted[file].name;
     mirrors_[file] = mirror();
-    if (is_all_held)
-      if (const tier::stored_file* copy = plan::first_with_receipt(now_, file))
+    if (is_all_held) {
+      if (const tier::stored_file* copy = plan::first_with_receipt(now_, file)) {
         tell_origin(file, copy->said);
+      }
+    }
 
     if (now.local == plan::local_step::keep) {
-      if (now.is_unvouched) tell_unverified(file);
+      if (now.is_unvouched) {
+        tell_unverified(file);
+      }
       to.is_here = true;
       return vouch(file, to.entry);
     }
@@ -11066,8 +11918,9 @@ class call {
       VQCACHE_NEED_(moved.problem);
       unused.aside = std::move(moved.name);
     }
-    if (unused.aside.empty() || !take_back(file, copy.place, sha256, unused.aside))
+    if (unused.aside.empty() || !take_back(file, copy.place, sha256, unused.aside)) {
       return who_.stop();
+    }
 
     now_.lasting[copy.place].has = in.inspect();
     return restore_once(file, plan::restorable_of(now_, file, copy.place), to, unused);
@@ -11092,19 +11945,26 @@ class call {
 
     const bool is_slow = result.problem.code == errc::timed_out;
     const bool is_unreadable = result.is_of_source || is_slow;
-    if (copy.fault.ok() && result.problem.cause && !is_unreadable) return result.problem;
+    if (copy.fault.ok() && result.problem.cause && !is_unreadable) {
+      return result.problem;
+    }
 
     note_what_was_read(file, copy.place, to, is_unreadable && !is_slow);
     to.is_here = result.problem.ok();
-    if (!to.is_here)
+    if (!to.is_here) {
       return leave_unused(file, copy.place, result.problem, is_unreadable, to, unused);
+    }
 
-    if (there.has_receipt()) to.entry = there.said;
+    if (there.has_receipt()) {
+      to.entry = there.said;
+    }
     to.entry.file = there.name;
     to.entry.sha256 = to.sink->sha256();
     to.entry.size = to.sink->size();
     to.entry.unverified = !want.is_verified;
-    if (to.entry.unverified) tell_unverified(file);
+    if (to.entry.unverified) {
+      tell_unverified(file);
+    }
     return {};
   }
 
@@ -11116,10 +11976,11 @@ class call {
   void note_what_was_read(size_t file, size_t place, const arrival& to, bool is_unreadable) {
     std::optional<string>& digest = now_.facts[file].copies[place].digest;
     digest.reset();
-    if (is_unreadable)
+    if (is_unreadable) {
       digest = string();
-    else if (to.sink && !to.sink->sha256().empty())
+    } else if (to.sink && !to.sink->sha256().empty()) {
       digest = to.sink->sha256();
+    }
   }
 
   status leave_unused(size_t file, size_t place, const status& why, bool is_unreadable, arrival& to,
@@ -11147,9 +12008,10 @@ class call {
     }
     tier::put_aside moved = set_aside(file, place, why.text);
     unused.aside = std::move(moved.name);
-    if (!moved.problem.ok())
+    if (!moved.problem.ok()) {
       who_.say({"The cached ", there.name, " is damaged (", why.text,
           "), but stays: ", moved.problem.text, "."});
+    }
     return {};
   }
 
@@ -11163,17 +12025,24 @@ class call {
 
   status fetch(arrivals& files, bool was_all_held) {
     list<download::target> targets;
-    for (size_t file = 0; file < size(); ++file)
-      if (!files[file].is_here) targets.push_back(target_of(file));
-    if (was_all_held && !targets.empty())
+    for (size_t file = 0; file < size(); ++file) {
+      if (!files[file].is_here) {
+        targets.push_back(target_of(file));
+      }
+    }
+    if (was_all_held && !targets.empty()) {
       who_.say({"It could not be restored whole, downloading."});
+    }
     from_ = targets.empty() ? origin::cache : origin::network;
 
     status brought = download::fetch(targets, who_);
-    if (!brought.ok()) brought.text += lost_;
+    if (!brought.ok()) {
+      brought.text += lost_;
+    }
     VQCACHE_NEED_(brought);
-    for (download::target& one : targets)
+    for (download::target& one : targets) {
       take(one, files[one.item]);
+    }
     return {};
   }
 
@@ -11192,7 +12061,9 @@ class call {
     for (size_t place = 0; place < lasting_.size(); ++place) {
       const bool lacks = plan_.copies[place].files[file].step == plan::copy_step::store;
       const bool may_be_read = now_.lasting[place].has.receipt_problem.ok();
-      if (!lacks || !may_be_read || !now_.lasting[place].can.has_paths) continue;
+      if (!lacks || !may_be_read || !now_.lasting[place].can.has_paths) {
+        continue;
+      }
       const plan::wanted_file& wanted = now_.wanted[file];
       const fs::path path = tier_of(place).place_of(wanted.name).path;
       return {place, box<partial::trailing_copy>(new partial::trailing_copy(path, wanted.kind))};
@@ -11203,9 +12074,12 @@ class call {
   void take(download::target& one, arrival& to) {
     formats::entry& entry = to.entry;
     entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized};
-    if (one.is_unsized)
+    if (one.is_unsized) {
       who_.say({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
-    if (one.copy) one.copy->sha256 = entry.sha256;
+    }
+    if (one.copy) {
+      one.copy->sha256 = entry.sha256;
+    }
     to.sink = box<tier::directory_sink>(new tier::directory_sink(std::move(one.to)));
     to.is_here = true;
   }
@@ -11213,8 +12087,9 @@ class call {
   bool has_all_with_receipts() const { return plan_.keeps_all() && has_all_receipts(); }
 
   bool has_all_receipts() const {
-    for (const tier::stored_file& one : now_.local.files)
+    for (const tier::stored_file& one : now_.local.files) {
       if (!one.has_receipt()) return false;
+    }
     return true;
   }
 
@@ -11224,10 +12099,14 @@ class call {
     for (size_t file = 0; file < size(); ++file) {
       VQCACHE_NEED_(make_way(file, files[file]));
       now.push_back(files[file].entry);
-      if (files[file].sink) sinks.push_back(files[file].sink.get());
+      if (files[file].sink) {
+        sinks.push_back(files[file].sink.get());
+      }
     }
     status published = local_->commit(sinks, now);
-    if (!published.ok()) published.text += keep_for_next_call(files);
+    if (!published.ok()) {
+      published.text += keep_for_next_call(files);
+    }
     return published;
   }
 
@@ -11246,8 +12125,9 @@ class call {
     for (arrival& one : files) {
       partial::partial_file* part = one.sink ? one.sink->as_file() : nullptr;
       const uint64_t size = part ? part->release() : 0;
-      if (size > 0)
+      if (size > 0) {
         kept += join({"; ", size, " bytes of ", one.entry.file, " are kept for the next call"});
+      }
     }
     return kept;
   }
@@ -11291,18 +12171,25 @@ class call {
     result.problem = tier_of(place).make_ready();
 
     list<shipment> files(size());
-    for (size_t file = 0; file < size() && result.problem.ok(); ++file)
+    for (size_t file = 0; file < size() && result.problem.ok(); ++file) {
       result = store_file(file, place, files[file]);
-    if (result.problem.ok()) result.problem = commit(place, files);
+    }
+    if (result.problem.ok()) {
+      result.problem = commit(place, files);
+    }
     return result;
   }
 
   void tell_storing(size_t place) {
     uint64_t bytes = 0;
-    for (size_t file = 0; file < size(); ++file)
-      if (!plan::is_stored(now_, file, place)) bytes += plan::local_of(now_, file).size;
-    if (bytes >= told_from)
+    for (size_t file = 0; file < size(); ++file) {
+      if (!plan::is_stored(now_, file, place)) {
+        bytes += plan::local_of(now_, file).size;
+      }
+    }
+    if (bytes >= told_from) {
       who_.say({"The model (", name_, ") is ready locally; storing it in the cache."});
+    }
   }
 
   // What stands there stays if it is the same: as read a moment ago, by its receipt, or hashed.
@@ -11350,11 +12237,14 @@ class call {
     result.is_local_damaged = is_judged(result.problem) && local.has_receipt();
     if (result.is_local_damaged) {
       status moved = set_aside(file, plan::in_local, result.problem.text).problem;
-      if (!moved.ok()) result.problem = std::move(moved);
+      if (!moved.ok()) {
+        result.problem = std::move(moved);
+      }
     }
-    if (is_doubted && !result.problem.ok())
+    if (is_doubted && !result.problem.ok()) {
       result.problem.text = join({shown(file, plan::in_local), " differs from ", shown(file, place),
           ", and ", result.problem.text});
+    }
     return result;
   }
 
@@ -11374,7 +12264,9 @@ class call {
     VQCACHE_NEED_(tier_of(place).commit(sinks, now));
 
     // a notebook's files get their receipt, if they can, when they are hashed anyway
-    if (!has_all_receipts()) (void)local_->renew_receipt(now);
+    if (!has_all_receipts()) {
+      (void)local_->renew_receipt(now);
+    }
     return {};
   }
 
@@ -11441,8 +12333,9 @@ inline vector<string> drives(const string& root) {
   for (const string& line : strings::words(mounts, '\n')) {
     const size_t end = line.find(mark), at = line.find(' ') + 1;
     if (end == npos) continue;
-    for (const char* const folder : {"/MyDrive", "/My Drive"})
+    for (const char* const folder : {"/MyDrive", "/My Drive"}) {
       places.push_back(line.substr(at, end - at) + folder);
+    }
   }
   return places;
 }
@@ -11461,8 +12354,9 @@ inline string folder_with_models(const string& parent) {
 
 inline string lasting(const platform& here, const string& root) {  // empty: there is none
   vector<string> places = strings::words(here.lasting);
-  for (const string& place : drives(root))
+  for (const string& place : drives(root)) {
     places.push_back(place);
+  }
 
   for (const string& place : places) {
     const string folder = root + place;
@@ -11509,13 +12403,15 @@ inline recognised recognise(const string& root) {
 inline string take_directories(options& chosen, const platform& here, const string& root) {
   const string fast = root + here.fast;
   const string slow = lasting(here, root);
-  if (chosen.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty())
+  if (chosen.local_dir.empty() && os::env("VQCACHE_LOCAL_DIR").empty()) {
     chosen.local_dir = os::to_path(fast + "/models");
+  }
   if (!chosen.cache_dir.empty() || !os::env("VQCACHE_CACHE_DIR").empty()) return {};
 
   chosen.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
-  if (os::read_only(chosen.cache_dir))
+  if (os::read_only(chosen.cache_dir)) {
     return ", which is only read: keep it added in later versions";
+  }
   return slow.empty() ? join({"; nothing here outlasts the session: ", here.advice}) : string();
 }
 
@@ -11526,7 +12422,9 @@ inline options choose(options given, const string& root) {  // root: in the plac
   if (!given.on_message) return given;
 
   string who = "No notebook platform is known here";
-  if (here.as) who = join({here.as->name, " (", here.sign, ")"});
+  if (here.as) {
+    who = join({here.as->name, " (", here.sign, ")"});
+  }
   given.on_message(join({who, ": models go to ", call::directory(given, true), ", copies to ",
       call::directory(given, false), note, "."}));
   return given;
@@ -11561,18 +12459,24 @@ inline string listed(const string& name, bool is_alike) {
   for (const catalog::row& row : catalog::all) {
     const vector<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
     bool is_like_one = false;
-    for (const string& one : names)
+    for (const string& one : names) {
       is_like_one = is_like_one || strings::are_alike(strings::lower(name), one);
-    if (is_like_one == is_alike) list += join({list.empty() ? "" : ", ", row.name});
+    }
+    if (is_like_one == is_alike) {
+      list += join({list.empty() ? "" : ", ", row.name});
+    }
   }
   return list;
 }
 
 inline string hint(const string& name, const rows& meant) {
   string candidates;
-  for (const catalog::row* row : meant)
+  for (const catalog::row* row : meant) {
     candidates += join({candidates.empty() ? "" : " or ", row->name});
-  if (!meant.empty()) return ", and the name is ambiguous: say " + candidates;
+  }
+  if (!meant.empty()) {
+    return ", and the name is ambiguous: say " + candidates;
+  }
 
   const string alike = listed(name, true), others = listed(name, false);
   const string unlisted = ", and the catalogue does not list it; ";
@@ -11587,15 +12491,17 @@ inline status unknown(const call::call& one, const rows& meant) {
 }
 
 inline status take_given(call::call& one, const source* const given[2]) {
-  for (size_t file = 0; file < 2; ++file)
+  for (size_t file = 0; file < 2; ++file) {
     VQCACHE_NEED_(one.take_source(file, *given[file], roles[file], true));
+  }
   return {};
 }
 
 inline status take_listed(call::call& one, const catalog::row& row) {
-  for (size_t file = 0; file < 2; ++file)
+  for (size_t file = 0; file < 2; ++file) {
     VQCACHE_NEED_(one.take_source(
         file, catalog::sources(row, file == 0), files_of(one.name())[file].name, false));
+  }
   return {};
 }
 
@@ -11634,7 +12540,9 @@ inline status remove(const string& name, const options& opts) {
     VQCACHE_NEED_(open(one, name));
     const rows meant = catalog::find(name);
     const bool has_nothing = one.count_held() == 0 && !one.has_leftovers();
-    if (meant.size() == 1 && has_nothing) VQCACHE_NEED_(open(one, meant[0]->name));
+    if (meant.size() == 1 && has_nothing) {
+      VQCACHE_NEED_(open(one, meant[0]->name));
+    }
     return one.remove();
   });
 }

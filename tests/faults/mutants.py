@@ -83,7 +83,7 @@ MUTANTS = [
              r'may_be_lost && wanted.pin.empty() && !MUT("believe_unsynced")')],
            'resume', '', 'I1 I2'),
     Mutant('receipt_first', 'the receipt is published before the files',
-           [(r'(for \(byte_sink\* file : files\)\s*if \(file->is_open\(\)\))',
+           [(r'(for \(byte_sink\* file : files\) \{\s*if \(file->is_open\(\)\))',
              r'if (MUT("receipt_first")) VQCACHE_NEED_(renew_receipt(now)); \1')],
            'cold', 'kill-after', 'I1 T3', calls='rename'),
     Mutant('receipt_in_place', 'the receipt is written under its final name',
@@ -96,7 +96,7 @@ MUTANTS = [
              r' return error::system(f.close(), "close", at); } \2')],
            'restore', 'kill', 'I1 T5', calls='pwrite64'),
     Mutant('leak_temporaries', 'a failed download leaves its partial',
-           [(r'if \(is_begun\(\)\) (\(void\)os::unlink\(part_path_\))',
+           [(r'if \(is_begun\(\)\) (\{\s*\(void\)os::unlink\(part_path_\))',
              r'if (is_begun() && !MUT("leak_temporaries")) \1')],
            'cold', 'error', 'I3', calls='recvfrom pwrite64'),
     Mutant('no_sweep', 'what a killed process left stays for ever',
@@ -119,8 +119,8 @@ MUTANTS = [
              r'\1\2 & ~(MUT("not_exclusive") ? O_EXCL : 0)\3')],
            'cold', '', 'T4'),
     Mutant('no_retry_on_signal', 'EINTR counts as a failure',
-           [(r'while \(got < 0 && errno == EINTR\)\s*got = step',
-             r'while (got < 0 && errno == EINTR && !MUT("no_retry_on_signal")) got = step')],
+           [(r'while \(got < 0 && errno == EINTR\)',
+             r'while (got < 0 && errno == EINTR && !MUT("no_retry_on_signal"))')],
            'restore', 'error', 'I6', calls='pwrite64'),
 ]
 
