@@ -1016,8 +1016,9 @@ inline bool is_one_of(std::string_view all, std::string_view word) {
 // Digits alone, and no more than 64 bits hold.
 inline std::optional<uint64_t> parse_number(std::string_view digits, int base = 10) {
   uint64_t number = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stopped, problem] = std::from_chars(digits.data(), end, number, base);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto [stopped, problem] = std::from_chars(begin, end, number, base);
   if (problem != std::errc() || stopped != end) return {};
   return number;
 }
@@ -2633,7 +2634,7 @@ inline std::string_view without_dashes(std::string_view node) {  // those of a l
 }
 
 inline string node_key(std::string_view node, mapping::style written) {
-  const string key = block_key(node);
+  string key = block_key(node);
   const bool may_be_mapping = written == mapping::style::list && strings::starts_with(node, "{");
   if (key.empty() && may_be_mapping && !flow_keys(node).empty()) return "{";
   return key;
@@ -2720,11 +2721,14 @@ inline bool are_of_an_answer(const vector<string>& keys) {
 // Names of which one alone is enough, where there are few: a tokenizer's config may say how it
 // takes "errors", among much else.
 inline bool has_key_of_an_error(const vector<string>& keys) {
-  constexpr const char* sure = " error errors error_msg error_message errormessage errmsg ";
   constexpr size_t few = 3;
-  return keys.size() <= few && std::any_of(keys.begin(), keys.end(), [](const string& key) {
-    return strings::is_one_of(sure, strings::lower(key));
-  });
+  if (keys.size() > few) return false;
+
+  for (const string& key : keys) {
+    constexpr const char* sure = " error errors error_msg error_message errormessage errmsg ";
+    if (strings::is_one_of(sure, strings::lower(key))) return true;
+  }
+  return false;
 }
 
 inline bool has_nul(std::string_view bytes) {
@@ -3213,8 +3217,8 @@ inline void print(const std::string& text, std::FILE* to) {
     return;
   }
 #endif
-  std::fwrite(text.data(), 1, text.size(), to);
-  std::fflush(to);
+  (void)std::fwrite(text.data(), 1, text.size(), to);
+  (void)std::fflush(to);
 }
 
 inline void print_line(const std::string& text) {  // in one piece, and without memory
@@ -3222,8 +3226,8 @@ inline void print_line(const std::string& text) {  // in one piece, and without 
   std::cout << text << '\n' << std::flush;
 #else
   constexpr size_t longest = 1 << 20;
-  std::printf("%.*s\n", int((std::min)(text.size(), longest)), text.c_str());
-  std::fflush(stdout);
+  (void)std::printf("%.*s\n", int((std::min)(text.size(), longest)), text.c_str());
+  (void)std::fflush(stdout);
 #endif
 }
 
@@ -3300,7 +3304,7 @@ inline int read_text(const fs::path& path, std::string& out, mode how = mode::re
   for (const size_t size : {mostly, most}) {
     out.resize(size);
     size_t got = 0;
-    const int error = read_at(from, 0, &out[0], size, got);
+    const int error = read_at(from, 0, out.data(), size, got);
     out.resize(got);
     if (error != 0 || got < size) return error;
   }
@@ -3612,7 +3616,7 @@ inline int value(const std::error_code& e) {
 
 inline std::tm utc(std::time_t when) {
   std::tm fields{};
-  ::gmtime_r(&when, &fields);
+  (void)::gmtime_r(&when, &fields);
   return fields;
 }
 
@@ -3845,7 +3849,10 @@ inline std::string owner(const std::string& pid) {
 }
 
 inline bool may_run(const std::string& pid) {
-  return ::kill(std::atoi(pid.c_str()), 0) == 0 || errno != ESRCH;
+  const std::optional<uint64_t> number = strings::parse_number(pid);
+  constexpr uint64_t largest = 0x7fffffff;  // that a pid_t holds
+  if (!number || *number > largest) return true;
+  return ::kill(static_cast<pid_t>(*number), 0) == 0 || errno != ESRCH;
 }
 
 inline void* enter_thread(void* entry) {
@@ -4539,7 +4546,7 @@ inline void forget(process_id) {
 inline int make_pipe(file& reading, file& writing) {
   int ends[2] = {-1, -1};
   const int made = open_pipe(ends);
-  int error = made == 0 ? 0 : errno;
+  const int error = made == 0 ? 0 : errno;
   file both[2] = {file(ends[0]), file(ends[1])};
   if (error != 0) return error;
 
@@ -5876,7 +5883,7 @@ struct looks {  // what a file is to look like where no digest tells
 inline status judge(os::file& file, const fs::path& path, const looks& as) {
   size_t got = 0;
   string head(smaller(as.size, head_size), '\0');
-  VQCACHE_NEED_(error::system(os::read_at(file, 0, &head[0], head.size(), got), "read", path));
+  VQCACHE_NEED_(error::system(os::read_at(file, 0, head.data(), head.size(), got), "read", path));
   head.resize(got);
   const string what = sniff::not_the_file({as.kind, head, as.size, as.content_type});
   if (!what.empty()) return fail(errc::not_the_file, {"it is ", what});
@@ -5884,7 +5891,7 @@ inline status judge(os::file& file, const fs::path& path, const looks& as) {
 
   string tail(smaller(as.size, zip_tail), '\0');
   const uint64_t at = as.size - tail.size();
-  VQCACHE_NEED_(error::system(os::read_at(file, at, &tail[0], tail.size(), got), "read", path));
+  VQCACHE_NEED_(error::system(os::read_at(file, at, tail.data(), tail.size(), got), "read", path));
   if (sniff::zip_has_end(tail)) return {};
   return fail(errc::truncated,
       {"it is a zip archive without its end: it is truncated, or something else stands behind it"});
@@ -6162,14 +6169,15 @@ class partial_file : os::pinned {
 
     string there(bytes.size(), '\0');
     size_t got = 0;
-    return os::read_at(file_, at, &there[0], there.size(), got) != 0
+    return os::read_at(file_, at, there.data(), there.size(), got) != 0
         || bytes.compare(0, got, there, 0, got) == 0;
   }
 
   bool begins_as_page(std::string_view content_type) {  // or nothing is there yet, or readable
     string head(smaller(front(), head_size), '\0');
     size_t got = 0;
-    const bool can_read = !head.empty() && os::read_at(file_, 0, &head[0], head.size(), got) == 0;
+    const bool can_read =
+        !head.empty() && os::read_at(file_, 0, head.data(), head.size(), got) == 0;
     head.resize(got);
     return !can_read || !sniff::not_the_file({content_.kind, head, 0, content_type}).empty();
   }
@@ -6749,7 +6757,7 @@ class file_copy : os::pinned {
     if (done_ == 0) to_.hash_as_given();  // to read it again may cost another transfer
     size_t got = 0;
     block_.resize(block_size);
-    const int failed = os::read_at(in_, done_, &block_[0], block_.size(), got);
+    const int failed = os::read_at(in_, done_, block_.data(), block_.size(), got);
     if (failed != 0) {
       step_ = step::reading;
       return error::system(failed, "read", from_);
@@ -7082,7 +7090,7 @@ class head_reader {
  public:
   enum class state { status_line, fields, complete, improper, too_long };
 
-  static constexpr size_t limit = 256 * 1024;  // bytes; more than any server needs
+  static constexpr size_t limit = size_t{256} * 1024;  // bytes; more than any server needs
 
   state now() const { return state_; }
 
@@ -7341,7 +7349,7 @@ enum curl_option : int {
 inline constexpr long protocols_http_and_https = 3;
 inline constexpr long verify_that_the_host_is_named = 2;
 inline constexpr long http_version_1_1 = 2;
-inline constexpr long buffer_bytes = 256 * 1024;  // it takes what it can
+inline constexpr long buffer_bytes = 256L * 1024;  // it takes what it can
 inline constexpr long global_all = 3;
 inline constexpr size_t error_size = 256;  // CURL_ERROR_SIZE
 
@@ -7648,7 +7656,7 @@ class program_exchange final : public exchange {
 
   void pull() {  // what it has written
     block_.resize(block_size);
-    const long got = program.read(&block_[0], block_.size());
+    const long got = program.read(block_.data(), block_.size());
     if (got < 0) return;
 
     (void)guarded([&] {
@@ -7659,10 +7667,11 @@ class program_exchange final : public exchange {
   }
 
  private:
-  static constexpr size_t block_size = 256 * 1024;
+  static constexpr size_t block_size = size_t{256} * 1024;
   // What is held back of a body, since it may be the last line, and the trailers before it.
   static constexpr size_t last_line = 64;
-  static constexpr size_t trailers = 128 * 1024;
+  static constexpr uint64_t last_exit_code = 255;
+  static constexpr size_t trailers = size_t{128} * 1024;
 
   bool take(view data) {  // false: no more is wanted
     held_ += data;
@@ -7702,13 +7711,20 @@ class program_exchange final : public exchange {
     return *size - given_;
   }
 
-  status conclude() {
-    int code = program.finish();
-    const string words = program_words(program.errors());
+  static std::optional<int> told_code(view words) {  // "curl: (28) Operation timed out"
     const view number = "curl: (";
-    if (code < 0 && strings::starts_with(words, number)) {
-      code = std::atoi(&words[number.size()]);  // not reaped
-    }
+    if (!strings::starts_with(words, number)) return {};
+
+    words.remove_prefix(number.size());
+    const std::optional<uint64_t> code = strings::parse_number(strings::take(words, ')'));
+    if (!code || *code > last_exit_code) return {};
+    return static_cast<int>(*code);
+  }
+
+  status conclude() {
+    const int ended = program.finish();
+    const string words = program_words(program.errors());
+    const int code = ended < 0 ? told_code(words).value_or(ended) : ended;  // or it was not reaped
     if (code == shell_cannot_run && !head_.is_complete()) {
       return fail(errc::no_transport, {"curl cannot be run: ", words});
     }
@@ -8340,7 +8356,9 @@ inline verdict judge_part(const http::response_head& head, const asked& want, co
   if (want.range && range.first == want.first) {
     return judge_rest(head, range, have);
   }
-  if (range.whole()) return judge_all(head, want, have, *range.total);
+  if (range.total && range.whole()) {
+    return judge_all(head, want, have, *range.total);
+  }
   return odd(elsewhere);
 }
 
@@ -8773,7 +8791,8 @@ class connection final : public transport::response_handler {
   }
 
  private:
-  static constexpr uint64_t compared_bytes = 64 * 1024;  // before and behind a part, without a mark
+  static constexpr uint64_t compared_bytes =
+      uint64_t{64} * 1024;  // before and behind a part, without a mark
 
   void enter(answer_state next) noexcept { state_ = next; }
 
@@ -9009,8 +9028,9 @@ namespace download {
 using connection::outcome;
 using partial::partial_file;
 
-inline constexpr uint64_t worthwhile = 64 * 1024;  // bytes; less is no gain where time ran out
-inline constexpr int idle_milliseconds = 50;       // for which nothing needs to be looked at
+inline constexpr uint64_t worthwhile =
+    uint64_t{64} * 1024;                      // bytes; less is no gain where time ran out
+inline constexpr int idle_milliseconds = 50;  // for which nothing needs to be looked at
 
 struct target {
   size_t item;  // of the call
@@ -9984,7 +10004,7 @@ inline string file_problem(const string& set, const string& file) {  // or empty
     const size_t end = (std::min)(file.find('/', begin), file.size());
     const string part = file.substr(begin, end - begin);
     const bool extends = strings::starts_with(part, set + ".");
-    const string why = strings::name_problem(extends ? "x" + part.substr(set.size()) : part);
+    string why = strings::name_problem(extends ? "x" + part.substr(set.size()) : part);
     const bool is_all = part.size() == file.size();
     if (!why.empty() && is_all) return why;
     if (!why.empty()) {
@@ -10304,7 +10324,7 @@ class directory_source final : public byte_source {
     size_t got = 0;
     buffer_.resize(most);
     status problem = error::system(
-        most == 0 ? 0 : os::read_at(file_, offset, &buffer_[0], most, got), "read", path_);
+        most == 0 ? 0 : os::read_at(file_, offset, buffer_.data(), most, got), "read", path_);
     return {std::move(problem), std::string_view(buffer_).substr(0, got)};
   }
 
@@ -10486,10 +10506,9 @@ class directory_tier final : public tier {
       const fs::path path = at_ / name, base = at_ / path.stem();
       const journal::unfinished unfinished = journal::find(base);
       if (!is_nobodys(unfinished, path, which)) continue;
-      // a record goes with its partial
-      if (!is_part && os::look(fs::path(base) += part_end, false).exists) {
-        continue;
-      }
+      fs::path part = base;
+      part += part_end;
+      if (!is_part && os::look(part, false).exists) continue;  // a record goes with its partial
       if (os::unlink(path) != 0 || !is_part) continue;
 
       (void)os::unlink(fs::path(base) += record_end);
@@ -10598,7 +10617,7 @@ class directory_tier final : public tier {
   }
 
   static bool ignores_case(const fs::path& folder, const string& name) {
-    string other = name == strings::lower(name) ? strings::upper(name) : strings::lower(name);
+    const string other = name == strings::lower(name) ? strings::upper(name) : strings::lower(name);
     std::error_code e;
     return other != name && fs::equivalent(folder / name, folder / other, e);
   }
@@ -11653,25 +11672,19 @@ class call {
   // ---- the steps of a plan
 
   status bring_and_store() {
-    bool again = true;
-    for (int round = 0; again && round < most_rounds && !who_.stopped(); ++round) {
+    for (int round = 0; round < most_rounds && !who_.stopped(); ++round) {
       inspect();
       VQCACHE_NEED_(failure_of(plan_.refused));
       sweep_others();
-      if (!plan_.keeps_all()) {
-        VQCACHE_NEED_(settle());
-      }
+      VQCACHE_NEED_(settle());
       if (plan_.verifies_any()) continue;  // a file has changed meanwhile
-      if (!plan_.keeps_all()) {
-        VQCACHE_NEED_(bring());
-      }
-      local_->sweep(who_, tier::tier::leftovers::all);
 
-      again = false;
-      if (is_served() || who_.stopped()) break;
-      again = store_all();
+      VQCACHE_NEED_(bring());
+      local_->sweep(who_, tier::tier::leftovers::all);
+      if (is_served() || who_.stopped()) return who_.stop();
+      if (!store_all()) return who_.stop();
     }
-    if (who_.stopped() || !again) return who_.stop();
+    if (who_.stopped()) return who_.stop();
     return fail(errc::hash_mismatch, {"its local files change while being read"});
   }
 
@@ -11685,6 +11698,8 @@ class call {
 
   // Settles by reading what names and sizes leave open.
   status settle() {
+    if (plan_.keeps_all()) return {};
+
     lost_.clear();
     take_back_missing();
     if (plan_.keeps_all()) return {};
@@ -11833,6 +11848,8 @@ class call {
   using arrivals = list<arrival>;
 
   status bring() {
+    if (plan_.keeps_all()) return {};
+
     for (plan::file_facts& known : now_.facts) {
       for (plan::copy_facts& copy : known.copies) {
         copy.is_unusable = false;
@@ -12122,8 +12139,8 @@ class call {
 
   static string keep_for_next_call(arrivals& files) {
     string kept;
-    for (arrival& one : files) {
-      partial::partial_file* part = one.sink ? one.sink->as_file() : nullptr;
+    for (const arrival& one : files) {
+      partial::partial_file* const part = one.sink ? one.sink->as_file() : nullptr;
       const uint64_t size = part ? part->release() : 0;
       if (size > 0) {
         kept += join({"; ", size, " bytes of ", one.entry.file, " are kept for the next call"});
@@ -12359,10 +12376,10 @@ inline string lasting(const platform& here, const string& root) {  // empty: the
   }
 
   for (const string& place : places) {
-    const string folder = root + place;
+    string folder = root + place;
     const bool is_of_folders = folder.back() == '*';
     if (is_of_folders) {
-      const string found = folder_with_models(folder.substr(0, folder.size() - 1));
+      string found = folder_with_models(folder.substr(0, folder.size() - 1));
       if (!found.empty()) return found;
       continue;
     }

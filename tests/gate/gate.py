@@ -30,6 +30,7 @@ SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definiti
 COLUMNS = 100
 COST_BAR, DECLARATIONS_BAR = 2.0, 1.0  # of its own includes; other single headers cost as much
 CODE_BAR = 16  # bytes
+DENSITY_BAR, LINES_BAR, COMPLEXITY_BAR = 9.5, 60, 15  # as lizard counts; leveldb has 6.8, cpp-httplib 8.1 on a line
 MACROS_LEFT = re.compile(
     r"VQCACHE_(HPP_?|VERSION_(MAJOR|MINOR|PATCH)|USE_LIBCURL|INTERPRETED|HEADER_ONLY|HAS_BODIES)$")
 
@@ -385,6 +386,47 @@ def check_format(gate):
     print("%s: %d files" % (tool, len(files)))
     if done.returncode != 0:
         raise Failed("run %s -i on it\n%s" % (tool, tail(done.stderr)))
+
+
+def check_clang_tidy(gate):
+    """What .clang-tidy lists finds nothing in the header."""
+    tool = first_of("clang-tidy-19") or (shutil.which("clang-tidy") and "clang-tidy")
+    if not tool or "version 19." not in gate.run([tool, "--version"]).stdout:
+        raise Skipped("no clang-tidy 19 here")
+    tu = gate.file("tidy.cpp", '#include "vqcache.hpp"\n')
+    config = "--config-file=%s" % (REPO / ".clang-tidy")
+    done = gate.run([tool, config, tu, "--", "-std=c++17", "-I%s" % gate.root])
+    print("%s: %d checks" % (tool, len(gate.run([tool, config, "--list-checks"]).stdout.split()) - 2))
+    if done.returncode != 0 or "error:" in done.stdout:
+        raise Failed("%s complains\n%s" % (tool, tail(done.stdout)))
+
+
+# Functions that may be larger than the bars, each with its reason. At most 8.
+LARGE_FUNCTIONS = {}
+
+
+def check_functions(gate):
+    """What a reader has to hold in mind: lines and branches of a function, and how dense a line is."""
+    try:
+        import lizard
+    except ImportError:
+        raise Skipped("no lizard here (pip install lizard)") from None
+    functions = lizard.analyze_file(str(gate.header)).function_list
+    lines = sum(f.nloc for f in functions)
+    density = sum(f.token_count for f in functions) / max(lines, 1)
+    print("%d functions, %.2f tokens on a line (bar %.1f); at most %d lines (bar %d), complexity %d (bar %d)" % (
+        len(functions), density, DENSITY_BAR, max(f.length for f in functions), LINES_BAR,
+        max(f.cyclomatic_complexity for f in functions), COMPLEXITY_BAR))
+    if len(functions) < 500:
+        raise Failed("only %d functions were understood" % len(functions))
+    if len(LARGE_FUNCTIONS) > 8:
+        raise Failed("%d exceptions, 8 are allowed" % len(LARGE_FUNCTIONS))
+    for f in functions:
+        is_large = f.length > LINES_BAR or f.cyclomatic_complexity > COMPLEXITY_BAR
+        if is_large and f.name not in LARGE_FUNCTIONS:
+            raise Failed("%s has %d lines and a complexity of %d" % (f.name, f.length, f.cyclomatic_complexity))
+    if density > DENSITY_BAR:
+        raise Failed("a line holds %.2f tokens, the bar is %.1f" % (density, DENSITY_BAR))
 
 
 def instructions(gate, cxx, file, flags=()):
