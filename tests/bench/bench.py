@@ -21,6 +21,8 @@ Cases (--only may be given more than once):
   reflink  the same on a file system that clones files
   small    a model of 1 MB
   hit      both files are local
+With --against DIR the peer is the vqcache.hpp in DIR and nothing else, in pairs, in the cases disk,
+limited, restore and hit: what a change of the header costs.
 Peak memory is taken of every run of every case."""
 import argparse
 import contextlib
@@ -52,6 +54,8 @@ import common  # noqa: E402
 GIB = 1 << 30
 NOWHERE = 'http://127.0.0.1:9/none/'  # an origin that a restore or a hit must not ask
 CASES = ['disk', 'tmpfs', 'limited', 'slow', 'restore', 'reflink', 'small', 'hit']
+PAIRED = ['disk', 'limited', 'restore', 'hit']  # those of --against
+PAIRED_BAR = 1.05
 
 POOCH = """import logging, pooch, shutil, sys
 url, digest, local, cache = sys.argv[1:]
@@ -248,10 +252,10 @@ class Bench:
                 return where
         return usual[0]
 
-    def compiled(self, source, *more):
-        binary = os.path.join(self.disk, os.path.splitext(source)[0])
+    def compiled(self, source, *more, include=None, name=None):
+        binary = os.path.join(self.disk, name or os.path.splitext(source)[0])
         cxx = os.environ.get('CXX') or program('g++') or program('c++') or 'c++'
-        command = [cxx, '-std=c++17', '-O2', '-I', self.a.include, os.path.join(HERE, source),
+        command = [cxx, '-std=c++17', '-O2', '-I', include or self.a.include, os.path.join(HERE, source),
                    '-o', binary, '-pthread', *more]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True,
                                  preexec_fn=dies_with_parent)
@@ -263,6 +267,12 @@ class Bench:
         self.driver, said = self.compiled('driver.cpp', '-ldl')
         if not self.driver:
             sys.exit('driver.cpp does not compile:\n' + said)
+        self.other_driver = ''
+        if self.a.against:
+            self.other_driver, said = self.compiled('driver.cpp', '-ldl', include=self.a.against,
+                                                    name='other-driver')
+            if not self.other_driver:
+                sys.exit('driver.cpp does not compile with %s:\n%s' % (self.a.against, said))
         self.idle = json.loads(output(self.driver, 'idle'))['peak']
 
     def serve(self):
@@ -396,6 +406,13 @@ class Bench:
             'seconds': c.times, 'published': c.seen, 'cpu': c.cpu, 'void': c.void}
             for c in contenders})
 
+    def pairs(self, case, text, ours):
+        """the same with the header of --against, one after the other, by turns the first"""
+        other = Contender('the other vqcache.hpp', [self.other_driver] + ours.command[1:], ours.files,
+                          ours.prepare, ours.ours)
+        self.race(case, [ours, other])
+        self.row(case, text, ours, other, PAIRED_BAR)
+
     # ---- results ----
 
     def row(self, case, text, ours, peer, bar=None, published=False):
@@ -502,6 +519,10 @@ class Bench:
         hashed = ' && sha256sum {local}/m.ckpt' + copy
         synced = ' && sync {local}/m.ckpt {cache}/m.ckpt'
         ours = self.vqcache(w)
+        text = '%s to both tiers on %s, hashed, synced' % (
+            shown_size(self.a.size), kind_of(self.disk))
+        if self.other_driver:
+            return self.pairs('disk', text, ours)
         program_curl = self.vqcache(w, name='vqcache over the curl program', transport='curl')
         curl = self.download('curl, sha256sum, cp, sync', self.with_curl(url), w, hashed)
         peers = [(curl, .6)]
@@ -536,8 +557,6 @@ class Bench:
             peers.append((self.download(title, '{python} %s %slast.ckpt %s {local} {cache}' % (
                 at, url, fact), w, synced), None))
         self.race('disk', [ours] + [p for p, _ in peers] + [program_curl])
-        text = '%s to both tiers on %s, hashed, synced' % (
-            shown_size(self.a.size), kind_of(self.disk))
         for peer, bar in peers:
             self.row('disk', text, ours, peer, bar)
         self.row('disk', text, program_curl, curl)
@@ -559,6 +578,10 @@ class Bench:
         self.room(self.disk, 2, 'on the disk')
         url = self.limited_url(self.a.rate)
         ours = self.vqcache(self.disk, url, connections=8)
+        text = '%s at %.3g MB/s a connection, 8 connections' % (
+            shown_size(self.a.size), self.a.rate / 1e6)
+        if self.other_driver:
+            return self.pairs('limited', text, ours)
         synced = ' && sync {local}/m.ckpt'
         curl = self.download('curl: one copy, sync', self.with_curl(url), self.disk, synced, runs=2)
         contenders = [ours, curl]
@@ -568,8 +591,6 @@ class Bench:
         else:
             self.skip('limited', 'aria2c is not installed')
         self.race('limited', contenders)
-        text = '%s at %.3g MB/s a connection, 8 connections' % (
-            shown_size(self.a.size), self.a.rate / 1e6)
         for peer in contenders[1:]:
             self.row('limited', text, ours, peer, 1 / 6 if peer is curl else 1.1)
             if peer is curl:
@@ -680,10 +701,13 @@ class Bench:
                                held, local, local, local),
                            {os.path.join(local, 'm.ckpt'): self.ckpt}, prepare)
             case = 'restore' if cold else 'restore, warm'
+            text = '%s from the cache%s, hash verified, synced' % (
+                shown_size(self.a.size), ' (cold)' if cold else ' (in memory)')
+            if self.other_driver:
+                self.pairs(case, text, ours)
+                continue
             self.race(case, [ours, cp])
-            self.row('restore', '%s from the cache%s, hash verified, synced' % (
-                shown_size(self.a.size), ' (cold)' if cold else ' (in memory)'), ours, cp,
-                1.6 if cold else None)
+            self.row('restore', text, ours, cp, 1.6 if cold else None)
         for f in (local, cache):
             shutil.rmtree(f)
 
@@ -760,6 +784,8 @@ class Bench:
             self.run(w)
             void = w.void[:]
             n = 20000
+            if self.other_driver:
+                return self.paired_hits(n, local, cache, void)
             measured = {'hits': [], 'calls': []}
             note('hit:')
             for i in range(self.a.runs):
@@ -790,6 +816,19 @@ class Bench:
         peer = Contender('the %d bare system calls it needs' % calls, [], {})
         ours.times, peer.times, ours.void = measured['hits'], measured['calls'], void
         self.row('hit', text, ours, peer, 3)
+
+    def paired_hits(self, n, local, cache, void):
+        ours, other = Contender('vqcache', [], {}), Contender('the other vqcache.hpp', [], {})
+        both = [(ours, self.driver), (other, self.other_driver)]
+        for i in range(self.a.runs):
+            for c, driver in both if i % 2 == 0 else both[::-1]:
+                answer = json.loads(output(driver, 'hits', str(n), 'm', local, cache) or '{"ok": false}')
+                if answer['ok']:
+                    c.times.append(answer['seconds'])
+                else:
+                    void.append('driver hits failed')
+        ours.void = other.void = void
+        self.row('hit', 'a local hit, of %d in a loop' % n, ours, other, PAIRED_BAR)
 
     def calls_of_a_hit(self, local, cache):
         """how many system calls one more hit makes, by strace; 0: cannot be told"""
@@ -893,12 +932,15 @@ def main():
     p.add_argument('--disk', metavar='DIR', help='a directory on the disk (default: for temporary files)')
     p.add_argument('--ram', metavar='DIR', help='a directory in memory (default /dev/shm)')
     p.add_argument('--include', metavar='DIR', default=ROOT, help='where vqcache.hpp is')
+    p.add_argument('--against', metavar='DIR', help='where another vqcache.hpp is, the only peer then')
     p.add_argument('--python', metavar='FILE', help='the Python that has the peers')
     a = p.parse_args()
     if not sys.platform.startswith('linux'):
         print('skipped: the benchmarks need Linux')
         return 77
     clean_environment()
+    if a.against and not set(a.only or ()) <= set(PAIRED):
+        p.error('--against knows the cases ' + ', '.join(PAIRED))
     if a.size < 2 << 20 or a.runs < 1:
         p.error('at least 2M and one run')
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill cleans up too
@@ -906,7 +948,7 @@ def main():
     try:
         with contextlib.ExitStack() as stack:
             bench = Bench(a, stack)
-            for case in a.only or CASES:
+            for case in a.only or (PAIRED if a.against else CASES):
                 bench.case = case
                 try:
                     getattr(bench, 'case_' + case)()
