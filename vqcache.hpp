@@ -118,11 +118,21 @@ struct source {
   }
 };
 
+// One file of a set: its name there, "model.onnx" or "onnx/model.onnx", and where it comes from. What
+// is no such file (a page, an error text, a cut archive) is refused by what its extension lets
+// expect: .ckpt, .pt, .safetensors, .onnx, .gguf and their like are weights, and .html, .md, .txt,
+// .xml may be pages themselves.
+struct named_source {
+  std::string file;
+  source from;
+};
+
 struct model {                               // what a call returns
   std::string name;                          // canonical: an alias of a published model is resolved
-  std::filesystem::path config, checkpoint;  // the local files, absolute
+  std::filesystem::path config, checkpoint;  // of a VQGAN: the local files, absolute
   vqcache::origin from = vqcache::origin::local;
   bool cached = false;  // the persistent copy is complete, with the local receipt's digests
+  std::vector<std::filesystem::path> files{};  // all local files, absolute, as they were asked for
 };
 
 inline std::ostream& operator<<(std::ostream& out, const model& m) {
@@ -267,8 +277,23 @@ struct result {
 VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
 VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts = {});
+// Any set of files, which are published, copied, restored and removed as one. They lie in
+// LOCAL/NAME/FILE and CACHE/NAME/FILE; a file that is called like its set, in LOCAL/NAME. Names of
+// files are relative, each part as a name of a model, with / between the parts. Files that an
+// earlier call has brought under this name, and this one does not ask for, stay.
+VQCACHE_API_ result try_download_model(
+    const std::string& name, const std::vector<named_source>& files, const options& opts = {});
+VQCACHE_API_ result try_download_file(
+    const std::string& name, const source& from, const options& opts = {});  // a set of one
+// What the receipts of the tiers hold under this name, and no download; in the order of the receipt.
+VQCACHE_API_ result try_restore_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
+VQCACHE_API_ model download_model(
+    const std::string& name, const std::vector<named_source>& files, const options& opts = {});
+VQCACHE_API_ model download_file(
+    const std::string& name, const source& from, const options& opts = {});
+VQCACHE_API_ model restore_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts = {});
@@ -2380,7 +2405,23 @@ inline record read_record(std::string_view text) {
 // said in words for a person, or nothing is said. It uses >>strings. No doubt is held against a
 // file: what may be the one that is wanted is taken for it.
 namespace sniff {
-enum class kind { text, binary };  // a config, a checkpoint
+// text, binary: the config and the checkpoint of a VQGAN, and weights of other models. any: what is
+// no page and no answer of a server. document: what may be a page itself.
+enum class kind { text, binary, any, document };
+
+// Of a file in a set, by its extension.
+inline kind kind_of(std::string_view file) {
+  constexpr const char* weights =
+      " bin ckpt ggml gguf h5 msgpack npy npz onnx pb pickle pkl pt pth safetensors tflite ";
+  constexpr const char* documents = " htm html md rst svg txt xhtml xml ";
+  const string name = strings::lower(file.substr(file.rfind('/') + 1));
+  const size_t dot = name.rfind('.');
+  if (dot == npos) return kind::any;
+
+  const std::string_view extension = std::string_view(name).substr(dot + 1);
+  if (strings::is_one_of(weights, extension)) return kind::binary;
+  return strings::is_one_of(documents, extension) ? kind::document : kind::any;
+}
 
 inline constexpr size_t short_text = 4096;  // bytes; no checkpoint is so short and all text
 
@@ -2777,14 +2818,18 @@ inline string json_answer(const specimen& seen, std::string_view text) {  // or 
   return is_answer ? "a JSON answer " + that_says(text, 400) : string();
 }
 
+inline string lfs_pointer(std::string_view text) {  // or empty
+  if (!strings::starts_with(text, "version https://git-lfs")) return {};
+  return join({"a git-lfs pointer, not the file it points to (", first_words(text.substr(0, 60)),
+      "): use the URL of the raw or resolved file"});
+}
+
 // Which page or answer of a server these bytes are, from the first that is no white space on.
 inline string page_or_answer(const specimen& seen, std::string_view text) {
+  if (string what = lfs_pointer(text); !what.empty()) return what;
+  if (seen.want == kind::document) return {};
   if (string what = tagged_document(seen, text); !what.empty()) {
     return what;
-  }
-  if (strings::starts_with(text, "version https://git-lfs")) {
-    return join({"a git-lfs pointer, not the file it points to (", first_words(text.substr(0, 60)),
-        "): use the URL of the raw or resolved file"});
   }
   if (string what = json_answer(seen, text); !what.empty()) return what;
 
@@ -2814,6 +2859,7 @@ inline string not_a_config(const specimen& seen) {
 
 // Which file it is instead of the config (want: text) or of the checkpoint.
 inline string other_of_the_pair(const specimen& seen, std::string_view text) {
+  if (seen.want == kind::any || seen.want == kind::document) return {};
   if (seen.want == kind::binary) {
     return has_model(text) ? join({"a config (", first_words(text.substr(0, 60)), ")"}) : string();
   }
@@ -2843,6 +2889,7 @@ inline string not_the_file(const specimen& seen) {
     return what + "; are the URLs of config and checkpoint swapped?";
   }
   if (seen.want == kind::text) return not_a_config(seen);
+  if (seen.want != kind::binary) return {};
 
   const bool is_short = seen.is_whole() && seen.size < short_text && is_readable_text(seen.head);
   return is_short ? "a short text " + that_says(text, 400) : string();
@@ -9954,7 +10001,12 @@ namespace tier {
 enum class layout { flat, folder };
 
 inline layout layout_of(const string& set, const vector<string>& files) {
-  return files.size() == 1 && files[0] == set ? layout::flat : layout::folder;
+  const bool is_itself = files.size() == 1 && files[0] == set;
+  const string config = set + ".yaml", checkpoint = set + ".ckpt";
+  const bool is_pair = files.size() == 2
+      && ((files[0] == config && files[1] == checkpoint)
+          || (files[0] == checkpoint && files[1] == config));
+  return is_itself || is_pair ? layout::flat : layout::folder;
 }
 
 struct owned {           // in one tier: paths relative to its directory, with / between the parts
@@ -10015,6 +10067,28 @@ inline string file_problem(const string& set, const string& file) {  // or empty
   return {};
 }
 
+// Sorted so that what lies in a folder comes right behind the folder's name, and a file behind its
+// like: then neighbours tell, and a set of thousands is no work.
+inline status twice_one_path(const vector<string>& files) {
+  vector<string> sorted;
+  for (const string& file : files) {
+    string key = strings::lower(file);
+    std::replace(key.begin(), key.end(), '/', '\1');
+    sorted.push_back(key + '\0' + file);
+  }
+  std::sort(sorted.begin(), sorted.end());
+
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    const string before = sorted[i - 1].substr(sorted[i - 1].find('\0') + 1);
+    const string file = sorted[i].substr(sorted[i].find('\0') + 1);
+    if (!is_one_path(before, file)) continue;
+    return fail(errc::invalid_argument,
+        {"the files '", before, "' and '", file,
+            "' cannot both be: some file systems take them for one"});
+  }
+  return {};
+}
+
 inline status set_problem(const string& set, const vector<string>& files) {
   const string why = strings::name_problem(set);
   if (!why.empty()) {
@@ -10024,22 +10098,13 @@ inline status set_problem(const string& set, const vector<string>& files) {
     return fail(errc::invalid_argument, {"a set needs at least one file"});
   }
 
-  for (size_t i = 0; i < files.size(); ++i) {
-    const string name = "'" + strings::printable(files[i]) + "'";
-    const string odd = file_problem(set, files[i]);
+  for (const string& file : files) {
+    const string odd = file_problem(set, file);
     if (!odd.empty()) {
-      return fail(errc::invalid_argument, {"the file ", name, ": ", odd});
-    }
-
-    for (size_t before = 0; before < i; ++before) {
-      if (is_one_path(files[before], files[i])) {
-        return fail(errc::invalid_argument,
-            {"the files '", files[before], "' and ", name,
-                " cannot both be: some file systems take them for one"});
-      }
+      return fail(errc::invalid_argument, {"the file '", strings::printable(file), "': ", odd});
     }
   }
-  return {};
+  return twice_one_path(files);
 }
 
 // Pure: what stands on a disk does not count.
@@ -10078,6 +10143,7 @@ inline const string* common_path(const owned& ours, const owned& theirs) {  // o
 // errc::name_taken: the two sets cannot stand beside each other. The same set, which may have got
 // or lost files meanwhile, is no other one.
 inline status clash(const owned_paths& ours, const owned_paths& other) {
+  if (!other.problem.ok()) return {};  // it holds nothing, or its receipt is garbage
   if (ours.set == other.set && ours.how == other.how) return {};
 
   const string* path = common_path(ours.local, other.local);
@@ -10088,6 +10154,84 @@ inline status clash(const owned_paths& ours, const owned_paths& other) {
   return fail(errc::name_taken,
       {"'", *path, "' belongs to the model '", other.set, "'; use another name for '", ours.set,
           "', or remove that model"});
+}
+
+struct held_set {  // as receipts tell
+  layout how = layout::flat;
+  vector<string> files{};  // none: no receipt speaks of any
+};
+
+// By the receipt of a directory with many sets.
+inline held_set held_in(const string& set, const formats::receipt& receipt) {
+  const string folder = set + "/";
+  held_set all;
+  for (const formats::entry& one : receipt) {
+    const bool is_inside = strings::starts_with(one.file, folder);
+    if (is_inside) {
+      all.how = layout::folder;
+    }
+    all.files.push_back(is_inside ? one.file.substr(folder.size()) : one.file);
+  }
+  return all;
+}
+
+// By both receipts: where there is a local one, it tells how the files lie.
+inline held_set held_by(
+    const string& set, const formats::receipt& local, const formats::receipt& lasting) {
+  held_set all = held_in(set, local);
+  for (const formats::entry& one : lasting) {
+    if (std::find(all.files.begin(), all.files.end(), one.file) == all.files.end()) {
+      all.files.push_back(one.file);
+    }
+  }
+  if (local.empty()) {
+    all.how = layout_of(set, all.files);
+  }
+  return all;
+}
+
+// The sets that, by their names, may own a path of this one where many lie in one directory: the
+// pair NAME owns NAME.yaml and NAME.ckpt, and a set of one file may be called so.
+inline vector<string> sets_that_may_own(const owned_paths& ours) {
+  vector<string> names;
+  for (const string& path : ours.local.files) {
+    const string first = path.substr(0, path.find('/'));
+    if (first != ours.set) {
+      names.push_back(first);
+    }
+  }
+  for (const char* ending : {".yaml", ".ckpt"}) {
+    const size_t stem = ours.set.size() - (std::min)(ours.set.size(), std::strlen(ending));
+    if (stem > 0 && ours.set.substr(stem) == ending) {
+      names.push_back(ours.set.substr(0, stem));
+    }
+  }
+  return names;
+}
+
+// The file whose unfinished or damaged form a name is: ".FILE.0123456789abcdef.part" and .record,
+// "FILE.corrupt-0123abcd"; empty: it is none.
+inline string leftover_of(std::string_view name) {
+  constexpr std::string_view mark = ".corrupt-";
+  constexpr size_t aside_digits = 8, unique_digits = 16;
+  const auto ends_in_digits = [&name](size_t digits) {
+    return name.size() > digits
+        && strings::consists_of(name.substr(name.size() - digits), strings::hex_digits);
+  };
+
+  if (ends_in_digits(aside_digits)) {
+    name.remove_suffix(aside_digits);
+    if (!strings::ends_with(name, mark)) return {};
+    return string(name.substr(0, name.size() - mark.size()));
+  }
+
+  const bool is_unfinished =
+      strings::ends_with(name, ".part") || strings::ends_with(name, ".record");
+  if (!is_unfinished || name[0] != '.') return {};
+  name = name.substr(0, name.rfind('.'));
+  if (!ends_in_digits(unique_digits)) return {};
+  name.remove_suffix(unique_digits);
+  return name.size() > 2 && name.back() == '.' ? string(name.substr(1, name.size() - 2)) : string();
 }
 
 // ---- what a tier holds, as values: that is all that a plan is made from
@@ -10343,13 +10487,16 @@ class directory_tier final : public tier {
     bool may_be_made;    // directories that are missing
   };
 
-  directory_tier(where place, vector<string> names, string receipt)
+  directory_tier(where place, string set, vector<string> names, layout laid_out)
       : at_(std::move(place.at)),
         is_own_folder_(place.is_own_folder),
         how_(place.how),
         may_be_made_(place.may_be_made),
+        set_(std::move(set)),
         names_(std::move(names)),
-        receipt_name_(std::move(receipt)) {}
+        layout_(laid_out),
+        receipt_name_(set_ + ".sha256"),
+        folder_(layout_ == layout::folder && !is_own_folder_ ? set_ + "/" : "") {}
 
   const fs::path& at() const { return at_; }
 
@@ -10357,11 +10504,11 @@ class directory_tier final : public tier {
 
   string description() const override { return join({at_}); }
 
-  string description_of(const string& name) const override { return join({at_ / name}); }
+  string description_of(const string& name) const override { return join({path_of(name)}); }
 
   abilities can() const override { return {true, true, true, true, true}; }
 
-  file_place place_of(const string& name) const override { return {at_ / name, how_}; }
+  file_place place_of(const string& name) const override { return {path_of(name), how_}; }
 
   inventory inspect() override {
     inventory all;
@@ -10384,13 +10531,13 @@ class directory_tier final : public tier {
 
   status judge(const stored_file& file, sniff::kind kind) override {
     if (!file.is_regular() || file.has_receipt()) return {};
-    return partial::judge(at_ / file.name, how_, kind);
+    return partial::judge(path_of(file.name), how_, kind);
   }
 
   opened read(const string& name) override {
     os::file in;
     uint64_t size = 0;
-    const fs::path path = at_ / name;
+    const fs::path path = path_of(name);
     status problem = worker::open(path, how_, in, size);
     if (!problem.ok()) return {std::move(problem), nullptr};
     return {{}, box<directory_source>(new directory_source(std::move(in), path))};
@@ -10400,15 +10547,16 @@ class directory_tier final : public tier {
     auto part = box<partial::partial_file>(new partial::partial_file());
     const partial::judged_by judge =
         file.has_digest ? partial::judged_by::digest : partial::judged_by::look;
-    status problem = part->create(at_ / file.name, {file.kind, judge});
+    status problem = part->create(path_of(file.name), {file.kind, judge});
     return {std::move(problem), box<directory_sink>(new directory_sink(std::move(part)))};
   }
 
   status commit(const sinks& files, const formats::receipt& now) override {
-    for (const formats::entry& old : receipt_) {
-      const formats::entry* same = formats::find(now, old.file);
-      if (!same || same->sha256 != old.sha256) {
-        VQCACHE_NEED_(remove_file(receipt_name_));
+    for (const formats::entry& one : now) {
+      const formats::entry* old = formats::find(receipt_, recorded(one.file));
+      if (old && old->sha256 != one.sha256) {
+        VQCACHE_NEED_(remove_recorded(receipt_name_));
+        break;
       }
     }
     for (byte_sink* file : files) {
@@ -10416,11 +10564,23 @@ class directory_tier final : public tier {
         VQCACHE_NEED_(file->publish());
       }
     }
-    VQCACHE_NEED_(sync());
+    VQCACHE_NEED_(sync_folders());
     return renew_receipt(now);
   }
 
-  status renew_receipt(const formats::receipt& now) override {
+  // Files of the set that this call was not asked for keep what the receipt says of them.
+  status renew_receipt(const formats::receipt& files) override {
+    formats::receipt now;
+    for (const formats::entry& one : files) {
+      now.push_back(one);
+      now.back().file = recorded(one.file);
+    }
+    for (const formats::entry& old : receipt_) {
+      if (!formats::find(now, old.file)) {
+        now.push_back(old);
+      }
+    }
+
     const string content = formats::write_receipt(now, os::date());
     partial::partial_file file;
     VQCACHE_NEED_(
@@ -10434,15 +10594,15 @@ class directory_tier final : public tier {
 
   put_aside set_aside(const stored_file& file, const string& why, const vector<string>& known,
       caller& who) override {
-    const fs::path path = at_ / file.name;
+    const fs::path path = path_of(file.name);
     const string aside = aside_prefix(file.name) + os::unique().substr(8);
-    status problem = error::system(os::rename(path, at_ / aside), "put aside the damaged", path);
+    status problem = error::system(os::rename(path, path_of(aside)), "put aside the damaged", path);
     if (!problem.ok()) return {std::move(problem), {}};
     who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
     for (const string& name : asides_of(file.name)) {
-      if (name != aside && is_none_of(known, at_ / name, who)) {
-        (void)os::unlink(at_ / name);
+      if (name != aside && is_none_of(known, path_of(name), who)) {
+        (void)os::unlink(path_of(name));
       }
     }
     return {{}, aside};
@@ -10452,7 +10612,7 @@ class directory_tier final : public tier {
       const stored_file& file, const string& sha256, const string& except, caller& who) override {
     string its;
     for (const string& name : asides_of(file.name)) {
-      const fs::path path = at_ / name;
+      const fs::path path = path_of(name);
       const uint64_t told = file.said.size;
       const bool may_be = name != except && (told == 0 || os::look(path, false).size == told);
       if (may_be && worker::digest(path, how_, who, its).ok() && its == sha256) {
@@ -10463,8 +10623,8 @@ class directory_tier final : public tier {
   }
 
   bool give_back(const stored_file& file, const string& aside, caller& who) override {
-    const fs::path path = at_ / file.name;
-    if (os::look(path).exists || os::rename(at_ / aside, path) != 0) {
+    const fs::path path = path_of(file.name);
+    if (os::look(path).exists || os::rename(path_of(aside), path) != 0) {
       return false;
     }
     who.say({"The file ", aside, " is right after all; it is ", path, " again."});
@@ -10472,17 +10632,15 @@ class directory_tier final : public tier {
   }
 
   status remove() override {
-    VQCACHE_NEED_(remove_file(receipt_name_));  // first: none is to be without its model
+    VQCACHE_NEED_(remove_recorded(receipt_name_));  // first: none is to be without its model
     for (const string& name : names_) {
-      VQCACHE_NEED_(remove_file(name));
+      VQCACHE_NEED_(remove_recorded(recorded(name)));
     }
     for (const string& name : leftovers_here()) {
-      VQCACHE_NEED_(remove_file(name));
+      VQCACHE_NEED_(remove_recorded(name));
     }
-    if (os::look(at_).directory) {
-      VQCACHE_NEED_(sync());
-    }
-    if (is_own_folder_) (void)os::unlink(at_);  // if it holds nothing else
+    VQCACHE_NEED_(sync_folders());
+    remove_empty_folders();
     return {};
   }
 
@@ -10492,7 +10650,8 @@ class directory_tier final : public tier {
     uint64_t bytes = 0;
     for (const string& name : leftovers_here()) {
       if (strings::ends_with(name, part_end)) {
-        bytes += journal::find(at_ / fs::path(name).stem()).bytes;
+        const fs::path path = at_ / name;
+        bytes += journal::find(path.parent_path() / path.stem()).bytes;
       }
     }
     return bytes;
@@ -10503,7 +10662,7 @@ class directory_tier final : public tier {
       const bool is_part = strings::ends_with(name, part_end);
       if (!is_part && !strings::ends_with(name, record_end)) continue;
 
-      const fs::path path = at_ / name, base = at_ / path.stem();
+      const fs::path path = at_ / name, base = path.parent_path() / path.stem();
       const journal::unfinished unfinished = journal::find(base);
       if (!is_nobodys(unfinished, path, which)) continue;
       fs::path part = base;
@@ -10513,8 +10672,8 @@ class directory_tier final : public tier {
 
       (void)os::unlink(fs::path(base) += record_end);
       if (unfinished.bytes == 0) continue;
-      who.say({"Removed a partial of ", name.substr(1, name.size() - around_part), " (",
-          unfinished.bytes, " bytes) that an earlier call left in ", at_, "."});
+      who.say({"Removed a partial of ", leftover_of(os::shown(path.filename())), " (",
+          unfinished.bytes, " bytes) that an earlier call left in ", path.parent_path(), "."});
     }
   }
 
@@ -10530,7 +10689,14 @@ class directory_tier final : public tier {
     return fail(errc::permission_denied, {at_, " cannot be written"});
   }
 
-  status make_ready() override { return error::system(os::make_directories(at_), "create", at_); }
+  status make_ready() override {
+    VQCACHE_NEED_(error::system(os::make_directories(at_), "create", at_));
+    for (const string& folder : folders_of_names()) {
+      const fs::path at = at_ / folder;
+      VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
+    }
+    return {};
+  }
 
   status room_for(uint64_t bytes) const override { return partial::has_room(at_, bytes, 0); }
 
@@ -10538,11 +10704,16 @@ class directory_tier final : public tier {
   static constexpr const char* part_end = ".part";
   static constexpr const char* record_end = ".record";
   static constexpr size_t unique_digits = 16, aside_digits = 8;
-  static constexpr size_t around_part = 1 + 1 + unique_digits + 5;  // ".NAME.UNIQUE.part"
+
+  // Names are of three kinds: that of the set's file, "config.json"; the same in a receipt, from
+  // at_ on, "net/config.json"; and the whole path.
+  string recorded(const string& name) const { return folder_ + name; }
+
+  fs::path path_of(const string& name) const { return at_ / recorded(name); }
 
   stored_file look_at(const string& name) const {
     using presence = stored_file::presence;
-    const os::info found = os::look(at_ / name, how_ == os::mode::link);
+    const os::info found = os::look(path_of(name), how_ == os::mode::link);
     stored_file file;
     file.name = name;
     file.size = found.size;
@@ -10554,8 +10725,9 @@ class directory_tier final : public tier {
     } else if (found.problem != 0) {
       file.is = presence::unknown;
     }
-    if (const formats::entry* said = formats::find(receipt_, name)) {
+    if (const formats::entry* said = formats::find(receipt_, recorded(name))) {
       file.said = *said;
+      file.said.file = name;
     }
     return file;
   }
@@ -10563,13 +10735,51 @@ class directory_tier final : public tier {
   // Then no listing has to tell whose the files are.
   bool speaks_of_all() const {
     for (const string& name : names_) {
-      if (!formats::find(receipt_, name)) return false;
+      if (!formats::find(receipt_, recorded(name))) return false;
     }
     return true;
   }
 
-  // A model whose name differs in case only is another one, and left alone.
+  // What another set owns is left alone.
   status is_taken() const {
+    VQCACHE_NEED_(clash_with_held());
+    return other_case();
+  }
+
+  // A model of this name whose files lie otherwise, and one whose files are called like ours.
+  status clash_with_held() const {
+    if (is_of_other_layout()) {
+      return fail(errc::name_taken,
+          {at_ / receipt_name_, " is the receipt of another model '", set_,
+              "', which has other files; use another name, or remove that model"});
+    }
+    if (is_own_folder_) return {};
+
+    const owned_paths ours = paths_of(set_, names_, layout_);
+    for (const string& other : sets_that_may_own(ours)) {
+      string content;  // what cannot be read is seen when it is in the way
+      (void)os::read_text(at_ / (other + ".sha256"), content, how_);
+      const held_set there = held_in(other, formats::read_receipt(content));
+      VQCACHE_NEED_(clash(ours, paths_of(other, there.files, there.how)));
+    }
+    return {};
+  }
+
+  bool is_of_other_layout() const {
+    vector<string> files;
+    bool is_any_ours = false;
+    for (const formats::entry& one : receipt_) {
+      files.push_back(one.file);
+      const bool is_name = std::find(names_.begin(), names_.end(), one.file) != names_.end();
+      const bool is_inside = strings::starts_with(one.file, folder_);
+      is_any_ours = is_any_ours || (layout_ == layout::flat ? is_name : is_inside);
+    }
+    const bool is_flat_there = layout_ == layout::folder && layout_of(set_, files) == layout::flat;
+    return !files.empty() && (!is_any_ours || (is_own_folder_ && is_flat_there));
+  }
+
+  // A model whose name differs in case only is another one.
+  status other_case() const {
     const fs::path other = other_spelling();
     if (other.empty()) return {};
     if (other == at_ || other == at_.parent_path()) {
@@ -10578,10 +10788,8 @@ class directory_tier final : public tier {
               " takes names that differ in case for one, and cannot be listed; check its ",
               "permissions"});
     }
-    const size_t end = receipt_name_.rfind('.');
     return fail(errc::name_taken,
-        {"another model stands there: this file system takes ", receipt_name_.substr(0, end),
-            " and ", other,
+        {"another model stands there: this file system takes ", set_, " and ", other,
             " for one name; use another name, or remove that model (vqcache::remove)"});
   }
 
@@ -10593,9 +10801,13 @@ class directory_tier final : public tier {
     if (is_own_folder_ && os::look(at_).exists) {
       found = spelling_in(at_.parent_path(), os::shown(at_.filename()));
     }
+    if (found.empty() && !folder_.empty() && os::look(at_ / set_, false).exists) {
+      found = spelling_in(at_, set_);
+    }
     if (found.empty() && os::look(at_ / receipt_name_, false).exists) {
       found = spelling_in(at_, receipt_name_);
     }
+    if (layout_ == layout::folder) return found;  // all else there is of this set
     for (const string& name : names_) {
       if (found.empty() && os::look(at_ / name, false).exists) {
         found = spelling_in(at_, name);
@@ -10622,22 +10834,73 @@ class directory_tier final : public tier {
     return other != name && fs::equivalent(folder / name, folder / other, e);
   }
 
-  vector<string> leftovers_here() const {  // what is unfinished or was put aside
+  // What is unfinished or was put aside, as a receipt would name it.
+  vector<string> leftovers_here() const {
     vector<string> all;
-    add_leftovers_of(receipt_name_, all);
-    for (const string& name : names_) {
-      add_leftovers_of(name, all);
+    for (const string& folder : folders()) {
+      for (const string& name : os::list(at_ / folder, "")) {
+        const string file = leftover_of(name);
+        if (!file.empty() && is_ours(folder, file)) {
+          all.push_back(folder + name);
+        }
+      }
     }
     return all;
   }
 
-  void add_leftovers_of(const string& name, vector<string>& all) const {
-    for (const string& one :
-        journal::numbered(at_, "." + name + ".", unique_digits, {part_end, record_end})) {
-      all.push_back(one);
+  // In a folder that is the set's own, all is: also what an earlier call has left of other files.
+  bool is_ours(const string& folder, const string& file) const {
+    const bool is_of_set = !folder_.empty() && strings::starts_with(folder, folder_);
+    if (is_of_set || (is_own_folder_ && layout_ == layout::folder)) return true;
+    if (file == receipt_name_) return true;
+    return std::find(names_.begin(), names_.end(), file) != names_.end();
+  }
+
+  // The folders that the set's files lie in, from at_ on, each with a slash at its end; at_ first.
+  vector<string> folders_of_names() const {
+    vector<string> all{string()};
+    for (const string& name : names_) {
+      const string file = recorded(name);
+      const string folder = file.substr(0, file.rfind('/') + 1);
+      if (all.back() != folder && std::find(all.begin(), all.end(), folder) == all.end()) {
+        all.push_back(folder);
+      }
     }
-    for (const string& one : asides_of(name)) {
-      all.push_back(one);
+    return all;
+  }
+
+  // The same, and those that are there though no name tells of them.
+  vector<string> folders() const {
+    vector<string> all = folders_of_names();
+    if (layout_ == layout::flat) return all;
+    if (std::find(all.begin(), all.end(), folder_) == all.end()) {
+      all.push_back(folder_);
+    }
+    for (size_t i = 0; i < all.size(); ++i) {
+      const string folder = all[i];
+      if (!strings::starts_with(folder, folder_)) continue;
+      for (const string& name : os::list(at_ / folder, "")) {
+        const string inner = join({folder, name, "/"});
+        const bool is_folder = os::look(at_ / inner, false).directory;
+        if (is_folder && std::find(all.begin(), all.end(), inner) == all.end()) {
+          all.push_back(inner);
+        }
+      }
+    }
+    return all;
+  }
+
+  void remove_empty_folders() const {  // the innermost first; what is not empty stays
+    vector<string> all = folders();
+    std::sort(all.begin(), all.end());
+    for (size_t i = all.size(); i > 0; --i) {
+      const string& folder = all[i - 1];
+      if (!folder.empty()) {
+        (void)os::unlink(at_ / folder.substr(0, folder.size() - 1));
+      }
+    }
+    if (is_own_folder_) {
+      (void)os::unlink(at_);
     }
   }
 
@@ -10655,8 +10918,15 @@ class directory_tier final : public tier {
 
   static string aside_prefix(const string& name) { return name + ".corrupt-"; }
 
-  vector<string> asides_of(const string& name) const {
-    return journal::numbered(at_, aside_prefix(name), aside_digits, {""});
+  vector<string> asides_of(const string& name) const {  // as files of the set
+    const size_t file_at = name.rfind('/') + 1;
+    const string folder = name.substr(0, file_at);
+    vector<string> all =
+        journal::numbered(path_of(folder), aside_prefix(name.substr(file_at)), aside_digits, {""});
+    for (string& one : all) {
+      one.insert(0, folder);
+    }
+    return all;
   }
 
   bool is_none_of(const vector<string>& known, const fs::path& path, caller& who) const {
@@ -10668,7 +10938,16 @@ class directory_tier final : public tier {
 
   status sync() const { return error::system(os::sync_directory(at_), "sync", at_); }
 
-  status remove_file(const string& name) const {
+  status sync_folders() const {
+    for (const string& folder : folders_of_names()) {
+      const fs::path at = at_ / folder;
+      if (!os::look(at).directory) continue;
+      VQCACHE_NEED_(error::system(os::sync_directory(at), "sync", at));
+    }
+    return {};
+  }
+
+  status remove_recorded(const string& name) const {
     return error::system(os::unlink(at_ / name), "remove", at_ / name);
   }
 
@@ -10676,8 +10955,11 @@ class directory_tier final : public tier {
   bool is_own_folder_;
   os::mode how_;
   bool may_be_made_;
+  string set_;
   vector<string> names_;
+  layout layout_;
   string receipt_name_;
+  string folder_;  // of the set's files below at_, with a slash; empty: they lie in at_
   formats::receipt receipt_{};  // as inspect() has read it
 };
 
@@ -11320,12 +11602,12 @@ class call {
     }
 
     using directory_tier = tier::directory_tier;
-    const string receipt = paths.local.receipt;
     auto local = box<directory_tier>(new directory_tier(
-        directory_tier::where{fast, false, os::mode::link, o.create_dirs}, names, receipt));
+        directory_tier::where{fast, false, os::mode::link, o.create_dirs}, name, names, how));
     tiers lasting;
-    lasting.push_back(box<directory_tier>(new directory_tier(
-        directory_tier::where{slow / name, true, os::mode::read, o.create_dirs}, names, receipt)));
+    lasting.push_back(box<directory_tier>(
+        new directory_tier(directory_tier::where{slow / name, true, os::mode::read, o.create_dirs},
+            name, names, how)));
     begin(name, files, std::move(local), std::move(lasting));
     return {};
   }
@@ -11345,6 +11627,19 @@ class call {
       known.copies.resize(lasting_.size());
     }
     now_.is_offline = !offline_by().empty();
+  }
+
+  // What the tiers' receipts hold under a name: the local one first, then what others add.
+  result_of<tier::held_set> held(const string& name) const {
+    const string receipt = name + ".sha256";
+    const fs::path fast = directory(who_.opts(), true), slow = directory(who_.opts(), false);
+    const string odd = strings::name_problem(name);
+    if (!odd.empty() || fast.empty() || slow.empty()) return tier::held_set();  // open() tells
+
+    string local, lasting;
+    VQCACHE_NEED_(read_if_there(fast / receipt, os::mode::link, local));
+    VQCACHE_NEED_(read_if_there(slow / name / receipt, os::mode::read, lasting));
+    return tier::held_by(name, formats::read_receipt(local), formats::read_receipt(lasting));
   }
 
   // role: what an error calls the file. is_pin: a digest of the source binds the tiers, too.
@@ -11442,6 +11737,12 @@ class call {
   string offline_by() const {  // what forbids to download, or empty
     if (who_.opts().offline) return "options::offline";
     return strings::means_yes(os::env("VQCACHE_OFFLINE")) ? "the variable VQCACHE_OFFLINE" : "";
+  }
+
+  static status read_if_there(const fs::path& file, os::mode how, string& content) {
+    const int problem = os::read_text(file, content, how);
+    if (problem == ENOENT || problem == ENOTDIR) return {};
+    return error::system(problem, "read", file);
   }
 
   // ---- inspect
@@ -12540,7 +12841,8 @@ inline status bring(
   VQCACHE_NEED_(open(one, called));
   VQCACHE_NEED_(given[0] ? take_given(one, given) : find(one, called));
   VQCACHE_NEED_(one.download());
-  found = {one.name(), one.local_path(0), one.local_path(1), one.from(), one.is_cached()};
+  found = {one.name(), one.local_path(0), one.local_path(1), one.from(), one.is_cached(),
+      {one.local_path(0), one.local_path(1)}};
   return {};
 }
 
@@ -12550,20 +12852,124 @@ inline status download(const string& name, const source* config, const source* c
   return call::contained(name, [&] { return bring(name, given, opts, found); });
 }
 
-inline status remove(const string& name, const options& opts) {
-  return call::contained(name, [&]() -> status {
-    call::call one(opts);
-    VQCACHE_NEED_(checks::check_options(opts));
-    VQCACHE_NEED_(open(one, name));
-    const rows meant = catalog::find(name);
-    const bool has_nothing = one.count_held() == 0 && !one.has_leftovers();
-    if (meant.size() == 1 && has_nothing) {
-      VQCACHE_NEED_(open(one, meant[0]->name));
-    }
-    return one.remove();
-  });
-}
 }  // namespace vqgan
+
+// Any set of files.
+namespace named_set {
+inline list<plan::wanted_file> wanted(const string& name, const vector<string>& files) {
+  list<plan::wanted_file> all(files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    all[i].name = files[i];
+    all[i].kind = files[i] == name + ".yaml" ? sniff::kind::text : sniff::kind_of(files[i]);
+  }
+  return all;
+}
+
+inline status open(call::call& one, const string& name, const vector<string>& files) {
+  return one.open(name, wanted(name, files), tier::layout_of(name, files));
+}
+
+inline status carry_out(call::call& one, model& found) {
+  VQCACHE_NEED_(one.download());
+  found.name = one.name();
+  found.from = one.from();
+  found.cached = one.is_cached();
+  for (size_t file = 0; file < one.size(); ++file) {
+    found.files.push_back(one.local_path(file));
+  }
+  return {};
+}
+
+inline status bring(
+    const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
+  vector<string> names;
+  for (const named_source& file : files) {
+    names.push_back(file.file);
+  }
+
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_call(opts));
+  VQCACHE_NEED_(open(one, name, names));
+  for (size_t file = 0; file < files.size(); ++file) {
+    VQCACHE_NEED_(one.take_source(file, files[file].from, names[file], true));
+  }
+  return carry_out(one, found);
+}
+
+inline status restore(const string& name, const options& opts, model& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_call(opts));
+  result_of<tier::held_set> held = one.held(name);
+  VQCACHE_NEED_(held.why());
+  if (held->files.empty()) {
+    VQCACHE_NEED_(open(one, name, {name}));  // a name that cannot be used is told
+    return fail(errc::unknown_model,
+        {"neither ", one.local_root(), " nor ", one.lasting_root(), " has a receipt of ", name,
+            "; it has to be downloaded first"});
+  }
+  VQCACHE_NEED_(one.open(name, wanted(name, held->files), held->how));
+  return carry_out(one, found);
+}
+
+inline bool has_nothing(call::call& one) {
+  return one.count_held() == 0 && !one.has_leftovers();
+}
+
+// What its receipts name. Without one: a notebook's pair, or what interrupted calls have left.
+inline status find_any(call::call& one, const string& name) {
+  result_of<tier::held_set> held = one.held(name);
+  VQCACHE_NEED_(held.why());
+  vector<string> pair{name + ".yaml", name + ".ckpt"};
+  const bool may_be_pair = held->how == tier::layout::flat && (held->files != vector<string>{name});
+  if (!may_be_pair) {
+    return one.open(name, wanted(name, held->files), held->how);
+  }
+
+  for (const string& file : held->files) {  // of a pair a receipt may name one file, or more
+    if (std::find(pair.begin(), pair.end(), file) == pair.end()) {
+      pair.push_back(file);
+    }
+  }
+  VQCACHE_NEED_(one.open(name, wanted(name, pair), tier::layout::flat));
+  if (!has_nothing(one)) return {};
+
+  VQCACHE_NEED_(one.open(name, wanted(name, {name}), tier::layout::flat));
+  if (!has_nothing(one)) return {};
+  return one.open(name, wanted(name, {name}), tier::layout::folder);
+}
+
+inline status take_away(const string& name, const options& opts) {
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_options(opts));
+  VQCACHE_NEED_(find_any(one, name));
+  if (has_nothing(one)) {
+    const vqgan::rows meant = catalog::find(name);
+    VQCACHE_NEED_(vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name));
+  }
+  return one.remove();
+}
+
+// ---- the whole calls: an error says which model it is about
+
+inline status download(
+    const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
+  return call::contained(name, [&] { return bring(name, files, opts, found); });
+}
+
+inline status download_file(
+    const string& name, const source& from, const options& opts, model& found) {
+  return call::contained(
+      name, [&] { return bring(name, std::vector<named_source>{{name, from}}, opts, found); });
+}
+
+inline status restore_model(const string& name, const options& opts, model& found) {
+  return call::contained(name, [&] { return restore(name, opts, found); });
+}
+
+inline status remove_all(const string& name, const options& opts) {
+  return call::contained(name, [&] { return take_away(name, opts); });
+}
+}  // namespace named_set
 }  // namespace detail
 
 namespace detail {
@@ -12647,8 +13053,28 @@ VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const opti
   return {std::move(found), detail::error::to_error(s)};
 }
 
+VQCACHE_API_ result try_download_model(
+    const std::string& name, const std::vector<named_source>& files, const options& opts) {
+  model found;
+  const detail::status s = detail::named_set::download(name, files, opts, found);
+  return {std::move(found), detail::error::to_error(s)};
+}
+
+VQCACHE_API_ result try_download_file(
+    const std::string& name, const source& from, const options& opts) {
+  model found;
+  const detail::status s = detail::named_set::download_file(name, from, opts, found);
+  return {std::move(found), detail::error::to_error(s)};
+}
+
+VQCACHE_API_ result try_restore_model(const std::string& name, const options& opts) {
+  model found;
+  const detail::status s = detail::named_set::restore_model(name, opts, found);
+  return {std::move(found), detail::error::to_error(s)};
+}
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
-  return detail::error::to_error(detail::vqgan::remove(name, opts));
+  return detail::error::to_error(detail::named_set::remove_all(name, opts));
 }
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ model download_vqgan_model(
@@ -12664,8 +13090,27 @@ VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& 
   return found;
 }
 
+VQCACHE_API_ model download_model(
+    const std::string& name, const std::vector<named_source>& files, const options& opts) {
+  model found;
+  detail::error::raise(detail::named_set::download(name, files, opts, found));
+  return found;
+}
+
+VQCACHE_API_ model download_file(const std::string& name, const source& from, const options& opts) {
+  model found;
+  detail::error::raise(detail::named_set::download_file(name, from, opts, found));
+  return found;
+}
+
+VQCACHE_API_ model restore_model(const std::string& name, const options& opts) {
+  model found;
+  detail::error::raise(detail::named_set::restore_model(name, opts, found));
+  return found;
+}
+
 VQCACHE_API_ void remove(const std::string& name, const options& opts) {
-  detail::error::raise(detail::vqgan::remove(name, opts));
+  detail::error::raise(detail::named_set::remove_all(name, opts));
 }
 #endif
 VQCACHE_API_ std::vector<known_model> known_models() {

@@ -100,11 +100,11 @@ class bench {
     if (has_directory_)
       lasting.push_back(vqcache::detail::box<directory_tier>(new directory_tier(
           directory_tier::where{w.cache / "net", true, vqcache::detail::os::mode::read, true},
-          names, "net.sha256")));
+          "net", names, seam::layout::flat)));
     one.begin("net", files,
         vqcache::detail::box<directory_tier>(new directory_tier(
-            directory_tier::where{w.local, false, vqcache::detail::os::mode::link, true}, names,
-            "net.sha256")),
+            directory_tier::where{w.local, false, vqcache::detail::os::mode::link, true}, "net",
+            names, seam::layout::flat)),
         std::move(lasting));
   }
 

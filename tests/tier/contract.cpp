@@ -49,7 +49,8 @@ class directory_shop final : public shop {
   detail::box<seam::tier> open() override {
     const auto how = is_own_folder_ ? detail::os::mode::read : detail::os::mode::link;
     return detail::box<seam::directory_tier>(new seam::directory_tier(
-        seam::directory_tier::where{root_.at / "m", is_own_folder_, how, true}, names, "m.sha256"));
+        seam::directory_tier::where{root_.at / "m", is_own_folder_, how, true}, "m", names,
+        seam::layout::flat));
   }
 
   void damage(const std::string& name, const std::string& bytes) override {
