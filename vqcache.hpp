@@ -834,6 +834,17 @@ class caller {  // the first callback that throws or cancels ends it
 
   void go_on() { stop_ = stop_.code == errc::cancelled ? status() : stop_; }  // all is there
 
+  // The files below a folder are called as from there on; else by their own name. With a separator
+  // at its end.
+  void name_files_from(const string& folder) { folders_.push_back(folder); }
+
+  string called(const string& path) const {
+    for (const string& folder : folders_) {
+      if (path.compare(0, folder.size(), folder) == 0) return path.substr(folder.size());
+    }
+    return path.substr(path.find_last_of("/\\") + 1);
+  }
+
   void say(std::initializer_list<piece> line) {
     if (!opts_->on_message || stopped()) return;
     const string text = join(line);
@@ -902,6 +913,7 @@ class caller {  // the first callback that throws or cancels ends it
 
   const options* opts_;
   string name_;
+  vector<string> folders_{};  // of the set's files
   status stop_{};
   list<meter> meters_{};
   clock::time_point told_{};
@@ -5429,6 +5441,9 @@ class journal_file : os::pinned {
 
   int note_released() { return add("released"); }  // else it is free when this process has ended
 
+  // Until there is more to write: a set has many files, and a process few descriptors.
+  void rest() noexcept { (void)record_.close(); }
+
   void leave() noexcept {  // on the disk, for a later call
     (void)record_.close();
     become(state::none);
@@ -5466,6 +5481,8 @@ class journal_file : os::pinned {
     return failed;
   }
 
+  int wake() { return record_.is_open() ? 0 : os::open(path_, os::mode::update, record_); }
+
   // At the end, or over the line of the same kind, if it fits there: the last of a kind counts.
   int write(const string& text, line* place) {
     string padded = text;  // first: without memory nothing has changed
@@ -5477,7 +5494,10 @@ class journal_file : os::pinned {
     const std::lock_guard<std::mutex> one(mutex_);
     const bool fits = place && place->at != 0 && padded.size() == place->size + 1;
     const uint64_t at = fits ? place->at : size_;
-    const int failed = os::write_at(record_, at, padded);
+    int failed = wake();
+    if (failed == 0) {
+      failed = os::write_at(record_, at, padded);
+    }
     if (failed != 0) return failed;  // the next line takes its place
 
     if (place) *place = {at, padded.size() - 1};
@@ -5873,7 +5893,7 @@ inline status digest(const fs::path& path, os::mode how, caller& who, string& sh
   sha.start();
   VQCACHE_NEED_(open(path, how, file, size));
 
-  watch seen{who, phase::verifying, path, os::shown(path.filename())};
+  watch seen{who, phase::verifying, path, who.called(os::shown(path))};
   VQCACHE_NEED_(reader.start(std::move(file), path, 0, [&sha](std::string_view bytes) {
     sha.update(bytes.data(), bytes.size());
     return status();
@@ -6596,7 +6616,7 @@ class partial_file : os::pinned {
   // ---- the steps of seal(), in this order
 
   status verify_and_sync(const demand& d, caller* who) {
-    const string name = os::shown(final_.filename());
+    const string name = who ? who->called(os::shown(final_)) : string();
     const worker::digest_worker::stepper step = [&](uint64_t done) {
       const bool is_short = front() < slice;
       if (!who || is_short || who->step(phase::verifying, name, done, front())) {
@@ -6673,6 +6693,7 @@ class partial_file : os::pinned {
       VQCACHE_NEED_(step(front()));
     }
     VQCACHE_NEED_(lost("sync", os::sync(file_)));
+    journal_.rest();
     return lost("close", file_.close());
   }
 
@@ -6753,7 +6774,7 @@ class file_copy : os::pinned {
       VQCACHE_NEED_(has_room(to_.final_path().parent_path(), size_, 0));
     }
 
-    worker::watch seen{who, what, from_, os::shown(to_.final_path().filename())};
+    worker::watch seen{who, what, from_, who.called(os::shown(to_.final_path()))};
     by_ = size_ >= thread_from ? first : copied_by::reading;
     if (!is_cloned) {
       VQCACHE_NEED_(copy_bytes(seen));
@@ -6889,7 +6910,7 @@ class trailing_copy : os::pinned {
   }
 
   status wait(uint64_t size, caller& who) {  // until it is complete and synced
-    worker::watch seen{who, phase::storing, final_, os::shown(final_.filename())};
+    worker::watch seen{who, phase::storing, final_, who.called(os::shown(final_))};
     VQCACHE_NEED_(
         behind_.finish(size, [&seen, size](uint64_t done) { return seen.step(done, size); }));
     VQCACHE_NEED_(to.seal({kind_, sha256, "the local receipt", true}));
@@ -9929,7 +9950,7 @@ class download final : os::pinned, public connection::connection::owner {
   caller* who_;
   transport::pump* pump_;
   const group* all_;  // those of one host take turns where it wants that
-  string name_ = os::shown(target_.final_path.filename());
+  string name_ = who_->called(os::shown(target_.final_path));
   vector<string> untried_ = target_.from->urls, unsized_{};
   string tried_{};  // what is said of the sources that failed
   string home_{};   // the origin of the first URL
@@ -10184,7 +10205,7 @@ inline held_set held_by(
       all.files.push_back(one.file);
     }
   }
-  if (local.empty()) {
+  if (local.empty() && !lasting.empty()) {
     all.how = layout_of(set, all.files);
   }
   return all;
@@ -10499,6 +10520,11 @@ class directory_tier final : public tier {
         folder_(layout_ == layout::folder && !is_own_folder_ ? set_ + "/" : "") {}
 
   const fs::path& at() const { return at_; }
+
+  string folder() const {  // in which the set's files lie, with a separator at its end
+    const string inside = os::shown(path_of("x"));
+    return inside.substr(0, inside.size() - 1);
+  }
 
   fs::path root() const { return is_own_folder_ ? at_.parent_path() : at_; }
 
@@ -11605,10 +11631,12 @@ class call {
     auto local = box<directory_tier>(new directory_tier(
         directory_tier::where{fast, false, os::mode::link, o.create_dirs}, name, names, how));
     tiers lasting;
-    lasting.push_back(box<directory_tier>(
-        new directory_tier(directory_tier::where{slow / name, true, os::mode::read, o.create_dirs},
-            name, names, how)));
+    auto copies = box<directory_tier>(new directory_tier(
+        directory_tier::where{slow / name, true, os::mode::read, o.create_dirs}, name, names, how));
+    const string folder = copies->folder();
+    lasting.push_back(std::move(copies));
     begin(name, files, std::move(local), std::move(lasting));
+    who_.name_files_from(folder);
     return {};
   }
 
@@ -11616,6 +11644,7 @@ class call {
       box<tier::directory_tier> local, tiers lasting) {
     name_ = name;
     who_ = caller(who_.opts(), name);
+    who_.name_files_from(local->folder());
     local_ = std::move(local);
     lasting_ = std::move(lasting);
     mirrors_.resize(files.size());
