@@ -50,6 +50,7 @@
 //
 // A name alone is looked for in both directories, and then in the catalogue that this file carries,
 // known_models(). What is listed there has URLs, and a pin where a public source tells a digest.
+// None of these URLs was tried for this version.
 //
 // Without exceptions, or where an error is expected, the try_ form gives it back:
 //
@@ -70,11 +71,11 @@
 //   LOCAL/NAME.yaml   LOCAL/NAME.ckpt   LOCAL/NAME.sha256
 //   CACHE/NAME/NAME.yaml   CACHE/NAME/NAME.ckpt   CACHE/NAME/NAME.sha256
 //
-// NAME.sha256 is the receipt. It is written last. Any sha256sum can check it, in a shell:
+// NAME.sha256 is the receipt. It is written last. GNU sha256sum can check it, in a shell:
 //
 //     (cd content/cache/models/NAME && sha256sum -c NAME.sha256)
 //
-// Its lines are "DIGEST  FILE", and facts that such programs skip:
+// Its lines are "DIGEST  FILE", and facts that sha256sum skips:
 //
 //   # vqcache VERSION DATE     who wrote it, and when (UTC)
 //   # size BYTES FILE
@@ -92,21 +93,20 @@
 //   LOCAL/.NAME.lock  empty. It saves a second download by another call, and nothing rests on it
 //
 // Directories that are missing are made, unless create_dirs is false. Files get the rights that the
-// umask leaves.
-// A file that is a symbolic link is read in LOCAL. In CACHE it counts as missing, and storing puts
-// a file in its place.
+// umask leaves. A file that is a symbolic link is read in LOCAL. In CACHE it counts as missing, and
+// storing puts a file in its place.
 //
 // ---- 3 what a call does -------------------------------------------------------------------------
 //
 // 1. Name, options and sources are checked. What is malformed is an error before anything is read.
 // 2. Names, sizes and receipts of both directories are looked at. If both local files have the
-//    sizes that their receipt tells, and a pin is the one that it tells, the call is a hit: nothing
-//    is read, hashed or sent. The copy is looked at in the same way.
+//    sizes that their receipt tells, and it tells the pin that is given, if one is, the call is a
+//    hit: nothing is hashed or sent. The copy is looked at in the same way.
 // 3. Else the call takes the lock, or waits for who has it: as long as that one's bytes grow, and
 //    stall_seconds after that.
 // 4. A file of which only the digest can tell whether it is right is hashed.
-// 5. If every file that is missing is in the cache, all are copied from there. Each is hashed on
-//    the way and held to the pin, or else to its receipt.
+// 5. What is missing here and stands in the cache is copied from there. It is hashed on the way and
+//    held to the pin, or else to its receipt.
 // 6. What is still missing is downloaded, config and checkpoint at the same time. They are checked,
 //    synced, and get their names together; then the receipt follows.
 // 7. What the cache lacks is stored. A download is copied to the cache while it arrives. A cache
@@ -155,7 +155,7 @@
 //
 // A source is one address, or several: the first is the origin, the others are mirrors.
 //
-//   https://HOST/PATH     http:// too. Spaces, double quotes and backslashes are percent-encoded
+//   https://HOST/PATH     http:// too; a space, " or \ in it is an error: %20, %22 or %5C
 //   file:///PATH          percent-encoded; file://localhost/PATH is the same
 //   PATH                  a file of this machine; ~/ is the home directory
 //   ANY://PLACE           any scheme, if options::fetch is set; files are read without it
@@ -182,9 +182,9 @@
 // without a key, a checkpoint that is a short text. It stays until its replacement is complete, and
 // the call fails if there is none. A pin overrules the look.
 //
-// A body whose end nobody tells, neither by a length nor by chunks, may be cut unseen. Mirrors that
-// tell one are asked first. Else, without a pin, a size, or the end of a zip archive that was seen,
-// the receipt says "unverified" and does not bind.
+// A body whose end nobody tells, neither by a length nor by chunks, may be cut unseen. If there is
+// no pin or size, such an address is put off until the others have failed. What it brings, unless
+// it is a zip archive whose end was seen, is "unverified" in the receipt and does not bind.
 //
 // The next mirror is asked after 401, 403, 404, 410, another refusal, bytes that are not the file,
 // or three tries in a row that gained nothing. With a pin it continues the bytes that are here.
@@ -205,7 +205,7 @@
 //   local_dir         empty                 fast, may be lost; chapters 2 and 8
 //   cache_dir         empty                 slow, stays
 //   create_dirs       true                  false: a missing directory is errc::directory_missing
-//   offline           false                 a source with any URL is not asked
+//   offline           false                 nothing is downloaded; a source of paths alone serves
 //   connections       4                     at most, for each file; 1 to 16
 //   on_message        print_message         chapter 3
 //   on_progress       empty                 false cancels the call; chapter 10
@@ -230,12 +230,12 @@
 //
 // ---- 6 errors -----------------------------------------------------------------------------------
 //
-// Each form gives a vqcache::error, a std::system_error. what() is complete: which model, what
-// failed, on what, why, and what to do. code() is compared with errc, or with the std::errc beside
-// it in enum errc. cause() is the code of the operating system, if it has one.
+// A vqcache::error is thrown or returned; it is a std::system_error. what() is complete: which
+// model, what failed, on what, why, and what to do. code() is compared with errc, or with the
+// std::errc beside it in enum errc. cause() is the code of the operating system, if it has one.
 //
 //   invalid_argument    a name, an address, a pin, a header or an option is malformed; mend it
-//   unknown_model       a name alone that is not held, and not listed once; give its URLs
+//   unknown_model       a name alone that is not held, and not listed, or as two; give its URLs
 //   name_taken          a good file of another model has this name, or a name that differs in case
 //                       alone where the disk ignores case; use another name, or remove that model
 //   directory_missing   with create_dirs false; create it
@@ -382,7 +382,7 @@
 // after connect_seconds and six times stall_seconds of silence.
 //
 // No file that the library opens is passed on to a program that starts meanwhile. After fork() the
-// child holds the lock of a call that was under way, until it ends or starts a program.
+// child holds the lock of a call that was under way, until it ends or becomes another program.
 //
 // ---- 11 notebooks -------------------------------------------------------------------------------
 //
@@ -456,8 +456,8 @@
 // fetch, if it is set; else libcurl, found when it is first needed: what the process has loaded,
 // then libcurl.so.4, libcurl-gnutls.so.4 or libcurl-nss.so.4 (macOS: libcurl.4.dylib; Windows:
 // libcurl-x64.dll, libcurl.dll or libcurl-4.dll); else the program curl, 7.55 or newer, without a
-// shell. Redirects, tries, ranges and limits are the library's own, so that all behave alike. It
-// speaks HTTP/1.1.
+// shell. Redirects, tries, ranges and limits are the library's own, so that all behave alike.
+// Requests are HTTP/1.1.
 //
 // Your own transport fills a response: status and headers first, then the bytes:
 //
@@ -529,7 +529,7 @@
 //
 // 0.2.0
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
-// - error, response and progress_line are plain classes, which may be declared ahead.
+// - error, response and progress_line are plain classes, and no templates any more.
 // - Shared libraries and plugins: e.code() == errc::x holds across their borders.
 // - 0 is no limit for max_bytes, connect_seconds and stall_seconds. Options beyond a limit, and a
 //   null pointer as an address, are errc::invalid_argument when the call begins.
