@@ -1,24 +1,552 @@
 // ==== >>manual ==== vqcache.hpp: a model on the fast local disk, and a copy on the disk that stays
 //
-// download_vqgan_model() brings a model (a config and a checkpoint) and copies it. When the local
-// disk was wiped, or the origin has vanished from the web, the copy serves. Under a final name is
-// the whole and right file or nothing, after any error, signal, kill or power cut. Version 0.2.0.
-// SPDX-License-Identifier: MIT (what that says is at the end)
-//   #include "vqcache.hpp"
-//   #include <cstdio>
-//   int main() {
-//     std::string u = "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/files/?dl=1&p=";
-//     const vqcache::model m = vqcache::download_vqgan_model("vqgan_imagenet_f16_1024",
-//         u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
-//     std::printf("%s is in %s\n", m.name.c_str(), m.checkpoint.string().c_str());
-//   }
-// A model stays valid until a person removes it: vqcache::remove. A cache that is full, read-only
-// or gone fails no call whose local pair is complete: model.cached is false. A checkpoint is a
-// pickle: loading a wrong one runs a stranger's program. A pin ("URL#sha256=HEX", source::sha256)
-// is safe, else the first download is trusted and binds every later one. All else: README.md.
-// Rooms, each using only those above it: config, api, containers, error, strings, urls, http,
-// formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial, transport, checks,
-// policy, connection, download, tier, plan, call, notebook, public, undef.
+// Brings a model (a config and a checkpoint) to a fast local disk, and keeps a copy on a slow disk
+// that stays. When the local disk was wiped, or the origin has vanished from the web, the copy
+// serves. Copy this file into your project: C++17, nothing to link, no macro to set.
+// Version 0.2.0. SPDX-License-Identifier: MIT (what that says is at the end of the file)
+//
+//     #include <iostream>
+//     #include "vqcache.hpp"
+//     int main() try {
+//       std::cout << vqcache::download_vqgan_model("vqgan_imagenet_f16_1024").checkpoint << '\n';
+//     } catch (const vqcache::error& e) {
+//       std::cerr << e.what() << '\n';
+//       return 1;
+//     }
+//
+// Under a final name is the whole and right file or nothing, after any error, signal, kill or power
+// cut. A checkpoint is a pickle: loading a wrong one runs a stranger's program. Pin it (chapter 4).
+//
+//    1 first calls            7 limits                    13 security
+//    2 files on disk          8 environment variables     14 upkeep
+//    3 what a call does       9 macros                    15 what it does not do
+//    4 sources and pins      10 threads and signals       16 changes
+//    5 options               11 notebooks
+//    6 errors                12 transports
+//
+// The gate of the project compiles each program here and holds each table to the code.
+//
+// ---- 1 first calls ------------------------------------------------------------------------------
+//
+// Any model, by its URLs, with a copy on a disk of your choice and a line that shows the progress:
+//
+//     #include "vqcache.hpp"
+//
+//     vqcache::model my_model() {
+//       vqcache::options o;
+//       o.cache_dir = "~/persistent/models";
+//       o.on_progress = vqcache::progress_line();
+//       return vqcache::download_vqgan_model(
+//           "my_model", "https://example.org/my.yaml", "https://example.org/my.ckpt", o);
+//     }
+//
+// The model that comes back:
+//
+//   name                 the name of its files; an alias of a listed model is resolved
+//   config, checkpoint   absolute paths of the local files
+//   from                 origin::local: nothing was brought. cache: all that was missing came from
+//                        the cache. network: at least one file came from a source, be it a path
+//   cached               the copy in the cache is complete
+//
+// A name alone is looked for in both directories, and then in the catalogue that this file carries,
+// known_models(). What is listed there has URLs, and a pin where a public source tells a digest.
+// None of these URLs was tried for this version.
+//
+// Without exceptions, or where an error is expected, the try_ form gives it back:
+//
+//     const vqcache::result got = vqcache::try_download_vqgan_model("vqgan_gumbel_f8_8192");
+//     if (!got && got.error.code() == vqcache::errc::no_space) std::puts(got.error.what());
+//
+// A model stays until a person removes it, from both directories:
+//
+//     const vqcache::error problem = vqcache::try_remove("my_model");
+//     if (problem.code()) std::puts(problem.what());
+//
+// remove() is the same and throws. A model that is not there is no error.
+//
+// ---- 2 files on disk ----------------------------------------------------------------------------
+//
+// LOCAL is options::local_dir and CACHE is options::cache_dir, or what chapter 8 says.
+//
+//   LOCAL/NAME.yaml   LOCAL/NAME.ckpt   LOCAL/NAME.sha256
+//   CACHE/NAME/NAME.yaml   CACHE/NAME/NAME.ckpt   CACHE/NAME/NAME.sha256
+//
+// NAME.sha256 is the receipt. It is written last. GNU sha256sum can check it, in a shell:
+//
+//     (cd content/cache/models/NAME && sha256sum -c NAME.sha256)
+//
+// Its lines are "DIGEST  FILE", and facts that sha256sum skips:
+//
+//   # vqcache VERSION DATE     who wrote it, and when (UTC)
+//   # size BYTES FILE
+//   # origin URL FILE          what served it, without user info and query values
+//   # etag TAG FILE            as its server told it
+//   # unverified FILE          nothing vouches for these bytes: see chapter 4
+//
+// Beside a file, called FILE here, there may be:
+//
+//   .FILE.X.part      it is not finished; X is 16 hex digits
+//   .FILE.X.record    who writes that, the SHA-256 of its URL, its pin or validator, and what of it
+//                     has not come; a later call continues by it
+//   FILE.corrupt-X    8 hex digits: a file that was found damaged. One is kept, and gets its name
+//                     again if it turns out to be right
+//   LOCAL/.NAME.lock  empty. It saves a second download by another call, and nothing rests on it
+//
+// Directories that are missing are made, unless create_dirs is false. Files get the rights that the
+// umask leaves. A file that is a symbolic link is read in LOCAL. In CACHE it counts as missing, and
+// storing puts a file in its place.
+//
+// ---- 3 what a call does -------------------------------------------------------------------------
+//
+// 1. Name, options and sources are checked. What is malformed is an error before anything is read.
+// 2. Names, sizes and receipts of both directories are looked at. If both local files have the
+//    sizes that their receipt tells, and it tells the pin that is given, if one is, the call is a
+//    hit: nothing is hashed or sent. The copy is looked at in the same way.
+// 3. Else the call takes the lock, or waits for who has it: as long as that one's bytes grow, and
+//    stall_seconds after that.
+// 4. A file of which only the digest can tell whether it is right is hashed.
+// 5. What is missing here and stands in the cache is copied from there. It is hashed on the way and
+//    held to the pin, or else to its receipt.
+// 6. What is still missing is downloaded, config and checkpoint at the same time. They are checked,
+//    synced, and get their names together; then the receipt follows.
+// 7. What the cache lacks is stored. A download is copied to the cache while it arrives. A cache
+//    that is full, read-only, slow or gone is no error: cached is false, and the reason is said.
+//
+// on_message gets what follows, a line at a time. FILE is a name, 'PATH' and 'DIR' are quoted.
+//
+//   The model (NAME) is already available locally.
+//   The model (NAME) is available in the cache, copying locally.
+//   The model (NAME) was not found, downloading and caching.
+//       how the call goes on; two of these where a file turns out to be damaged meanwhile
+//   The model (NAME) is ready locally; storing it in the cache.
+//       where 64 MiB or more are to be stored
+//   The model (NAME) is complete locally, but not in the cache: WHY.
+//       then model::cached is false
+//   Waiting for another call that is bringing the model (NAME).
+//   The other call stalls; going on without it.
+//   Checking FILE against WHAT.
+//       the pin, the local receipt, or the receipt in the cache
+//   Nothing vouches for FILE: it is served unverified, as it was found.
+//   Nothing vouches for the end of FILE: URL told no length.
+//   The stored FILE came from URL, not from URL.
+//       the URLs of this call are others than those that it was stored from
+//   The file 'PATH' is damaged (WHY); it was put aside as NAME.
+//   The file NAME is right after all; it is 'PATH' again.
+//   The cached FILE is not used: WHY.
+//   The cached FILE is damaged (WHY), but stays: WHY.
+//   The cache cannot be read: WHY.
+//   The cache holds another FILE than the local receipt; it stays.
+//   It could not be restored whole, downloading.
+//   Continuing FILE at byte N.
+//       what an earlier call left is taken up
+//   Discarded N bytes of FILE: WHY.
+//   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
+//   The server of FILE asks to wait N s until the next try.
+//   The server of FILE refuses another connection; it waits for its turn.
+//
+// notebook_options() says where, and may add a note about these disks.
+//
+//   WHO: models go to 'DIR', copies to 'DIR'.
+//       WHO is "PLATFORM (SIGN)", or "No notebook platform is known here"
+//
+// The default, print_message, writes the line to standard output. An empty on_message is silence.
+//
+// ---- 4 sources and pins -------------------------------------------------------------------------
+//
+// A source is one address, or several: the first is the origin, the others are mirrors.
+//
+//   https://HOST/PATH     http:// too; a space, " or \ in it is an error: %20, %22 or %5C
+//   file:///PATH          percent-encoded; file://localhost/PATH is the same
+//   PATH                  a file of this machine; ~/ is the home directory
+//   ANY://PLACE           any scheme, if options::fetch is set; files are read without it
+//   ADDRESS#sha256=HEX    with a pin; of a URL any other fragment is dropped, but one that looks
+//                         like a pin and is none is an error
+//
+// In full, with mirrors, a pin, a header and a size:
+//
+//     vqcache::source checkpoint({"https://example.org/my.ckpt", "https://mirror.example.org/my"},
+//         "1111111111111111111111111111111111111111111111111111111111111111",
+//         {"Authorization: Bearer TOKEN"});
+//     checkpoint.size = 957954257;
+//     vqcache::try_download_vqgan_model("my_model", "https://example.org/my.yaml", checkpoint);
+//
+// A pin is the SHA-256 of a file. It decides: other bytes are errc::hash_mismatch, whoever sent
+// them. It goes behind #sha256= or to source::sha256; a second string in the braces is a mirror.
+//
+// Without a pin the first download is trusted. Its digest goes into the receipt, and every later
+// restore and download of that name is held to it. So a changed origin is errc::hash_mismatch. A
+// receipt that is left alone when its files were deleted still binds: use remove().
+//
+// A file without a receipt, put there by hand, is served and said to be unverified. What is no such
+// file by its look is not: an empty file, a web page, an error text, a cut zip archive, a config
+// without a key, a checkpoint that is a short text. It stays until its replacement is complete, and
+// the call fails if there is none. A pin overrules the look.
+//
+// A body whose end nobody tells, neither by a length nor by chunks, may be cut unseen. If there is
+// no pin or size, such an address is put off until the others have failed. What it brings, unless
+// it is a zip archive whose end was seen, is "unverified" in the receipt and does not bind.
+//
+// The next mirror is asked after 401, 403, 404, 410, another refusal, bytes that are not the file,
+// or three tries in a row that gained nothing. With a pin it continues the bytes that are here.
+//
+// Credentials: user info of the URL (https://USER:PASSWORD@HOST/), or headers. Headers go to the
+// host of the first address alone, the same scheme and port, and not beyond a redirect to another
+// host. One of the same name as ours (Accept, Accept-Encoding, User-Agent) takes its place. Range,
+// If-Range, TE, Transfer-Encoding, Content-Length, and Accept-Encoding other than identity are
+// refused. No .netrc and no .curlrc is read.
+//
+// Redirects are followed to http and https, never from https to http. A cookie that a redirect sets
+// goes back to its host until these redirects end, and is not kept.
+//
+// ---- 5 options ----------------------------------------------------------------------------------
+//
+// struct options says what each means. Values beyond a limit are errc::invalid_argument at once.
+//
+//   local_dir         empty                 fast, may be lost; chapters 2 and 8
+//   cache_dir         empty                 slow, stays
+//   create_dirs       true                  false: a missing directory is errc::directory_missing
+//   offline           false                 nothing is downloaded; a source of paths alone serves
+//   connections       4                     at most, for each file; 1 to 16
+//   on_message        print_message         chapter 3
+//   on_progress       empty                 false cancels the call; chapter 10
+//   fetch             empty                 your own transport; chapter 12
+//   transport         empty                 libcurl or curl: that one alone
+//   max_bytes         64 GiB                of each file, of a path too; 0: no limit
+//   connect_seconds   20                    up to 2147483; 0: no limit
+//   stall_seconds     30                    up to 2147483; 0: no limit
+//   catch_interrupt   VQCACHE_INTERPRETED   Ctrl-C ends the call, not the program; chapter 10
+//
+// source::size takes the place of max_bytes for its file. stall_seconds counts for downloading,
+// copying, hashing and storing. The first answer of a server may take three times as long, after
+// connecting.
+//
+// A directory may begin with ~ or ~/, the home directory. One that begins with $, is a %VARIABLE%,
+// names another user's home or is a URL is refused: nobody would replace it.
+//
+// More than one connection is used for a file only if its server honours ranges and there is an
+// ETag, a date or a pin to hold the parts together, and never with fetch. It begins with one. There
+// are more while more than a second is left: up to four soon, beyond that where the last ones
+// brought more, or after two seconds. A host that refuses one by 429 or above gets one.
+//
+// ---- 6 errors -----------------------------------------------------------------------------------
+//
+// A vqcache::error is thrown or returned; it is a std::system_error. what() is complete: which
+// model, what failed, on what, why, and what to do. code() is compared with errc, or with the
+// std::errc beside it in enum errc. cause() is the code of the operating system, if it has one.
+//
+//   invalid_argument    a name, an address, a pin, a header or an option is malformed; mend it
+//   unknown_model       a name alone that is not held, and not listed, or as two; give its URLs
+//   name_taken          a good file of another model has this name, or a name that differs in case
+//                       alone where the disk ignores case; use another name, or remove that model
+//   directory_missing   with create_dirs false; create it
+//   permission_denied   change the rights of the file or directory, or choose another one
+//   no_space            on the disk, in a quota, or beyond a limit of file sizes; the text says
+//                       what is needed and what there is
+//   offline             a download would be needed; call once with a network
+//   no_transport        no libcurl and no curl that can be used; install one, or set fetch
+//   connection          the look-up, connecting, or the connection; look at URL, network and proxy
+//   tls                 certificate or handshake; look at the clock and the CA file
+//   http_status         an error of the server, or an answer that is none; the text has its words
+//   not_the_file        a page, an error text, the other file of the pair, or too many bytes; open
+//                       the URL in a browser
+//   truncated           fewer bytes than announced; call again
+//   hash_mismatch       not what the pin or receipt says; look at the pin. For the new file of an
+//                       origin that changed: remove, then call again
+//   callback            a callback threw, or fetch was used wrongly; mend it
+//   cancelled           on_progress returned false
+//   interrupted         SIGINT, with catch_interrupt; call again
+//   timed_out           under 64 KiB in stall_seconds, or no connection in connect_seconds
+//   io                  any other failure of a file operation, a local source that is not there, or
+//                       "out of memory"
+//
+// What came is kept where it can be continued, and the text says how many bytes. The throwing form
+// passes the exception of a callback on as it was; the try_ form gives errc::callback.
+//
+// ---- 7 limits -----------------------------------------------------------------------------------
+//
+// Those that options do not set: the room where each stands, its name there, and what it bounds.
+//
+//   strings     longest_name = 100       bytes of a name of letters, digits, "." "_" "-". It does
+//                                        not begin with . or -, does not end in ., and is no device
+//                                        of Windows (con, nul, com1, ...)
+//   checks      most_connections = 16    of a file
+//   checks      most_seconds = 2147483   of connect_seconds and stall_seconds
+//   connection  most_hops = 20           redirects of one request
+//   policy      fruitless_tries = 3      tries of a URL in a row that gain nothing
+//   policy      most_tries = 1000        tries of a URL
+//   policy      longest_wait = 120 s     of Retry-After; a server that asks for more is given up
+//   worker      least = 64 KiB           what gains less in stall_seconds has failed
+//   transport   limit = 256 KiB          the header of an answer
+//   http        most_cookies = 50        of one chain of redirects
+//   http        cookie_size = 4 KiB      a longer one is not taken
+//   http        cookies_size = 16 KiB    of the cookies in one request
+//   http        grown_up = 60 s          a Last-Modified so much older than Date is a validator
+//   sniff       short_text = 4 KiB       no checkpoint is all text and shorter
+//   partial     config_limit = 16 MiB    of a config without a pin or receipt
+//   partial     most_parts = 32          of a file at the same time
+//   partial     sync_every = 64 MiB      of a download between two syncs, for a power cut
+//   download    always_good = 4          connections that need not show that they bring more
+//   call        told_from = 64 MiB       bytes whose storing is announced
+//   call        most_rounds = 3          of a call whose local files change while they are read
+//   call        default_limit = 30 s     the wait for another call, where stall_seconds is 0
+//   error       least_pause = 500 ms     between two calls of on_progress
+//   process     patience = 5000 ms       for the program curl to end
+//
+// A cut connection is taken up at once as long as it gains. Else there is a pause of up to a
+// second, then one of up to two.
+//
+// ---- 8 environment variables --------------------------------------------------------------------
+//
+// An option that is set wins. A variable that is set to nothing counts as not set.
+//
+//   VQCACHE_LOCAL_DIR     for local_dir; else content/models in the working directory
+//   VQCACHE_CACHE_DIR     for cache_dir; else content/cache/models
+//   VQCACHE_OFFLINE       as offline; 0, false, no and off mean no, anything else means yes
+//   VQCACHE_TRANSPORT     for transport
+//   HOME                  what ~ is; on Windows USERPROFILE
+//   CURL_CA_BUNDLE        a file of certificates that libcurl is given, else
+//   SSL_CERT_FILE         this one
+//   SSL_CERT_DIR          a directory of certificates that libcurl is given
+//
+// notebook_options(), and nobody else, looks for signs of a platform:
+//
+//   Kaggle                KAGGLE_KERNEL_RUN_TYPE KAGGLE_USER_SECRETS_TOKEN KAGGLE_DATA_PROXY_TOKEN
+//   Paperspace            PAPERSPACE_NOTEBOOK_REPO_ID PAPERSPACE_CLUSTER_ID PAPERSPACE_FQDN
+//   Hugging Face Spaces   SPACE_ID
+//   Binder                BINDER_REPO_URL BINDER_REF_URL BINDER_LAUNCH_HOST
+//   Colab Enterprise      VERTEX_PRODUCT
+//   Colab                 COLAB_RELEASE_TAG TBE_RUNTIME_ADDR COLAB_GPU
+//   Lightning Studio      LIGHTNING_CLOUDSPACE_HOST LIGHTNING_CLOUD_PROJECT_ID
+//   SageMaker Studio Lab  SAGEMAKER_INTERNAL_IMAGE_URI
+//
+// And after all of these for paths: /var/colab/hostname, /teamspace, /home/studio-lab-user.
+//
+// libcurl and the program curl read the variables of proxies by themselves: http_proxy, and in
+// either case of letters https_proxy, all_proxy and no_proxy. The program reads those of
+// certificates, too. It is looked for in PATH, on Windows in the system's directory.
+//
+// ---- 9 macros -----------------------------------------------------------------------------------
+//
+// Set before the include:
+//
+//   VQCACHE_USE_LIBCURL      1: <curl/curl.h> is included, and you link libcurl. 0: it is loaded
+//                            when it is first needed
+//   VQCACHE_HEADER_ONLY      0: declarations alone, which compile in less time
+//   VQCACHE_IMPLEMENTATION   with VQCACHE_HEADER_ONLY 0, in one .cpp: the bodies too
+//   VQCACHE_INTERPRETED      1: output goes through std::cout, and catch_interrupt is true. It is 1
+//                            where __CLING__ or __CLANG_REPL__ is defined
+//
+// Left behind, with those:
+//
+//   VQCACHE_HPP              major * 10000 + minor * 100 + patch; the include guard, too
+//   VQCACHE_VERSION_MAJOR    and
+//   VQCACHE_VERSION_MINOR    and
+//   VQCACHE_VERSION_PATCH    three plain numbers
+//   VQCACHE_HAS_BODIES       1 where this unit has the bodies
+//
+// One .cpp of a program whose other units define VQCACHE_HEADER_ONLY as 0:
+//
+//     #define VQCACHE_HEADER_ONLY 0
+//     #define VQCACHE_IMPLEMENTATION
+//     #include "vqcache.hpp"
+//
+// Units of both kinds link. Units with another version, with another VQCACHE_USE_LIBCURL, or with
+// and without exceptions have other names: they share nothing. Without exceptions the throwing
+// forms do not exist.
+//
+// ---- 10 threads and signals ---------------------------------------------------------------------
+//
+// Every function may be called from any thread at once. Callbacks and output happen on the thread
+// that calls. A call starts threads of its own, which hash and copy; they are joined before it
+// returns, and handle no signal. The program curl is ended, too.
+//
+// Several calls, processes and hosts may bring the same model at once. Each writes private files
+// and renames them.
+//
+// on_progress gets the phase: waiting for another call, downloading, restoring, storing, verifying.
+// It is called at the first step of each phase of a file, at the last where bytes are counted, and
+// at most twice a second between. On a hit it is not called. false in the phase storing is no
+// error: the local files are complete, and cached is false.
+//
+// An exception of a callback ends the call. None leaves a thread or a destructor. When memory runs
+// out the call ends with an error, and nothing on the disk is lost by it (with exceptions on).
+//
+// With catch_interrupt SIGINT is handled while files are brought or stored, and ends all such calls
+// that are under way with errc::interrupted; in the phase storing too, where the local files are
+// complete. The handler of before is put back. A program that ignores SIGINT goes on to do so.
+// SIGPIPE and SIGXFSZ are held back on the calling thread meanwhile. pthread_cancel() is held back
+// during a call, and acts after it.
+//
+// A process that dies leaves partials. The next call continues them, or removes them when their
+// owner is provably gone, or cannot be told and a day has passed. Its program curl ends by itself
+// after connect_seconds and six times stall_seconds of silence.
+//
+// No file that the library opens is passed on to a program that starts meanwhile. After fork() the
+// child holds the lock of a call that was under way, until it ends or becomes another program.
+//
+// ---- 11 notebooks -------------------------------------------------------------------------------
+//
+// Put this file beside the notebook. What xeus-cling, xeus-cpp and ROOT take, cell by cell; the
+// pragma is for xeus-cling alone. Cell:
+//
+//     #pragma cling add_include_path(".")
+//     #include "vqcache.hpp"
+//
+// A declaration stands in a cell of its own. Cell:
+//
+//     vqcache::options opts = vqcache::notebook_options();
+//
+// These can be run again and again. Cell:
+//
+//     opts.on_progress = vqcache::progress_line();
+//     vqcache::download_vqgan_model("vqgan_imagenet_f16_1024", opts);
+//
+// ROOT's kernel shows no exception. It is started with ROOT_INCLUDE_PATH=. in its environment, and
+// shows output when the cell ends. Cell:
+//
+//     vqcache::result r = vqcache::try_download_vqgan_model("vqgan_imagenet_f16_1024", opts);
+//     std::cout << (r ? r.model.checkpoint.string() : r.error.what()) << std::endl;
+//
+// A callback stands in a cell of its own: several kernels crash on a lambda inside a call. Cell:
+//
+//     auto always = [](const vqcache::progress&) { return true; };
+//
+// It is set in the next one. Cell:
+//
+//     opts.on_progress = always;
+//
+// clang-repl 14 and 16 do not say that they interpret; they need -Xcc=-DVQCACHE_INTERPRETED=1.
+//
+// cppyy finds the first overload of a name alone, and crashes in a fetch that is written in Python:
+// a call by name and an own fetch go through cppdef. Python:
+//
+//     import cppyy
+//     cppyy.add_include_path(".")
+//     cppyy.include("vqcache.hpp")
+//     v = cppyy.gbl.vqcache
+//     o = v.options()
+//     try:
+//         m = v.download_vqgan_model("NAME", "CONFIG_URL", "CHECKPOINT_URL", o)
+//         print(m.checkpoint.string())
+//     except cppyy.gbl.std.exception as e:
+//         print(e.what())
+//
+// The stop button ends the call with an error that says how many bytes are kept. The kernel and its
+// variables live, and the same cell goes on from there.
+//
+// notebook_options() sets the two directories, unless they or their variables are set, and says
+// what it chose:
+//
+//   platform                local_dir                cache_dir: /cache/models in the first of
+//   Kaggle                  /kaggle/working/models   a folder of /kaggle/input that has it
+//   Paperspace              /tmp/models              /storage, /notebooks
+//   Hugging Face Spaces     /tmp/models              /data
+//   Binder                  /tmp/models              nothing
+//   Colab Enterprise        /content/models          nothing
+//   Colab                   /content/models          nothing
+//   Lightning Studio        /tmp/models              /teamspace/studios/this_studio
+//   SageMaker Studio Lab    /tmp/models              /home/studio-lab-user
+//
+// Behind these, on each platform, comes a mounted Google Drive: its MyDrive. A folder counts if it
+// has cache/models, or can be written. If there is none, copies stay on the fast disk, and it says
+// that nothing lasts. Any other machine keeps the defaults.
+//
+// ---- 12 transports ------------------------------------------------------------------------------
+//
+// fetch, if it is set; else libcurl, found when it is first needed: what the process has loaded,
+// then libcurl.so.4, libcurl-gnutls.so.4 or libcurl-nss.so.4 (macOS: libcurl.4.dylib; Windows:
+// libcurl-x64.dll, libcurl.dll or libcurl-4.dll); else the program curl, 7.55 or newer, without a
+// shell. Redirects, tries, ranges and limits are the library's own, so that all behave alike.
+// Requests are HTTP/1.1.
+//
+// Your own transport fills a response: status and headers first, then the bytes:
+//
+//     vqcache::options o;
+//     o.fetch = [](const vqcache::request& wanted, vqcache::response& answer) {
+//       const std::string text = "model: " + wanted.url;
+//       answer.status(200);
+//       answer.header("Content-Length", std::to_string(text.size()));
+//       if (!answer.write(text.data(), text.size())) return;  // no more is wanted
+//     };
+//
+// It is called on the calling thread, one request at a time. Without status() the answer is 200 and
+// the whole file. After fail(why) the error is errc::connection. A part, request::offset, is asked
+// of it only if it told a status earlier in the call, and an ETag, a date or a pin is known; it
+// answers 206 with a Content-Range. request::length is 0 in this version: to the end. Where it
+// answers with a redirect, to http or https alone, it is asked for that address. status() or
+// header() after write(), or returning without status, write and fail, is errc::callback. It sees
+// addresses with their secrets.
+//
+// SHA-256 is computed by libcrypto (3 or 1.1), CommonCrypto or BCrypt, loaded when they are there,
+// else by code in this file.
+//
+// ---- 13 security --------------------------------------------------------------------------------
+//
+// Defended:
+// - Names of models stay inside the two directories; they are checked before any of it is touched.
+// - TLS is verified, and nothing switches that off. No redirect leads from https down to http, or
+//   to file:// or any other scheme.
+// - A pin or a receipt decides about bytes, whoever sent them, also on the way out of the cache.
+// - A server is bounded: bytes, headers, redirects, tries, waits, cookies (chapter 7).
+// - No secret is in the arguments of a program, where others could read it: the program curl gets
+//   URL and headers on its standard input.
+// - User info and query values of URLs are *** in messages, errors and receipts, and so is what a
+//   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL.
+//
+// Not defended:
+// - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
+// - The first download without a pin, and http:// without a pin.
+// - Who may write to your directories. A receipt guards against accidents: it is not signed. A hit
+//   does not hash the files again.
+// - Who sets your environment, PATH or library path: that chooses proxy, certificates, curl and
+//   libcurl.
+// - Secrets in the path of a URL, which is shown and stored. Secrets in memory.
+// - Addresses: a redirect may lead to any host, one of your own network too.
+// - Who may read the copies: that is left to the rights of the directories.
+//
+// ---- 14 upkeep ----------------------------------------------------------------------------------
+//
+// remove() takes the receipts, the files, what was put aside, what is unfinished and the lock of a
+// model out of both directories, and CACHE/NAME if it is empty then. It waits for a call that is
+// bringing it.
+//
+// By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
+// (their bytes come once more), the lock. So may a file, or one of the directories: the next call
+// brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
+//
+// A cache may be filled by hand, or by several hosts at once: nothing there is locked. Callers wait
+// for each other only where they share LOCAL. Who copies a model elsewhere takes its receipt along.
+//
+// ---- 15 what it does not do ---------------------------------------------------------------------
+//
+// - It never looks whether the origin has a newer file.
+// - It does not load models, and knows no third file of one.
+// - A cache whose system calls never return, as a dead mount of a network, holds the call.
+// - Two addresses that differ in values of their query alone are one, once a model is stored.
+// - On Windows no copy is made while a file arrives: storing comes after.
+//
+// ---- 16 changes ---------------------------------------------------------------------------------
+//
+// 0.2.0
+// - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
+// - error, response and progress_line are plain classes, and no templates any more.
+// - Shared libraries and plugins: e.code() == errc::x holds across their borders.
+// - 0 is no limit for max_bytes, connect_seconds and stall_seconds. Options beyond a limit, and a
+//   null pointer as an address, are errc::invalid_argument when the call begins.
+// - max_bytes holds for local sources. VQCACHE_OFFLINE: false, no and off mean no.
+// - Files without a receipt are judged by their look in both directories, as downloads are.
+// - Answers that contradict themselves change nothing here. Where the rest of a file cannot be had,
+//   the whole comes beside it. Files take turns at a host that allows one connection.
+// - A cookie that a redirect sets goes back until these redirects end.
+// - Names that differ in case alone are told apart where the disk does not.
+// - A call survives the end of memory and pthread_cancel(). A curl whose caller died ends.
+//
+// 0.1.0
+// - The first version. What it wrote is read by every later one.
+//
+// Rooms of this file, each using only those above it: config, api, containers, error, strings,
+// urls, http, formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial,
+// transport, checks, policy, connection, download, tier, plan, call, notebook, public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch

@@ -20,6 +20,8 @@ import sys
 import sysconfig
 import tempfile
 
+import manual
+
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
@@ -949,26 +951,60 @@ def check_package(gate):
         print("%s(vqcache) %s: builds and runs" % (way, version))
 
 
-def manual_lines(text):
-    """The eight lines of the manual: from the first #include in the comment to the closing brace."""
-    out, first = [], None
-    for line in text.split("\n")[:25]:
-        bare = re.sub(r"^(//|\s*\*)\s?", "", line)
-        if not out and not re.match(r"\s*#include", bare):
-            continue
-        if first is None:
-            first = len(bare) - len(bare.lstrip())
-        out.append(bare[first:].rstrip() if not bare[:first].strip() else bare.rstrip())
-        if out[-1] == "}":
-            return out
-    return None
+def check_manual(gate):
+    """The manual's tables are what the code says: options, errors, limits, variables, macros, messages, platforms."""
+    bad = manual.wrong(gate.text, strip(gate.text, strings=False))
+    chapters = manual.read(gate.text)[1:]
+    print("%d chapters: %s" % (len(chapters), ", ".join(
+        "%s, %d rows" % (one.title, len(one.rows())) if one.rows() else one.title for one in chapters)))
+    if bad:
+        raise Failed("\n  ".join(["the manual and the code differ"] + bad[:40]))
+
+
+def compile_block(gate, what, block, flags=()):
+    """A block is a whole file, or statements for the inside of a function."""
+    includes = '#include "vqcache.hpp"\n#include <iostream>\n'
+    whole = gate.file("block.cpp", block if "#include" in block else includes + block)
+    done = gate.compile([whole], os.devnull, ["-fsyntax-only", *flags])
+    if done.returncode == 0:
+        return
+    top = "".join(r + "\n" for r in block.split("\n") if r.startswith("#"))
+    rest = "".join(r + "\n" for r in block.split("\n") if not r.startswith("#"))
+    inside = gate.file("block_inside.cpp", "%s%sint main() {\n%s}\n" % (includes, top, rest))
+    again = gate.compile([inside], os.devnull, ["-fsyntax-only", *flags])
+    if again.returncode != 0:
+        # of the two attempts the shorter complaint is the nearer one
+        raise Failed("%s does not compile\n%s" % (what, tail(min(done.stderr, again.stderr, key=len))))
+
+
+def code_of_manual(gate):
+    """Every block of the manual; the cells, in their order, are those of one notebook."""
+    blocks, cells = manual.code_blocks(gate.text), ""
+    for line, kind, block in blocks:
+        what = "the manual's block in line %d" % line
+        if kind == "Cell":
+            cells += block
+        elif kind == "Python":
+            try:
+                compile(block, what, "exec")
+            except SyntaxError as why:
+                raise Failed("%s is no Python: %s" % (what, why))
+        elif kind == "shell":
+            gate.run(["sh", "-n", gate.file("block.sh", block)], what + " is no shell")
+        else:
+            compile_block(gate, what, block, ["-DVQCACHE_HEADER_ONLY=0"])
+    if not cells:
+        raise Failed("the manual has no cell of a notebook")
+    compile_block(gate, "the manual's notebook", cells, ["-DVQCACHE_HEADER_ONLY=0", "-Wno-unknown-pragmas"])
+    print("the manual: %d blocks compile" % len(blocks))
 
 
 def check_readme(gate):
-    """README and manual say the same, and every C++ block of the README compiles."""
-    snippet = manual_lines(gate.text)
-    if not snippet:
+    """README and manual say the same, and every block of code in either compiles."""
+    programs = [block for line, kind, block in manual.code_blocks(gate.text) if line <= 25 and kind == "C++"]
+    if not programs or "#include" not in programs[0]:
         raise Failed("the first 25 lines of the header hold no program from #include to }")
+    snippet = programs[0].rstrip("\n").split("\n")
     if len([line for line in snippet if line]) > 8:
         raise Failed("the manual's program has %d lines, eight are promised" % len(snippet))
     readme = gate.root / "README.md"
@@ -991,25 +1027,20 @@ def check_readme(gate):
         if not (gate.root / path).exists():
             raise Failed("%r is said, and there is no %s" % (command, path))
     print("README.md: %s" % "; ".join(sorted({path for _, path in commands})))
-    tu = gate.file("manual.cpp", "\n".join(snippet) + "\n")
+    tu = gate.file("manual.cpp", programs[0])
     gate.compile([tu], "manual", ["-Wall", "-Wextra", "-Werror"],
                  fail="the manual's eight lines do not build")
-    print("the manual's %d lines build alone" % len(snippet))
+    empty = gate.scratch / "empty"  # no network, no directories: it says why, and that is all
+    empty.mkdir()
+    done = gate.run([gate.scratch / "manual"], cwd=empty, env=dict(clean_environment(), VQCACHE_OFFLINE="1"))
+    if done.returncode != 1 or "makes the call offline" not in done.stderr:
+        raise Failed("offline the manual's program ends with %d and says\n%s" % (
+            done.returncode, tail(done.stdout + done.stderr)))
+    print("the manual's %d lines build alone, and say without a network: %s" % (
+        len(snippet), done.stderr.strip()[:100]))
+    code_of_manual(gate)
     for line, block in blocks:
-        # a block is a whole file, or statements for the inside of a function
-        whole = gate.file("readme.cpp", block if "#include" in block
-                          else '#include "vqcache.hpp"\n#include <iostream>\n' + block)
-        done = gate.compile([whole], os.devnull, ["-fsyntax-only"])
-        if done.returncode != 0:
-            top = "".join(r + "\n" for r in block.split("\n") if r.startswith("#"))
-            rest = "".join(r + "\n" for r in block.split("\n") if not r.startswith("#"))
-            inside = gate.file("readme_inside.cpp", '#include "vqcache.hpp"\n#include <iostream>\n%s'
-                               "int main() {\n%s}\n" % (top, rest))
-            again = gate.compile([inside], os.devnull, ["-fsyntax-only"])
-            if again.returncode != 0:
-                # of the two attempts the shorter complaint is the nearer one
-                raise Failed("README.md line %d does not compile\n%s" % (
-                    line, tail(min(done.stderr, again.stderr, key=len))))
+        compile_block(gate, "README.md line %d" % line, block)
     print("README.md: %d C++ block(s) compile" % len(blocks))
 
 

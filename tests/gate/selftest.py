@@ -34,6 +34,14 @@ def replaced(pattern, by, count=1):
     return edit
 
 
+def in_code(pattern, by, count=1):
+    """The same behind the manual."""
+    def edit(header):
+        head, marker, tail = header.partition("// ==== >>config ")
+        return head + marker + replaced(pattern, by, count)(tail)
+    return edit
+
+
 def swapped(header):
     return header.replace("// ==== >>hash ", "// ==== >>@ ").replace(
         "// ==== >>ranges ", "// ==== >>hash ").replace("// ==== >>@ ", "// ==== >>ranges ")
@@ -154,9 +162,57 @@ VIOLATIONS = [
      + header.split("// ==== >>config", 1)[1].replace("download_vqgan_model", "bring_model"),
      "do not build"),
     ("readme", "a manual of more than eight lines",
-     replaced(r"(?m)^(//\s+)int main\(\) \{", r"\1int main() {\n\1;\n\1;\n\1;\n\1;"), "eight"),
+     replaced(r"(?m)^(//\s+)int main\(\) try \{", r"\1int main() try {\n\1;\n\1;\n\1;\n\1;"), "eight"),
     ("readme", "a manual that differs from the README",
-     replaced(r"(?m)^(//\s+)int main\(\) \{", r"\1int main()  {"), "is the manual's program"),
+     replaced(r"(?m)^(//\s+)int main\(\) try \{", r"\1int main()  try {"), "is the manual's program"),
+    ("readme", "a program that does not say why it failed",
+     in_code(r"makes the call offline", "and that is all"), "offline the manual's program"),
+    ("readme", "a block of the manual that does not compile",
+     replaced(r'vqcache::try_remove\("my_model"\)', 'vqcache::try_delete("my_model")'), "the manual's block in line"),
+    ("readme", "a cell of the manual that does not compile",
+     replaced(r"opts\.on_progress = always", "opts.progress = always"), "the manual's notebook"),
+    ("readme", "Python of the manual that is none",
+     replaced(r"//         print\(m\.checkpoint", "//         print((m.checkpoint"), "is no Python"),
+    ("readme", "a command of the manual that no shell reads",
+     replaced(r"//     \(cd content", "//     ((cd content"), "is no shell"),
+    ("manual", "an option that is not in it",
+     replaced(r"(?m)^  bool offline = false;", "  bool offline = false;\n  bool hurry = false;"),
+     "option hurry is not in the manual"),
+    ("manual", "an option that is gone", in_code(r"(?m)^  bool create_dirs = true;.*\n", ""),
+     "tells of the option create_dirs"),
+    ("manual", "another default", in_code(r"unsigned stall_seconds = 30;", "unsigned stall_seconds = 60;"),
+     "the default of stall_seconds is 60"),
+    ("manual", "another default of two numbers", in_code(r"max_bytes = std::uint64_t\{64\} << 30",
+                                                         "max_bytes = std::uint64_t{32} << 30"),
+     "the default of max_bytes"),
+    ("manual", "an error that is not in it", in_code(r"(?m)^  timed_out,", "  timed_out,\n  tired,"),
+     "error tired is not in the manual"),
+    ("manual", "an error that is gone", replaced(r"(?m)^//   tls ", "//   ssl "), "tells of the error ssl"),
+    ("manual", "a macro that is not in it", at_end("#define VQCACHE_LEFT 1"), "macro VQCACHE_LEFT is not"),
+    ("manual", "a macro that is gone", in_code("VQCACHE_HAS_BODIES", "VQCACHE_BODIES_", 0),
+     "tells of the macro VQCACHE_HAS_BODIES"),
+    ("manual", "a variable that is not in it",
+     in_room("strings", 'inline const char* f() { return std::getenv("TMPDIR"); }'), "variable TMPDIR is not"),
+    ("manual", "a variable of ours that is not in it",
+     in_room("tier", 'inline string f() { const char* n = "VQCACHE_NEWS"; return os::env(n); }'),
+     "variable VQCACHE_NEWS is not"),
+    ("manual", "another sign of a platform", in_code(r'"SPACE_ID"', '"SPACE_NAME"'), "variable SPACE_NAME is not"),
+    ("manual", "another disk of a platform", in_code(r'"/storage /notebooks"', '"/storage /work"'),
+     "the disks of Paperspace lack /work"),
+    ("manual", "another limit", in_code(r"most_hops = 20;", "most_hops = 30;"), "most_hops of >>connection is 30"),
+    ("manual", "a limit that is told otherwise",
+     replaced(r"config_limit = 16 MiB", "config_limit = 16 KiB"), "config_limit of >>partial"),
+    ("manual", "a limit that is gone", in_code(r"\bmost_cookies\b", "all_cookies", 0),
+     "most_cookies of >>http is nowhere"),
+    ("manual", "another message", in_code(r"The other call stalls; going on", "That call stalls; going on"),
+     "message 'That call stalls"),
+    ("manual", "a message that nothing says",
+     replaced(r"(?m)^(//   )The other call stalls", r"\1The first call stalls"), "no message says 'The first call"),
+    ("manual", "a chapter that its list does not have", replaced(r"7 limits ", "7 bounds "), "the list of chapters"),
+    ("manual", "code that would not be compiled",
+     replaced(r"(?m)^//     (const vqcache::error problem)", r"//    \1"), "is indented by 4 columns"),
+    ("manual", "code that looks like a table",
+     replaced(r"(?m)^//     (const vqcache::error problem)", r"//   \1"), "looks like code"),
 ]
 FILE_VIOLATIONS = [  # the same for another file
     ("package", "no alias target", "cannot configure", "CMakeLists.txt",
