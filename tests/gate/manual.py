@@ -99,7 +99,8 @@ def number(text):
 def constants(code, room, name):
     """All numbers that a room gives to a name."""
     found = set()
-    text = re.sub(r"\b(?:std::)?u?int64_t\{(\d+)\}", r"\1", room_text(code, room))
+    text = re.sub(r"\b(?:std::)?(?:u?int64_t|size_t)\{(\d+)\}", r"\1", room_text(code, room))
+    text = re.sub(r"\b(\d+)L\b", r"\1", text)
     for match in re.finditer(r"\b%s\s*(?:=\s*([^,;}]+)|\{([^,;}]+)\})" % re.escape(name), text):
         value = number(match.group(1) or match.group(2))
         if value is not None:
