@@ -2742,6 +2742,9 @@ struct entry {
 
 using receipt = vector<entry>;
 
+inline constexpr size_t most_files = 20000;                  // in a set
+inline constexpr size_t largest_receipt = most_files * 800;  // bytes; a line has some 300
+
 inline const entry* find(const receipt& all, std::string_view file) {
   for (const entry& one : all) {
     if (one.file == file) return &one;
@@ -3336,16 +3339,15 @@ inline constexpr const char* html_page = "an HTML page (a login, quota or error 
 
 // Which document of tags it is, or empty. `text`: from the first byte that is no white space on.
 inline string tagged_document(const specimen& seen, std::string_view text) {
-  if (text[0] != '<') return {};
+  const bool is_text = is_readable_text(text.substr(0, 256));  // any byte may begin weights
+  if (text[0] != '<' || !is_text) return {};
   if (is_called_html(seen) || looks_like_html(text)) {
     return html_page + that_says(text);
   }
 
   const bool is_merge = seen.want == kind::text && strings::starts_with(text, "<<")
       && strings::starts_with(without_blanks(text.substr(2)), ":");  // YAML's, of another mapping
-  // a safetensors file begins with a number of 8 bytes, which may look like a tag
-  const bool is_number = has_nul(seen.head.substr(0, 8));
-  return is_merge || is_number ? string() : "an XML document " + that_says(text);
+  return is_merge ? string() : "an XML document " + that_says(text);
 }
 
 inline string json_answer(const specimen& seen, std::string_view text) {  // or empty
@@ -3881,21 +3883,21 @@ inline bool is_refusal(int error) {
   return error == ENOTSUP || error == EOPNOTSUPP;
 }
 
-// A small text, of a large one the first 64 KiB. After a failure `out` is empty.
-inline int read_text(const fs::path& path, std::string& out, mode how = mode::read) {
-  constexpr size_t mostly = 4096, most = 65536;
+// A small text, of a large one the first `most` bytes. After a failure `out` is empty.
+inline int read_text(
+    const fs::path& path, std::string& out, mode how = mode::read, size_t most = 65536) {
+  constexpr size_t mostly = 4096, times_more = 16;
   out.clear();
   file from;
   if (const int error = open(path, how, from)) return error;
 
-  for (const size_t size : {mostly, most}) {
+  for (size_t size = mostly;; size = (std::min)(size * times_more, most)) {
     out.resize(size);
     size_t got = 0;
     const int error = read_at(from, 0, out.data(), size, got);
     out.resize(got);
-    if (error != 0 || got < size) return error;
+    if (error != 0 || got < size || size >= most) return error;
   }
-  return 0;
 }
 
 struct info {
@@ -6157,6 +6159,7 @@ inline beginnings beginnings_of(const fs::path& final_path) {
 namespace worker {
 enum : size_t {
   block_size = 1 << 18,
+  thread_from = 1 << 20,         // smaller files are not worth a thread
   worth_waking = 4 * block_size  // bytes to read; each waking of a thread costs about a small block
 };
 
@@ -6222,6 +6225,10 @@ class digest_worker : os::pinned {
 
   enum class state { idle, running, draining, finished, failed };
 
+  // beside: on a thread of its own. in_finish: when finish() is called, of a file that is not worth
+  // a thread.
+  enum class reads { beside, in_finish };
+
   ~digest_worker() { (void)stop(); }
 
   state current() const {
@@ -6237,7 +6244,8 @@ class digest_worker : os::pinned {
   }
 
   // From `at` on. What fails here, for want of memory, may be tried again.
-  status start(os::file from, const fs::path& path, uint64_t at, taker take) {
+  status start(
+      os::file from, const fs::path& path, uint64_t at, taker take, reads by = reads::beside) {
     (void)stop();
     block_.reset(new (std::nothrow) char[block_size]);
     if (!block_) return error::out_of_memory();
@@ -6248,7 +6256,9 @@ class digest_worker : os::pinned {
     done_ = at;
     limit_ = at;
     set(state::running);
-    (void)thread_.start(this);  // if none can be had, finish() reads
+    if (by == reads::beside) {
+      (void)thread_.start(this);  // if none can be had, finish() reads
+    }
     return {};
   }
 
@@ -6422,10 +6432,13 @@ inline status digest(const fs::path& path, os::mode how, caller& who, string& sh
   VQCACHE_NEED_(open(path, how, file, size));
 
   watch seen{who, phase::verifying, path, who.called(os::shown(path))};
-  VQCACHE_NEED_(reader.start(std::move(file), path, 0, [&sha](std::string_view bytes) {
+  const auto take = [&sha](std::string_view bytes) {
     sha.update(bytes.data(), bytes.size());
     return status();
-  }));
+  };
+  using reads = digest_worker::reads;
+  VQCACHE_NEED_(reader.start(
+      std::move(file), path, 0, take, size < thread_from ? reads::in_finish : reads::beside));
   VQCACHE_NEED_(
       reader.finish(size, [&seen, size](uint64_t done) { return seen.step(done, size); }));
   VQCACHE_NEED_(seen.step(size, size));
@@ -6452,9 +6465,10 @@ enum : uint64_t {
   config_limit = 16 << 20,
   slice = 8 << 20,        // of write-back: what a cancelled call may have to wait for
   sync_every = 64 << 20,  // what a power cut may take
-  thread_from = 1 << 20,  // smaller files are not worth a thread
   least_part = 32 << 20   // of a file that comes over several connections
 };
+
+using worker::thread_from;
 
 enum : size_t { most_parts = 32 };  // the journal's line has room for so many
 
@@ -6819,7 +6833,9 @@ class partial_file : os::pinned {
     const auto take = [this](std::string_view bytes) {
       return take_read(bytes);
     };
-    VQCACHE_NEED_(digest_.start(std::move(from), path, hashed_, take));
+    using reads = worker::digest_worker::reads;
+    const reads by = front() < thread_from ? reads::in_finish : reads::beside;
+    VQCACHE_NEED_(digest_.start(std::move(from), path, hashed_, take, by));
     digest_.may_read_until(front());
     return {};
   }
@@ -9634,6 +9650,7 @@ struct target {
   partial::demand want;
   fs::path final_path;
   partial::trailing_copy* copy = nullptr;  // for the other tier, or none
+  bool may_be_begun = true;                // false: no earlier call has left any of it
   box<partial_file> to = box<partial_file>(new partial_file());
   string got{}, etag{};     // the URL that served it, redacted; of the answer
   bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
@@ -9710,6 +9727,41 @@ class growth {
   unsigned wide_ = 1;
 };
 
+// What a failed call leaves to a later one, in words behind the failure: each file where they are
+// few, else how many.
+class remains {
+ public:
+  void keep(const string& file, uint64_t bytes) {
+    kept_.add(file, bytes, " are kept for the next call");
+  }
+
+  void lose(const string& file, uint64_t bytes) { lost_.add(file, bytes, " cannot be continued"); }
+
+  string words() const { return kept_.words() + lost_.words(); }
+
+ private:
+  struct part {
+    size_t files = 0;
+    uint64_t bytes = 0;
+    string each{}, what{};
+
+    void add(const string& file, uint64_t more, const char* becomes) {
+      constexpr size_t few = 3;
+      ++files;
+      bytes += more;
+      what = becomes;
+      each = files <= few ? each + join({"; ", more, " bytes of ", file, becomes}) : string();
+    }
+
+    string words() const {
+      if (files == 0 || !each.empty()) return each;
+      return join({"; ", bytes, " bytes of ", files, " files", what});
+    }
+  };
+
+  part kept_{}, lost_{};
+};
+
 // enter() alone changes the state.
 //
 //   choosing --> pausing --begin_try()--> transferring --finish()--> done
@@ -9774,17 +9826,23 @@ class download final : os::pinned, public connection::connection::owner {
     return is_busy && !is_over() ? 0 : idle_milliseconds;
   }
 
-  // What a failed call leaves to a later one, in words behind the failure.
-  status keep(status why) {
+  // To a later call, when this one has failed.
+  void leave(remains& behind) {
     hang_up();
     keep_the_larger();
     const uint64_t had = file().size();
     const uint64_t kept = file().release();
     if (kept > 0) {
-      why.text += join({"; ", kept, " bytes of ", name_, " are kept for the next call"});
+      behind.keep(name_, kept);
     } else if (had > worthwhile) {
-      why.text += join({"; ", had, " bytes of ", name_, " cannot be continued"});
+      behind.lose(name_, had);
     }
+  }
+
+  status keep(status why) {
+    remains behind;
+    leave(behind);
+    why.text += behind.words();
     return why;
   }
 
@@ -9937,7 +9995,7 @@ class download final : os::pinned, public connection::connection::owner {
   // What an earlier call or try has left, if it can be continued.
   status take_up() {
     const bool is_users = static_cast<bool>(who_->opts().fetch);
-    if (!file().is_begun() && !is_users) {
+    if (!file().is_begun() && !is_users && target_.may_be_begun) {
       VQCACHE_NEED_(file().adopt(target_.final_path, use_.id, content()));
       authors_ = file().size() > 0 ? written_by::several : written_by::nobody;  // who knows
     }
@@ -10504,7 +10562,14 @@ class download final : os::pinned, public connection::connection::owner {
   bool cut_was_tried_ = false;  // once: see continue_cut()
 };
 
-// All of them at the same time, but for a user's transport; the first that fails ends the others.
+// So many files at the same time: what is small takes turns on few connections. A user's transport
+// does one request after the other.
+inline size_t files_at_once(const options& o) {
+  constexpr unsigned most = 8;
+  return o.fetch ? 1 : (std::min)(2 * o.connections, most);
+}
+
+// Side by side; the first that fails ends the others.
 inline status fetch(list<target>& targets, caller& who) {
   transport::pump by(who);
   download::group all;
@@ -10512,28 +10577,35 @@ inline status fetch(list<target>& targets, caller& who) {
     all.push_back(box<download>(new download(wanted, who, by, all)));
   }
 
-  const bool one_by_one = static_cast<bool>(who.opts().fetch);
   status result;
-  for (bool is_under_way = true; is_under_way && result.ok();) {
+  size_t first = 0;  // that is not over
+  while (first < all.size() && result.ok()) {
     int idle = idle_milliseconds;
-    is_under_way = false;
-    for (auto& one : all) {
-      if (!result.ok() || (one_by_one && is_under_way)) break;
-      one->advance();
-      result = who.stopped() ? who.stop() : one->result();
-      is_under_way = is_under_way || !one->is_over();
-      idle = (std::min)(idle, one->idle_for());
+    size_t under_way = 0;
+    for (size_t i = first; i < all.size() && under_way < files_at_once(who.opts()); ++i) {
+      download& one = *all[i];
+      if (one.is_over()) continue;
+      one.advance();
+      result = who.stopped() ? who.stop() : one.result();
+      if (!result.ok()) break;
+      under_way += one.is_over() ? 0 : 1;
+      idle = (std::min)(idle, one.idle_for());
     }
-    if (is_under_way && result.ok()) {
+
+    while (first < all.size() && all[first]->is_over()) {
+      ++first;
+    }
+    if (under_way > 0 && result.ok()) {
       by.run_for(idle);
     }
   }
+  if (result.ok()) return result;
 
+  remains behind;
   for (auto& one : all) {
-    if (!result.ok()) {
-      result = one->keep(std::move(result));
-    }
+    one->leave(behind);
   }
+  result.text += behind.words();
   return result;
 }
 }  // namespace download
@@ -10645,6 +10717,10 @@ inline status set_problem(const string& set, const vector<string>& files) {
   }
   if (files.empty()) {
     return fail(errc::invalid_argument, {"a set needs at least one file"});
+  }
+  if (files.size() > formats::most_files) {
+    return fail(errc::invalid_argument,
+        {"a set has at most ", formats::most_files, " files, this one ", files.size()});
   }
 
   for (const string& file : files) {
@@ -11067,7 +11143,7 @@ class directory_tier final : public tier {
   inventory inspect() override {
     inventory all;
     string content;  // empty: there is none
-    int problem = os::read_text(at_ / receipt_name_, content, how_);
+    int problem = os::read_text(at_ / receipt_name_, content, how_, formats::largest_receipt);
     if (problem == ENOENT || problem == ENOTDIR) {
       problem = 0;
     }
@@ -11198,6 +11274,17 @@ class directory_tier final : public tier {
     return {};
   }
 
+  vector<string> unfinished() const {  // the files of the set of which there is a part
+    vector<string> files;
+    for (const string& name : leftovers_here()) {
+      const size_t file_at = name.rfind('/') + 1;
+      if (!strings::ends_with(name, record_end) || !strings::starts_with(name, folder_)) continue;
+      files.push_back(name.substr(folder_.size(), file_at - folder_.size())
+          + leftover_of(name.substr(file_at)));
+    }
+    return files;
+  }
+
   bool has_leftovers() override { return !leftovers_here().empty(); }
 
   uint64_t bytes_under_way() override {
@@ -11312,7 +11399,7 @@ class directory_tier final : public tier {
     const owned_paths ours = paths_of(set_, names_, layout_);
     for (const string& other : sets_that_may_own(ours)) {
       string content;  // what cannot be read is seen when it is in the way
-      (void)os::read_text(at_ / (other + ".sha256"), content, how_);
+      (void)os::read_text(at_ / (other + ".sha256"), content, how_, formats::largest_receipt);
       const held_set there = held_in(other, formats::read_receipt(content));
       VQCACHE_NEED_(clash(ours, paths_of(other, there.files, there.how)));
     }
@@ -12297,7 +12384,7 @@ class call {
   }
 
   static status read_if_there(const fs::path& file, os::mode how, string& content) {
-    const int problem = os::read_text(file, content, how);
+    const int problem = os::read_text(file, content, how, formats::largest_receipt);
     if (problem == ENOENT || problem == ENOTDIR) return {};
     return error::system(problem, "read", file);
   }
@@ -12761,7 +12848,9 @@ class call {
       if (to.is_here) return {};
       now_.facts[file].copies[copy.place].is_unusable = true;
     }
-    plan_ = plan::plan(now_);
+    if (!now.sources.empty()) {
+      plan_ = plan::plan(now_);
+    }
     return {};
   }
 
@@ -12900,10 +12989,12 @@ class call {
 
   status fetch(arrivals& files, bool was_all_held) {
     list<download::target> targets;
+    const vector<string> begun = local_->unfinished();
     for (size_t file = 0; file < size(); ++file) {
-      if (!files[file].is_here) {
-        targets.push_back(target_of(file));
-      }
+      if (files[file].is_here) continue;
+      targets.push_back(target_of(file));
+      const string& name = now_.wanted[file].name;
+      targets.back().may_be_begun = std::find(begun.begin(), begun.end(), name) != begun.end();
     }
     if (was_all_held && !targets.empty()) {
       who_.say({"It could not be restored whole, downloading."});
@@ -12996,15 +13087,15 @@ class call {
   }
 
   static string keep_for_next_call(arrivals& files) {
-    string kept;
+    download::remains behind;
     for (const arrival& one : files) {
       partial::partial_file* const part = one.sink ? one.sink->as_file() : nullptr;
       const uint64_t size = part ? part->release() : 0;
       if (size > 0) {
-        kept += join({"; ", size, " bytes of ", one.entry.file, " are kept for the next call"});
+        behind.keep(one.entry.file, size);
       }
     }
-    return kept;
+    return behind.words();
   }
 
   // ---- store
