@@ -47,6 +47,26 @@
 //   from                 origin::local: nothing was brought. cache: all that was missing came from
 //                        the cache. network: at least one file came from a source, be it a path
 //   cached               the copy in the cache is complete
+//   files                the local files of any set, absolute, in the order of the call
+//
+// Other models have other files, and any number of them. They are brought, copied, restored and
+// removed as one:
+//
+//     vqcache::model my_network() {
+//       return vqcache::download_model("net",
+//           {{"config.json", "https://example.org/config.json"},
+//               {"onnx/model.onnx", "https://example.org/model.onnx"},
+//               {"onnx/model.onnx_data", "https://example.org/model.onnx_data"}});
+//     }
+//
+// download_file("clip.pt", URL) is a set of one file. restore_model("net") takes what the receipts
+// of earlier calls name, and downloads nothing. Files that a call does not ask for stay in the set.
+// An application that keeps its models in one place, its user's cache folder:
+//
+//     vqcache::model for_my_app() {
+//       return vqcache::download_file(
+//           "clip.pt", "https://example.org/clip.pt", vqcache::user_options("my_app"));
+//     }
 //
 // A name alone is looked for in both directories, and then in the catalogue that this file carries,
 // known_models(). What is listed there has URLs, and a pin where a public source tells a digest.
@@ -70,6 +90,13 @@
 //
 //   LOCAL/NAME.yaml   LOCAL/NAME.ckpt   LOCAL/NAME.sha256
 //   CACHE/NAME/NAME.yaml   CACHE/NAME/NAME.ckpt   CACHE/NAME/NAME.sha256
+//
+// Another set lies in a folder of its own, and a file that is called like its set does not:
+//
+//   LOCAL/NAME/FILE   LOCAL/NAME.sha256   CACHE/NAME/FILE   CACHE/NAME/NAME.sha256
+//   LOCAL/NAME        LOCAL/NAME.sha256   CACHE/NAME/NAME   CACHE/NAME/NAME.sha256
+//
+// No set takes a path that another one owns: errc::name_taken.
 //
 // NAME.sha256 is the receipt. It is written last. GNU sha256sum can check it, in a shell:
 //
@@ -117,11 +144,13 @@
 //   The model (NAME) is already available locally.
 //   The model (NAME) is available in the cache, copying locally.
 //   The model (NAME) was not found, downloading and caching.
+//   The model (NAME) was not found, downloading.
 //       how the call goes on; two of these where a file turns out to be damaged meanwhile
 //   The model (NAME) is ready locally; storing it in the cache.
 //       where 64 MiB or more are to be stored
 //   The model (NAME) is complete locally, but not in the cache: WHY.
 //       then model::cached is false
+//   local_dir and cache_dir are one place, 'DIR': no copy is kept.
 //   Waiting for another call that is bringing the model (NAME).
 //   The other call stalls; going on without it.
 //   Checking FILE against WHAT.
@@ -204,6 +233,8 @@
 //
 //   local_dir         empty                 fast, may be lost; chapters 2 and 8
 //   cache_dir         empty                 slow, stays
+//   keep_copy         true                  false: cache_dir is neither written nor looked into
+//   also_look_in      empty                 directories as CACHE, to restore from; never written
 //   create_dirs       true                  false: a missing directory is errc::directory_missing
 //   offline           false                 nothing is downloaded; a source of paths alone serves
 //   connections       4                     at most, for each file; 1 to 16
@@ -269,6 +300,7 @@
 //   strings     longest_name = 100       bytes of a name of letters, digits, "." "_" "-". It does
 //                                        not begin with . or -, does not end in ., and is no device
 //                                        of Windows (con, nul, com1, ...)
+//   formats     most_files = 20000       of a set
 //   checks      most_connections = 16    of a file
 //   checks      most_seconds = 2147483   of connect_seconds and stall_seconds
 //   connection  most_hops = 20           redirects of one request
@@ -304,6 +336,8 @@
 //   VQCACHE_OFFLINE       as offline; 0, false, no and off mean no, anything else means yes
 //   VQCACHE_TRANSPORT     for transport
 //   HOME                  what ~ is; on Windows USERPROFILE
+//   XDG_CACHE_HOME        for user_options(); else ~/.cache, on macOS ~/Library/Caches
+//   LOCALAPPDATA          the same on Windows
 //   CURL_CA_BUNDLE        a file of certificates that libcurl is given, else
 //   SSL_CERT_FILE         this one
 //   SSL_CERT_DIR          a directory of certificates that libcurl is given
@@ -528,6 +562,8 @@
 // ---- 16 changes ---------------------------------------------------------------------------------
 //
 // 0.2.0
+// - Any set of files: download_model, download_file, restore_model; model::files.
+// - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
 // - error, response and progress_line are plain classes, and no templates any more.
 // - Shared libraries and plugins: e.code() == errc::x holds across their borders.
@@ -646,8 +682,8 @@ struct source {
   }
 };
 
-// One file of a set: its name there, "model.onnx" or "onnx/model.onnx", and where it comes from. What
-// is no such file (a page, an error text, a cut archive) is refused by what its extension lets
+// One file of a set: its name there, "model.onnx" or "onnx/model.onnx", and where it comes from.
+// What is no such file (a page, an error text, a cut archive) is refused by what its extension lets
 // expect: .ckpt, .pt, .safetensors, .onnx, .gguf and their like are weights, and .html, .md, .txt,
 // .xml may be pages themselves.
 struct named_source {
@@ -709,6 +745,10 @@ struct options {
   bool offline = false;      // only the two tiers and local sources; also VQCACHE_OFFLINE=1
   // empty: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, else content/models, content/cache/models; ~: home
   std::filesystem::path local_dir{}, cache_dir{};
+  bool keep_copy = true;  // false: one tier, nothing goes to cache_dir, and model::cached is false
+  // more places to restore from, in this order after cache_dir, and laid out as it is; they are read,
+  // and never written
+  std::vector<std::filesystem::path> also_look_in{};
   fetcher fetch{};  // empty: libcurl, else the program curl
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
   std::function<bool(const progress&)> on_progress{};  // at most 2/s, and both ends; false cancels
@@ -798,6 +838,11 @@ struct result {
   bool ok() const noexcept { return !error.code(); }
 
   explicit operator bool() const noexcept { return ok(); }
+
+  const vqcache::model* operator->() const noexcept { return &model; }
+#if VQCACHE_EXCEPTIONS_
+  const vqcache::model& value() const;  // throws the error, where there is one
+#endif
 };
 
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
@@ -813,18 +858,18 @@ VQCACHE_API_ result try_download_model(
     const std::string& name, const std::vector<named_source>& files, const options& opts = {});
 VQCACHE_API_ result try_download_file(
     const std::string& name, const source& from, const options& opts = {});  // a set of one
-// What the receipts of the tiers hold under this name, and no download; in the order of the receipt.
+// What the receipts of the tiers hold under this name, in their order, and no download.
 VQCACHE_API_ result try_restore_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
+VQCACHE_API_ model download_vqgan_model(const std::string& name, const source& config,
+    const source& checkpoint, const options& opts = {});
+VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ model download_model(
     const std::string& name, const std::vector<named_source>& files, const options& opts = {});
 VQCACHE_API_ model download_file(
     const std::string& name, const source& from, const options& opts = {});
 VQCACHE_API_ model restore_model(const std::string& name, const options& opts = {});
-VQCACHE_API_ model download_vqgan_model(const std::string& name, const source& config,
-    const source& checkpoint, const options& opts = {});
-VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ void remove(
     const std::string& name, const options& opts = {});  // all of it, both tiers
 #endif
@@ -838,6 +883,10 @@ VQCACHE_API_ std::vector<known_model> known_models();  // the catalogue
 // Sets local_dir and cache_dir, unless they or their variables are set, to where the platform of a
 // notebook has its fast and its lasting disk; on_message is told which, why, and if nothing lasts.
 VQCACHE_API_ options notebook_options(options opts = {});
+// For an application: one tier (keep_copy is false) in this user's own cache folder, as the
+// platform has it: $XDG_CACHE_HOME/APP or ~/.cache/APP, ~/Library/Caches/APP, %LOCALAPPDATA%\APP.
+// What no name of a model may hold becomes _ in APP.
+VQCACHE_API_ options user_options(const std::string& app);
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
 #if VQCACHE_HAS_BODIES
@@ -1333,12 +1382,18 @@ inline vqcache::error to_error(const status& s) {
 #endif
 }
 #if VQCACHE_EXCEPTIONS_
+inline void raise(const vqcache::error& e) {
+  if (e.code()) {
+    throw e;
+  }
+}
+
 inline void raise(const status& s) {
   if (s.thrown) {
     std::rethrow_exception(s.thrown);
   }
   if (!s.ok()) {
-    throw to_error(s);
+    raise(to_error(s));
   }
 }
 #endif
@@ -1368,7 +1423,9 @@ class caller {  // the first callback that throws or cancels ends it
 
   string called(const string& path) const {
     for (const string& folder : folders_) {
-      if (path.compare(0, folder.size(), folder) == 0) return path.substr(folder.size());
+      if (path.compare(0, folder.size(), folder) == 0) {
+        return path.substr(folder.size());
+      }
     }
     return path.substr(path.find_last_of("/\\") + 1);
   }
@@ -1688,18 +1745,23 @@ inline bool is_device(std::string_view name) {  // of Windows, whatever its exte
 }
 
 // Why no model can have this name, or empty; the same on every system, for a cache that moves.
+inline constexpr const char* name_letters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+
 inline string name_problem(std::string_view name) {
-  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
   if (name.size() > longest_name) {
     return join({"it has ", name.size(), " bytes, at most ", longest_name, " are allowed"});
   }
   if (name.empty()) return "it is empty";
-  if (!consists_of(lower(name), letters)) {
+  if (!consists_of(lower(name), name_letters)) {
     return "only letters, digits and . _ - are allowed";
   }
-  if (name[0] == '.' || name[0] == '-') return "it begins with . or -";
+  if (name[0] == '.' || name[0] == '-') {
+    return "it begins with . or -";
+  }
   if (name.back() == '.') return "it ends in .";
-  if (is_device(name)) return "Windows keeps this name for a device";
+  if (is_device(name)) {
+    return "Windows keeps this name for a device";
+  }
   return {};
 }
 
@@ -1994,7 +2056,9 @@ inline bool may_continue(std::string_view header_line, std::string_view continua
   if (header_line.empty()) return false;
 
   const bool is_address = strings::starts_with(strings::lower(header_line), location);
-  if (!is_address || strings::trim(continuation).empty()) return true;
+  if (!is_address || strings::trim(continuation).empty()) {
+    return true;
+  }
   return strings::trim(header_line.substr(location.size())).empty();
 }
 
@@ -2004,7 +2068,9 @@ inline string unfolded(std::string_view header_line, std::string_view continuati
 }
 
 inline int status_code(std::string_view line) {  // of "HTTP/1.1 200 OK"; 0: it is no such line
-  if (!strings::starts_with(strings::take(line, ' '), "HTTP/")) return 0;
+  if (!strings::starts_with(strings::take(line, ' '), "HTTP/")) {
+    return 0;
+  }
 
   const std::optional<uint64_t> code = strings::parse_number(line.substr(0, 3));
   const bool ends_there = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
@@ -2131,7 +2197,9 @@ inline body_length add_length(body_length before, std::string_view value) {
   while (!value.empty()) {
     const auto bytes = strings::parse_number(strings::trim(strings::take(value, ',')));
     const bool is_known = before.how == telling::readable;
-    if (!bytes || (is_known && *bytes != before.bytes)) return malformed;
+    if (!bytes || (is_known && *bytes != before.bytes)) {
+      return malformed;
+    }
     before = {telling::readable, *bytes};
   }
   return before;
@@ -2240,7 +2308,9 @@ inline uint64_t month_of(std::string_view name) {  // 1 to 12; 0: it is none
 inline std::optional<uint64_t> number_between(
     uint64_t least, std::string_view text, uint64_t most) {
   const std::optional<uint64_t> number = strings::parse_number(text);
-  if (number && *number >= least && *number <= most) return number;
+  if (number && *number >= least && *number <= most) {
+    return number;
+  }
   return {};
 }
 
@@ -2519,7 +2589,9 @@ inline bool is_same_cookie(const cookie& one, const cookie& other) {
 // Takes one Set-Cookie of an answer from `at`, or takes away the one that it ends.
 inline void take_cookie(
     cookies& jar, const urls::url& at, std::string_view line, uint64_t now = this_moment()) {
-  if (line.size() > cookie_size || strings::contains(line, "\t")) return;
+  if (line.size() > cookie_size || strings::contains(line, "\t")) {
+    return;
+  }
 
   const std::string_view pair = strings::take(line, ';');
   const cookie_attributes said = attributes_of(line);
@@ -2790,7 +2862,9 @@ inline entry& entry_of(receipt& all, std::string_view file) {  // a new one if t
 inline void read_digest(receipt& into, std::string_view line) {  // the first of a file counts
   constexpr size_t file_at = strings::digest_size + 2;           // a space, and one more or a '*'
   const std::string_view digest = line.substr(0, strings::digest_size);
-  if (!strings::is_digest(digest) || line.size() <= file_at) return;
+  if (!strings::is_digest(digest) || line.size() <= file_at) {
+    return;
+  }
   if (line[strings::digest_size] != ' ') return;
 
   entry& its = entry_of(into, line.substr(file_at));
@@ -2955,7 +3029,7 @@ enum class kind { text, binary, any, document };
 // Of a file in a set, by its extension.
 inline kind kind_of(std::string_view file) {
   constexpr const char* weights =
-      " bin ckpt ggml gguf h5 msgpack npy npz onnx pb pickle pkl pt pth safetensors tflite ";
+      " bin ggml gguf h5 msgpack npy npz onnx pb pickle pkl pt pth safetensors tflite ";
   constexpr const char* documents = " htm html md rst svg txt xhtml xml ";
   const string name = strings::lower(file.substr(file.rfind('/') + 1));
   const size_t dot = name.rfind('.');
@@ -3246,7 +3320,9 @@ inline void read_first_node(mapping& into, std::string_view node, std::string_vi
 
 inline void read_next_node(mapping& into, std::string_view line, std::string_view node) {
   const bool is_outermost = line[0] != ' ' && line[0] != '\t';
-  if (!is_outermost && into.written != mapping::style::list) return;
+  if (!is_outermost && into.written != mapping::style::list) {
+    return;
+  }
 
   string key = node_key(without_dashes(node), into.written);
   if (!key.empty()) {
@@ -3296,7 +3372,9 @@ inline bool are_of_an_answer(const vector<string>& keys) {
   for (const string& key : keys) {
     const string word = strings::lower(key);
     const bool is_telling = strings::is_one_of(telling, word);
-    if (!is_telling && !strings::is_one_of(beside, word)) return false;
+    if (!is_telling && !strings::is_one_of(beside, word)) {
+      return false;
+    }
     tells = tells || is_telling;
   }
   return tells;
@@ -3373,7 +3451,9 @@ inline string page_or_answer(const specimen& seen, std::string_view text) {
   if (string what = tagged_document(seen, text); !what.empty()) {
     return what;
   }
-  if (string what = json_answer(seen, text); !what.empty()) return what;
+  if (string what = json_answer(seen, text); !what.empty()) {
+    return what;
+  }
 
   const bool is_page = is_called_html(seen) && !has_nul(seen.head) && !has_model(text);
   return is_page ? "an HTML page " + that_says(text) : string();
@@ -3463,6 +3543,8 @@ inline bool zip_has_end(std::string_view tail) {
 
 // ==== >>catalog ==== published models: names, aliases, URLs, digests, sizes ====
 namespace catalog {
+inline constexpr const char* endings[] = {".yaml", ".ckpt"};  // of config and checkpoint
+
 // Facts of public sources; "" and 0: unknown. The first place is the origin; mirrors need a digest.
 // In a place, `parts` replaces its first column by the second (config) or third (checkpoint).
 // clang-format off
@@ -3633,6 +3715,9 @@ std::string env(const char* name);
 
 // Where ~ is, as HOME says it (Windows: USERPROFILE); empty: nobody says it.
 fs::path home_directory();
+
+// In which this user's programs keep what can be had again. Empty: none is known.
+fs::path user_cache_directory();
 
 // The errno value of an error of the standard library: also one that std::errc has no name for
 // (EDQUOT, ESTALE). A number of Windows that is no errno gives EIO.
@@ -3879,7 +3964,9 @@ inline int write_at(file& to, uint64_t offset, std::string_view bytes) {
 // that. For what is only advice it is no failure; EIO, ENOSPC and their like are one everywhere.
 inline bool is_refusal(int error) {
   if (error == EPERM || error == EACCES) return true;
-  if (error == EINVAL || error == ENOSYS || error == ESPIPE) return true;
+  if (error == EINVAL || error == ENOSYS || error == ESPIPE) {
+    return true;
+  }
   return error == ENOTSUP || error == EOPNOTSUPP;
 }
 
@@ -4197,6 +4284,17 @@ inline std::string env(const char* name) {
 
 inline fs::path home_directory() {
   return env("HOME");
+}
+
+inline fs::path user_cache_directory() {
+  const fs::path home = home_directory();
+#if defined(__APPLE__)
+  return home.empty() ? home : home / "Library" / "Caches";
+#else
+  const fs::path told = to_path(env("XDG_CACHE_HOME"));  // a relative one is to be ignored
+  if (told.is_absolute()) return told;
+  return home.empty() ? home : home / ".cache";
+#endif
 }
 
 inline int value(const std::error_code& e) {
@@ -4661,6 +4759,10 @@ inline fs::path home_directory() {
   return home ? fs::path(home) : fs::path();
 }
 
+inline fs::path user_cache_directory() {
+  return to_path(env("LOCALAPPDATA"));
+}
+
 inline int value(const std::error_code& e) {
   const std::error_condition condition = e.default_error_condition();
   return condition.category() == std::generic_category() ? condition.value() : EIO;
@@ -4739,7 +4841,9 @@ inline std::int64_t read_once(const file& from, uint64_t offset, char* to, size_
   unsigned long got = 0;
   const int done = ::ReadFile(os_handle(from.descriptor()), to, static_cast<unsigned long>(size),
       &got, reinterpret_cast<_OVERLAPPED*>(&place));
-  if (done != 0 || ::GetLastError() == windows::handle_eof) return got;
+  if (done != 0 || ::GetLastError() == windows::handle_eof) {
+    return got;
+  }
 
   errno = last_error();
   return -1;
@@ -5409,7 +5513,9 @@ class child : os::pinned {
   // E2BIG: the input is more than a pipe holds. As spawn() otherwise.
   int start(const std::vector<std::string>& argv, std::string_view input) {
     file streams[3], to_input;
-    if (const int error = make_pipes(streams, to_input)) return error;
+    if (const int error = make_pipes(streams, to_input)) {
+      return error;
+    }
     if (const int error = fill_pipe(to_input, input)) return error;
     return spawn(argv, streams, id_);
   }
@@ -6393,7 +6499,9 @@ class digest_worker : os::pinned {
       const int failed = os::read_at(file_, next.at, block_.get(), next.size, got);
       VQCACHE_NEED_(error::system(failed, "read", path_));
     }
-    if (got < next.size) return fail(errc::io, {path_, " became shorter"});
+    if (got < next.size) {
+      return fail(errc::io, {path_, " became shorter"});
+    }
 
     VQCACHE_NEED_(take_({block_.get(), got}));
     const std::lock_guard<std::mutex> one(mutex_);
@@ -6495,7 +6603,9 @@ inline status judge(os::file& file, const fs::path& path, const looks& as) {
   VQCACHE_NEED_(error::system(os::read_at(file, 0, head.data(), head.size(), got), "read", path));
   head.resize(got);
   const string what = sniff::not_the_file({as.kind, head, as.size, as.content_type});
-  if (!what.empty()) return fail(errc::not_the_file, {"it is ", what});
+  if (!what.empty()) {
+    return fail(errc::not_the_file, {"it is ", what});
+  }
   if (!strings::starts_with(head, "PK\x03\x04")) return {};
 
   string tail(smaller(as.size, zip_tail), '\0');
@@ -7236,8 +7346,8 @@ class partial_file : os::pinned {
       VQCACHE_NEED_(lost("sync", os::sync_slice(file_, at, slice, true)));
       VQCACHE_NEED_(step(front()));
     }
-    VQCACHE_NEED_(lost("sync", os::sync(file_)));
     journal_.rest();
+    VQCACHE_NEED_(lost("sync", os::sync(file_)));
     return lost("close", file_.close());
   }
 
@@ -7403,7 +7513,9 @@ inline copy_result copy_and_seal(const fs::path& from, os::mode how, partial_fil
     result.how = to.seal(want, &who);
   }
   const bool is_judged = !result.how.ok() && !result.how.cause && !result.is_of_source;
-  if (!is_judged || who.stopped() || !result.is_by_kernel) return result;
+  if (!is_judged || who.stopped() || !result.is_by_kernel) {
+    return result;
+  }
 
   result.how = to.create(final_path, {want.kind, judge_with(want.sha256)});
   if (result.how.ok()) {
@@ -8272,7 +8384,9 @@ class program_exchange final : public exchange {
     if (got < 0) return;
 
     (void)guarded([&] {
-      if (got > 0) return take({block_.data(), static_cast<size_t>(got)});
+      if (got > 0) {
+        return take({block_.data(), static_cast<size_t>(got)});
+      }
       end(conclude());
       return false;
     });
@@ -8678,7 +8792,9 @@ inline string path_problem(view url, const string& path) {
   if (urls::has_scheme(url) && !is_absolute) {
     return "names no file of this machine";
   }
-  if (path.find('\0') != npos) return "names no file of this machine";
+  if (path.find('\0') != npos) {
+    return "names no file of this machine";
+  }
   if (kind == "http:/" || kind == "https:") {
     return "would be a path of this machine; did you mean http:// or https://?";
   }
@@ -8699,7 +8815,9 @@ inline string url_problem(view url, bool by_user) {
   }
 
   const std::optional<urls::url> parsed = urls::parse_url(url);
-  if (!parsed) return "is no URL: it has no host, or a wrong port";
+  if (!parsed) {
+    return "is no URL: it has no host, or a wrong port";
+  }
   if (!by_user && !urls::is_http(*parsed)) {
     return "has no scheme http, https or file; options::fetch can serve others";
   }
@@ -8785,7 +8903,9 @@ inline status examine(const source& given, const string& role, const options& o,
 inline bool looks_like_host(view path) {
   const view host = path.substr(0, path.find('/'));
   const size_t dot = host.rfind('.');
-  if (host.size() == path.size() || dot == npos || dot == 0) return false;
+  if (host.size() == path.size() || dot == npos || dot == 0) {
+    return false;
+  }
 
   constexpr view letters = "abcdefghijklmnopqrstuvwxyz";
   const string top = strings::lower(host.substr(dot + 1));
@@ -8821,7 +8941,9 @@ inline string file_behind_page(view address) {
 
   for (const page_of_host& one : known) {
     const string file = with_file(*page, one);
-    if (!file.empty()) return urls::redact(strings::printable(file));
+    if (!file.empty()) {
+      return urls::redact(strings::printable(file));
+    }
   }
   const string host = strings::lower(page->host);
   if (host == "drive.google.com") {  // also of a large file that it cannot scan for viruses
@@ -8953,13 +9075,17 @@ inline verdict judge_rest(
   }
 
   const uint64_t total = range.total ? *range.total : have.total;
-  if (total != 0 && range.last >= total) return odd(not_continued);
+  if (total != 0 && range.last >= total) {
+    return odd(not_continued);
+  }
   return {answer_kind::part, {}, false, false, range.last + 1, total};
 }
 
 inline verdict judge_part(const http::response_head& head, const asked& want, const on_disk& have) {
   const char* const elsewhere = want.range ? not_continued : not_asked_for;
-  if (!head.range || head.range->unsatisfied) return odd(elsewhere);
+  if (!head.range || head.range->unsatisfied) {
+    return odd(elsewhere);
+  }
 
   const http::content_range& range = *head.range;
   if (head.content_length && *head.content_length != range.size()) {
@@ -9119,7 +9245,9 @@ inline bool is_worth_a_repeat(const attempt& a) {
 
 inline next_step decide(const attempt& a) {
   if (a.is_ours) return next_step::stop;
-  if (a.is_local || a.tries >= most_tries) return next_step::next_source;
+  if (a.is_local || a.tries >= most_tries) {
+    return next_step::next_source;
+  }
   if (a.is_wrong) return after_wrong_bytes(a);
   if (is_refusal(a) && !a.gained && a.host_is_taken) {
     return next_step::take_turns;
@@ -9907,7 +10035,9 @@ class download final : os::pinned, public connection::connection::owner {
     for (auto& one : connections_) {
       const bool is_next =
           one.get() != &its && one->part().left() > 0 && one->part().begin() == its.part().end();
-      if (!is_next || one->how() == connection::ending::abandoned) continue;
+      if (!is_next || one->how() == connection::ending::abandoned) {
+        continue;
+      }
       if (one->has_answered() || !one->part().is_untouched()) return;
       one->abandon();
       use_.most_connections = 1;
@@ -10103,7 +10233,9 @@ class download final : os::pinned, public connection::connection::owner {
     for (auto& one : connections_) {
       have_all_answered = have_all_answered && one->has_answered() && !one->is_over();
       if (!one->has_stalled()) continue;
-      if (!one->has_answered() && one->silent_seconds() < grace) continue;
+      if (!one->has_answered() && one->silent_seconds() < grace) {
+        continue;
+      }
       pump_->cancel(*one);
       one->on_end(fail(errc::timed_out, {"it gained under 64 KiB in ", limit, " s"}));
     }
@@ -10152,7 +10284,9 @@ class download final : os::pinned, public connection::connection::owner {
     // what waits to be written may be a page, which nobody is to see on the disk: seal() writes it
     const bool is_all_here = ended->how() == connection::ending::nothing_left;
     const bool is_complete = why.ok() && (file().is_whole() || is_all_here);
-    if (is_complete && !who_->stopped()) return finish(ended->told());
+    if (is_complete && !who_->stopped()) {
+      return finish(ended->told());
+    }
 
     if (why.ok()) why = file().write_back(ended->part());  // else nobody would hear of a full disk
     settle_part(*ended);
@@ -10406,7 +10540,9 @@ class download final : os::pinned, public connection::connection::owner {
     if (use_.tells_no_length) {
       unsized_.push_back(use_.url);
     }
-    if (!untried_.empty() || !unsized_.empty()) return choose_source();
+    if (!untried_.empty() || !unsized_.empty()) {
+      return choose_source();
+    }
     if (why.code == errc::hash_mismatch) {
       tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
     }
@@ -10569,6 +10705,30 @@ inline size_t files_at_once(const options& o) {
   return o.fetch ? 1 : (std::min)(2 * o.connections, most);
 }
 
+struct progress_of {  // a few downloads
+  status result{};
+  size_t under_way = 0;
+  int idle = idle_milliseconds;  // for which nothing needs to be looked at
+};
+
+inline progress_of advance(const download::group& all, size_t first, caller& who) {
+  const size_t most = files_at_once(who.opts());
+  progress_of now;
+  for (size_t i = first; i < all.size() && now.under_way < most; ++i) {
+    download& one = *all[i];
+    if (one.is_over()) continue;
+
+    one.advance();
+    now.result = who.stopped() ? who.stop() : one.result();
+    if (!now.result.ok()) break;
+    if (!one.is_over()) {
+      ++now.under_way;
+    }
+    now.idle = (std::min)(now.idle, one.idle_for());
+  }
+  return now;
+}
+
 // Side by side; the first that fails ends the others.
 inline status fetch(list<target>& targets, caller& who) {
   transport::pump by(who);
@@ -10580,23 +10740,13 @@ inline status fetch(list<target>& targets, caller& who) {
   status result;
   size_t first = 0;  // that is not over
   while (first < all.size() && result.ok()) {
-    int idle = idle_milliseconds;
-    size_t under_way = 0;
-    for (size_t i = first; i < all.size() && under_way < files_at_once(who.opts()); ++i) {
-      download& one = *all[i];
-      if (one.is_over()) continue;
-      one.advance();
-      result = who.stopped() ? who.stop() : one.result();
-      if (!result.ok()) break;
-      under_way += one.is_over() ? 0 : 1;
-      idle = (std::min)(idle, one.idle_for());
-    }
-
+    const progress_of now = advance(all, first, who);
+    result = now.result;
     while (first < all.size() && all[first]->is_over()) {
       ++first;
     }
-    if (under_way > 0 && result.ok()) {
-      by.run_for(idle);
+    if (now.under_way > 0 && result.ok()) {
+      by.run_for(now.idle);
     }
   }
   if (result.ok()) return result;
@@ -10623,7 +10773,7 @@ enum class layout { flat, folder };
 
 inline layout layout_of(const string& set, const vector<string>& files) {
   const bool is_itself = files.size() == 1 && files[0] == set;
-  const string config = set + ".yaml", checkpoint = set + ".ckpt";
+  const string config = set + catalog::endings[0], checkpoint = set + catalog::endings[1];
   const bool is_pair = files.size() == 2
       && ((files[0] == config && files[1] == checkpoint)
           || (files[0] == checkpoint && files[1] == config));
@@ -10825,7 +10975,7 @@ inline vector<string> sets_that_may_own(const owned_paths& ours) {
       names.push_back(first);
     }
   }
-  for (const char* ending : {".yaml", ".ckpt"}) {
+  for (const char* ending : catalog::endings) {
     const size_t stem = ours.set.size() - (std::min)(ours.set.size(), std::strlen(ending));
     if (stem > 0 && ours.set.substr(stem) == ending) {
       names.push_back(ours.set.substr(0, stem));
@@ -10906,6 +11056,7 @@ struct abilities {
   bool keeps_damaged = false;  // what is set aside can be taken back
   bool can_be_listed = false;  // for other sets than the one that it was opened for
   bool continues_uploads = false;  // bytes that a sink took are there for the next call
+  bool takes_copies = true;        // false: it is read, and never written
 };
 
 // ---- a tier: where the files of one set lie
@@ -11125,11 +11276,6 @@ class directory_tier final : public tier {
 
   const fs::path& at() const { return at_; }
 
-  string folder() const {  // in which the set's files lie, with a separator at its end
-    const string inside = os::shown(path_of("x"));
-    return inside.substr(0, inside.size() - 1);
-  }
-
   fs::path root() const { return is_own_folder_ ? at_.parent_path() : at_; }
 
   string description() const override { return join({at_}); }
@@ -11278,7 +11424,9 @@ class directory_tier final : public tier {
     vector<string> files;
     for (const string& name : leftovers_here()) {
       const size_t file_at = name.rfind('/') + 1;
-      if (!strings::ends_with(name, record_end) || !strings::starts_with(name, folder_)) continue;
+      if (!strings::ends_with(name, record_end) || !strings::starts_with(name, folder_)) {
+        continue;
+      }
       files.push_back(name.substr(folder_.size(), file_at - folder_.size())
           + leftover_of(name.substr(file_at)));
     }
@@ -11492,7 +11640,9 @@ class directory_tier final : public tier {
   // In a folder that is the set's own, all is: also what an earlier call has left of other files.
   bool is_ours(const string& folder, const string& file) const {
     const bool is_of_set = !folder_.empty() && strings::starts_with(folder, folder_);
-    if (is_of_set || (is_own_folder_ && layout_ == layout::folder)) return true;
+    if (is_of_set || (is_own_folder_ && layout_ == layout::folder)) {
+      return true;
+    }
     if (file == receipt_name_) return true;
     return std::find(names_.begin(), names_.end(), file) != names_.end();
   }
@@ -11602,6 +11752,83 @@ class directory_tier final : public tier {
   string receipt_name_;
   string folder_;  // of the set's files below at_, with a slash; empty: they lie in at_
   formats::receipt receipt_{};  // as inspect() has read it
+};
+
+// ---- a directory that is somebody else's: it is read, and nothing in it is ever changed
+
+class lent_tier final : public tier {
+ public:
+  explicit lent_tier(box<directory_tier> of) : of_(std::move(of)) {}
+
+  string description() const override { return of_->description(); }
+
+  string description_of(const string& name) const override { return of_->description_of(name); }
+
+  abilities can() const override {
+    abilities its = of_->can();
+    its.is_writable = its.keeps_damaged = its.continues_uploads = its.takes_copies = false;
+    return its;
+  }
+
+  file_place place_of(const string& name) const override { return of_->place_of(name); }
+
+  // What cannot be told apart, or read, is as if it were not there.
+  inventory inspect() override {
+    inventory all = of_->inspect();
+    if (all.taken.ok() && all.receipt_problem.ok()) return all;
+
+    inventory none;
+    for (const stored_file& file : all.files) {
+      none.files.push_back(stored_file());
+      none.files.back().name = file.name;
+    }
+    return none;
+  }
+
+  status judge(const stored_file& file, sniff::kind kind) override {
+    return of_->judge(file, kind);
+  }
+
+  opened read(const string& name) override { return of_->read(name); }
+
+  begun write(const arriving&) override { return {is_lent(), nullptr}; }
+
+  status commit(const sinks&, const formats::receipt&) override { return is_lent(); }
+
+  status renew_receipt(const formats::receipt&) override { return is_lent(); }
+
+  put_aside set_aside(const stored_file&, const string&, const vector<string>&, caller&) override {
+    return {is_lent(), {}};
+  }
+
+  string find_aside(const stored_file&, const string&, const string&, caller&) override {
+    return {};
+  }
+
+  bool give_back(const stored_file&, const string&, caller&) override { return false; }
+
+  status remove() override { return {}; }
+
+  bool has_leftovers() override { return false; }
+
+  uint64_t bytes_under_way() override { return 0; }
+
+  void sweep(caller&, leftovers) override {}
+
+  status may_stand() const override { return {}; }
+
+  status may_write() const override { return is_lent(); }
+
+  status make_ready() override { return is_lent(); }
+
+  status room_for(uint64_t) const override { return is_lent(); }
+
+ private:
+  status is_lent() const {
+    return fail(errc::permission_denied, {of_->description(), " is only read"});
+  }
+
+  box<directory_tier> of_;
 };
 
 // ---- from one tier to another
@@ -11834,7 +12061,9 @@ inline bool is_pinned(const situation& now, size_t file) {
 // The first lasting tier whose receipt speaks of it, or null.
 inline const tier::stored_file* first_with_receipt(const situation& now, size_t file) {
   for (const lasting_tier& one : now.lasting) {
-    if (one.has.files[file].has_receipt()) return &one.has.files[file];
+    if (one.has.files[file].has_receipt()) {
+      return &one.has.files[file];
+    }
   }
   return nullptr;
 }
@@ -11940,7 +12169,9 @@ inline const string& digest_in(const situation& now, size_t file, size_t place) 
 
 inline string why_not_used(const situation& now, size_t file) {
   const tier::stored_file& local = local_of(now, file);
-  if (!now.facts[file].wrong.empty()) return now.facts[file].wrong;
+  if (!now.facts[file].wrong.empty()) {
+    return now.facts[file].wrong;
+  }
   if (!local.look.ok()) return local.look.text;
   return join({"it has ", local.size, " bytes, its receipt says ", local.said.size});
 }
@@ -12023,8 +12254,12 @@ inline bool is_stored(const situation& now, size_t file, size_t place) {
 // Its receipt fits it, and it is not what the local file is.
 inline bool is_of_another_model(const situation& now, size_t file, size_t place) {
   const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
-  if (!copy.is_vouched_for() || !copy.fits_receipt()) return false;
-  if (local.has_receipt()) return !copy.is_said_to_be(local.said.sha256);
+  if (!copy.is_vouched_for() || !copy.fits_receipt()) {
+    return false;
+  }
+  if (local.has_receipt()) {
+    return !copy.is_said_to_be(local.said.sha256);
+  }
   return copy.said.size != 0 && copy.size != local.size;
 }
 
@@ -12047,7 +12282,9 @@ inline copy_plan plan_copy(const situation& now, size_t file, size_t place) {
   if (ours.empty()) return {copy_step::verify, "nobody knows the digest of either", is_doubted};
 
   const std::optional<string>& read = known.copies[place].digest;
-  if (read) return plan_copy_that_was_read(*read, ours, is_doubted);
+  if (read) {
+    return plan_copy_that_was_read(*read, ours, is_doubted);
+  }
   if (copy.is_said_to_be(ours)) return {copy_step::keep, "its receipt says so", false};
   return {copy_step::verify, "its size fits, and its digest is not known", is_doubted};
 }
@@ -12101,6 +12338,14 @@ inline tier_plan plan_tier(const situation& now, const list<file_plan>& files, s
   }
 
   tier_plan to;
+  if (!now.lasting[place].can.takes_copies) {
+    to.is_complete = true;
+    to.files.resize(files.size());
+    for (copy_plan& one : to.files) {
+      one = {copy_step::leave_alone, "this tier is only read", false};
+    }
+    return to;
+  }
   to.in_way = hindrance_of(now, place, is_stored_whole);
   to.is_complete = is_stored_whole && !to.in_way;
   for (size_t file = 0; file < files.size(); ++file) {
@@ -12245,21 +12490,57 @@ class call {
     using directory_tier = tier::directory_tier;
     auto local = box<directory_tier>(new directory_tier(
         directory_tier::where{fast, false, os::mode::link, o.create_dirs}, name, names, how));
-    tiers lasting;
-    auto copies = box<directory_tier>(new directory_tier(
-        directory_tier::where{slow / name, true, os::mode::read, o.create_dirs}, name, names, how));
-    const string folder = copies->folder();
-    lasting.push_back(std::move(copies));
-    begin(name, files, std::move(local), std::move(lasting));
-    who_.name_files_from(folder);
+    begin(name, files, std::move(local), lasting_tiers(name, names, how));
     return {};
   }
+
+  // The one that takes copies, if there is to be one, and those that are only read.
+  tiers lasting_tiers(const string& name, const vector<string>& names, tier::layout how) const {
+    const options& o = who_.opts();
+    const auto in = [&](const fs::path& directory) {
+      return box<tier::directory_tier>(new tier::directory_tier(
+          tier::directory_tier::where{directory / name, true, os::mode::read, o.create_dirs}, name,
+          names, how));
+    };
+
+    tiers all;
+    const fs::path slow = directory(o, false);
+    if (has_one_place()) {
+      all.push_back(box<tier::lent_tier>(new tier::lent_tier(in(slow))));  // of earlier calls
+    } else if (o.keep_copy) {
+      all.push_back(in(slow));
+    }
+    for (const fs::path& place : o.also_look_in) {
+      const fs::path other = os::resolved(place);
+      if (!other.empty()) {
+        all.push_back(box<tier::lent_tier>(new tier::lent_tier(in(other))));
+      }
+    }
+    return all;
+  }
+
+  // In which the set's files lie, with a separator at its end.
+  static string folder_of(const tier::tier& in, const string& file) {
+    const string path = os::shown(in.place_of(file).path);
+    return path.substr(0, path.size() - file.size());
+  }
+
+  bool has_one_place() const {
+    return who_.opts().keep_copy && directory(who_.opts(), true) == directory(who_.opts(), false);
+  }
+
+  bool keeps_copy() const { return who_.opts().keep_copy && !has_one_place(); }
 
   void begin(const string& name, const list<plan::wanted_file>& files,
       box<tier::directory_tier> local, tiers lasting) {
     name_ = name;
     who_ = caller(who_.opts(), name);
-    who_.name_files_from(local->folder());
+    who_.name_files_from(folder_of(*local, files[0].name));
+    for (const auto& one : lasting) {
+      if (one->can().has_paths) {
+        who_.name_files_from(folder_of(*one, files[0].name));
+      }
+    }
     local_ = std::move(local);
     lasting_ = std::move(lasting);
     mirrors_.resize(files.size());
@@ -12280,10 +12561,22 @@ class call {
     const string odd = strings::name_problem(name);
     if (!odd.empty() || fast.empty() || slow.empty()) return tier::held_set();  // open() tells
 
-    string local, lasting;
+    string local;
     VQCACHE_NEED_(read_if_there(fast / receipt, os::mode::link, local));
-    VQCACHE_NEED_(read_if_there(slow / name / receipt, os::mode::read, lasting));
-    return tier::held_by(name, formats::read_receipt(local), formats::read_receipt(lasting));
+    vector<fs::path> places = who_.opts().also_look_in;
+    if (who_.opts().keep_copy) {
+      places.insert(places.begin(), slow);
+    }
+
+    formats::receipt lasting;
+    for (const fs::path& place : places) {
+      string text;
+      VQCACHE_NEED_(read_if_there(os::resolved(place) / name / receipt, os::mode::read, text));
+      for (const formats::entry& one : formats::read_receipt(text)) {
+        lasting.push_back(one);
+      }
+    }
+    return tier::held_by(name, formats::read_receipt(local), lasting);
   }
 
   // role: what an error calls the file. is_pin: a digest of the source binds the tiers, too.
@@ -12336,6 +12629,9 @@ class call {
     const os::quiet_signals quiet;
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
+    if (has_one_place()) {
+      who_.say({"local_dir and cache_dir are one place, ", local_root(), ": no copy is kept."});
+    }
     wait_for_others();
     return bring_and_store();
   }
@@ -12366,7 +12662,17 @@ class call {
 
   fs::path local_root() const { return local_->root(); }
 
-  fs::path lasting_root() const { return directory(who_.opts(), false); }
+  // "neither 'LOCAL' nor 'CACHE'", for an error
+  string places() const {
+    string all = join({"neither ", local_root()});
+    if (who_.opts().keep_copy) {
+      all += join({" nor ", directory(who_.opts(), false)});
+    }
+    for (const fs::path& place : who_.opts().also_look_in) {
+      all += join({" nor ", os::resolved(place)});
+    }
+    return all;
+  }
 
   origin from() const { return from_; }
 
@@ -12481,8 +12787,10 @@ class call {
       all += join({all.empty() ? "" : ", ", one->description()});
     }
 
-    const string in = join(
-        {"there is no ", missing, " in ", local_->description(), " and none to be used in ", all});
+    string in = join({"there is no ", missing, " in ", local_->description()});
+    if (!all.empty()) {
+      in += " and none to be used in " + all;
+    }
     if (!is_known) {
       return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known"});
     }
@@ -12504,9 +12812,13 @@ class call {
   void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
     const plan::wanted_file& wanted = now_.wanted[file];
     const vector<string>& urls = wanted.from.urls;
-    if (said.origin.empty() || !wanted.pin.empty() || urls.empty()) return;
+    if (said.origin.empty() || !wanted.pin.empty() || urls.empty()) {
+      return;
+    }
     for (const string& url : urls) {
-      if (strings::printable(urls::redact(url)) == said.origin) return;
+      if (strings::printable(urls::redact(url)) == said.origin) {
+        return;
+      }
     }
     who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
         urls::redact(urls[0]), "."});
@@ -12545,7 +12857,7 @@ class call {
       has_all = has_all && copies.is_complete;
       is_settled = is_settled && (copies.is_complete || is_hopeless);
     }
-    is_cached_ = has_all;
+    is_cached_ = has_all && keeps_copy();
     return is_settled;
   }
 
@@ -12804,9 +13116,11 @@ class call {
     VQCACHE_NEED_(failure_of(plan_.unreachable));
 
     const bool is_all_held = !plan_.downloads_any();
-    who_.say({"The model (", name_,
-        is_all_held ? ") is available in the cache, copying locally."
-                    : ") was not found, downloading and caching."});
+    if (is_all_held) {
+      who_.say({"The model (", name_, ") is available in the cache, copying locally."});
+    } else {
+      tell_downloading();
+    }
     is_announced_ = true;
 
     arrivals files(size());
@@ -12823,6 +13137,13 @@ class call {
     }
     inspect();
     return {};
+  }
+
+  void tell_downloading() {
+    if (!keeps_copy()) {
+      return who_.say({"The model (", name_, ") was not found, downloading."});
+    }
+    who_.say({"The model (", name_, ") was not found, downloading and caching."});
   }
 
   // What a tier has of it: it is kept, or restored.
@@ -12872,7 +13193,9 @@ class call {
     unused_copy unused;
     VQCACHE_NEED_(restore_once(file, copy, to, unused));
     const string sha256 = plan::expected_of(now_, file, copy.place).sha256;
-    if (to.is_here || sha256.empty() || who_.stopped()) return who_.stop();
+    if (to.is_here || sha256.empty() || who_.stopped()) {
+      return who_.stop();
+    }
 
     // what was put aside may be right: then what stands in its place makes way
     tier::tier& in = tier_of(copy.place);
@@ -13121,7 +13444,7 @@ class call {
       who_.go_on();  // the local files are complete: no error
       tell_not_cached(s);
     }
-    is_cached_ = is_all_stored;
+    is_cached_ = is_all_stored && keeps_copy();
     return false;
   }
 
@@ -13405,9 +13728,9 @@ namespace detail {
 namespace vqgan {
 inline list<plan::wanted_file> files_of(const string& name) {
   list<plan::wanted_file> files(2);
-  files[0].name = name + ".yaml";
+  files[0].name = name + catalog::endings[0];
   files[0].kind = sniff::kind::text;
-  files[1].name = name + ".ckpt";
+  files[1].name = name + catalog::endings[1];
   return files;
 }
 
@@ -13452,8 +13775,8 @@ inline string hint(const string& name, const rows& meant) {
 
 inline status unknown(const call::call& one, const rows& meant) {
   return fail(errc::unknown_model,
-      {"neither ", one.local_root(), " nor ", one.lasting_root(), " holds both files of ",
-          one.name(), hint(one.name(), meant), "; or give its URLs"});
+      {one.places(), " holds both files of ", one.name(), hint(one.name(), meant),
+          "; or give its URLs"});
 }
 
 inline status take_given(call::call& one, const source* const given[2]) {
@@ -13504,11 +13827,21 @@ inline status download(const string& name, const source* config, const source* c
 
 // Any set of files.
 namespace named_set {
+inline sniff::kind kind_of(const string& name, const string& file) {
+  if (file == name + catalog::endings[0]) {
+    return sniff::kind::text;
+  }
+  if (strings::ends_with(file, catalog::endings[1])) {
+    return sniff::kind::binary;
+  }
+  return sniff::kind_of(file);
+}
+
 inline list<plan::wanted_file> wanted(const string& name, const vector<string>& files) {
   list<plan::wanted_file> all(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
     all[i].name = files[i];
-    all[i].kind = files[i] == name + ".yaml" ? sniff::kind::text : sniff::kind_of(files[i]);
+    all[i].kind = kind_of(name, files[i]);
   }
   return all;
 }
@@ -13552,8 +13885,7 @@ inline status restore(const string& name, const options& opts, model& found) {
   if (held->files.empty()) {
     VQCACHE_NEED_(open(one, name, {name}));  // a name that cannot be used is told
     return fail(errc::unknown_model,
-        {"neither ", one.local_root(), " nor ", one.lasting_root(), " has a receipt of ", name,
-            "; it has to be downloaded first"});
+        {one.places(), " has a receipt of ", name, "; it has to be downloaded first"});
   }
   VQCACHE_NEED_(one.open(name, wanted(name, held->files), held->how));
   return carry_out(one, found);
@@ -13567,7 +13899,7 @@ inline bool has_nothing(call::call& one) {
 inline status find_any(call::call& one, const string& name) {
   result_of<tier::held_set> held = one.held(name);
   VQCACHE_NEED_(held.why());
-  vector<string> pair{name + ".yaml", name + ".ckpt"};
+  vector<string> pair{name + catalog::endings[0], name + catalog::endings[1]};
   const bool may_be_pair = held->how == tier::layout::flat && (held->files != vector<string>{name});
   if (!may_be_pair) {
     return one.open(name, wanted(name, held->files), held->how);
@@ -13595,6 +13927,24 @@ inline status take_away(const string& name, const options& opts) {
     VQCACHE_NEED_(vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name));
   }
   return one.remove();
+}
+
+// An empty local_dir would be that of a notebook: without a home the call has to fail.
+inline options options_of(const string& app) {
+  string folder = app;
+  for (char& c : folder) {
+    const bool is_good = strings::consists_of(strings::lower(string(1, c)), strings::name_letters);
+    c = is_good ? c : '_';
+  }
+  if (!strings::name_problem(folder).empty()) {
+    folder = "vqcache_" + folder.substr(0, strings::longest_name / 2);
+  }
+
+  options chosen;
+  const fs::path caches = os::user_cache_directory();
+  chosen.local_dir = (caches.empty() ? fs::path("~") : caches) / folder;
+  chosen.keep_copy = false;
+  return chosen;
 }
 
 // ---- the whole calls: an error says which model it is about
@@ -13760,6 +14110,11 @@ VQCACHE_API_ model restore_model(const std::string& name, const options& opts) {
 VQCACHE_API_ void remove(const std::string& name, const options& opts) {
   detail::error::raise(detail::named_set::remove_all(name, opts));
 }
+
+VQCACHE_API_ const vqcache::model& result::value() const {
+  detail::error::raise(error);
+  return model;
+}
 #endif
 VQCACHE_API_ std::vector<known_model> known_models() {
   return detail::catalog::known();
@@ -13767,6 +14122,10 @@ VQCACHE_API_ std::vector<known_model> known_models() {
 
 VQCACHE_API_ options notebook_options(options opts) {
   return detail::notebook::choose(std::move(opts), "");
+}
+
+VQCACHE_API_ options user_options(const std::string& app) {
+  return detail::named_set::options_of(app);
 }
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache

@@ -224,7 +224,7 @@ def wrong_limits(chapters, code):
 def wrong_names(chapters, code):
     told = re.findall(r"\bVQCACHE_[A-Z0-9_]*[A-Z0-9]\b", called(chapters, "macros").text())
     out = differences("the macro", set(told), macros(code))
-    told = re.findall(r"\b(?:[A-Z]+(?:_[A-Z]+)+|HOME|PATH|USERPROFILE)\b",
+    told = re.findall(r"\b(?:[A-Z]+(?:_[A-Z]+)+|HOME|PATH|USERPROFILE|LOCALAPPDATA)\b",
                       called(chapters, "environment variables").text())
     return out + differences("the variable", set(told) - READ_BY_OTHERS, variables(code))
 
