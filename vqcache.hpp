@@ -746,8 +746,7 @@ struct options {
   // empty: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, else content/models, content/cache/models; ~: home
   std::filesystem::path local_dir{}, cache_dir{};
   bool keep_copy = true;  // false: one tier, nothing goes to cache_dir, and model::cached is false
-  // more places to restore from, in this order after cache_dir, and laid out as it is; they are read,
-  // and never written
+  // more places to restore from, in this order after cache_dir, and laid out as it is: only read
   std::vector<std::filesystem::path> also_look_in{};
   fetcher fetch{};  // empty: libcurl, else the program curl
   std::function<void(const std::string&)> on_message = print_message;  // empty: silence
