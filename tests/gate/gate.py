@@ -30,7 +30,7 @@ ROOMS = ("manual config api containers error strings urls http formats sniff cat
          "public undef").split()
 SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definitions of all in it
 COLUMNS = 100
-COST_BAR, DECLARATIONS_BAR = 2.0, 1.0  # of its own includes; other single headers cost as much
+COST_BAR, DECLARATIONS_BAR = 2.2, 1.0  # of its own includes; 2.0 before there were sets of files
 CODE_BAR = 16  # bytes
 DENSITY_BAR, LINES_BAR, COMPLEXITY_BAR = 9.5, 60, 15  # as lizard counts; leveldb has 6.8, cpp-httplib 8.1 on a line
 MACROS_LEFT = re.compile(
