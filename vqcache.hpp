@@ -963,6 +963,11 @@ inline string upper(std::string_view text) {
   return all;
 }
 
+inline bool is_letter_or_digit(char byte) {  // of ASCII
+  const bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+  return is_letter || (byte >= '0' && byte <= '9');
+}
+
 inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != npos;
 }
@@ -1314,19 +1319,99 @@ inline std::optional<url> resolve(const url& base, std::string_view location) {
 
 // ---- what people read, and what they give
 
-inline string redact(std::string_view text) {  // user info and query values become ***, no fragment
+// One "name=value" of a query; without a "=" it is all value.
+struct parameter {
+  std::string_view name, value;
+};
+
+inline parameter read_parameter(std::string_view pair) {
+  const size_t sign = pair.find('=');
+  if (sign == npos) return {{}, pair};
+  return {pair.substr(0, sign), pair.substr(sign + 1)};
+}
+
+// Whether it has the look of hex or base64, as tokens and signatures have.
+inline bool may_be_token(std::string_view value) {
+  constexpr size_t shortest = 20;  // bytes; of a Git revision 40
+  const bool is_path = value.find_first_of("./") != npos;
+  if (!is_path) return value.size() >= shortest;
+
+  size_t run = 0;
+  for (const char letter : value) {
+    const bool is_plain = strings::is_letter_or_digit(letter);
+    run = is_plain ? run + 1 : 0;
+    if (run == shortest) return true;
+  }
+  return false;
+}
+
+// Whether people may read a parameter: it names a file, and is a path or a plain word. No address
+// and no user info can be written with these letters, nor anything that is encoded twice.
+inline bool names_a_file(const parameter& one) {
+  constexpr size_t longest = 200;  // bytes, as they stand in the URL
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789/._-+ ~,()";
+  constexpr const char* names = " p path filename dl ref rev revision ";
+  if (!strings::is_one_of(names, strings::lower(one.name))) return false;
+  if (one.value.empty() || one.value.size() >= longest) return false;
+
+  const string meant = unescaped(one.value);
+  return strings::consists_of(strings::lower(meant), letters) && !may_be_token(meant);
+}
+
+inline constexpr size_t shortest_secret = 4;  // of fewer bytes any text is full
+
+// What nobody may read of a URL, as it stands there: user info, and the values of its query.
+inline vector<string> secrets_of(const url& address) {
+  std::string_view user = address.user;
+  std::string_view query = address.path;
+  vector<string> all;
+
+  all.emplace_back(strings::take(user, ':'));
+  all.emplace_back(user);
+  strings::take(query, '?');
+  for (const string& pair : strings::words(query, '&')) {
+    const parameter one = read_parameter(pair);
+    if (!names_a_file(one)) {
+      all.emplace_back(one.value);
+    }
+  }
+  return all;
+}
+
+inline bool holds_one_of(const vector<string>& secrets, std::string_view value) {
+  const string meant = unescaped(value);
+  for (const string& secret : secrets) {
+    if (secret.size() < shortest_secret) continue;
+    if (strings::contains(value, secret) || strings::contains(meant, unescaped(secret))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+enum class shown_of_query { names_of_files, nothing };
+
+// User info and query values become ***, but for those that name a file; no fragment.
+inline string redact(std::string_view text, shown_of_query what = shown_of_query::names_of_files) {
   if (!has_scheme(text)) return string(text);
   std::optional<url> address = parse_url(text);
   if (!address) return "***://*** (malformed)";  // anything in it may be a secret
 
+  const vector<string> secrets = secrets_of(*address);
   if (!address->user.empty()) {
     address->user = "***";
   }
+
   std::string_view query = address->path;
   string shown(strings::take(query, '?'));
   const char* mark = "?";
   for (const string& pair : strings::words(query, '&')) {
-    shown += join({mark, pair.substr(0, pair.find('=') + 1), pair.empty() ? "" : "***"});
+    const parameter one = read_parameter(pair);
+    const bool is_shown = what == shown_of_query::names_of_files && names_a_file(one)
+        && !holds_one_of(secrets, one.value);
+    const std::string_view hidden = pair.empty() ? "" : "***";
+    const std::string_view front = std::string_view(pair).substr(0, pair.size() - one.value.size());
+    shown += join({mark, front, is_shown ? one.value : hidden});
     mark = "&";
   }
   address->path = shown;
@@ -2057,21 +2142,6 @@ inline vector<string> secret_lines(const vector<string>& lines, const cookies& j
   return all;
 }
 
-inline vector<string> secrets_of_url(std::string_view address) {  // its user info and query values
-  const urls::url parsed = urls::parse_url(address).value_or(urls::url());
-  std::string_view user = parsed.user;
-  std::string_view query = parsed.path;
-  vector<string> all;
-
-  all.emplace_back(strings::take(user, ':'));
-  all.emplace_back(user);
-  strings::take(query, '?');
-  for (const string& pair : strings::words(query, '&')) {
-    all.push_back(pair.substr(pair.find('=') + 1));
-  }
-  return all;
-}
-
 inline vector<string> secrets_of_header(std::string_view line) {  // its words, a cookie's value
   vector<string> all;
 
@@ -2089,7 +2159,7 @@ inline vector<string> secrets_of_header(std::string_view line) {  // its words, 
 // All that a server may repeat: as it was sent, decoded, and as it would be shown. The longest come
 // first, for one may hold another.
 inline vector<string> secrets_of(std::string_view address, const vector<string>& header_lines) {
-  vector<string> all = secrets_of_url(address);
+  vector<string> all = urls::secrets_of(urls::parse_url(address).value_or(urls::url()));
   for (const string& line : header_lines) {
     for (string& secret : secrets_of_header(line)) {
       all.push_back(std::move(secret));
@@ -2112,11 +2182,9 @@ inline vector<string> secrets_of(std::string_view address, const vector<string>&
 
 inline constexpr std::string_view stars = "***";
 
-inline constexpr size_t shortest_secret = 4;  // of fewer bytes any text is full
-
 // Replaces the first `size` bytes of `part` wherever all of it stands.
 inline void hide(string& said, const string& part, size_t size) {
-  if (size < shortest_secret) return;
+  if (size < urls::shortest_secret) return;
   size_t at = said.find(part);
   while (at != npos) {
     said.replace(at, size, stars);
@@ -2150,7 +2218,7 @@ inline string scrub(string said, std::string_view address, const vector<string>&
     hide(said, secret, secret.size());
   }
   for (const string& secret : secrets) {
-    for (size_t size = secret.size(); size-- > shortest_secret;) {
+    for (size_t size = secret.size(); size-- > urls::shortest_secret;) {
       hide(said, secret.substr(0, size) + '"', size);
     }
   }
@@ -11537,12 +11605,19 @@ class call {
         {"The model (", name_, ") is complete locally, but not in the cache: ", why.text, "."});
   }
 
+  // Receipts of 0.1.0 show nothing of a query.
+  static bool is_origin(const string& url, const string& said) {
+    using shown_of = urls::shown_of_query;
+    return strings::printable(urls::redact(url)) == said
+        || strings::printable(urls::redact(url, shown_of::nothing)) == said;
+  }
+
   void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
     const plan::wanted_file& wanted = now_.wanted[file];
     const vector<string>& urls = wanted.from.urls;
     if (said.origin.empty() || !wanted.pin.empty() || urls.empty()) return;
     for (const string& url : urls) {
-      if (strings::printable(urls::redact(url)) == said.origin) return;
+      if (is_origin(url, said.origin)) return;
     }
     who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
         urls::redact(urls[0]), "."});
