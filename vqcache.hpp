@@ -617,6 +617,9 @@ class [[nodiscard]] result_of {
   status why_{};
 };
 
+inline constexpr const char* no_descriptors =
+    "; close files that this program has open, or raise its limit (ulimit -n)";
+
 inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
   const std::error_code cause(e, std::generic_category());
@@ -634,6 +637,8 @@ inline status system(int e, const char* doing, const fs::path& which) {
   } else if (denied) {
     code = errc::permission_denied;
     advice = "; check its permissions, or choose another directory";
+  } else if (e == EMFILE) {
+    advice = no_descriptors;
   }
   return {code, join({"cannot ", doing, " ", which, ": ", cause.message(), advice}), cause, {}};
 }
@@ -2140,6 +2145,16 @@ inline vector<string> secret_lines(const vector<string>& lines, const cookies& j
     all.push_back(join({"Cookie: ", one.name, "=", one.value}));
   }
   return all;
+}
+
+inline bool hold_credentials(const vector<string>& header_lines) {  // by their names
+  for (const string& line : header_lines) {
+    const string name = name_of(line);
+    for (const char* part : {"auth", "cookie", "token", "key"}) {
+      if (strings::contains(name, part)) return true;
+    }
+  }
+  return false;
 }
 
 inline vector<string> secrets_of_header(std::string_view line) {  // its words, a cookie's value
@@ -6993,6 +7008,71 @@ class transport : os::pinned {
 
 inline constexpr const char* user_agent = "vqcache/0.2.0";
 
+// ---- which proxy curl asks, by the variables that it obeys: its faults are not the server's
+
+struct proxy {
+  string variable{};  // that names it; empty: none is asked, or it cannot be told
+  string address{};   // as people may read it
+  bool speaks_tls = false;
+};
+
+using environment = string (*)(const char* variable);
+
+// By no_proxy (curl(1)). It holds networks since 7.86 only: then nothing can be told.
+inline bool is_exempt(const string& host, string list) {
+  if (strings::trim(list) == "*") return true;
+
+  std::replace(list.begin(), list.end(), ',', ' ');
+  for (const string& word : strings::words(strings::lower(list))) {
+    const string suffix = word.substr((std::min)(word.find_first_not_of('.'), word.size()));
+    const bool is_network = strings::contains(word, "/");
+    if (suffix.empty()) continue;
+    if (is_network || host == suffix || strings::ends_with(host, "." + suffix)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+inline string either(environment value, const char* lower, const char* upper) {
+  const string first = value(lower);
+  return first.empty() ? value(upper) : first;
+}
+
+inline string shown_proxy(const string& value) {
+  string shown = urls::redact(urls::has_scheme(value) ? value : "http://" + value);
+  if (strings::ends_with(shown, "/")) {
+    shown.pop_back();
+  }
+  return shown;
+}
+
+inline proxy proxy_of(view address, environment value = os::env) {
+  struct row {
+    const char* scheme;  // empty: any
+    const char* variable;
+  };
+
+  // HTTP_PROXY is not among them: a web server sets that from a request (CVE-2016-5385)
+  static constexpr row all[] = {{"http", "http_proxy"}, {"https", "https_proxy"},
+      {"https", "HTTPS_PROXY"}, {"", "all_proxy"}, {"", "ALL_PROXY"}};
+  const std::optional<urls::url> to = urls::parse_url(address);
+  if (!to) return {};
+
+  const string host = strings::lower(to->host.substr(0, to->host.find(']')));
+  const string bare = host.substr(strings::starts_with(host, "[") ? 1 : 0);  // of IPv6
+  if (is_exempt(bare, either(value, "no_proxy", "NO_PROXY"))) return {};
+
+  for (const row& one : all) {
+    const bool is_meant = one.scheme[0] == '\0' || to->scheme == one.scheme;
+    const string named = is_meant ? value(one.variable) : string();
+    if (named.empty()) continue;
+    const bool speaks_tls = strings::starts_with(strings::lower(named), "https://");
+    return {one.variable, shown_proxy(named), speaks_tls};
+  }
+  return {};
+}
+
 // ---- how a request may fail
 
 // Results of libcurl and exit statuses of the program, which are the same numbers
@@ -7001,8 +7081,12 @@ enum curl_code : int {
   curl_ok = 0,
   curl_unsupported_protocol = 1,
   curl_failed_init = 2,  // of the program: an option that it does not know, too
+  curl_not_built_in = 4,
+  curl_could_not_resolve_proxy = 5,
+  curl_could_not_connect = 7,
   curl_weird_server_reply = 8,
   curl_partial_file = 18,
+  curl_out_of_memory = 27,
   curl_operation_timed_out = 28,
   curl_ssl_connect_error = 35,
   curl_bad_function_argument = 43,
@@ -7022,6 +7106,7 @@ enum curl_code : int {
   curl_ssl_issuer_error = 83,
   curl_ssl_pinned_key_differs = 90,
   curl_ssl_invalid_certificate_status = 91,
+  curl_proxy_error = 97,
   shell_cannot_run = 127  // what a process ends with that could not become curl
 };
 
@@ -7034,8 +7119,17 @@ enum class fault {
   long_head,
   foreign_coding,
   no_tls_there,  // something else than TLS answers
+  silent_tls,    // a server of plain HTTP waits for more, too
   no_trust,
-  old_curl,  // it does not know an option that safety needs
+  old_curl,   // it does not know an option that safety needs
+  no_memory,  // or a line of 100 KiB, which newer ones take for that
+  odd_proxy,
+  no_proxy_found,
+  no_proxy_there,
+  no_tls_at_proxy,
+  silent_tls_at_proxy,
+  proxy_wants_login,
+  proxy_refuses,
   connection
 };
 
@@ -7047,7 +7141,7 @@ inline fault usual_fault(int code) {
   };
 
   static constexpr row all[] = {{curl_ok, fault::none}, {curl_partial_file, fault::cut},
-      {curl_operation_timed_out, fault::no_connection},
+      {curl_operation_timed_out, fault::no_connection}, {curl_out_of_memory, fault::no_memory},
       {curl_unsupported_protocol, fault::improper_http},
       {curl_weird_server_reply, fault::improper_http},
       {curl_bad_function_argument, fault::improper_http},
@@ -7076,6 +7170,7 @@ inline fault fault_of(int code, view words) {
   };
 
   static constexpr row all[] = {{curl_operation_timed_out, "too slow", fault::silence},
+      {curl_operation_timed_out, "SSL connection timeout", fault::silent_tls},
       {curl_failed_init, "is unknown", fault::old_curl},
       // its own limit (300 KiB since 8.4), and a body in chunks that are none
       {curl_recv_error, "response headers", fault::long_head},
@@ -7092,6 +7187,36 @@ inline fault fault_of(int code, view words) {
     }
   }
   return usual_fault(code);
+}
+
+// Where a proxy is asked, nothing else is connected to.
+inline fault fault_with(const proxy& by, int code, view words) {
+  struct row {
+    int code;
+    const char* said;
+    fault kind;
+  };
+
+  static constexpr row all[] = {{curl_not_built_in, "proxy", fault::odd_proxy},
+      {curl_could_not_resolve_proxy, "syntax", fault::odd_proxy},
+      {curl_could_not_resolve_proxy, "", fault::no_proxy_found},
+      {curl_could_not_connect, "proxy scheme", fault::odd_proxy},
+      {curl_could_not_connect, "", fault::no_proxy_there},
+      {curl_recv_error, "CONNECT tunnel failed, response 407", fault::proxy_wants_login},
+      {curl_recv_error, "407 from proxy", fault::proxy_wants_login},  // before 7.85
+      {curl_recv_error, "CONNECT", fault::proxy_refuses},
+      {curl_proxy_error, "", fault::proxy_refuses}};
+  const fault usual = fault_of(code, words);
+  if (by.variable.empty()) return usual;
+  if (by.speaks_tls && usual == fault::no_tls_there) return fault::no_tls_at_proxy;
+  if (by.speaks_tls && usual == fault::silent_tls) return fault::silent_tls_at_proxy;
+
+  for (const row& one : all) {
+    if (one.code == code && strings::contains(words, one.said)) {
+      return one.kind;
+    }
+  }
+  return usual;
 }
 
 struct fault_text {
@@ -7112,11 +7237,29 @@ inline const fault_text& text_of(fault kind) {
       {fault::foreign_coding, errc::http_status, "the server used a coding that nobody asked for",
           ""},
       {fault::no_tls_there, errc::tls, "what answers there does not speak TLS",
-          "; is it an http:// address, or is a proxy given as https:// that speaks plain HTTP?"},
+          "; is it an http:// address?"},
+      {fault::silent_tls, errc::timed_out, "nothing has answered to TLS in time",
+          "; is it an http:// address?"},
       {fault::no_trust, errc::tls, "no trustworthy TLS connection",
           "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs"},
       {fault::old_curl, errc::no_transport, "this program curl does not know an option",
           "; it has to be 7.55 or newer: install that, or libcurl, or set options::fetch"},
+      {fault::no_memory, errc::connection, "this machine is out of memory",
+          ", or the header of the answer is too long; try again later"},
+      {fault::odd_proxy, errc::connection, "the address of the proxy cannot be used",
+          "; it has to be http://HOST:PORT"},
+      {fault::no_proxy_found, errc::connection, "the host of the proxy was not found",
+          "; correct its variable, or unset that"},
+      {fault::no_proxy_there, errc::connection, "the proxy cannot be reached",
+          "; start it, correct its variable, or unset that"},
+      {fault::no_tls_at_proxy, errc::tls, "the proxy does not speak TLS",
+          "; https:// in its variable asks for that: write http:// there"},
+      {fault::silent_tls_at_proxy, errc::timed_out, "the proxy has not answered to TLS in time",
+          "; https:// in its variable asks for that: should it be http://?"},
+      {fault::proxy_wants_login, errc::connection, "the proxy wants a user and a password",
+          "; write them into its variable, before the host"},
+      {fault::proxy_refuses, errc::connection, "the proxy did not connect to the server",
+          "; ask whoever runs it, or unset its variable"},
       {fault::connection, errc::connection, "the connection failed",
           "; check the URL, the network and the proxy variables"}};
   for (const fault_text& one : all) {
@@ -7125,14 +7268,26 @@ inline const fault_text& text_of(fault kind) {
   return all[std::size(all) - 1];
 }
 
+inline string about(const proxy& by) {  // behind the reason of a failure; empty: there is none
+  if (by.variable.empty()) return {};
+  return join({"; the proxy was ", by.address, ", by the variable ", by.variable});
+}
+
+inline bool may_be_of_proxy(fault kind) {
+  constexpr fault others[] = {fault::none, fault::cut, fault::silence, fault::improper_http,
+      fault::long_head, fault::foreign_coding, fault::old_curl, fault::no_memory};
+  return std::find(std::begin(others), std::end(others), kind) == std::end(others);
+}
+
 // words: curl's own, which stand in the text; they may be empty.
-inline status failure(int code, const string& words) {
-  const fault kind = fault_of(code, words);
+inline status failure(int code, const string& words, const proxy& by = {}) {
+  const fault kind = fault_with(by, code, words);
   if (kind == fault::none) return {};
 
   const fault_text& told = text_of(kind);
   const string why = words.empty() ? join({"curl error ", code}) : strings::readable(words);
-  return fail(told.code, {told.what, " (", why, ")", told.advice});
+  const string whose = may_be_of_proxy(kind) ? about(by) : string();
+  return fail(told.code, {told.what, " (", why, ")", told.advice, whose});
 }
 
 inline status not_http() {
@@ -7162,14 +7317,16 @@ class head_reader {
 
   const http::headers& headers() const { return headers_; }
 
+  static status too_long() {  // curl has such limits, too: of a line 100 KiB
+    return fail(errc::http_status, {"the header of the answer is too long"});
+  }
+
   // What came was proper as far as it went, but its end is missing.
   status problem() const {
     switch (state_) {
       case state::complete: return {};
       case state::improper: return not_http();
-      case state::too_long:
-        return fail(errc::http_status,
-            {"the header of the answer is too long (over ", limit / 1024, " KiB)"});
+      case state::too_long: return too_long();
       case state::status_line:
       case state::fields: break;
     }
@@ -7247,7 +7404,7 @@ class head_reader {
 // What a request over libcurl and one over the program have in common.
 class exchange : os::pinned {
  public:
-  explicit exchange(response_handler& to) : to_(&to) {}
+  exchange(response_handler& to, const transfer_request& asked) : to_(&to), url_(asked.url) {}
 
   virtual ~exchange() = default;
 
@@ -7288,11 +7445,19 @@ class exchange : os::pinned {
     return !is_over_;
   }
 
+  status failure_of(int code, const string& words) const {
+    if (code == curl_ok) return {};
+    const bool is_in_head = head_.now() == head_reader::state::fields;
+    if (code == curl_out_of_memory && is_in_head) return head_reader::too_long();
+    return failure(code, words, proxy_of(url_));
+  }
+
   response_handler* to_;
   head_reader head_{};
   bool has_transfer_coding_ = false;
 
  private:
+  string url_;
   bool is_over_ = false;  // nothing more is told
 };
 
@@ -7439,8 +7604,9 @@ inline const libcurl* loaded_libcurl() {
 
 class libcurl_exchange final : public exchange {
  public:
-  libcurl_exchange(const libcurl& curl, void* multi, response_handler& to)
-      : exchange(to),
+  libcurl_exchange(
+      const libcurl& curl, void* multi, response_handler& to, const transfer_request& asked)
+      : exchange(to, asked),
         curl_(&curl),
         multi_(multi) {}
 
@@ -7472,7 +7638,7 @@ class libcurl_exchange final : public exchange {
 
   void ended(int result) {  // libcurl is done with it, and says so
     const string words = words_[0] ? words_ : curl_->easy_strerror(result);
-    status s = failure(result, words);
+    status s = failure_of(result, words);
     end(s.ok() ? head_.problem() : std::move(s));
   }
 
@@ -7569,7 +7735,7 @@ class libcurl_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to));
+    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to, asked));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -7667,23 +7833,23 @@ inline string program_input(const transfer_request& asked) {
 inline status cannot_start(int error) {  // of errno
   const string why = std::generic_category().message(error);
   const auto told = [&why](errc code, const char* advice) {
-    return fail(code, {"the program curl cannot be started (", why, "): ", advice});
+    return fail(code, {"the program curl cannot be started (", why, ")", advice});
   };
   switch (error) {
-    case EMFILE:
+    case EMFILE: return told(errc::connection, error::no_descriptors);
     case ENFILE:
     case EAGAIN:
     case ENOMEM:
-      return told(errc::connection, "this machine has used something up; try again later");
+      return told(errc::connection, "; this machine has used something up: try again later");
     case EACCES:
     case EPERM:
     case ENOEXEC:
       return told(errc::no_transport,
-          "see what file that is and who may run it, install libcurl, or set options::fetch");
+          "; see what file that is and who may run it, install libcurl, or set options::fetch");
     case E2BIG:
       return told(errc::no_transport,
-          "its URL and headers, or the environment, are too long; install libcurl");
-    default: return told(errc::no_transport, "install curl or libcurl, or set options::fetch");
+          "; its URL and headers, or the environment, are too long: install libcurl");
+    default: return told(errc::no_transport, "; install curl or libcurl, or set options::fetch");
   }
 }
 
@@ -7784,7 +7950,7 @@ class program_exchange final : public exchange {
     const std::optional<uint64_t> left = left_of_body();
     if (head_.is_complete() && !give(smaller(left.value_or(0), held_.size()))) return {};
 
-    VQCACHE_NEED_(failure((std::max)(code, 0), words));
+    VQCACHE_NEED_(failure_of((std::max)(code, 0), words));
     VQCACHE_NEED_(head_.problem());
     return left ? status() : fail(errc::truncated, {"the program curl ended before the file did"});
   }
@@ -7799,7 +7965,7 @@ class program_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<program_exchange>(new program_exchange(to));
+    auto one = box<program_exchange>(new program_exchange(to, asked));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -8501,6 +8667,31 @@ inline bool is_gone(int code) {
   return code == 404 || code == 410;
 }
 
+inline constexpr int wants_proxy_login = 407;
+
+// What a proxy says in the server's place (RFC 9110 15.5.4, 15.6).
+inline bool may_be_of_proxy(int code) {
+  return code == 403 || code == wants_proxy_login || (code >= 502 && code <= 504);
+}
+
+// What became of the user info and of the headers of a source that look like credentials.
+enum class credentials { none, sent, kept_back };
+
+// What to do about an error of the server; empty: nobody knows.
+inline const char* hint_about(int code, credentials theirs) {
+  if (is_gone(code)) return "; the file is not there any more, or the URL is mistyped";
+  if (code != 401 && code != 403) return "";
+
+  switch (theirs) {
+    case credentials::none: return "; it needs credentials (source::headers), or has expired";
+    case credentials::sent:
+      return "; the credentials that were sent do not suffice there, or the URL has expired";
+    case credentials::kept_back: break;
+  }
+  return "; credentials go to the host of the source's first URL alone, and not on to this one: "
+         "give the address there as a source, with credentials of its own";
+}
+
 inline bool is_of_network(errc e) {
   return e == errc::connection || e == errc::truncated || e == errc::timed_out;
 }
@@ -8584,10 +8775,17 @@ using partial::partial_file;
 struct route {
   urls::url at{};
   bool is_home = true;  // the source's headers are for the host of its first URL, until it is left
-  http::cookies jar{};  // of this chain of redirects
+  bool has_user = false, has_secret_headers = false;  // given with the source
+  http::cookies jar{};                                // of this chain of redirects
   int hops = 0;
 
   string host() const { return strings::lower(at.host); }
+
+  policy::credentials credentials() const {
+    using kind = policy::credentials;
+    if (!at.user.empty() || (is_home && has_secret_headers)) return kind::sent;
+    return has_user || has_secret_headers ? kind::kept_back : kind::none;
+  }
 };
 
 inline constexpr int most_hops = 20;
@@ -8696,6 +8894,7 @@ class connection final : public transport::response_handler {
     const string known = owner_->on_disk().validator;
     const bool is_strong = strings::starts_with(known, "\"") || http::is_date(known);
     const bool takes_headers = !o.fetch;  // options::fetch is told a number of bytes
+    is_over_curl_ = takes_headers;
     const bool compares = asks_part_ && !is_strong && takes_headers;
     overlap_ = compares ? compared_bytes : 0;
     position_ = first_ - (std::min)(first_, overlap_);
@@ -8945,7 +9144,8 @@ class connection final : public transport::response_handler {
 
     const uint64_t most = owner_->most_bytes();
     if (bytes.size() > most - (std::min)(position_, most)) {
-      return fail_with(fail(errc::not_the_file, {"it has more than ", most, " bytes, max_bytes"}));
+      return fail_with(fail(errc::not_the_file,
+          {"it has more than the ", most, " bytes of source::size or options::max_bytes"}));
     }
 
     while (!bytes.empty() && state_ == answer_state::receiving) {
@@ -9013,17 +9213,23 @@ class connection final : public transport::response_handler {
     return end == formats::endless ? end : end + overlap_;
   }
 
+  string hint() const {
+    const bool is_in_clear = route_.at.scheme == "http";  // through https no proxy can answer
+    string whose;
+    if (is_over_curl_ && is_in_clear && policy::may_be_of_proxy(told_.code)) {
+      whose = transport::about(transport::proxy_of(route_.at.whole()));
+    }
+    if (told_.code == policy::wants_proxy_login) {
+      return transport::text_of(transport::fault::proxy_wants_login).advice + whose;
+    }
+    return policy::hint_about(told_.code, route_.credentials()) + whose;
+  }
+
   status http_error() const {
-    const bool is_denied = told_.code == 401 || told_.code == 403;
-    const char* hint = "";
-    if (is_denied) {
-      hint = "; it needs credentials (source::headers), or has expired";
-    }
-    if (policy::is_gone(told_.code)) {
-      hint = "; the file is not there any more, or the URL is mistyped";
-    }
+    const string where = route_.hops > 0 ? join({route_.host(), " "}) : string();
     const string said = words_.empty() ? string() : " " + sniff::first_words(words_);
-    return fail(errc::http_status, {"the server answered HTTP ", told_.code, said, hint});
+    return fail(
+        errc::http_status, {"the server ", where, "answered HTTP ", told_.code, said, hint()});
   }
 
   status judge_end() {  // of a body that has ended by itself
@@ -9064,6 +9270,7 @@ class connection final : public transport::response_handler {
   worker::pace pace_{0};
   unsigned number_ = 0;
   string location_{}, words_{}, mark_{};
+  bool is_over_curl_ = false;
 };
 }  // namespace connection
 
@@ -9441,6 +9648,8 @@ class download final : os::pinned, public connection::connection::owner {
     connection::route from;
     from.at = urls::parse_url(use_.url).value_or(urls::url());
     from.is_home = from.at.origin() == home_;
+    from.has_user = !from.at.user.empty();
+    from.has_secret_headers = http::hold_credentials(target_.from->headers);
 
     connections_.push_back(box<connection::connection>(
         new connection::connection(*this, std::move(from), std::move(part), is_part, first)));

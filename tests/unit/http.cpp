@@ -402,4 +402,13 @@ TEST_SUITE("http") {
     CHECK(
         http::scrub(said, url, {}) == "no /ckpts/last.ckpt (%2Fckpts%2Flast.ckpt) for *** of ***");
   }
+
+  TEST_CASE("which headers look like credentials is told by their names") {
+    for (const char* line : {"Authorization: Basic x", "cookie: a=b", "X-Auth-Token: x",
+             "PRIVATE-TOKEN: x", "x-api-key: x", "Proxy-Authorization: x"})
+      CHECK_MESSAGE(http::hold_credentials({"Accept: */*", line}), line);
+    CHECK_FALSE(http::hold_credentials({}));
+    CHECK_FALSE(
+        http::hold_credentials({"Accept: */*", "User-Agent: token", "Referer: http://key/"}));
+  }
 }
