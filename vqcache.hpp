@@ -3460,6 +3460,39 @@ inline int make_directories(const fs::path& path) {  // what is missing, each le
   return e ? value(e) : ENOTDIR;
 }
 
+// Why a directory is not there and is not to be made: a link stands for another place, a disk that
+// is not mounted perhaps. Empty: it may be made.
+inline std::string link_problem(const fs::path& path) {
+  std::error_code e;
+  fs::path way;
+  for (const fs::path& part : path) {
+    way /= part;
+    const bool is_link = fs::is_symlink(fs::symlink_status(way, e));
+    if (!is_link || fs::status(way, e).type() != fs::file_type::not_found) continue;
+    return error::join({way, " is a link to ", fs::read_symlink(way, e),
+        ", which is not there; mount or create that, or remove the link"});
+  }
+  return {};
+}
+
+inline constexpr const char* no_working_directory =
+    "it is relative, and the working directory is not there any more; cd to another one, or give "
+    "an absolute path";
+
+inline error::status not_there(const fs::path& path, const std::string& why) {
+  const std::error_code cause = std::make_error_code(std::errc::no_such_file_or_directory);
+  return {errc::io, error::join({"cannot use ", path, ": ", why}), cause, {}};
+}
+
+inline error::status ready_directory(const fs::path& path) {  // make_directories(), and why not
+  const int problem = make_directories(path);
+  if (problem == 0) return {};
+
+  if (path.is_relative()) return not_there(path, no_working_directory);  // else it was resolved
+  const std::string why = link_problem(path);
+  return why.empty() ? error::system(problem, "create", path) : not_there(path, why);
+}
+
 inline std::vector<std::string> list(
     const fs::path& directory, const std::string& prefix, int* problem = nullptr) {
   std::vector<std::string> names;
@@ -3474,7 +3507,8 @@ inline bool is_listed(std::string_view name, std::string_view prefix) {  // for 
   return name != "." && name != ".." && strings::starts_with(name, prefix);
 }
 
-inline fs::path resolved(fs::path path) {  // absolute, ~ is home; empty: there is none
+// Absolute, ~ is home; empty: there is none, or no working directory.
+inline fs::path resolved(fs::path path) {
   const std::string given = shown(path);
   if (given == "~" || strings::starts_with(given, "~/")) {
     const fs::path home = home_directory();
@@ -3485,7 +3519,8 @@ inline fs::path resolved(fs::path path) {  // absolute, ~ is home; empty: there 
   }
 
   std::error_code e;
-  return fs::absolute(path, e).lexically_normal();
+  const fs::path whole = fs::absolute(path, e).lexically_normal();
+  return whole.is_absolute() ? whole : fs::path();  // libstdc++ gives the relative one back
 }
 
 inline std::string date() {
@@ -5889,7 +5924,10 @@ inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t&
   const os::info seen = os::look(path, how == os::mode::link);
   size = seen.size;
   if (!seen.regular) {
-    return fail(errc::io, {path, seen.exists ? " is not a regular file" : " is not there"});
+    const string why = seen.exists ? string() : os::link_problem(path);
+    return fail(errc::io,
+        {path, seen.exists ? " is not a regular file" : " is not there", why.empty() ? "" : ": ",
+            why});
   }
   return error::system(os::open(path, how, file), "open", path);
 }
@@ -6943,7 +6981,7 @@ class trailing_copy : os::pinned {
   status take(std::string_view bytes) {  // on the thread
     if (!to.is_begun()) {
       const fs::path at = final_.parent_path();
-      VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
+      VQCACHE_NEED_(os::ready_directory(at));
       // its digest is that of the file which it copies
       VQCACHE_NEED_(to.create(final_, {kind_, judged_by::digest}, hashing::as_given));
     }
@@ -9615,6 +9653,11 @@ class download final : os::pinned, public connection::connection::owner {
 
   status copy_local() {  // a path or a file:// URL: the limits of a download hold for it, too
     const fs::path at = os::resolved(os::to_path(use_.path));
+    if (at.empty()) {
+      fails_at_ = side::source;
+      const bool is_of_home = strings::starts_with(use_.path, "~");
+      return fail(errc::io, {is_of_home ? "there is no home directory" : os::no_working_directory});
+    }
     if (const os::info found = os::look(at); found.size > most_bytes()) {
       return too_large(found.size);
     }
@@ -10778,6 +10821,9 @@ class directory_tier final : public tier {
 
   status may_stand() const override {
     if (may_be_made_ || os::look(root()).directory) return {};
+    if (const string why = os::link_problem(root()); !why.empty()) {
+      return fail(errc::directory_missing, {"Directory not found: ", root(), ": ", why});
+    }
     return fail(errc::directory_missing,
         {"Directory not found: ", root(), "; create it, or set options::create_dirs"});
   }
@@ -10788,7 +10834,7 @@ class directory_tier final : public tier {
     return fail(errc::permission_denied, {at_, " cannot be written"});
   }
 
-  status make_ready() override { return error::system(os::make_directories(at_), "create", at_); }
+  status make_ready() override { return os::ready_directory(at_); }
 
   status room_for(uint64_t bytes) const override { return partial::has_room(at_, bytes, 0); }
 
@@ -11518,13 +11564,29 @@ inline call_plan plan(const situation& now) {
 // is said of it. What is to be done is decided in >>plan, how a tier does it is >>tier's, and how
 // bytes come from the web >>download's. A set has any number of files.
 namespace call {
-inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
+inline fs::path given_directory(const options& o, bool local) {
   const fs::path& given = local ? o.local_dir : o.cache_dir;
   string way = os::env(local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
   if (way.empty()) {
     way = local ? "content/models" : "content/cache/models";
   }
-  return os::resolved(given.empty() ? os::to_path(way) : given);
+  return given.empty() ? os::to_path(way) : given;
+}
+
+inline bool begins_at_home(const fs::path& given) {
+  return strings::starts_with(error::shown(given), "~");
+}
+
+// Empty: ~ without a home, or a relative one without a working directory.
+inline fs::path directory(const options& o, bool local) {
+  return os::resolved(given_directory(o, local));
+}
+
+// Of the lasting tier. Without a working directory it stays relative: a cache that is broken.
+inline fs::path lasting_directory(const options& o) {
+  const fs::path given = given_directory(o, false);
+  const fs::path place = os::resolved(given);
+  return place.empty() && !begins_at_home(given) ? given : place;
 }
 
 inline constexpr uint64_t told_from = uint64_t{64} << 20;  // bytes whose storing is announced
@@ -11569,7 +11631,10 @@ class call {
     VQCACHE_NEED_(paths.problem);
 
     const options& o = who_.opts();
-    const fs::path fast = directory(o, true), slow = directory(o, false);
+    const fs::path fast = directory(o, true), slow = lasting_directory(o);
+    if (fast.empty() && !begins_at_home(given_directory(o, true))) {
+      return os::not_there(given_directory(o, true), os::no_working_directory);
+    }
     if (fast.empty()) {
       return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
     }
@@ -11685,7 +11750,7 @@ class call {
 
   fs::path local_root() const { return local_->root(); }
 
-  fs::path lasting_root() const { return directory(who_.opts(), false); }
+  fs::path lasting_root() const { return lasting_directory(who_.opts()); }
 
   origin from() const { return from_; }
 

@@ -180,6 +180,126 @@ TEST_CASE("a directory that may be entered and written, but not read, need not b
   }
 }
 
+// ---- places that are not there
+
+TEST_CASE("a local directory behind a link that leads nowhere: which link, whither, what to do") {
+  for (const std::string below : {"", "deep/models"}) {
+    for (const bool may_create : {true, false}) {
+      CAPTURE(below);
+      CAPTURE(may_create);
+      place w;
+      const fs::path link = w.root.at / "disk", gone = w.root.at / "not-mounted";
+      fs::create_directory_symlink(gone, link);
+      w.local = below.empty() ? link : link / below;
+      vqcache::options o = w.options();
+      o.create_dirs = may_create;
+      fs::create_directories(w.cache);
+      const vqcache::result r = w.call_with(o, "m");
+      CHECK(r.error.code() == (may_create ? errc::io : errc::directory_missing));
+      const std::string said = "'" + link.string() + "' is a link to '" + gone.string()
+          + "', which is not there; mount or create that, or remove the link";
+      CHECK_MESSAGE(has(why(r), said), why(r));
+      CHECK_MESSAGE(has(why(r), w.local.string()), why(r));
+      CHECK_FALSE(has(why(r), "create_dirs"));
+      CHECK_FALSE(fs::exists(gone));  // it may be a disk that is not mounted
+
+      fs::create_directory(gone);
+      CHECK_MESSAGE(w.call("m").ok(), "what it says helps");
+    }
+  }
+}
+
+TEST_CASE("a cache behind a link that leads nowhere is told, and fails no call") {
+  for (const std::string below : {"", "deep/cache"}) {
+    CAPTURE(below);
+    place w;
+    const fs::path link = w.root.at / "drive", gone = w.root.at / "not-mounted";
+    fs::create_directory_symlink(gone, link);
+    w.cache = below.empty() ? link : link / below;
+    const vqcache::result cold = w.call("m");
+    CHECK_MESSAGE(cold.ok(), why(cold));
+    CHECK_FALSE(cold.model.cached);
+    CHECK(w.local_is("m"));
+    CHECK(w.heard("not in the cache"));
+    CHECK(w.heard(
+        "'" + link.string() + "' is a link to '" + gone.string() + "', which is not there"));
+    CHECK_FALSE(fs::exists(gone));
+
+    const vqcache::result hit = w.call("m");
+    CHECK(hit.ok());
+    CHECK_FALSE(hit.model.cached);
+    CHECK(w.heard("mount or create that"));
+
+    fs::create_directory(gone);
+    CHECK(w.call("m").model.cached);
+    CHECK_FALSE(vqcache::try_remove("m", w.options()).code());
+  }
+}
+
+TEST_CASE("without a working directory a relative place is said to be relative") {
+  place w;
+  write(w.root.at / "k.ckpt", checkpoint());
+  const auto in_removed = [&w](const std::function<std::string()>& f) {
+    return in_child([&]() -> std::string {
+      const fs::path here = w.root.at / "removed";
+      fs::create_directory(here);
+      fs::current_path(here);
+      fs::remove(here);
+      return f();
+    });
+  };
+  const std::string relative =
+      "it is relative, and the working directory is not there any more; "
+      "cd to another one, or give an absolute path";
+
+  for (const bool by_default : {true, false}) {
+    CAPTURE(by_default);
+    const std::string said = in_removed([&] {
+      w.local = by_default ? "" : "fast/models";
+      return why(w.call("m"));
+    });
+    CHECK_MESSAGE(has(said, relative), said);
+    CHECK_MESSAGE(has(said, by_default ? "'content/models'" : "'fast/models'"), said);
+    CHECK_FALSE(has(said, "home"));
+  }
+
+  INFO("a cache is told, and fails no call");
+  const std::string cached = in_removed([&] {
+    w.cache = "kept";
+    const vqcache::result r = w.call("m");
+    return (r.ok() ? "" : why(r)) + (r.model.cached ? "cached " : "") + w.all_said();
+  });
+  CHECK_MESSAGE(has(cached, "not in the cache: cannot use 'kept/m': " + relative), cached);
+  CHECK(w.local_is("m"));
+
+  INFO("nor does it fail a hit, a restore by name, or a removal of what is not there");
+  CHECK(in_removed([&]() -> std::string {
+    w.cache = "kept";
+    const vqcache::result r = w.call_by_name("m");
+    return r.ok() ? "" : why(r);
+  }) == "");
+
+  INFO("a source");
+  const std::string source = in_removed([&] { return why(w.call("n", config_url, "k.ckpt")); });
+  CHECK_MESSAGE(has(source, "from 'k.ckpt': " + relative), source);
+}
+
+TEST_CASE("a source behind a link that leads nowhere: which link, and whither") {
+  place w;
+  const fs::path link = w.root.at / "disk", gone = w.root.at / "not-mounted";
+  fs::create_directory_symlink(gone, link);
+  const vqcache::result r = w.call("m", config_url, (link / "k.ckpt").string());
+  const std::string said = "'" + link.string() + "' is a link to '" + gone.string() + "', which is";
+  CHECK_MESSAGE(has(why(r), said), why(r));
+}
+
+TEST_CASE("a source at ~ says so where there is no home") {
+  place w;
+  const environment home("HOME", nullptr);
+  const vqcache::result r = w.call("m", config_url, "~/k.ckpt");
+  CHECK_MESSAGE(has(why(r), "from '~/k.ckpt': there is no home directory"), why(r));
+}
+
 TEST_CASE("what refuses a call is told from what lost bytes") {
   for (const int e : {EPERM, EACCES, EINVAL, ENOSYS, ESPIPE, ENOTSUP, EOPNOTSUPP})
     CHECK(vqcache::detail::os::is_refusal(e));
