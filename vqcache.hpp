@@ -537,6 +537,78 @@ using containers::box, containers::list;
 
 // ==== >>error ==== makes or names an error; holds the only throw ====
 namespace error {
+// ---- what people read
+
+inline bool is_control(char letter) {
+  return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
+}
+
+inline bool has_control(view text) {  // but for tabs
+  for (const char letter : text) {
+    if (is_control(letter) && letter != '\t') return true;
+  }
+  return false;
+}
+
+inline string printable(view text) {
+  string all(text);
+  for (char& letter : all) {
+    letter = is_control(letter) ? '?' : letter;
+  }
+  return all;
+}
+
+// Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
+// excludes overlong forms and surrogates (RFC 3629, section 4).
+inline constexpr struct utf8_row {
+  unsigned first, last, least, most;
+  size_t bytes;
+} utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+
+inline size_t utf8_length(view text) {  // of the character at the front; 0: there is none
+  const auto byte = [&text](size_t at) {
+    return unsigned{static_cast<unsigned char>(text[at])};
+  };
+  if (text.empty()) return 0;
+  if (byte(0) < 0x80) return 1;
+
+  for (const utf8_row& row : utf8_rows) {
+    if (byte(0) < row.first || byte(0) > row.last) continue;
+    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) {
+      return 0;
+    }
+
+    for (size_t at = 2; at < row.bytes; ++at) {
+      if ((byte(at) & 0xc0) != 0x80) return 0;
+    }
+    return row.bytes;
+  }
+  return 0;
+}
+
+// Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
+// and cut where a character ends.
+inline string readable(view text, size_t most = npos) {
+  string out;
+
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    // U+0080 to U+009F, which some terminals obey
+    const bool is_high_control = length == 2 && text[0] == '\xc2' && (text[1] & 0x60) == 0;
+    const bool is_wrong = length == 0 || is_high_control || is_control(text[0]);
+    const view character = is_wrong ? view("?") : text.substr(0, length);
+    if (out.size() + character.size() > most) break;
+
+    out += character;
+    text.remove_prefix((std::max)(length, size_t{1}));
+  }
+  return out;
+}
+
+// ---- texts of parts
+
 inline string shown(const fs::path& p) {
   const auto utf8 = p.u8string();  // path::string() may throw on Windows
   return string(utf8.begin(), utf8.end());
@@ -816,7 +888,7 @@ class caller {  // the first callback that throws or cancels ends it
 
   void say(std::initializer_list<piece> line) {
     if (!opts_->on_message || stopped()) return;
-    const string text = join(line);
+    const string text = readable(join(line));  // paths may be any bytes
     stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
 
@@ -1048,76 +1120,9 @@ inline string hex(uint64_t number, size_t digits) {
   return text;
 }
 
-// ---- what people read
+// ---- what people read: errors need it first, and have it
 
-inline bool is_control(char letter) {
-  return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
-}
-
-inline bool has_control(std::string_view text) {  // but for tabs
-  for (const char letter : text) {
-    if (is_control(letter) && letter != '\t') return true;
-  }
-  return false;
-}
-
-inline string printable(std::string_view text) {
-  string all(text);
-  for (char& letter : all) {
-    letter = is_control(letter) ? '?' : letter;
-  }
-  return all;
-}
-
-// Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
-// excludes overlong forms and surrogates (RFC 3629, section 4).
-inline constexpr struct utf8_row {
-  unsigned first, last, least, most;
-  size_t bytes;
-} utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-
-inline size_t utf8_length(
-    std::string_view text) {  // of the character at the front; 0: there is none
-  const auto byte = [&text](size_t at) {
-    return unsigned{static_cast<unsigned char>(text[at])};
-  };
-  if (text.empty()) return 0;
-  if (byte(0) < 0x80) return 1;
-
-  for (const utf8_row& row : utf8_rows) {
-    if (byte(0) < row.first || byte(0) > row.last) continue;
-    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) {
-      return 0;
-    }
-
-    for (size_t at = 2; at < row.bytes; ++at) {
-      if ((byte(at) & 0xc0) != 0x80) return 0;
-    }
-    return row.bytes;
-  }
-  return 0;
-}
-
-// Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
-// and cut where a character ends.
-inline string readable(std::string_view text, size_t most = npos) {
-  string out;
-
-  while (!text.empty()) {
-    const size_t length = utf8_length(text);
-    // U+0080 to U+009F, which some terminals obey
-    const bool is_high_control = length == 2 && text[0] == '\xc2' && (text[1] & 0x60) == 0;
-    const bool is_wrong = length == 0 || is_high_control || is_control(text[0]);
-    const std::string_view character = is_wrong ? std::string_view("?") : text.substr(0, length);
-    if (out.size() + character.size() > most) break;
-
-    out += character;
-    text.remove_prefix((std::max)(length, size_t{1}));
-  }
-  return out;
-}
+using error::has_control, error::is_control, error::printable, error::readable, error::utf8_length;
 
 // ---- names of models
 
@@ -12642,7 +12647,7 @@ inline status contained(const string& name, const F& f) noexcept {
   });
   if (s.ok()) return s;
   (void)error::attempt(
-      [&] { s.text = join({"model '", strings::printable(name.substr(0, 120)), "': ", s.text}); });
+      [&] { s.text = strings::readable(join({"model '", name.substr(0, 120), "': ", s.text})); });
   return s;
 }
 }  // namespace call
@@ -12774,8 +12779,8 @@ inline options choose(options given, const string& root) {  // root: in the plac
   if (here.as) {
     who = join({here.as->name, " (", here.sign, ")"});
   }
-  given.on_message(join({who, ": models go to ", call::directory(given, true), ", copies to ",
-      call::directory(given, false), note, "."}));
+  given.on_message(strings::readable(join({who, ": models go to ", call::directory(given, true),
+      ", copies to ", call::lasting_directory(given), note, "."})));
   return given;
 }
 }  // namespace notebook

@@ -23,6 +23,7 @@
 
 using namespace world;
 using vqcache::errc;
+using vqcache::source;
 
 namespace {
 
@@ -178,6 +179,73 @@ TEST_CASE("a directory that may be entered and written, but not read, need not b
     CHECK(said == "");
     CHECK(w.litter().empty());
   }
+}
+
+// ---- what people read
+
+namespace strings = vqcache::detail::strings;
+
+void check_readable(const place& w, const vqcache::result& r, const std::string& title) {
+  CAPTURE(title);
+  const std::string what = r.error.what();
+  CHECK_MESSAGE(strings::readable(what) == what, strings::readable(what));
+  for (const std::string& line : w.said)
+    CHECK_MESSAGE(strings::readable(line) == line, strings::readable(line));
+}
+
+TEST_CASE("nothing that people read holds control bytes or what is no UTF-8") {
+  const std::string odd = "a\x1b[31m\n\xff\xc2\x9b\x7f";
+  place w;
+  w.local = w.root.at / (odd + "local");
+  w.cache = w.root.at / (odd + "cache");
+  const auto check = [&](const std::string& title, bool is_good, const vqcache::result& r) {
+    CHECK_MESSAGE(r.ok() == is_good, title, ": ", strings::readable(why(r)));
+    check_readable(w, r, title);
+  };
+
+  check("cold", true, w.call("m"));
+  write(w.in_cache("m", "m.ckpt"), "damaged");
+  w.wipe_local();
+  check("a damaged copy", true, w.call("m"));
+  CHECK(w.heard("a?[31m??"));  // the directory is named
+  w.wipe_cache();
+  write(w.cache, "a file in its place");
+  check("no cache", true, w.call("m"));
+  CHECK(w.heard("a?[31m??"));
+
+  vqcache::options o = w.options();
+  check("unknown", false, w.call_by_name(odd));
+  check("a name", false, w.call(odd));
+  check("another name", false, w.call_by_name("nobody"));
+  check("a path", false, w.call("n", config_url, "/nowhere/" + odd));
+  check("an address", false, w.call("n", config_url, "http://h\xff/" + odd));
+  check("an address that fails", false, w.call("n", config_url, "http://h/\xff\xfe"));
+  check("a pin", false, w.call("n", config_url, checkpoint_url + "#sha256=\xff\x1b"));
+  check("a header", false, w.call("n", config_url, source({checkpoint_url}, "", {odd})));
+  o.fetch = nullptr;
+  o.transport = odd;
+  check("a transport", false, w.call_with(o, "n"));
+  o = w.options();
+  o.local_dir = "~" + odd;
+  check("a directory", false, w.call_with(o, "n"));
+  o.local_dir = w.local / odd;
+  o.create_dirs = false;
+  check("a missing directory", false, w.call_with(o, "n"));
+  o = w.options();
+  o.fetch = [&](const vqcache::request&, vqcache::response&) {
+    throw std::runtime_error(odd);
+  };
+  check("an exception", false, w.call_with(o, "n"));
+
+  std::vector<std::string> said;
+  const environment here("KAGGLE_KERNEL_RUN_TYPE", "Interactive");
+  o = w.options();
+  o.on_message = [&](const std::string& line) {
+    said.push_back(line);
+  };
+  (void)vqcache::notebook_options(o);
+  REQUIRE(said.size() == 1);
+  CHECK(strings::readable(said[0]) == said[0]);
 }
 
 // ---- places that are not there
