@@ -188,9 +188,9 @@ namespace strings = vqcache::detail::strings;
 void check_readable(const place& w, const vqcache::result& r, const std::string& title) {
   CAPTURE(title);
   const std::string what = r.error.what();
-  CHECK_MESSAGE(strings::readable(what) == what, strings::readable(what));
+  CHECK_MESSAGE((strings::readable(what) == what), strings::readable(what));
   for (const std::string& line : w.said)
-    CHECK_MESSAGE(strings::readable(line) == line, strings::readable(line));
+    CHECK_MESSAGE((strings::readable(line) == line), strings::readable(line));
 }
 
 TEST_CASE("nothing that people read holds control bytes or what is no UTF-8") {
