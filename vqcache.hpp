@@ -692,27 +692,38 @@ class [[nodiscard]] result_of {
 inline constexpr const char* no_descriptors =
     "; close files that this program has open, or raise its limit (ulimit -n)";
 
+struct known_cause {  // of a failed file operation, a value of errno
+  int is;
+  errc code;
+  const char* advice;
+};
+
+inline const known_cause& cause_of(int e) {
+  constexpr const char* make_room = "; free some space there, or choose another directory";
+  constexpr const char* get_rights = "; check its permissions, or choose another directory";
+  static constexpr known_cause all[] = {{ENOSPC, errc::no_space, make_room},
+      {EFBIG, errc::no_space, make_room},
+#ifdef EDQUOT
+      {EDQUOT, errc::no_space, make_room},
+#endif
+      {EACCES, errc::permission_denied, get_rights}, {EPERM, errc::permission_denied, get_rights},
+      {EROFS, errc::permission_denied, "; nothing can be written there: choose another directory"},
+      {EMFILE, errc::io, no_descriptors},
+      {ENAMETOOLONG, errc::io, "; choose a directory with a shorter path"},
+      {ENOTDIR, errc::io, "; a part of that path is a file: move it, or choose another directory"},
+      {0, errc::io, ""}};
+  for (const known_cause& one : all) {
+    if (one.is == e) return one;
+  }
+  return all[std::size(all) - 1];
+}
+
 inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
-  const std::error_code cause(e, std::generic_category());
-#ifdef EDQUOT
-  if (e == EDQUOT) {
-    e = ENOSPC;
-  }
-#endif
-  const bool full = e == ENOSPC || e == EFBIG, denied = e == EACCES || e == EPERM || e == EROFS;
-  errc code = errc::io;
-  const char* advice = "";
-  if (full) {
-    code = errc::no_space;
-    advice = "; free some space there, or choose another directory";
-  } else if (denied) {
-    code = errc::permission_denied;
-    advice = "; check its permissions, or choose another directory";
-  } else if (e == EMFILE) {
-    advice = no_descriptors;
-  }
-  return {code, join({"cannot ", doing, " ", which, ": ", cause.message(), advice}), cause, {}};
+  const std::error_code why(e, std::generic_category());
+  const known_cause& known = cause_of(e);
+  return {
+      known.code, join({"cannot ", doing, " ", which, ": ", why.message(), known.advice}), why, {}};
 }
 
 // A fault of this machine that says nothing of the bytes on its disk, and may be over in a moment:
@@ -8475,8 +8486,7 @@ inline string file_behind_page(view address) {
   const string host = strings::lower(page->host);
   if (host == "drive.google.com") {  // also of a large file that it cannot scan for viruses
     return "https://drive.usercontent.google.com/download?export=download&confirm=t&id=ID, with "
-           "the "
-           "ID that stands in this one";
+           "the ID that stands in this one";
   }
   const bool is_dropbox = host == "www.dropbox.com" || host == "dropbox.com";
   if (is_dropbox && page->path.find("dl=1") == npos) {

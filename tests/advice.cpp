@@ -248,6 +248,37 @@ TEST_CASE("nothing that people read holds control bytes or what is no UTF-8") {
   CHECK(strings::readable(said[0]) == said[0]);
 }
 
+TEST_CASE("an address that was written wrongly is answered with what is wrong in it") {
+  const struct {
+    const char* given;
+    errc code;
+    const char* said;
+  } rows[] = {
+      {"www.host.org/k.ckpt", errc::io, "if it is an address, write https:// before it"},
+      {"https:/host.org/k.ckpt", errc::invalid_argument, "did you mean http:// or https://?"},
+      {"\"http://origin.test/k\"", errc::invalid_argument, "begins with a quote"},
+      {" http://origin.test/k", errc::invalid_argument, "begins with white space"},
+      {"http://origin.test/k\n", errc::invalid_argument, "ends with the end of a line"},
+      {"http://origin.test/a k", errc::invalid_argument, "must be percent-encoded"},
+      {"$HOME/k.ckpt", errc::io, "names a variable"},
+      {"~ann/k.ckpt", errc::io, "begins with ~ and a user's name"},
+      {"https://github.com/o/r/blob/main/k.ckpt", errc::http_status,
+          "itself is at https://github.com/o/r/raw/main/k.ckpt"},
+      {"https://drive.google.com/file/d/abcDEF/view", errc::http_status,
+          "https://drive.usercontent.google.com/download?export=download"},
+      {"https://www.dropbox.com/s/x/k.ckpt?dl=0", errc::http_status, "the same with dl=1"},
+  };
+
+  place w;
+  vqcache::options o = w.options();
+  for (const auto& row : rows) {
+    CAPTURE(row.given);
+    const vqcache::result r = w.call_with(o, "m", config_url, row.given);
+    CHECK_MESSAGE(r.error.code() == row.code, why(r));
+    CHECK_MESSAGE(has(why(r), row.said), why(r));
+  }
+}
+
 // ---- places that are not there
 
 TEST_CASE("a local directory behind a link that leads nowhere: which link, whither, what to do") {

@@ -66,7 +66,7 @@ std::vector<std::string> literals_of(const std::string& code) {
     }
     std::size_t end = at + 1;
     while (code[end] != '"')
-      end += code[end] == '\\' ? 2 : 1;
+      end += code[end] == '\\' ? 2U : 1U;
     if (!is_open) all.emplace_back();
     all.back() += code.substr(at + 1, end - at - 1);
     is_open = true;

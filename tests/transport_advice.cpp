@@ -216,7 +216,7 @@ TEST_CASE("no descriptors left: the advice is about them, and not about a networ
   if (sanitized) return skipped("a sanitizer needs descriptors of its own");
   scratch home;
   for (const std::string& by : transports())
-    for (const rlim_t spare : {0, 2, 4, 5}) {
+    for (const rlim_t spare : {0U, 2U, 4U, 5U}) {
       INFO(by, " with ", spare, " left");
       const plan p = call_of(home.fresh(), by, hostile().url("/good/few/model.yaml"),
           hostile().url("/good/few/last.ckpt"));
