@@ -3461,6 +3461,16 @@ inline int unlink(const fs::path& path) {  // what is not there is no failure
   return value(e);
 }
 
+// Whether a few more files can be opened: else what is loaded or asked fails for that alone.
+inline bool has_descriptors() {
+  constexpr size_t few = 4;  // as loading a library takes
+  file some[few];
+  for (file& one : some) {
+    if (open(fs::path("."), mode::read, one) == EMFILE) return false;
+  }
+  return true;
+}
+
 inline int make_directories(const fs::path& path) {  // what is missing, each level made to last
   if (const info there = look(path); there.exists) {
     return there.directory ? 0 : ENOTDIR;
@@ -8212,6 +8222,10 @@ class pump final : public transport {
     if (multi) {
       chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi));
       return {};
+    }
+    if (name == "libcurl" && !os::has_descriptors()) {
+      return fail(errc::connection,
+          {"libcurl cannot be loaded: too many open files", error::no_descriptors});
     }
     if (name == "libcurl") {
       return fail(errc::no_transport,

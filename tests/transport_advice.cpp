@@ -236,6 +236,46 @@ TEST_CASE("no descriptors left: the advice is about them, and not about a networ
     }
 }
 
+TEST_CASE("no descriptors left for a connection: the server is not blamed, nor libcurl's absence") {
+  if (sanitized) return skipped("a sanitizer needs descriptors of its own");
+  scratch home;
+  for (const std::string& by : transports())
+    for (const bool is_loaded : {false, true})
+      for (const unsigned spare : {0U, 1U, 3U}) {
+        INFO(by, " with ", spare, " left, ", std::string(is_loaded ? "again" : "at first"));
+        plan p =
+            call_of(home.fresh(), by, hostile().url("/good/none/model.yaml", "plain", "localhost"),
+                hostile().url("/good/none/last.ckpt", "plain", "localhost"));
+        write_file(p.opts.local_dir / "m.yaml", v1().yaml);  // one file: nothing else needs one
+        std::vector<int> taken;
+        const auto take_all = [&](const vqcache::progress& at) {  // all but `spare`
+          if (at.phase != vqcache::phase::downloading || !taken.empty()) return true;
+          int one = 0;
+          while ((one = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+            taken.push_back(one);
+          for (unsigned i = 0; i < spare; ++i)
+            ::close(taken[i]);
+          return true;
+        };
+        const auto act = [&]() -> outcome {
+          const rlimit few{256, 256};
+          if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return {};
+          plan before = p;
+          before.name = "before";
+          if (is_loaded && !make(before).ok()) return {};
+          p.opts.on_progress = take_all;
+          return make(p);
+        };
+        const outcome o = child(p.where, p.env, act).result();
+        INFO(describe(o));
+        CHECK_FALSE(o.ok());
+        CHECK(o.finished);
+        CHECK(has(o.what, "close files that this program has open, or raise its limit"));
+        CHECK_FALSE(has(o.what, "check the URL"));
+        CHECK_FALSE(has(o.what, "install"));
+      }
+}
+
 TEST_CASE("a program curl that cannot do it says why: too old, not to be run, or behind a loader") {
   if (transports().back() != "curl") return skipped("this is about the program");
   scratch home;
