@@ -1372,7 +1372,9 @@ inline bool names_a_file(const parameter& one) {
   constexpr size_t longest = 200;  // bytes, as they stand in the URL
   constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789/._-+ ~,()";
   constexpr const char* names = " p path filename dl ref rev revision ";
-  if (!strings::is_one_of(names, strings::lower(one.name))) return false;
+  if (!strings::is_one_of(names, strings::lower(one.name))) {
+    return false;
+  }
   if (one.value.empty() || one.value.size() >= longest) return false;
 
   const string meant = unescaped(one.value);
@@ -3494,7 +3496,9 @@ inline std::string link_problem(const fs::path& path) {
   for (const fs::path& part : path) {
     way /= part;
     const bool is_link = fs::is_symlink(fs::symlink_status(way, e));
-    if (!is_link || fs::status(way, e).type() != fs::file_type::not_found) continue;
+    if (!is_link || fs::status(way, e).type() != fs::file_type::not_found) {
+      continue;
+    }
     return error::join({way, " is a link to ", fs::read_symlink(way, e),
         ", which is not there; mount or create that, or remove the link"});
   }
@@ -3514,7 +3518,9 @@ inline error::status ready_directory(const fs::path& path) {  // make_directorie
   const int problem = make_directories(path);
   if (problem == 0) return {};
 
-  if (path.is_relative()) return not_there(path, no_working_directory);  // else it was resolved
+  if (path.is_relative()) {  // else it was resolved
+    return not_there(path, no_working_directory);
+  }
   const std::string why = link_problem(path);
   return why.empty() ? error::system(problem, "create", path) : not_there(path, why);
 }
@@ -7272,8 +7278,12 @@ inline fault fault_with(const proxy& by, int code, view words) {
       {curl_proxy_error, "", fault::proxy_refuses}};
   const fault usual = fault_of(code, words);
   if (by.variable.empty()) return usual;
-  if (by.speaks_tls && usual == fault::no_tls_there) return fault::no_tls_at_proxy;
-  if (by.speaks_tls && usual == fault::silent_tls) return fault::silent_tls_at_proxy;
+  if (by.speaks_tls && usual == fault::no_tls_there) {
+    return fault::no_tls_at_proxy;
+  }
+  if (by.speaks_tls && usual == fault::silent_tls) {
+    return fault::silent_tls_at_proxy;
+  }
 
   for (const row& one : all) {
     if (one.code == code && strings::contains(words, one.said)) {
@@ -7512,7 +7522,9 @@ class exchange : os::pinned {
   status failure_of(int code, const string& words) const {
     if (code == curl_ok) return {};
     const bool is_in_head = head_.now() == head_reader::state::fields;
-    if (code == curl_out_of_memory && is_in_head) return head_reader::too_long();
+    if (code == curl_out_of_memory && is_in_head) {
+      return head_reader::too_long();
+    }
     return failure(code, words, proxy_of(url_));
   }
 
@@ -8746,7 +8758,9 @@ enum class credentials { none, sent, kept_back };
 
 // What to do about an error of the server; empty: nobody knows.
 inline const char* hint_about(int code, credentials theirs) {
-  if (is_gone(code)) return "; the file is not there any more, or the URL is mistyped";
+  if (is_gone(code)) {
+    return "; the file is not there any more, or the URL is mistyped";
+  }
   if (code != 401 && code != 403) return "";
 
   switch (theirs) {
@@ -8850,7 +8864,9 @@ struct route {
 
   policy::credentials credentials() const {
     using kind = policy::credentials;
-    if (!at.user.empty() || (is_home && has_secret_headers)) return kind::sent;
+    if (!at.user.empty() || (is_home && has_secret_headers)) {
+      return kind::sent;
+    }
     return has_user || has_secret_headers ? kind::kept_back : kind::none;
   }
 };
