@@ -1138,6 +1138,78 @@ using containers::box, containers::list;
 
 // ==== >>error ==== makes or names an error; holds the only throw ====
 namespace error {
+// ---- what people read
+
+inline bool is_control(char letter) {
+  return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
+}
+
+inline bool has_control(view text) {  // but for tabs
+  for (const char letter : text) {
+    if (is_control(letter) && letter != '\t') return true;
+  }
+  return false;
+}
+
+inline string printable(view text) {
+  string all(text);
+  for (char& letter : all) {
+    letter = is_control(letter) ? '?' : letter;
+  }
+  return all;
+}
+
+// Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
+// excludes overlong forms and surrogates (RFC 3629, section 4).
+inline constexpr struct utf8_row {
+  unsigned first, last, least, most;
+  size_t bytes;
+} utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+
+inline size_t utf8_length(view text) {  // of the character at the front; 0: there is none
+  const auto byte = [&text](size_t at) {
+    return unsigned{static_cast<unsigned char>(text[at])};
+  };
+  if (text.empty()) return 0;
+  if (byte(0) < 0x80) return 1;
+
+  for (const utf8_row& row : utf8_rows) {
+    if (byte(0) < row.first || byte(0) > row.last) continue;
+    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) {
+      return 0;
+    }
+
+    for (size_t at = 2; at < row.bytes; ++at) {
+      if ((byte(at) & 0xc0) != 0x80) return 0;
+    }
+    return row.bytes;
+  }
+  return 0;
+}
+
+// Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
+// and cut where a character ends.
+inline string readable(view text, size_t most = npos) {
+  string out;
+
+  while (!text.empty()) {
+    const size_t length = utf8_length(text);
+    // U+0080 to U+009F, which some terminals obey
+    const bool is_high_control = length == 2 && text[0] == '\xc2' && (text[1] & 0x60) == 0;
+    const bool is_wrong = length == 0 || is_high_control || is_control(text[0]);
+    const view character = is_wrong ? view("?") : text.substr(0, length);
+    if (out.size() + character.size() > most) break;
+
+    out += character;
+    text.remove_prefix((std::max)(length, size_t{1}));
+  }
+  return out;
+}
+
+// ---- texts of parts
+
 inline string shown(const fs::path& p) {
   const auto utf8 = p.u8string();  // path::string() may throw on Windows
   return string(utf8.begin(), utf8.end());
@@ -1218,25 +1290,41 @@ class [[nodiscard]] result_of {
   status why_{};
 };
 
+inline constexpr const char* no_descriptors =
+    "; close files that this program has open, or raise its limit (ulimit -n)";
+
+struct known_cause {  // of a failed file operation, a value of errno
+  int is;
+  errc code;
+  const char* advice;
+};
+
+inline const known_cause& cause_of(int e) {
+  constexpr const char* make_room = "; free some space there, or choose another directory";
+  constexpr const char* get_rights = "; check its permissions, or choose another directory";
+  static constexpr known_cause all[] = {{ENOSPC, errc::no_space, make_room},
+      {EFBIG, errc::no_space, make_room},
+#ifdef EDQUOT
+      {EDQUOT, errc::no_space, make_room},
+#endif
+      {EACCES, errc::permission_denied, get_rights}, {EPERM, errc::permission_denied, get_rights},
+      {EROFS, errc::permission_denied, "; nothing can be written there: choose another directory"},
+      {EMFILE, errc::io, no_descriptors},
+      {ENAMETOOLONG, errc::io, "; choose a directory with a shorter path"},
+      {ENOTDIR, errc::io, "; a part of that path is a file: move it, or choose another directory"},
+      {0, errc::io, ""}};
+  for (const known_cause& one : all) {
+    if (one.is == e) return one;
+  }
+  return all[std::size(all) - 1];
+}
+
 inline status system(int e, const char* doing, const fs::path& which) {
   if (e == 0) return {};  // e: of errno; doing: "write" and such
-  const std::error_code cause(e, std::generic_category());
-#ifdef EDQUOT
-  if (e == EDQUOT) {
-    e = ENOSPC;
-  }
-#endif
-  const bool full = e == ENOSPC || e == EFBIG, denied = e == EACCES || e == EPERM || e == EROFS;
-  errc code = errc::io;
-  const char* advice = "";
-  if (full) {
-    code = errc::no_space;
-    advice = "; free some space there, or choose another directory";
-  } else if (denied) {
-    code = errc::permission_denied;
-    advice = "; check its permissions, or choose another directory";
-  }
-  return {code, join({"cannot ", doing, " ", which, ": ", cause.message(), advice}), cause, {}};
+  const std::error_code why(e, std::generic_category());
+  const known_cause& known = cause_of(e);
+  return {
+      known.code, join({"cannot ", doing, " ", which, ": ", why.message(), known.advice}), why, {}};
 }
 
 // A fault of this machine that says nothing of the bytes on its disk, and may be over in a moment:
@@ -1431,7 +1519,7 @@ class caller {  // the first callback that throws or cancels ends it
 
   void say(std::initializer_list<piece> line) {
     if (!opts_->on_message || stopped()) return;
-    const string text = join(line);
+    const string text = readable(join(line));  // paths may be any bytes
     stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
 
@@ -1584,6 +1672,11 @@ inline string upper(std::string_view text) {
   return all;
 }
 
+inline bool is_letter_or_digit(char byte) {  // of ASCII
+  const bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+  return is_letter || (byte >= '0' && byte <= '9');
+}
+
 inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != npos;
 }
@@ -1660,76 +1753,9 @@ inline string hex(uint64_t number, size_t digits) {
   return text;
 }
 
-// ---- what people read
+// ---- what people read: errors need it first, and have it
 
-inline bool is_control(char letter) {
-  return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
-}
-
-inline bool has_control(std::string_view text) {  // but for tabs
-  for (const char letter : text) {
-    if (is_control(letter) && letter != '\t') return true;
-  }
-  return false;
-}
-
-inline string printable(std::string_view text) {
-  string all(text);
-  for (char& letter : all) {
-    letter = is_control(letter) ? '?' : letter;
-  }
-  return all;
-}
-
-// Of two-byte to four-byte characters: their first bytes, and what their second bytes may be, which
-// excludes overlong forms and surrogates (RFC 3629, section 4).
-inline constexpr struct utf8_row {
-  unsigned first, last, least, most;
-  size_t bytes;
-} utf8_rows[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-
-inline size_t utf8_length(
-    std::string_view text) {  // of the character at the front; 0: there is none
-  const auto byte = [&text](size_t at) {
-    return unsigned{static_cast<unsigned char>(text[at])};
-  };
-  if (text.empty()) return 0;
-  if (byte(0) < 0x80) return 1;
-
-  for (const utf8_row& row : utf8_rows) {
-    if (byte(0) < row.first || byte(0) > row.last) continue;
-    if (text.size() < row.bytes || byte(1) < row.least || byte(1) > row.most) {
-      return 0;
-    }
-
-    for (size_t at = 2; at < row.bytes; ++at) {
-      if ((byte(at) & 0xc0) != 0x80) return 0;
-    }
-    return row.bytes;
-  }
-  return 0;
-}
-
-// Bytes of others as a text for people: UTF-8 without control characters, each wrong byte a '?',
-// and cut where a character ends.
-inline string readable(std::string_view text, size_t most = npos) {
-  string out;
-
-  while (!text.empty()) {
-    const size_t length = utf8_length(text);
-    // U+0080 to U+009F, which some terminals obey
-    const bool is_high_control = length == 2 && text[0] == '\xc2' && (text[1] & 0x60) == 0;
-    const bool is_wrong = length == 0 || is_high_control || is_control(text[0]);
-    const std::string_view character = is_wrong ? std::string_view("?") : text.substr(0, length);
-    if (out.size() + character.size() > most) break;
-
-    out += character;
-    text.remove_prefix((std::max)(length, size_t{1}));
-  }
-  return out;
-}
+using error::has_control, error::is_control, error::printable, error::readable, error::utf8_length;
 
 // ---- names of models
 
@@ -1941,19 +1967,101 @@ inline std::optional<url> resolve(const url& base, std::string_view location) {
 
 // ---- what people read, and what they give
 
-inline string redact(std::string_view text) {  // user info and query values become ***, no fragment
+// One "name=value" of a query; without a "=" it is all value.
+struct parameter {
+  std::string_view name, value;
+};
+
+inline parameter read_parameter(std::string_view pair) {
+  const size_t sign = pair.find('=');
+  if (sign == npos) return {{}, pair};
+  return {pair.substr(0, sign), pair.substr(sign + 1)};
+}
+
+// Whether it has the look of hex or base64, as tokens and signatures have.
+inline bool may_be_token(std::string_view value) {
+  constexpr size_t shortest = 20;  // bytes; of a Git revision 40
+  const bool is_path = value.find_first_of("./") != npos;
+  if (!is_path) return value.size() >= shortest;
+
+  size_t run = 0;
+  for (const char letter : value) {
+    const bool is_plain = strings::is_letter_or_digit(letter);
+    run = is_plain ? run + 1 : 0;
+    if (run == shortest) return true;
+  }
+  return false;
+}
+
+// Whether people may read a parameter: it names a file, and is a path or a plain word. No address
+// and no user info can be written with these letters, nor anything that is encoded twice.
+inline bool names_a_file(const parameter& one) {
+  constexpr size_t longest = 200;  // bytes, as they stand in the URL
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789/._-+ ~,()";
+  constexpr const char* names = " p path filename dl ref rev revision ";
+  if (!strings::is_one_of(names, strings::lower(one.name))) {
+    return false;
+  }
+  if (one.value.empty() || one.value.size() >= longest) return false;
+
+  const string meant = unescaped(one.value);
+  return strings::consists_of(strings::lower(meant), letters) && !may_be_token(meant);
+}
+
+inline constexpr size_t shortest_secret = 4;  // of fewer bytes any text is full
+
+// What nobody may read of a URL, as it stands there: user info, and the values of its query.
+inline vector<string> secrets_of(const url& address) {
+  std::string_view user = address.user;
+  std::string_view query = address.path;
+  vector<string> all;
+
+  all.emplace_back(strings::take(user, ':'));
+  all.emplace_back(user);
+  strings::take(query, '?');
+  for (const string& pair : strings::words(query, '&')) {
+    const parameter one = read_parameter(pair);
+    if (!names_a_file(one)) {
+      all.emplace_back(one.value);
+    }
+  }
+  return all;
+}
+
+inline bool holds_one_of(const vector<string>& secrets, std::string_view value) {
+  const string meant = unescaped(value);
+  for (const string& secret : secrets) {
+    if (secret.size() < shortest_secret) continue;
+    if (strings::contains(value, secret) || strings::contains(meant, unescaped(secret))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+enum class shown_of_query { names_of_files, nothing };
+
+// User info and query values become ***, but for those that name a file; no fragment.
+inline string redact(std::string_view text, shown_of_query what = shown_of_query::names_of_files) {
   if (!has_scheme(text)) return string(text);
   std::optional<url> address = parse_url(text);
   if (!address) return "***://*** (malformed)";  // anything in it may be a secret
 
+  const vector<string> secrets = secrets_of(*address);
   if (!address->user.empty()) {
     address->user = "***";
   }
+
   std::string_view query = address->path;
   string shown(strings::take(query, '?'));
   const char* mark = "?";
   for (const string& pair : strings::words(query, '&')) {
-    shown += join({mark, pair.substr(0, pair.find('=') + 1), pair.empty() ? "" : "***"});
+    const parameter one = read_parameter(pair);
+    const bool is_shown = what == shown_of_query::names_of_files && names_a_file(one)
+        && !holds_one_of(secrets, one.value);
+    const std::string_view hidden = pair.empty() ? "" : "***";
+    const std::string_view front = std::string_view(pair).substr(0, pair.size() - one.value.size());
+    shown += join({mark, front, is_shown ? one.value : hidden});
     mark = "&";
   }
   address->path = shown;
@@ -2694,19 +2802,14 @@ inline vector<string> secret_lines(const vector<string>& lines, const cookies& j
   return all;
 }
 
-inline vector<string> secrets_of_url(std::string_view address) {  // its user info and query values
-  const urls::url parsed = urls::parse_url(address).value_or(urls::url());
-  std::string_view user = parsed.user;
-  std::string_view query = parsed.path;
-  vector<string> all;
-
-  all.emplace_back(strings::take(user, ':'));
-  all.emplace_back(user);
-  strings::take(query, '?');
-  for (const string& pair : strings::words(query, '&')) {
-    all.push_back(pair.substr(pair.find('=') + 1));
+inline bool hold_credentials(const vector<string>& header_lines) {  // by their names
+  for (const string& line : header_lines) {
+    const string name = name_of(line);
+    for (const char* part : {"auth", "cookie", "token", "key"}) {
+      if (strings::contains(name, part)) return true;
+    }
   }
-  return all;
+  return false;
 }
 
 inline vector<string> secrets_of_header(std::string_view line) {  // its words, a cookie's value
@@ -2726,7 +2829,7 @@ inline vector<string> secrets_of_header(std::string_view line) {  // its words, 
 // All that a server may repeat: as it was sent, decoded, and as it would be shown. The longest come
 // first, for one may hold another.
 inline vector<string> secrets_of(std::string_view address, const vector<string>& header_lines) {
-  vector<string> all = secrets_of_url(address);
+  vector<string> all = urls::secrets_of(urls::parse_url(address).value_or(urls::url()));
   for (const string& line : header_lines) {
     for (string& secret : secrets_of_header(line)) {
       all.push_back(std::move(secret));
@@ -2749,11 +2852,9 @@ inline vector<string> secrets_of(std::string_view address, const vector<string>&
 
 inline constexpr std::string_view stars = "***";
 
-inline constexpr size_t shortest_secret = 4;  // of fewer bytes any text is full
-
 // Replaces the first `size` bytes of `part` wherever all of it stands.
 inline void hide(string& said, const string& part, size_t size) {
-  if (size < shortest_secret) return;
+  if (size < urls::shortest_secret) return;
   size_t at = said.find(part);
   while (at != npos) {
     said.replace(at, size, stars);
@@ -2787,7 +2888,7 @@ inline string scrub(string said, std::string_view address, const vector<string>&
     hide(said, secret, secret.size());
   }
   for (const string& secret : secrets) {
-    for (size_t size = secret.size(); size-- > shortest_secret;) {
+    for (size_t size = secret.size(); size-- > urls::shortest_secret;) {
       hide(said, secret.substr(0, size) + '"', size);
     }
   }
@@ -4041,6 +4142,16 @@ inline int unlink(const fs::path& path) {  // what is not there is no failure
   return value(e);
 }
 
+// Whether a few more files can be opened: else what is loaded or asked fails for that alone.
+inline bool has_descriptors() {
+  constexpr size_t few = 4;  // as loading a library takes
+  file some[few];
+  for (file& one : some) {
+    if (open(fs::path("."), mode::read, one) == EMFILE) return false;
+  }
+  return true;
+}
+
 inline int make_directories(const fs::path& path) {  // what is missing, each level made to last
   if (const info there = look(path); there.exists) {
     return there.directory ? 0 : ENOTDIR;
@@ -4054,6 +4165,43 @@ inline int make_directories(const fs::path& path) {  // what is missing, each le
   fs::create_directory(path, e);
   if (look(path).directory) return sync_directory(parent);
   return e ? value(e) : ENOTDIR;
+}
+
+// Why a directory is not there and is not to be made: a link stands for another place, a disk that
+// is not mounted perhaps. Empty: it may be made.
+inline std::string link_problem(const fs::path& path) {
+  std::error_code e;
+  fs::path way;
+  for (const fs::path& part : path) {
+    way /= part;
+    const bool is_link = fs::is_symlink(fs::symlink_status(way, e));
+    if (!is_link || fs::status(way, e).type() != fs::file_type::not_found) {
+      continue;
+    }
+    return error::join({way, " is a link to ", fs::read_symlink(way, e),
+        ", which is not there; mount or create that, or remove the link"});
+  }
+  return {};
+}
+
+inline constexpr const char* no_working_directory =
+    "it is relative, and the working directory is not there any more; cd to another one, or give "
+    "an absolute path";
+
+inline error::status not_there(const fs::path& path, const std::string& why) {
+  const std::error_code cause = std::make_error_code(std::errc::no_such_file_or_directory);
+  return {errc::io, error::join({"cannot use ", path, ": ", why}), cause, {}};
+}
+
+inline error::status ready_directory(const fs::path& path) {  // make_directories(), and why not
+  const int problem = make_directories(path);
+  if (problem == 0) return {};
+
+  if (path.is_relative()) {  // else it was resolved
+    return not_there(path, no_working_directory);
+  }
+  const std::string why = link_problem(path);
+  return why.empty() ? error::system(problem, "create", path) : not_there(path, why);
 }
 
 inline std::vector<std::string> list(
@@ -4070,7 +4218,8 @@ inline bool is_listed(std::string_view name, std::string_view prefix) {  // for 
   return name != "." && name != ".." && strings::starts_with(name, prefix);
 }
 
-inline fs::path resolved(fs::path path) {  // absolute, ~ is home; empty: there is none
+// Absolute, ~ is home; empty: there is none, or no working directory.
+inline fs::path resolved(fs::path path) {
   const std::string given = shown(path);
   if (given == "~" || strings::starts_with(given, "~/")) {
     const fs::path home = home_directory();
@@ -4081,7 +4230,8 @@ inline fs::path resolved(fs::path path) {  // absolute, ~ is home; empty: there 
   }
 
   std::error_code e;
-  return fs::absolute(path, e).lexically_normal();
+  const fs::path whole = fs::absolute(path, e).lexically_normal();
+  return whole.is_absolute() ? whole : fs::path();  // libstdc++ gives the relative one back
 }
 
 inline std::string date() {
@@ -6525,7 +6675,10 @@ inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t&
   const os::info seen = os::look(path, how == os::mode::link);
   size = seen.size;
   if (!seen.regular) {
-    return fail(errc::io, {path, seen.exists ? " is not a regular file" : " is not there"});
+    const string why = seen.exists ? string() : os::link_problem(path);
+    return fail(errc::io,
+        {path, seen.exists ? " is not a regular file" : " is not there", why.empty() ? "" : ": ",
+            why});
   }
   return error::system(os::open(path, how, file), "open", path);
 }
@@ -7591,7 +7744,7 @@ class trailing_copy : os::pinned {
   status take(std::string_view bytes) {  // on the thread
     if (!to.is_begun()) {
       const fs::path at = final_.parent_path();
-      VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
+      VQCACHE_NEED_(os::ready_directory(at));
       // its digest is that of the file which it copies
       VQCACHE_NEED_(to.create(final_, {kind_, judged_by::digest}, hashing::as_given));
     }
@@ -7656,6 +7809,71 @@ class transport : os::pinned {
 
 inline constexpr const char* user_agent = "vqcache/0.2.0";
 
+// ---- which proxy curl asks, by the variables that it obeys: its faults are not the server's
+
+struct proxy {
+  string variable{};  // that names it; empty: none is asked, or it cannot be told
+  string address{};   // as people may read it
+  bool speaks_tls = false;
+};
+
+using environment = string (*)(const char* variable);
+
+// By no_proxy (curl(1)). It holds networks since 7.86 only: then nothing can be told.
+inline bool is_exempt(const string& host, string list) {
+  if (strings::trim(list) == "*") return true;
+
+  std::replace(list.begin(), list.end(), ',', ' ');
+  for (const string& word : strings::words(strings::lower(list))) {
+    const string suffix = word.substr((std::min)(word.find_first_not_of('.'), word.size()));
+    const bool is_network = strings::contains(word, "/");
+    if (suffix.empty()) continue;
+    if (is_network || host == suffix || strings::ends_with(host, "." + suffix)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+inline string either(environment value, const char* lower, const char* upper) {
+  const string first = value(lower);
+  return first.empty() ? value(upper) : first;
+}
+
+inline string shown_proxy(const string& value) {
+  string shown = urls::redact(urls::has_scheme(value) ? value : "http://" + value);
+  if (strings::ends_with(shown, "/")) {
+    shown.pop_back();
+  }
+  return shown;
+}
+
+inline proxy proxy_of(view address, environment value = os::env) {
+  struct row {
+    const char* scheme;  // empty: any
+    const char* variable;
+  };
+
+  // HTTP_PROXY is not among them: a web server sets that from a request (CVE-2016-5385)
+  static constexpr row all[] = {{"http", "http_proxy"}, {"https", "https_proxy"},
+      {"https", "HTTPS_PROXY"}, {"", "all_proxy"}, {"", "ALL_PROXY"}};
+  const std::optional<urls::url> to = urls::parse_url(address);
+  if (!to) return {};
+
+  const string host = strings::lower(to->host.substr(0, to->host.find(']')));
+  const string bare = host.substr(strings::starts_with(host, "[") ? 1 : 0);  // of IPv6
+  if (is_exempt(bare, either(value, "no_proxy", "NO_PROXY"))) return {};
+
+  for (const row& one : all) {
+    const bool is_meant = one.scheme[0] == '\0' || to->scheme == one.scheme;
+    const string named = is_meant ? value(one.variable) : string();
+    if (named.empty()) continue;
+    const bool speaks_tls = strings::starts_with(strings::lower(named), "https://");
+    return {one.variable, shown_proxy(named), speaks_tls};
+  }
+  return {};
+}
+
 // ---- how a request may fail
 
 // Results of libcurl and exit statuses of the program, which are the same numbers
@@ -7664,8 +7882,12 @@ enum curl_code : int {
   curl_ok = 0,
   curl_unsupported_protocol = 1,
   curl_failed_init = 2,  // of the program: an option that it does not know, too
+  curl_not_built_in = 4,
+  curl_could_not_resolve_proxy = 5,
+  curl_could_not_connect = 7,
   curl_weird_server_reply = 8,
   curl_partial_file = 18,
+  curl_out_of_memory = 27,
   curl_operation_timed_out = 28,
   curl_ssl_connect_error = 35,
   curl_bad_function_argument = 43,
@@ -7685,6 +7907,7 @@ enum curl_code : int {
   curl_ssl_issuer_error = 83,
   curl_ssl_pinned_key_differs = 90,
   curl_ssl_invalid_certificate_status = 91,
+  curl_proxy_error = 97,
   shell_cannot_run = 127  // what a process ends with that could not become curl
 };
 
@@ -7697,8 +7920,17 @@ enum class fault {
   long_head,
   foreign_coding,
   no_tls_there,  // something else than TLS answers
+  silent_tls,    // a server of plain HTTP waits for more, too
   no_trust,
-  old_curl,  // it does not know an option that safety needs
+  old_curl,   // it does not know an option that safety needs
+  no_memory,  // or a line of 100 KiB, which newer ones take for that
+  odd_proxy,
+  no_proxy_found,
+  no_proxy_there,
+  no_tls_at_proxy,
+  silent_tls_at_proxy,
+  proxy_wants_login,
+  proxy_refuses,
   connection
 };
 
@@ -7710,7 +7942,7 @@ inline fault usual_fault(int code) {
   };
 
   static constexpr row all[] = {{curl_ok, fault::none}, {curl_partial_file, fault::cut},
-      {curl_operation_timed_out, fault::no_connection},
+      {curl_operation_timed_out, fault::no_connection}, {curl_out_of_memory, fault::no_memory},
       {curl_unsupported_protocol, fault::improper_http},
       {curl_weird_server_reply, fault::improper_http},
       {curl_bad_function_argument, fault::improper_http},
@@ -7739,6 +7971,7 @@ inline fault fault_of(int code, view words) {
   };
 
   static constexpr row all[] = {{curl_operation_timed_out, "too slow", fault::silence},
+      {curl_operation_timed_out, "SSL connection timeout", fault::silent_tls},
       {curl_failed_init, "is unknown", fault::old_curl},
       // its own limit (300 KiB since 8.4), and a body in chunks that are none
       {curl_recv_error, "response headers", fault::long_head},
@@ -7755,6 +7988,40 @@ inline fault fault_of(int code, view words) {
     }
   }
   return usual_fault(code);
+}
+
+// Where a proxy is asked, nothing else is connected to.
+inline fault fault_with(const proxy& by, int code, view words) {
+  struct row {
+    int code;
+    const char* said;
+    fault kind;
+  };
+
+  static constexpr row all[] = {{curl_not_built_in, "proxy", fault::odd_proxy},
+      {curl_could_not_resolve_proxy, "syntax", fault::odd_proxy},
+      {curl_could_not_resolve_proxy, "", fault::no_proxy_found},
+      {curl_could_not_connect, "proxy scheme", fault::odd_proxy},
+      {curl_could_not_connect, "", fault::no_proxy_there},
+      {curl_recv_error, "CONNECT tunnel failed, response 407", fault::proxy_wants_login},
+      {curl_recv_error, "407 from proxy", fault::proxy_wants_login},  // before 7.85
+      {curl_recv_error, "CONNECT", fault::proxy_refuses},
+      {curl_proxy_error, "", fault::proxy_refuses}};
+  const fault usual = fault_of(code, words);
+  if (by.variable.empty()) return usual;
+  if (by.speaks_tls && usual == fault::no_tls_there) {
+    return fault::no_tls_at_proxy;
+  }
+  if (by.speaks_tls && usual == fault::silent_tls) {
+    return fault::silent_tls_at_proxy;
+  }
+
+  for (const row& one : all) {
+    if (one.code == code && strings::contains(words, one.said)) {
+      return one.kind;
+    }
+  }
+  return usual;
 }
 
 struct fault_text {
@@ -7775,11 +8042,29 @@ inline const fault_text& text_of(fault kind) {
       {fault::foreign_coding, errc::http_status, "the server used a coding that nobody asked for",
           ""},
       {fault::no_tls_there, errc::tls, "what answers there does not speak TLS",
-          "; is it an http:// address, or is a proxy given as https:// that speaks plain HTTP?"},
+          "; is it an http:// address?"},
+      {fault::silent_tls, errc::timed_out, "nothing has answered to TLS in time",
+          "; is it an http:// address?"},
       {fault::no_trust, errc::tls, "no trustworthy TLS connection",
           "; check the clock, and SSL_CERT_FILE or CURL_CA_BUNDLE if a private authority signs"},
       {fault::old_curl, errc::no_transport, "this program curl does not know an option",
           "; it has to be 7.55 or newer: install that, or libcurl, or set options::fetch"},
+      {fault::no_memory, errc::connection, "this machine is out of memory",
+          ", or the header of the answer is too long; try again later"},
+      {fault::odd_proxy, errc::connection, "the address of the proxy cannot be used",
+          "; it has to be http://HOST:PORT"},
+      {fault::no_proxy_found, errc::connection, "the host of the proxy was not found",
+          "; correct its variable, or unset that"},
+      {fault::no_proxy_there, errc::connection, "the proxy cannot be reached",
+          "; start it, correct its variable, or unset that"},
+      {fault::no_tls_at_proxy, errc::tls, "the proxy does not speak TLS",
+          "; https:// in its variable asks for that: write http:// there"},
+      {fault::silent_tls_at_proxy, errc::timed_out, "the proxy has not answered to TLS in time",
+          "; https:// in its variable asks for that: should it be http://?"},
+      {fault::proxy_wants_login, errc::connection, "the proxy wants a user and a password",
+          "; write them into its variable, before the host"},
+      {fault::proxy_refuses, errc::connection, "the proxy did not connect to the server",
+          "; ask whoever runs it, or unset its variable"},
       {fault::connection, errc::connection, "the connection failed",
           "; check the URL, the network and the proxy variables"}};
   for (const fault_text& one : all) {
@@ -7788,14 +8073,26 @@ inline const fault_text& text_of(fault kind) {
   return all[std::size(all) - 1];
 }
 
+inline string about(const proxy& by) {  // behind the reason of a failure; empty: there is none
+  if (by.variable.empty()) return {};
+  return join({"; the proxy was ", by.address, ", by the variable ", by.variable});
+}
+
+inline bool may_be_of_proxy(fault kind) {
+  constexpr fault others[] = {fault::none, fault::cut, fault::silence, fault::improper_http,
+      fault::long_head, fault::foreign_coding, fault::old_curl, fault::no_memory};
+  return std::find(std::begin(others), std::end(others), kind) == std::end(others);
+}
+
 // words: curl's own, which stand in the text; they may be empty.
-inline status failure(int code, const string& words) {
-  const fault kind = fault_of(code, words);
+inline status failure(int code, const string& words, const proxy& by = {}) {
+  const fault kind = fault_with(by, code, words);
   if (kind == fault::none) return {};
 
   const fault_text& told = text_of(kind);
   const string why = words.empty() ? join({"curl error ", code}) : strings::readable(words);
-  return fail(told.code, {told.what, " (", why, ")", told.advice});
+  const string whose = may_be_of_proxy(kind) ? about(by) : string();
+  return fail(told.code, {told.what, " (", why, ")", told.advice, whose});
 }
 
 inline status not_http() {
@@ -7825,14 +8122,16 @@ class head_reader {
 
   const http::headers& headers() const { return headers_; }
 
+  static status too_long() {  // curl has such limits, too: of a line 100 KiB
+    return fail(errc::http_status, {"the header of the answer is too long"});
+  }
+
   // What came was proper as far as it went, but its end is missing.
   status problem() const {
     switch (state_) {
       case state::complete: return {};
       case state::improper: return not_http();
-      case state::too_long:
-        return fail(errc::http_status,
-            {"the header of the answer is too long (over ", limit / 1024, " KiB)"});
+      case state::too_long: return too_long();
       case state::status_line:
       case state::fields: break;
     }
@@ -7910,7 +8209,7 @@ class head_reader {
 // What a request over libcurl and one over the program have in common.
 class exchange : os::pinned {
  public:
-  explicit exchange(response_handler& to) : to_(&to) {}
+  exchange(response_handler& to, const transfer_request& asked) : to_(&to), url_(asked.url) {}
 
   virtual ~exchange() = default;
 
@@ -7951,11 +8250,21 @@ class exchange : os::pinned {
     return !is_over_;
   }
 
+  status failure_of(int code, const string& words) const {
+    if (code == curl_ok) return {};
+    const bool is_in_head = head_.now() == head_reader::state::fields;
+    if (code == curl_out_of_memory && is_in_head) {
+      return head_reader::too_long();
+    }
+    return failure(code, words, proxy_of(url_));
+  }
+
   response_handler* to_;
   head_reader head_{};
   bool has_transfer_coding_ = false;
 
  private:
+  string url_;
   bool is_over_ = false;  // nothing more is told
 };
 
@@ -8102,8 +8411,9 @@ inline const libcurl* loaded_libcurl() {
 
 class libcurl_exchange final : public exchange {
  public:
-  libcurl_exchange(const libcurl& curl, void* multi, response_handler& to)
-      : exchange(to),
+  libcurl_exchange(
+      const libcurl& curl, void* multi, response_handler& to, const transfer_request& asked)
+      : exchange(to, asked),
         curl_(&curl),
         multi_(multi) {}
 
@@ -8135,7 +8445,7 @@ class libcurl_exchange final : public exchange {
 
   void ended(int result) {  // libcurl is done with it, and says so
     const string words = words_[0] ? words_ : curl_->easy_strerror(result);
-    status s = failure(result, words);
+    status s = failure_of(result, words);
     end(s.ok() ? head_.problem() : std::move(s));
   }
 
@@ -8232,7 +8542,7 @@ class libcurl_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to));
+    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to, asked));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -8330,23 +8640,23 @@ inline string program_input(const transfer_request& asked) {
 inline status cannot_start(int error) {  // of errno
   const string why = std::generic_category().message(error);
   const auto told = [&why](errc code, const char* advice) {
-    return fail(code, {"the program curl cannot be started (", why, "): ", advice});
+    return fail(code, {"the program curl cannot be started (", why, ")", advice});
   };
   switch (error) {
-    case EMFILE:
+    case EMFILE: return told(errc::connection, error::no_descriptors);
     case ENFILE:
     case EAGAIN:
     case ENOMEM:
-      return told(errc::connection, "this machine has used something up; try again later");
+      return told(errc::connection, "; this machine has used something up: try again later");
     case EACCES:
     case EPERM:
     case ENOEXEC:
       return told(errc::no_transport,
-          "see what file that is and who may run it, install libcurl, or set options::fetch");
+          "; see what file that is and who may run it, install libcurl, or set options::fetch");
     case E2BIG:
       return told(errc::no_transport,
-          "its URL and headers, or the environment, are too long; install libcurl");
-    default: return told(errc::no_transport, "install curl or libcurl, or set options::fetch");
+          "; its URL and headers, or the environment, are too long: install libcurl");
+    default: return told(errc::no_transport, "; install curl or libcurl, or set options::fetch");
   }
 }
 
@@ -8457,7 +8767,7 @@ class program_exchange final : public exchange {
     const std::optional<uint64_t> left = left_of_body();
     if (head_.is_complete() && !give(smaller(left.value_or(0), held_.size()))) return {};
 
-    VQCACHE_NEED_(failure((std::max)(code, 0), words));
+    VQCACHE_NEED_(failure_of((std::max)(code, 0), words));
     VQCACHE_NEED_(head_.problem());
     return left ? status() : fail(errc::truncated, {"the program curl ended before the file did"});
   }
@@ -8472,7 +8782,7 @@ class program_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<program_exchange>(new program_exchange(to));
+    auto one = box<program_exchange>(new program_exchange(to, asked));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -8665,6 +8975,10 @@ class pump final : public transport {
     if (multi) {
       chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi));
       return {};
+    }
+    if (name == "libcurl" && !os::has_descriptors()) {
+      return fail(errc::connection,
+          {"libcurl cannot be loaded: too many open files", error::no_descriptors});
     }
     if (name == "libcurl") {
       return fail(errc::no_transport,
@@ -8947,8 +9261,7 @@ inline string file_behind_page(view address) {
   const string host = strings::lower(page->host);
   if (host == "drive.google.com") {  // also of a large file that it cannot scan for viruses
     return "https://drive.usercontent.google.com/download?export=download&confirm=t&id=ID, with "
-           "the "
-           "ID that stands in this one";
+           "the ID that stands in this one";
   }
   const bool is_dropbox = host == "www.dropbox.com" || host == "dropbox.com";
   if (is_dropbox && page->path.find("dl=1") == npos) {
@@ -9188,6 +9501,33 @@ inline bool is_gone(int code) {
   return code == 404 || code == 410;
 }
 
+inline constexpr int wants_proxy_login = 407;
+
+// What a proxy says in the server's place (RFC 9110 15.5.4, 15.6).
+inline bool may_be_of_proxy(int code) {
+  return code == 403 || code == wants_proxy_login || (code >= 502 && code <= 504);
+}
+
+// What became of the user info and of the headers of a source that look like credentials.
+enum class credentials { none, sent, kept_back };
+
+// What to do about an error of the server; empty: nobody knows.
+inline const char* hint_about(int code, credentials theirs) {
+  if (is_gone(code)) {
+    return "; the file is not there any more, or the URL is mistyped";
+  }
+  if (code != 401 && code != 403) return "";
+
+  switch (theirs) {
+    case credentials::none: return "; it needs credentials (source::headers), or has expired";
+    case credentials::sent:
+      return "; the credentials that were sent do not suffice there, or the URL has expired";
+    case credentials::kept_back: break;
+  }
+  return "; credentials go to the host of the source's first URL alone, and not on to this one: "
+         "give the address there as a source, with credentials of its own";
+}
+
 inline bool is_of_network(errc e) {
   return e == errc::connection || e == errc::truncated || e == errc::timed_out;
 }
@@ -9273,10 +9613,19 @@ using partial::partial_file;
 struct route {
   urls::url at{};
   bool is_home = true;  // the source's headers are for the host of its first URL, until it is left
-  http::cookies jar{};  // of this chain of redirects
+  bool has_user = false, has_secret_headers = false;  // given with the source
+  http::cookies jar{};                                // of this chain of redirects
   int hops = 0;
 
   string host() const { return strings::lower(at.host); }
+
+  policy::credentials credentials() const {
+    using kind = policy::credentials;
+    if (!at.user.empty() || (is_home && has_secret_headers)) {
+      return kind::sent;
+    }
+    return has_user || has_secret_headers ? kind::kept_back : kind::none;
+  }
 };
 
 inline constexpr int most_hops = 20;
@@ -9385,6 +9734,7 @@ class connection final : public transport::response_handler {
     const string known = owner_->on_disk().validator;
     const bool is_strong = strings::starts_with(known, "\"") || http::is_date(known);
     const bool takes_headers = !o.fetch;  // options::fetch is told a number of bytes
+    is_over_curl_ = takes_headers;
     const bool compares = asks_part_ && !is_strong && takes_headers;
     overlap_ = compares ? compared_bytes : 0;
     position_ = first_ - (std::min)(first_, overlap_);
@@ -9635,7 +9985,8 @@ class connection final : public transport::response_handler {
 
     const uint64_t most = owner_->most_bytes();
     if (bytes.size() > most - (std::min)(position_, most)) {
-      return fail_with(fail(errc::not_the_file, {"it has more than ", most, " bytes, max_bytes"}));
+      return fail_with(fail(errc::not_the_file,
+          {"it has more than the ", most, " bytes of source::size or options::max_bytes"}));
     }
 
     while (!bytes.empty() && state_ == answer_state::receiving) {
@@ -9703,17 +10054,23 @@ class connection final : public transport::response_handler {
     return end == formats::endless ? end : end + overlap_;
   }
 
+  string hint() const {
+    const bool is_in_clear = route_.at.scheme == "http";  // through https no proxy can answer
+    string whose;
+    if (is_over_curl_ && is_in_clear && policy::may_be_of_proxy(told_.code)) {
+      whose = transport::about(transport::proxy_of(route_.at.whole()));
+    }
+    if (told_.code == policy::wants_proxy_login) {
+      return transport::text_of(transport::fault::proxy_wants_login).advice + whose;
+    }
+    return policy::hint_about(told_.code, route_.credentials()) + whose;
+  }
+
   status http_error() const {
-    const bool is_denied = told_.code == 401 || told_.code == 403;
-    const char* hint = "";
-    if (is_denied) {
-      hint = "; it needs credentials (source::headers), or has expired";
-    }
-    if (policy::is_gone(told_.code)) {
-      hint = "; the file is not there any more, or the URL is mistyped";
-    }
+    const string where = route_.hops > 0 ? join({route_.host(), " "}) : string();
     const string said = words_.empty() ? string() : " " + sniff::first_words(words_);
-    return fail(errc::http_status, {"the server answered HTTP ", told_.code, said, hint});
+    return fail(
+        errc::http_status, {"the server ", where, "answered HTTP ", told_.code, said, hint()});
   }
 
   status judge_end() {  // of a body that has ended by itself
@@ -9754,6 +10111,7 @@ class connection final : public transport::response_handler {
   worker::pace pace_{0};
   unsigned number_ = 0;
   string location_{}, words_{}, mark_{};
+  bool is_over_curl_ = false;
 };
 }  // namespace connection
 
@@ -10143,6 +10501,11 @@ class download final : os::pinned, public connection::connection::owner {
 
   status copy_local() {  // a path or a file:// URL: the limits of a download hold for it, too
     const fs::path at = os::resolved(os::to_path(use_.path));
+    if (at.empty()) {
+      fails_at_ = side::source;
+      const bool is_of_home = strings::starts_with(use_.path, "~");
+      return fail(errc::io, {is_of_home ? "there is no home directory" : os::no_working_directory});
+    }
     if (const os::info found = os::look(at); found.size > most_bytes()) {
       return too_large(found.size);
     }
@@ -10176,6 +10539,8 @@ class download final : os::pinned, public connection::connection::owner {
     connection::route from;
     from.at = urls::parse_url(use_.url).value_or(urls::url());
     from.is_home = from.at.origin() == home_;
+    from.has_user = !from.at.user.empty();
+    from.has_secret_headers = http::hold_credentials(target_.from->headers);
 
     connections_.push_back(box<connection::connection>(
         new connection::connection(*this, std::move(from), std::move(part), is_part, first)));
@@ -11467,6 +11832,9 @@ class directory_tier final : public tier {
 
   status may_stand() const override {
     if (may_be_made_ || os::look(root()).directory) return {};
+    if (const string why = os::link_problem(root()); !why.empty()) {
+      return fail(errc::directory_missing, {"Directory not found: ", root(), ": ", why});
+    }
     return fail(errc::directory_missing,
         {"Directory not found: ", root(), "; create it, or set options::create_dirs"});
   }
@@ -11478,10 +11846,10 @@ class directory_tier final : public tier {
   }
 
   status make_ready() override {
-    VQCACHE_NEED_(error::system(os::make_directories(at_), "create", at_));
+    VQCACHE_NEED_(os::ready_directory(at_));
     for (const string& folder : folders_of_names()) {
       const fs::path at = at_ / folder;
-      VQCACHE_NEED_(error::system(os::make_directories(at), "create", at));
+      VQCACHE_NEED_(os::ready_directory(at));
     }
     return {};
   }
@@ -12427,13 +12795,29 @@ inline call_plan plan(const situation& now) {
 // is said of it. What is to be done is decided in >>plan, how a tier does it is >>tier's, and how
 // bytes come from the web >>download's. A set has any number of files.
 namespace call {
-inline fs::path directory(const options& o, bool local) {  // empty: ~ without a home
+inline fs::path given_directory(const options& o, bool local) {
   const fs::path& given = local ? o.local_dir : o.cache_dir;
   string way = os::env(local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
   if (way.empty()) {
     way = local ? "content/models" : "content/cache/models";
   }
-  return os::resolved(given.empty() ? os::to_path(way) : given);
+  return given.empty() ? os::to_path(way) : given;
+}
+
+inline bool begins_at_home(const fs::path& given) {
+  return strings::starts_with(error::shown(given), "~");
+}
+
+// Empty: ~ without a home, or a relative one without a working directory.
+inline fs::path directory(const options& o, bool local) {
+  return os::resolved(given_directory(o, local));
+}
+
+// Of the lasting tier. Without a working directory it stays relative: a cache that is broken.
+inline fs::path lasting_directory(const options& o) {
+  const fs::path given = given_directory(o, false);
+  const fs::path place = os::resolved(given);
+  return place.empty() && !begins_at_home(given) ? given : place;
 }
 
 inline constexpr uint64_t told_from = uint64_t{64} << 20;  // bytes whose storing is announced
@@ -12478,11 +12862,14 @@ class call {
     VQCACHE_NEED_(paths.problem);
 
     const options& o = who_.opts();
-    const fs::path fast = directory(o, true), slow = directory(o, false);
+    const fs::path fast = directory(o, true), slow = lasting_directory(o);
+    if (fast.empty() && !begins_at_home(given_directory(o, true))) {
+      return os::not_there(given_directory(o, true), os::no_working_directory);
+    }
     if (fast.empty()) {
       return homeless(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR");
     }
-    if (slow.empty()) {
+    if (o.keep_copy && slow.empty()) {
       return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
     }
 
@@ -12503,7 +12890,7 @@ class call {
     };
 
     tiers all;
-    const fs::path slow = directory(o, false);
+    const fs::path slow = lasting_directory(o);
     if (has_one_place()) {
       all.push_back(box<tier::lent_tier>(new tier::lent_tier(in(slow))));  // of earlier calls
     } else if (o.keep_copy) {
@@ -12525,7 +12912,7 @@ class call {
   }
 
   bool has_one_place() const {
-    return who_.opts().keep_copy && directory(who_.opts(), true) == directory(who_.opts(), false);
+    return who_.opts().keep_copy && directory(who_.opts(), true) == lasting_directory(who_.opts());
   }
 
   bool keeps_copy() const { return who_.opts().keep_copy && !has_one_place(); }
@@ -12556,7 +12943,7 @@ class call {
   // What the tiers' receipts hold under a name: the local one first, then what others add.
   result_of<tier::held_set> held(const string& name) const {
     const string receipt = name + ".sha256";
-    const fs::path fast = directory(who_.opts(), true), slow = directory(who_.opts(), false);
+    const fs::path fast = directory(who_.opts(), true), slow = lasting_directory(who_.opts());
     const string odd = strings::name_problem(name);
     if (!odd.empty() || fast.empty() || slow.empty()) return tier::held_set();  // open() tells
 
@@ -12665,7 +13052,7 @@ class call {
   string places() const {
     string all = join({"neither ", local_root()});
     if (who_.opts().keep_copy) {
-      all += join({" nor ", directory(who_.opts(), false)});
+      all += join({" nor ", lasting_directory(who_.opts())});
     }
     for (const fs::path& place : who_.opts().also_look_in) {
       all += join({" nor ", os::resolved(place)});
@@ -12808,6 +13195,13 @@ class call {
         {"The model (", name_, ") is complete locally, but not in the cache: ", why.text, "."});
   }
 
+  // Receipts of 0.1.0 show nothing of a query.
+  static bool is_origin(const string& url, const string& said) {
+    using shown_of = urls::shown_of_query;
+    return strings::printable(urls::redact(url)) == said
+        || strings::printable(urls::redact(url, shown_of::nothing)) == said;
+  }
+
   void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
     const plan::wanted_file& wanted = now_.wanted[file];
     const vector<string>& urls = wanted.from.urls;
@@ -12815,9 +13209,7 @@ class call {
       return;
     }
     for (const string& url : urls) {
-      if (strings::printable(urls::redact(url)) == said.origin) {
-        return;
-      }
+      if (is_origin(url, said.origin)) return;
     }
     who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
         urls::redact(urls[0]), "."});
@@ -13581,7 +13973,7 @@ inline status contained(const string& name, const F& f) noexcept {
   });
   if (s.ok()) return s;
   (void)error::attempt(
-      [&] { s.text = join({"model '", strings::printable(name.substr(0, 120)), "': ", s.text}); });
+      [&] { s.text = strings::readable(join({"model '", name.substr(0, 120), "': ", s.text})); });
   return s;
 }
 }  // namespace call
@@ -13713,8 +14105,8 @@ inline options choose(options given, const string& root) {  // root: in the plac
   if (here.as) {
     who = join({here.as->name, " (", here.sign, ")"});
   }
-  given.on_message(join({who, ": models go to ", call::directory(given, true), ", copies to ",
-      call::directory(given, false), note, "."}));
+  given.on_message(strings::readable(join({who, ": models go to ", call::directory(given, true),
+      ", copies to ", call::lasting_directory(given), note, "."})));
   return given;
 }
 }  // namespace notebook

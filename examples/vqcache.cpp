@@ -46,6 +46,48 @@ A URL is http://, https://, file:// or a path; "URL#sha256=HEX" is held to that 
 exit status: 0 done, 1 the model could not be had or removed, 2 wrong usage
 )";
 
+// What the library's texts call by its own names, in the words of this tool; longer phrases first.
+struct phrase {
+  const char* of_library;
+  const char* of_tool;
+};
+
+constexpr phrase phrases[] = {
+    {"a pin, source::sha256, overrules", "URL#sha256=HEX overrules"},
+    {"source::sha256 overrules", "URL#sha256=HEX overrules"},
+    {", or source::sha256", ""},
+    {"a pin goes to source::sha256", "a pin goes behind the URL: URL#sha256=HEX"},
+    {"(source::headers)", "(--header)"},
+    {" of source::size or options::max_bytes", " that are allowed"},
+    {", or set options::fetch", ""},
+    {"; options::fetch can serve others", ""},
+    {"or set options::create_dirs", "or leave --no-create-dirs away"},
+    {"options::local_dir", "--local"},
+    {"options::cache_dir", "--cache"},
+    {"options::transport", "--transport"},
+    {"options::offline", "--offline"},
+    {"vqcache::remove", "vqcache --remove NAME"},
+    // what this tool never sets
+    {"options::connections", "the number of connections"},
+    {"options::connect_seconds", "the time to connect"},
+    {"options::stall_seconds", "the time of silence"},
+    {"options::fetch", "the transport"},
+    {"on_message", "the output of messages"},
+    {"on_progress", "the output of progress"},
+};
+
+std::string in_our_words(std::string text) {
+  for (const phrase& one : phrases) {
+    const std::string theirs = one.of_library, ours = one.of_tool;
+    std::size_t at = text.find(theirs);
+    while (at != std::string::npos) {
+      text.replace(at, theirs.size(), ours);
+      at = text.find(theirs, at + ours.size());
+    }
+  }
+  return text;
+}
+
 int wrong(const std::string& why) {
   std::fprintf(stderr, "vqcache: %s; see vqcache --help\n", why.c_str());
   return misuse;
@@ -68,7 +110,8 @@ std::string sized(std::uint64_t bytes) {
   return text;
 }
 
-void tell(std::string line) {  // on a terminal over the progress that may stand there
+void tell(const std::string& said) {  // on a terminal over the progress that may stand there
+  std::string line = in_our_words(said);
   if (terminal() && line.size() < 79) line.resize(79, ' ');
   std::fprintf(stderr, "%s\n", line.c_str());
 }

@@ -23,6 +23,7 @@
 
 using namespace world;
 using vqcache::errc;
+using vqcache::source;
 
 namespace {
 
@@ -178,6 +179,224 @@ TEST_CASE("a directory that may be entered and written, but not read, need not b
     CHECK(said == "");
     CHECK(w.litter().empty());
   }
+}
+
+// ---- what people read
+
+namespace strings = vqcache::detail::strings;
+
+void check_readable(const place& w, const vqcache::result& r, const std::string& title) {
+  CAPTURE(title);
+  const std::string what = r.error.what();
+  CHECK_MESSAGE((strings::readable(what) == what), strings::readable(what));
+  for (const std::string& line : w.said)
+    CHECK_MESSAGE((strings::readable(line) == line), strings::readable(line));
+}
+
+TEST_CASE("nothing that people read holds control bytes or what is no UTF-8") {
+  const std::string odd = "a\x1b[31m\n\xff\xc2\x9b\x7f";
+  place w;
+  w.local = w.root.at / (odd + "local");
+  w.cache = w.root.at / (odd + "cache");
+  const auto check = [&](const std::string& title, bool is_good, const vqcache::result& r) {
+    CHECK_MESSAGE(r.ok() == is_good, title, ": ", strings::readable(why(r)));
+    check_readable(w, r, title);
+  };
+
+  check("cold", true, w.call("m"));
+  write(w.in_cache("m", "m.ckpt"), "damaged");
+  w.wipe_local();
+  check("a damaged copy", true, w.call("m"));
+  CHECK(w.heard("a?[31m??"));  // the directory is named
+  w.wipe_cache();
+  write(w.cache, "a file in its place");
+  check("no cache", true, w.call("m"));
+  CHECK(w.heard("a?[31m??"));
+
+  vqcache::options o = w.options();
+  check("unknown", false, w.call_by_name(odd));
+  check("a name", false, w.call(odd));
+  check("another name", false, w.call_by_name("nobody"));
+  check("a path", false, w.call("n", config_url, "/nowhere/" + odd));
+  check("an address", false, w.call("n", config_url, "http://h\xff/" + odd));
+  check("an address that fails", false, w.call("n", config_url, "http://h/\xff\xfe"));
+  check("a pin", false, w.call("n", config_url, checkpoint_url + "#sha256=\xff\x1b"));
+  check("a header", false, w.call("n", config_url, source({checkpoint_url}, "", {odd})));
+  o.fetch = nullptr;
+  o.transport = odd;
+  check("a transport", false, w.call_with(o, "n"));
+  o = w.options();
+  o.local_dir = "~" + odd;
+  check("a directory", false, w.call_with(o, "n"));
+  o.local_dir = w.local / odd;
+  o.create_dirs = false;
+  check("a missing directory", false, w.call_with(o, "n"));
+  o = w.options();
+  o.fetch = [&](const vqcache::request&, vqcache::response&) {
+    throw std::runtime_error(odd);
+  };
+  check("an exception", false, w.call_with(o, "n"));
+
+  std::vector<std::string> said;
+  const environment here("KAGGLE_KERNEL_RUN_TYPE", "Interactive");
+  o = w.options();
+  o.on_message = [&](const std::string& line) {
+    said.push_back(line);
+  };
+  (void)vqcache::notebook_options(o);
+  REQUIRE(said.size() == 1);
+  CHECK(strings::readable(said[0]) == said[0]);
+}
+
+TEST_CASE("an address that was written wrongly is answered with what is wrong in it") {
+  const struct {
+    const char* given;
+    errc code;
+    const char* said;
+  } rows[] = {
+      {"www.host.org/k.ckpt", errc::io, "if it is an address, write https:// before it"},
+      {"https:/host.org/k.ckpt", errc::invalid_argument, "did you mean http:// or https://?"},
+      {"\"http://origin.test/k\"", errc::invalid_argument, "begins with a quote"},
+      {" http://origin.test/k", errc::invalid_argument, "begins with white space"},
+      {"http://origin.test/k\n", errc::invalid_argument, "ends with the end of a line"},
+      {"http://origin.test/a k", errc::invalid_argument, "must be percent-encoded"},
+      {"$HOME/k.ckpt", errc::io, "names a variable"},
+      {"~ann/k.ckpt", errc::io, "begins with ~ and a user's name"},
+      {"https://github.com/o/r/blob/main/k.ckpt", errc::http_status,
+          "itself is at https://github.com/o/r/raw/main/k.ckpt"},
+      {"https://drive.google.com/file/d/abcDEF/view", errc::http_status,
+          "https://drive.usercontent.google.com/download?export=download"},
+      {"https://www.dropbox.com/s/x/k.ckpt?dl=0", errc::http_status, "the same with dl=1"},
+  };
+
+  place w;
+  vqcache::options o = w.options();
+  for (const auto& row : rows) {
+    CAPTURE(row.given);
+    const vqcache::result r = w.call_with(o, "m", config_url, row.given);
+    CHECK_MESSAGE(r.error.code() == row.code, why(r));
+    CHECK_MESSAGE(has(why(r), row.said), why(r));
+  }
+}
+
+// ---- places that are not there
+
+TEST_CASE("a local directory behind a link that leads nowhere: which link, whither, what to do") {
+  for (const std::string below : {"", "deep/models"}) {
+    for (const bool may_create : {true, false}) {
+      CAPTURE(below);
+      CAPTURE(may_create);
+      place w;
+      const fs::path link = w.root.at / "disk", gone = w.root.at / "not-mounted";
+      fs::create_directory_symlink(gone, link);
+      w.local = below.empty() ? link : link / below;
+      vqcache::options o = w.options();
+      o.create_dirs = may_create;
+      fs::create_directories(w.cache);
+      const vqcache::result r = w.call_with(o, "m");
+      CHECK(r.error.code() == (may_create ? errc::io : errc::directory_missing));
+      const std::string said = "'" + link.string() + "' is a link to '" + gone.string()
+          + "', which is not there; mount or create that, or remove the link";
+      CHECK_MESSAGE(has(why(r), said), why(r));
+      CHECK_MESSAGE(has(why(r), w.local.string()), why(r));
+      CHECK_FALSE(has(why(r), "create_dirs"));
+      CHECK_FALSE(fs::exists(gone));  // it may be a disk that is not mounted
+
+      fs::create_directory(gone);
+      CHECK_MESSAGE(w.call("m").ok(), "what it says helps");
+    }
+  }
+}
+
+TEST_CASE("a cache behind a link that leads nowhere is told, and fails no call") {
+  for (const std::string below : {"", "deep/cache"}) {
+    CAPTURE(below);
+    place w;
+    const fs::path link = w.root.at / "drive", gone = w.root.at / "not-mounted";
+    fs::create_directory_symlink(gone, link);
+    w.cache = below.empty() ? link : link / below;
+    const vqcache::result cold = w.call("m");
+    CHECK_MESSAGE(cold.ok(), why(cold));
+    CHECK_FALSE(cold.model.cached);
+    CHECK(w.local_is("m"));
+    CHECK(w.heard("not in the cache"));
+    CHECK(w.heard(
+        "'" + link.string() + "' is a link to '" + gone.string() + "', which is not there"));
+    CHECK_FALSE(fs::exists(gone));
+
+    const vqcache::result hit = w.call("m");
+    CHECK(hit.ok());
+    CHECK_FALSE(hit.model.cached);
+    CHECK(w.heard("mount or create that"));
+
+    fs::create_directory(gone);
+    CHECK(w.call("m").model.cached);
+    CHECK_FALSE(vqcache::try_remove("m", w.options()).code());
+  }
+}
+
+TEST_CASE("without a working directory a relative place is said to be relative") {
+  place w;
+  write(w.root.at / "k.ckpt", checkpoint());
+  const auto in_removed = [&w](const std::function<std::string()>& f) {
+    return in_child([&]() -> std::string {
+      const fs::path here = w.root.at / "removed";
+      fs::create_directory(here);
+      fs::current_path(here);
+      fs::remove(here);
+      return f();
+    });
+  };
+  const std::string relative =
+      "it is relative, and the working directory is not there any more; "
+      "cd to another one, or give an absolute path";
+
+  for (const bool by_default : {true, false}) {
+    CAPTURE(by_default);
+    const std::string said = in_removed([&] {
+      w.local = by_default ? "" : "fast/models";
+      return why(w.call("m"));
+    });
+    CHECK_MESSAGE(has(said, relative), said);
+    CHECK_MESSAGE(has(said, by_default ? "'content/models'" : "'fast/models'"), said);
+    CHECK_FALSE(has(said, "home"));
+  }
+
+  INFO("a cache is told, and fails no call");
+  const std::string cached = in_removed([&] {
+    w.cache = "kept";
+    const vqcache::result r = w.call("m");
+    return (r.ok() ? "" : why(r)) + (r.model.cached ? "cached " : "") + w.all_said();
+  });
+  CHECK_MESSAGE(has(cached, "not in the cache: cannot use 'kept/m': " + relative), cached);
+  CHECK(w.local_is("m"));
+
+  INFO("nor does it fail a hit, a restore by name, or a removal of what is not there");
+  CHECK(in_removed([&]() -> std::string {
+    w.cache = "kept";
+    const vqcache::result r = w.call_by_name("m");
+    return r.ok() ? "" : why(r);
+  }) == "");
+
+  INFO("a source");
+  const std::string source = in_removed([&] { return why(w.call("n", config_url, "k.ckpt")); });
+  CHECK_MESSAGE(has(source, "from 'k.ckpt': " + relative), source);
+}
+
+TEST_CASE("a source behind a link that leads nowhere: which link, and whither") {
+  place w;
+  const fs::path link = w.root.at / "disk", gone = w.root.at / "not-mounted";
+  fs::create_directory_symlink(gone, link);
+  const vqcache::result r = w.call("m", config_url, (link / "k.ckpt").string());
+  const std::string said = "'" + link.string() + "' is a link to '" + gone.string() + "', which is";
+  CHECK_MESSAGE(has(why(r), said), why(r));
+}
+
+TEST_CASE("a source at ~ says so where there is no home") {
+  place w;
+  const environment home("HOME", nullptr);
+  const vqcache::result r = w.call("m", config_url, "~/k.ckpt");
+  CHECK_MESSAGE(has(why(r), "from '~/k.ckpt': there is no home directory"), why(r));
 }
 
 TEST_CASE("what refuses a call is told from what lost bytes") {

@@ -264,7 +264,10 @@ inline bool server_saw(const std::string& path, const std::string& text) {
 // a server of ours that says what a function says: one connection after the other, in a child
 class small_server {
  public:
-  explicit small_server(const std::function<std::string(const std::string&)>& answer) {
+  enum class first { hears, speaks };
+
+  explicit small_server(
+      const std::function<std::string(const std::string&)>& answer, first what = first::hears) {
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in at{};
     at.sin_family = AF_INET;
@@ -282,7 +285,7 @@ class small_server {
         const int c = ::accept(listener, nullptr, nullptr);
         std::string ask;
         char block[4096];
-        while (!has(ask, "\r\n\r\n")) {
+        while (what == first::hears && !has(ask, "\r\n\r\n")) {
           const ssize_t n = ::recv(c, block, sizeof block, 0);
           if (n <= 0) break;
           ask.append(block, static_cast<std::size_t>(n));

@@ -783,6 +783,33 @@ TEST_SUITE("integrity") {
     }
   }
 
+  TEST_CASE(
+      "the part of a query that names a file tells two models apart, also by an old receipt") {
+    const auto share = [](const std::string& file) {
+      return "http://origin.test/files/?dl=1&p=%2F" + file;
+    };
+    place w;
+    w.serve(share("c.yaml"), {config()});
+    w.serve(share("k.ckpt"), {checkpoint()});
+    REQUIRE(w.call("m", share("c.yaml"), share("k.ckpt")).ok());
+    const std::string receipt = read(w.local / "m.sha256");
+    CHECK(has(receipt, "# origin " + share("k.ckpt") + " m.ckpt"));
+    CHECK(w.call("m", share("c.yaml"), share("k.ckpt")).ok());
+    CHECK(w.said.size() == 1);
+    CHECK(w.call("m", share("c.yaml"), share("other.ckpt")).ok());
+    CHECK(w.heard("m.ckpt came from " + share("k.ckpt") + ", not from " + share("other.ckpt")));
+
+    INFO("0.1.0 showed no value at all");
+    std::string old = receipt;
+    for (const std::string value : {"=1&", "=%2Fc.yaml", "=%2Fk.ckpt"})
+      for (std::size_t at = 0; (at = old.find(value)) != std::string::npos;)
+        old.replace(at, value.size(), value.back() == '&' ? "=***&" : "=***");
+    REQUIRE(has(old, "?dl=***&p=*** m.ckpt"));
+    write(w.local / "m.sha256", old);
+    REQUIRE(w.call("m", share("c.yaml"), share("k.ckpt")).ok());
+    CHECK_FALSE(w.heard("came from"));
+  }
+
   // ---- the content sentinel
 
   TEST_CASE("what is not the file is refused, in the words that the origin sent") {

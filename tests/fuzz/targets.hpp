@@ -312,7 +312,13 @@ inline void url(string_view s) {
   need(keys.size() == pairs.size(), "every pair of the query is shown", shown);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const string key = has(keys[i], "=") ? keys[i].substr(0, keys[i].find('=') + 1) : "";
-    need(pairs[i] == (keys[i].empty() ? "" : key + "***"), "no value of a query is shown", shown);
+    if (pairs[i] == (keys[i].empty() ? "" : key + "***")) continue;
+    need(pairs[i] == keys[i], "a value is shown as it is, or not at all", shown);
+    const string value = pairs[i].substr(key.size()), meant = urls::unescaped(value);
+    need(has(" p= path= filename= dl= ref= rev= revision= ", " " + strings::lower(key) + " "),
+        "only what names a file is shown", shown);
+    need(value.size() < 200 && !has(meant, "://") && !has(meant, "@"),
+        "no address and no long value is shown", shown);
   }
 }
 

@@ -39,6 +39,13 @@ IS(curl_recv_error, CURLE_RECV_ERROR);
 IS(curl_unsupported_protocol, CURLE_UNSUPPORTED_PROTOCOL);
 IS(curl_weird_server_reply, CURLE_WEIRD_SERVER_REPLY);
 IS(curl_partial_file, CURLE_PARTIAL_FILE);
+IS(curl_not_built_in, CURLE_NOT_BUILT_IN);
+IS(curl_could_not_resolve_proxy, CURLE_COULDNT_RESOLVE_PROXY);
+IS(curl_could_not_connect, CURLE_COULDNT_CONNECT);
+IS(curl_out_of_memory, CURLE_OUT_OF_MEMORY);
+#if LIBCURL_VERSION_NUM >= 0x074900  // 7.73
+IS(curl_proxy_error, CURLE_PROXY);
+#endif
 IS(curl_operation_timed_out, CURLE_OPERATION_TIMEDOUT);
 IS(curl_ssl_connect_error, CURLE_SSL_CONNECT_ERROR);
 IS(curl_bad_function_argument, CURLE_BAD_FUNCTION_ARGUMENT);

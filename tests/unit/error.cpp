@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
 namespace error = vqcache::detail::error;
+using vqcache::errc;
 
 namespace {
 
@@ -27,5 +30,37 @@ TEST_SUITE("error") {
     CHECK_FALSE(bad.ok());
     CHECK(bad.why().code == vqcache::errc::invalid_argument);
     CHECK(bad.why().text == "abc has no half");
+  }
+
+  TEST_CASE("what the system refuses is told with what helps against that") {
+    const struct {
+      int e;
+      errc code;
+      const char* said;  // behind the system's own words; empty: nothing
+    } rows[] = {
+        {ENOSPC, errc::no_space, "free some space"},
+        {EFBIG, errc::no_space, "free some space"},
+        {EACCES, errc::permission_denied, "check its permissions"},
+        {EPERM, errc::permission_denied, "check its permissions"},
+        {EROFS, errc::permission_denied, "nothing can be written there"},
+        {EMFILE, errc::io, "ulimit -n"},
+        {ENAMETOOLONG, errc::io, "a shorter path"},
+        {ENOTDIR, errc::io, "a part of that path is a file"},
+        {EIO, errc::io, ""},
+        {ENOENT, errc::io, ""},
+    };
+
+    for (const auto& row : rows) {
+      const error::status s = error::system(row.e, "open", "a/b");
+      const std::string words = std::generic_category().message(row.e);
+      CAPTURE(s.text);
+      CHECK(s.code == row.code);
+      CHECK(s.cause.value() == row.e);
+      CHECK(s.text.find("cannot open 'a/b': " + words) == 0);
+      CHECK(s.text.find(row.said) != std::string::npos);
+      const bool is_bare = s.text == "cannot open 'a/b': " + words;
+      CHECK(is_bare == (row.said[0] == '\0'));
+    }
+    CHECK(error::system(0, "open", "a/b").ok());
   }
 }

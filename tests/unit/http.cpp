@@ -395,4 +395,20 @@ TEST_SUITE("http") {
         http::scrub("it has abcdefgh, first-one and second-one", "http://h/", secrets);
     CHECK(shown == "it has ***, *** and ***");
   }
+
+  TEST_CASE("a value of a query that people may read is no secret in an error, any other is one") {
+    const std::string url = "http://u:password@h/f?p=%2Fckpts%2Flast.ckpt&token=canary";
+    const std::string said = "no /ckpts/last.ckpt (%2Fckpts%2Flast.ckpt) for canary of password";
+    CHECK(
+        http::scrub(said, url, {}) == "no /ckpts/last.ckpt (%2Fckpts%2Flast.ckpt) for *** of ***");
+  }
+
+  TEST_CASE("which headers look like credentials is told by their names") {
+    for (const char* line : {"Authorization: Basic x", "cookie: a=b", "X-Auth-Token: x",
+             "PRIVATE-TOKEN: x", "x-api-key: x", "Proxy-Authorization: x"})
+      CHECK_MESSAGE(http::hold_credentials({"Accept: */*", line}), line);
+    CHECK_FALSE(http::hold_credentials({}));
+    CHECK_FALSE(
+        http::hold_credentials({"Accept: */*", "User-Agent: token", "Referer: http://key/"}));
+  }
 }

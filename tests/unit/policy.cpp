@@ -347,4 +347,38 @@ TEST_CASE("what follows a try that failed") {
   }
 }
 
+TEST_CASE("what is advised about an error of the server") {
+  using policy::credentials;
+
+  const struct {
+    int code;
+    credentials theirs;
+    const char* said;  // empty: nothing
+  } rows[] = {
+      {401, credentials::none, "it needs credentials"},
+      {403, credentials::none, "has expired"},
+      {401, credentials::sent, "do not suffice"},
+      {403, credentials::sent, "has expired"},
+      {401, credentials::kept_back, "not on to this one"},
+      {403, credentials::kept_back, "not on to this one"},
+      {404, credentials::none, "mistyped"},
+      {404, credentials::kept_back, "mistyped"},
+      {410, credentials::sent, "not there any more"},
+      {500, credentials::none, ""},
+      {503, credentials::kept_back, ""},
+      {407, credentials::none, ""},
+  };
+
+  for (const auto& row : rows) {
+    CAPTURE(row.code);
+    const std::string told = policy::hint_about(row.code, row.theirs);
+    CHECK_MESSAGE(told.empty() == (row.said[0] == '\0'), told);
+    CHECK_MESSAGE(told.find(row.said) != std::string::npos, told);
+  }
+  for (const int code : {403, 407, 502, 503, 504})
+    CHECK(policy::may_be_of_proxy(code));
+  for (const int code : {200, 401, 404, 410, 429, 500, 501, 505})
+    CHECK_FALSE(policy::may_be_of_proxy(code));
+}
+
 TEST_SUITE_END();

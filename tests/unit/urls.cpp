@@ -140,6 +140,59 @@ TEST_SUITE("urls") {
     }
   }
 
+  TEST_CASE("of a query people read what names a file, where it is a path or a plain word") {
+    const std::string hex(20, 'a'), long_path = std::string(98, '/') + "a/" + std::string(99, '/');
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"p=%2Fconfigs%2Fmodel.yaml", "p=%2Fconfigs%2Fmodel.yaml"}, {"p=/ckpts/last.ckpt", "="},
+        {"dl=1&p=%2fckpts%2flast.ckpt", "="}, {"path=a/b.ckpt", "="},
+        {"filename=my+model.ckpt", "="}, {"filename=my%20model(1).ckpt", "="}, {"dl=1", "="},
+        {"ref=main", "="}, {"rev=v1.0.2", "="}, {"revision=refs%2Fpr%2F1", "="},
+        {"revision=my-feature_branch", "="}, {"P=/a&Ref=main", "="}, {"p=/a&p=/b", "="},
+        {"p=vqgan_imagenet_f16_16384/checkpoint.ckpt", "="},
+        // another name
+        {"token=main", "token=***"}, {"pp=/a", "pp=***"}, {"=/a", "=***"}, {"p", "***"},
+        {"%70=/a", "%70=***"}, {"dl=1&token=x&p=/a", "dl=1&token=***&p=/a"},
+        {"p%20path=/a", "p%20path=***"}, {"p+path=/a", "p+path=***"},
+        // the look of a token
+        {"p=" + hex, "p=***"}, {"p=" + hex.substr(1), "="}, {"p=/a/" + hex + ".ckpt", "p=***"},
+        {"rev=4b825dc642cb6eb9a060e54bf8d69288fbee4904", "rev=***"},
+        {"path=aGVsbG8-aGVsbG8_aGVsbG8", "path=***"},
+        {"p=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0", "p=***"}, {"p=abc=", "p=***"},
+        // user info, another address, a second parameter
+        {"p=user:word@host/a", "p=***"}, {"p=user%3Aword%40host", "p=***"}, {"p=a@b", "p=***"},
+        {"p=http://h/a", "p=***"}, {"p=http%3A%2F%2Fh%2Fa", "p=***"},
+        {"p=http%253A%252F%252Fh%252Fa", "p=***"}, {"p=a;token=b", "p=***"},
+        {"p=a%26token%3Db", "p=***"}, {"p=a?token=b", "p=***"}, {"p=%00", "p=***"},
+        {"p=%0A", "p=***"}, {"p=%c3%a4", "p=***"}, {"p=%zz", "p=***"}, {"p=", "p=***"},
+        // 199 bytes, and 200
+        {"p=" + long_path, "="}, {"p=" + long_path + "/", "p=***"},
+        {"p=/" + std::string(67, '%') + "2F", "p=***"},
+        // the fragment
+        {"p=/a#hunter2", "p=/a"}, {"dl=1#p=hunter2", "dl=1"}};
+    for (const auto& [query, shown] : cases) {
+      CAPTURE(query);
+      const std::string start = "https://h/f?";
+      CHECK(urls::redact(start + query) == start + (shown == "=" ? query : shown));
+      const bool is_fragment = strings::contains(query, "#");
+      const std::string none = urls::redact(start + query, urls::shown_of_query::nothing);
+      CHECK((is_fragment || !strings::contains(none, "/a")));
+      CHECK(strings::contains(none, "***"));
+    }
+  }
+
+  TEST_CASE("what is a secret in one place of a URL is one in every other") {
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"http://u:hunter2@h/f?p=hunter2", "http://***@h/f?p=***"},
+        {"http://hunter2@h/f?p=/a/hunter2.ckpt", "http://***@h/f?p=***"},
+        {"http://h/f?token=hunter2&p=hunter2", "http://h/f?token=***&p=***"},
+        {"http://h/f?p=hunter2&token=hunter2", "http://h/f?p=***&token=***"},
+        {"http://h/f?token=hun%74er2&p=hunter2", "http://h/f?token=***&p=***"},
+        {"http://h/f?p=hunter2&hunter2", "http://h/f?p=***&***"},
+        {"http://h/f?x=1&dl=1", "http://h/f?x=***&dl=1"}};
+    for (const auto& [given, shown] : cases)
+      CHECK(urls::redact(given) == shown);
+  }
+
   TEST_CASE("a pin is split off an address, any other fragment of a URL is dropped") {
     const auto split = [](const std::string& given) {
       const auto [address, pin] = urls::split_pin(given);
