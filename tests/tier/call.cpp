@@ -2,7 +2,7 @@
 // than two: a set of three, with a memory as the lasting tier, or with several lasting tiers.
 #include "memory_tier.hpp"
 
-#include "../world.hpp"
+#include "world.hpp"
 
 #include <doctest/doctest.h>
 

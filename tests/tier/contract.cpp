@@ -2,7 +2,7 @@
 // neither paths nor renames. Then the same calls with each of the two as the lasting tier.
 #include "memory_tier.hpp"
 
-#include "../world.hpp"
+#include "world.hpp"
 
 #include <doctest/doctest.h>
 

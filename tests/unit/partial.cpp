@@ -2,7 +2,7 @@
 // played by taking leases and writing to them.
 #include "vqcache.hpp"
 
-#include "../support.hpp"
+#include "support.hpp"
 
 #include <doctest/doctest.h>
 

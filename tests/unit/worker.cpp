@@ -2,7 +2,7 @@
 // byte is taken once and in order.
 #include "vqcache.hpp"
 
-#include "../support.hpp"
+#include "support.hpp"
 
 #include <doctest/doctest.h>
 
