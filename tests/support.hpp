@@ -51,6 +51,30 @@ inline void skipped(const std::string& why) {
   std::fflush(stdout);
 }
 
+inline std::string lower(std::string s) {  // of ASCII
+  for (char& c : s)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return s;
+}
+
+inline bool is_utf8(const std::string& s) {  // by a look at lead and continuation bytes
+  for (std::size_t i = 0; i < s.size();) {
+    const auto c = static_cast<unsigned char>(s[i++]);
+    if (c >= 0x80 && c < 0xc2) return false;
+    for (int more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3; more > 0; --more, ++i)
+      if (i >= s.size() || (static_cast<unsigned char>(s[i]) & 0xc0) != 0x80) return false;
+  }
+  return true;
+}
+
+inline bool has_control_characters(const std::string& s) {
+  for (const char c : s) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+  }
+  return false;
+}
+
 // The directory of the tests: the build says it, or else the place of this file.
 inline fs::path tests_dir() {
 #ifdef VQCACHE_TEST_DIR

@@ -180,14 +180,4 @@ TEST_CASE("a directory that may be entered and written, but not read, need not b
   }
 }
 
-TEST_CASE("what refuses a call is told from what lost bytes") {
-  for (const int e : {EPERM, EACCES, EINVAL, ENOSYS, ESPIPE, ENOTSUP, EOPNOTSUPP})
-    CHECK(vqcache::detail::os::is_refusal(e));
-  for (const int e : {0, EIO, ENOSPC, EDQUOT, EFBIG, EROFS, ENOENT, EBADF, EMFILE, ENOMEM})
-    CHECK_FALSE(vqcache::detail::os::is_refusal(e));
-  // std::errc has no name for these
-  for (const int e : {EDQUOT, ESTALE, EREMOTEIO})
-    CHECK(vqcache::detail::os::value({e, std::system_category()}) == e);
-}
-
 TEST_SUITE_END();

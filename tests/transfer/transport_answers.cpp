@@ -30,16 +30,6 @@ std::string target_of(const scene& s, const std::string& key) {
   return target;
 }
 
-bool is_utf8(const std::string& s) {  // by a look at lead and continuation bytes
-  for (std::size_t i = 0; i < s.size();) {
-    const auto c = static_cast<unsigned char>(s[i++]);
-    if (c >= 0x80 && c < 0xc2) return false;
-    for (int more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3; more > 0; --more, ++i)
-      if (i >= s.size() || (static_cast<unsigned char>(s[i]) & 0xc0) != 0x80) return false;
-  }
-  return true;
-}
-
 void check_scene(const scene& s, const outcome& o, const std::string& path) {
   INFO(describe(o));
   const std::string got = !o.finished ? "nothing" : o.ok() ? "right" : name_of(o.code);
@@ -48,7 +38,7 @@ void check_scene(const scene& s, const outcome& o, const std::string& path) {
     CHECK_MESSAGE(has(o.what, part), "it must say ", part);
   for (const std::string& part : s.unsaid)
     CHECK_MESSAGE(!has(o.what + o.said(), part), "it must not say ", part);
-  CHECK_MESSAGE(is_utf8(o.what + o.said()), "what people read is UTF-8");
+  CHECK_MESSAGE(support::is_utf8(o.what + o.said()), "what people read is UTF-8");
   if (s.requests > 0) CHECK(hostile().log(path).size() == std::size_t(s.requests));
 }
 

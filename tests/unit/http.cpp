@@ -1,5 +1,5 @@
 // The room >>http: heads of requests and answers as pure functions, in tables. transfer/http_heads.cpp
-// sends some of them through a user's transport, transport_answers.cpp through the others.
+// sends some of them through a user's transport, transfer/transport_answers.cpp through all.
 #include <doctest/doctest.h>
 
 #include "world.hpp"
