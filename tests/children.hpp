@@ -23,6 +23,7 @@
 #include <thread>
 
 #include "support.hpp"
+#include "transfer/fetching.hpp"
 
 namespace children {
 
@@ -321,11 +322,21 @@ class small_server {
   int port_ = 0;
 };
 
-// the transports to try: both, or the one that VQCACHE_TRANSPORT asks for
+// the transports to try: libcurl and the program curl, or the one that VQCACHE_TRANSPORT asks for;
+// "fetch" is options::fetch with the client of transfer/fetching.hpp
 inline std::vector<std::string> transports() {
   const char* one = std::getenv("VQCACHE_TRANSPORT");
   if (one && *one) return {one};
   return {"libcurl", "curl"};
+}
+
+inline const std::string by_fetch = "fetch";
+
+// for a case that cannot be asked of options::fetch: says why
+inline bool not_over_fetch(const std::string& why) {
+  if (transports().front() != by_fetch) return false;
+  skipped("not over options::fetch: " + why);
+  return true;
 }
 
 // ---- one call in a child ------------------------------------------------------------------------
@@ -443,6 +454,7 @@ struct plan {  // a call as a child makes it
   vqcache::options opts{};
   fs::path where;  // its working directory; the tiers are local and cache in it unless opts say so
   environment env{};
+  bool by_client = false;  // over options::fetch, with the client of transfer/fetching.hpp
 };
 
 // what a person set for his own curl and his own models is not part of a test
@@ -461,7 +473,8 @@ inline plan call_of(const fs::path& where, const std::string& transport,
   p.where = where;
   p.config = config, p.checkpoint = checkpoint;
   p.opts.local_dir = where / "local", p.opts.cache_dir = where / "cache";
-  p.opts.transport = transport;
+  p.by_client = transport == by_fetch;
+  p.opts.transport = p.by_client ? "" : transport;
   p.opts.on_message = [](const std::string&) {
   };
   p.opts.max_bytes = 8 << 20;
@@ -470,12 +483,20 @@ inline plan call_of(const fs::path& where, const std::string& transport,
   return p;
 }
 
+// The options that a call is made with. The client is told the limits of time as they are by now: it
+// is its own affair to keep them.
+inline vqcache::options options_of(const plan& p) {
+  vqcache::options o = p.opts;
+  if (p.by_client) o.fetch = fetching::client({o.connect_seconds, o.stall_seconds});
+  return o;
+}
+
 // makes the call here; messages are also appended to the file `said`, where others can watch
 inline outcome make(const plan& p) {
   outcome o;
   const posture before;
   const auto start = std::chrono::steady_clock::now();
-  vqcache::options opts = p.opts;
+  vqcache::options opts = options_of(p);
   const auto also = p.opts.on_message;
   const bool silent = !also;
   opts.on_message = [&](const std::string& line) {

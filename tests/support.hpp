@@ -51,6 +51,13 @@ inline void skipped(const std::string& why) {
   std::fflush(stdout);
 }
 
+// What a test leaves out of what it asks otherwise; unlike `skipped` it does not say that nothing was
+// tested.
+inline void noted(const std::string& what) {
+  std::printf("note: %s\n", what.c_str());
+  std::fflush(stdout);
+}
+
 inline std::string lower(std::string s) {  // of ASCII
   for (char& c : s)
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
