@@ -28,7 +28,9 @@
 namespace children {
 
 namespace fs = std::filesystem;
+using support::first_name;
 using support::hostile;
+using support::names_in;
 using support::skipped;
 using support::tests_dir;
 using seconds = std::chrono::duration<double>;
@@ -102,24 +104,6 @@ class scratch : public support::temp_dir {
  private:
   int count_ = 0;
 };
-
-inline std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code e;
-  for (const auto& i : fs::directory_iterator(directory, e))
-    names.push_back(i.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-inline std::string first_name(
-    const fs::path& directory, const std::string& start, const std::string& end) {
-  for (const std::string& n : names_in(directory))
-    if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0
-        && n.compare(n.size() - end.size(), end.size(), end) == 0)
-      return n;
-  return {};
-}
 
 // ---- programs -----------------------------------------------------------------------------------
 

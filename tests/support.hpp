@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstdint>
@@ -104,6 +105,25 @@ inline void write_file(const fs::path& p, const std::string& bytes) {
   std::ofstream out(p, std::ios::binary | std::ios::trunc);
   if (!out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush())
     broken("cannot write " + p.string());
+}
+
+inline std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code e;
+  for (const auto& i : fs::directory_iterator(directory, e))
+    names.push_back(i.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// the first name with this start and end; empty: there is none
+inline std::string first_name(
+    const fs::path& directory, const std::string& start, const std::string& end) {
+  for (const std::string& n : names_in(directory))
+    if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0
+        && n.compare(n.size() - end.size(), end.size(), end) == 0)
+      return n;
+  return {};
 }
 
 // A directory of its own that goes with the object. It stays when an exception (a failed REQUIRE)
