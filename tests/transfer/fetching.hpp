@@ -58,8 +58,8 @@ inline bool is_digits(const std::string& s) {
   return !s.empty() && s.find_first_not_of("0123456789") == std::string::npos;
 }
 
-// What no value of a header may hold, and what would end it early for some reader (RFC 9110, 5.5).
-inline bool has_nul(const std::string& s) {
+// A value of a header with one of these is to be refused (RFC 9110, 5.5).
+inline bool has_nul_or_cr(const std::string& s) {
   return s.find_first_of(std::string("\0\r", 2)) != std::string::npos;
 }
 
@@ -381,7 +381,7 @@ inline head read_head(connection& from) {
       const std::size_t colon = (std::min)(line.find(':'), line.size());
       const std::string name = trimmed(line.substr(0, colon));
       const std::string value = colon < line.size() ? trimmed(line.substr(colon + 1)) : "";
-      if (support::has_control_characters(name) || has_nul(value))
+      if (support::has_control_characters(name) || has_nul_or_cr(value))
         throw failure("a header has a control character");
       h.headers.emplace_back(name, value);
     }
