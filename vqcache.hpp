@@ -14255,6 +14255,7 @@ inline status carry_out(call::call& one, model& found) {
 inline status bring(
     const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
   vector<string> names;
+  names.reserve(files.size());
   for (const named_source& file : files) {
     names.push_back(file.file);
   }

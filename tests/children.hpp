@@ -23,11 +23,14 @@
 #include <thread>
 
 #include "support.hpp"
+#include "transfer/fetching.hpp"
 
 namespace children {
 
 namespace fs = std::filesystem;
+using support::first_name;
 using support::hostile;
+using support::names_in;
 using support::skipped;
 using support::tests_dir;
 using seconds = std::chrono::duration<double>;
@@ -101,24 +104,6 @@ class scratch : public support::temp_dir {
  private:
   int count_ = 0;
 };
-
-inline std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code e;
-  for (const auto& i : fs::directory_iterator(directory, e))
-    names.push_back(i.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-inline std::string first_name(
-    const fs::path& directory, const std::string& start, const std::string& end) {
-  for (const std::string& n : names_in(directory))
-    if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0
-        && n.compare(n.size() - end.size(), end.size(), end) == 0)
-      return n;
-  return {};
-}
 
 // ---- programs -----------------------------------------------------------------------------------
 
@@ -324,11 +309,21 @@ class small_server {
   int port_ = 0;
 };
 
-// the transports to try: both, or the one that VQCACHE_TRANSPORT asks for
+// the transports to try: libcurl and the program curl, or the one that VQCACHE_TRANSPORT asks for;
+// "fetch" is options::fetch with the client of transfer/fetching.hpp
 inline std::vector<std::string> transports() {
   const char* one = std::getenv("VQCACHE_TRANSPORT");
   if (one && *one) return {one};
   return {"libcurl", "curl"};
+}
+
+inline const std::string by_fetch = "fetch";
+
+// for a case that cannot be asked of options::fetch: says why
+inline bool not_over_fetch(const std::string& why) {
+  if (transports().front() != by_fetch) return false;
+  skipped("not over options::fetch: " + why);
+  return true;
 }
 
 // ---- one call in a child ------------------------------------------------------------------------
@@ -446,6 +441,7 @@ struct plan {  // a call as a child makes it
   vqcache::options opts{};
   fs::path where;  // its working directory; the tiers are local and cache in it unless opts say so
   environment env{};
+  bool by_client = false;  // over options::fetch, with the client of transfer/fetching.hpp
 };
 
 // what a person set for his own curl and his own models is not part of a test
@@ -464,7 +460,8 @@ inline plan call_of(const fs::path& where, const std::string& transport,
   p.where = where;
   p.config = config, p.checkpoint = checkpoint;
   p.opts.local_dir = where / "local", p.opts.cache_dir = where / "cache";
-  p.opts.transport = transport;
+  p.by_client = transport == by_fetch;
+  p.opts.transport = p.by_client ? "" : transport;
   p.opts.on_message = [](const std::string&) {
   };
   p.opts.max_bytes = 8 << 20;
@@ -473,12 +470,20 @@ inline plan call_of(const fs::path& where, const std::string& transport,
   return p;
 }
 
+// The options that a call is made with. The client is told the limits of time as they are by now: it
+// is its own affair to keep them.
+inline vqcache::options options_of(const plan& p) {
+  vqcache::options o = p.opts;
+  if (p.by_client) o.fetch = fetching::client({o.connect_seconds, o.stall_seconds});
+  return o;
+}
+
 // makes the call here; messages are also appended to the file `said`, where others can watch
 inline outcome make(const plan& p) {
   outcome o;
   const posture before;
   const auto start = std::chrono::steady_clock::now();
-  vqcache::options opts = p.opts;
+  vqcache::options opts = options_of(p);
   const auto also = p.opts.on_message;
   const bool silent = !also;
   opts.on_message = [&](const std::string& line) {

@@ -1,6 +1,6 @@
 /* A machine that has a bad moment: of the calls that VQT_FAULT names ("open 24 3": the third open
    fails with errno 24), one on a file below VQT_WHERE fails, once, and says so in VQT_WHERE/fired.
-   passing_faults.cpp builds this and loads it with LD_PRELOAD. */
+   call/passing_faults.cpp builds this and loads it with LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 /* A kernel whose copy lies: copy_file_range says yes, and a page of what it wrote is zeros, as two
    file systems did. With VQT_LYING_READER=N the N-th descriptor that reads an unfinished local
-   checkpoint gets one byte wrong. copied.cpp builds this and loads it with LD_PRELOAD. */
+   checkpoint gets one byte wrong. call/copied.cpp builds this and loads it with LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstdint>
@@ -51,6 +52,37 @@ inline void skipped(const std::string& why) {
   std::fflush(stdout);
 }
 
+// What a test leaves out of what it asks otherwise; unlike `skipped` it does not say that nothing was
+// tested.
+inline void noted(const std::string& what) {
+  std::printf("note: %s\n", what.c_str());
+  std::fflush(stdout);
+}
+
+inline std::string lower(std::string s) {  // of ASCII
+  for (char& c : s)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return s;
+}
+
+inline bool is_utf8(const std::string& s) {  // by a look at lead and continuation bytes
+  for (std::size_t i = 0; i < s.size();) {
+    const auto c = static_cast<unsigned char>(s[i++]);
+    if (c >= 0x80 && c < 0xc2) return false;
+    for (int more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3; more > 0; --more, ++i)
+      if (i >= s.size() || (static_cast<unsigned char>(s[i]) & 0xc0) != 0x80) return false;
+  }
+  return true;
+}
+
+inline bool has_control_characters(const std::string& s) {
+  for (const char c : s) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+  }
+  return false;
+}
+
 // The directory of the tests: the build says it, or else the place of this file.
 inline fs::path tests_dir() {
 #ifdef VQCACHE_TEST_DIR
@@ -73,6 +105,25 @@ inline void write_file(const fs::path& p, const std::string& bytes) {
   std::ofstream out(p, std::ios::binary | std::ios::trunc);
   if (!out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush())
     broken("cannot write " + p.string());
+}
+
+inline std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code e;
+  for (const auto& i : fs::directory_iterator(directory, e))
+    names.push_back(i.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// the first name with this start and end; empty: there is none
+inline std::string first_name(
+    const fs::path& directory, const std::string& start, const std::string& end) {
+  for (const std::string& n : names_in(directory))
+    if (n.size() >= start.size() + end.size() && n.compare(0, start.size(), start) == 0
+        && n.compare(n.size() - end.size(), end.size(), end) == 0)
+      return n;
+  return {};
 }
 
 // A directory of its own that goes with the object. It stays when an exception (a failed REQUIRE)

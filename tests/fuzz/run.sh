@@ -5,7 +5,7 @@
 #   VQCACHE_INCLUDE  where vqcache.hpp is (default: the repository)
 #   VQCACHE_FUZZ_CORPUS=DIR  keeps what the fuzzer finds interesting there, for a later run
 # What is asked of the parsers: targets.hpp. An input that breaks it is printed as a line of corpus.txt;
-# put it there, mend the parser, and tests/fuzz.cpp looks at it in every run.
+# put it there, mend the parser, and tests/unit/fuzz.cpp looks at it in every run.
 set -u
 LC_ALL=C
 export LC_ALL

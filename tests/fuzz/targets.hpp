@@ -1,7 +1,7 @@
 // targets.hpp: every parser of foreign bytes, and what must hold of it whatever the bytes are.
 //
 // A target is a function of bytes that throws `broken` where a property does not hold. libFuzzer
-// feeds them (fuzz.cpp, run.sh), and so does the ordinary test run (../fuzz.cpp), with the inputs
+// feeds them (fuzz.cpp, run.sh), and so does the ordinary test run (../unit/fuzz.cpp), with the inputs
 // of corpus.txt and mutations of them. What the properties ask is told by code of their own here,
 // not by the parser under test. A new parser needs a function, a row of the table and a few inputs.
 #ifndef VQCACHE_TESTS_FUZZ_TARGETS_HPP

@@ -1,6 +1,6 @@
 // What >>os and >>process promise of every system, tried on this one: the same file runs on POSIX and,
 // built by tests/windows/run.sh, on Windows. It needs nothing but the library and doctest; what only
-// POSIX has is in tests/system.cpp.
+// POSIX has is in tests/os/posix.cpp.
 #include "vqcache.hpp"
 
 #include <doctest/doctest.h>

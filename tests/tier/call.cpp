@@ -1,8 +1,8 @@
 // A call over other tiers than the two directories of the options, and over another number of files
 // than two: a set of three, with a memory as the lasting tier, or with several lasting tiers.
-#include "memory_tier.hpp"
+#include "tier/memory_tier.hpp"
 
-#include "../world.hpp"
+#include "world.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
 // What every tier promises (>>tier in the header), asked of a directory and of a tier that has
 // neither paths nor renames. Then the same calls with each of the two as the lasting tier.
-#include "memory_tier.hpp"
+#include "tier/memory_tier.hpp"
 
-#include "../world.hpp"
+#include "world.hpp"
 
 #include <doctest/doctest.h>
 
@@ -102,6 +102,15 @@ const kind_of_tier kinds[] = {
         }},
 };
 
+// The case with an empty place of each kind, one after the other.
+void on_every_kind(const std::function<void(shop&)>& act) {
+  for (const kind_of_tier& kind : kinds) {
+    INFO(kind.title);
+    const std::unique_ptr<shop> in = kind.make();
+    act(*in);
+  }
+}
+
 // What a call is to the steps of a tier: who is told, and may stop.
 struct listener {
   vqcache::options opts{};
@@ -195,10 +204,8 @@ const std::string first = checkpoint(70000, 1), second = checkpoint(5000, 2),
 
 TEST_SUITE("tier") {
   TEST_CASE("an empty tier holds nothing, and says so") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      const auto t = in.open();
       const seam::inventory all = t->inspect();
       CHECK(all.receipt_problem.ok());
       CHECK(all.taken.ok());
@@ -215,15 +222,13 @@ TEST_SUITE("tier") {
       CHECK(t->remove().ok());
       CHECK_FALSE(t->description().empty());
       CHECK(t->description_of(names[0]).find(names[0]) != std::string::npos);
-    }
+    });
   }
 
   TEST_CASE("what is committed stands whole, for every later call") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}, {names[1], second}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}, {names[1], second}});
+      const auto t = in.open();
       const seam::inventory all = t->inspect();
       CHECK(all.has_receipt);
       CHECK(all.files[0].is == presence::regular);
@@ -241,14 +246,12 @@ TEST_SUITE("tier") {
       CHECK(file.source->read_at(1000, 10).bytes == first.substr(1000, 10));
       CHECK(file.source->read_at(first.size() - 3, 10).bytes == first.substr(first.size() - 3));
       CHECK(file.source->read_at(first.size() + 5, 10).bytes.empty());
-    }
+    });
   }
 
   TEST_CASE("until it is committed nothing stands under a name, and what is dropped is gone") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      const auto t = in.open();
       REQUIRE(t->make_ready().ok());
       {
         const auto sink = sealed(*t, names[0], first);
@@ -260,14 +263,12 @@ TEST_SUITE("tier") {
       }
       CHECK(file_in(*t).is == presence::absent);
       CHECK_FALSE(t->has_leftovers());
-    }
+    });
   }
 
   TEST_CASE("bytes that are not what they have to be are not sealed") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      const auto t = in.open();
       REQUIRE(t->make_ready().ok());
       const seam::begun begun = t->write({names[0], sniff::kind::binary, first.size(), true});
       REQUIRE(begun.problem.ok());
@@ -276,14 +277,12 @@ TEST_SUITE("tier") {
       CHECK(s.code == errc::hash_mismatch);
       CHECK(s.text.find(sha_of(first)) != std::string::npos);
       CHECK(begun.sink->sha256() == sha_of(flipped(first, 99)));
-    }
+    });
   }
 
   TEST_CASE("a size need not be known before the end, and a digest need not be known at all") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      const auto t = in.open();
       REQUIRE(t->make_ready().ok());
       const seam::begun begun = t->write({names[0], sniff::kind::binary, {}, false});
       REQUIRE(begun.problem.ok());
@@ -303,15 +302,13 @@ TEST_SUITE("tier") {
       CHECK(now.fits_receipt());
       CHECK(now.has_receipt());
       CHECK_FALSE(now.is_vouched_for());
-    }
+    });
   }
 
   TEST_CASE("a second commit replaces what it brings, and leaves the rest") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}, {names[1], second}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}, {names[1], second}});
+      const auto t = in.open();
       (void)t->inspect();
       const auto sink = sealed(*t, names[1], third);
       const formats::receipt now{entry_of(names[0], first), entry_of(names[1], third)};
@@ -320,14 +317,12 @@ TEST_SUITE("tier") {
       CHECK(bytes_in(*t, names[1]) == third);
       CHECK(file_in(*t, 0).is_said_to_be(sha_of(first)));
       CHECK(file_in(*t, 1).is_said_to_be(sha_of(third)));
-    }
+    });
   }
 
   TEST_CASE("two calls that bring the same file do not mix: one of them stands, whole") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto one = shop->open(), two = shop->open();
+    on_every_kind([](shop& in) {
+      const auto one = in.open(), two = in.open();
       REQUIRE(one->make_ready().ok());
       (void)one->inspect();
       (void)two->inspect();
@@ -336,80 +331,70 @@ TEST_SUITE("tier") {
       REQUIRE(two->commit({theirs.get()}, {entry_of(names[0], second)}).ok());
       CHECK(bytes_in(*one, names[0]) == second);
       CHECK(file_in(*one).is_said_to_be(sha_of(second)));
-    }
+    });
   }
 
   TEST_CASE("a call that dies while it commits leaves no receipt that lies") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}, {names[1], second}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}, {names[1], second}});
+      const auto t = in.open();
       (void)t->inspect();
       const auto sink = sealed(*t, names[0], third);
       dying_sink dies;
       const formats::receipt now{entry_of(names[0], third), entry_of(names[1], first)};
       CHECK(t->commit({sink.get(), &dies}, now).text == "died");
 
-      const seam::inventory left = shop->open()->inspect();
+      const seam::inventory left = in.open()->inspect();
       CHECK_FALSE(left.has_receipt);
       CHECK(bytes_in(*t, names[0]) == third);
       CHECK(bytes_in(*t, names[1]) == second);
-    }
+    });
   }
 
   TEST_CASE("a receipt that goes on being true stays where a commit fails") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}});
+      const auto t = in.open();
       (void)t->inspect();
       dying_sink dies;
       const formats::receipt now{entry_of(names[0], first), entry_of(names[1], second)};
       CHECK_FALSE(t->commit({&dies}, now).ok());
       CHECK(file_in(*t).is_said_to_be(sha_of(first)));
-    }
+    });
   }
 
   TEST_CASE("a receipt comes to files that stand already") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}});
-      shop->damage(names[1], second);
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}});
+      in.damage(names[1], second);
+      const auto t = in.open();
       CHECK_FALSE(file_in(*t, 1).has_receipt());
       CHECK(t->renew_receipt({entry_of(names[0], first), entry_of(names[1], second)}).ok());
       CHECK(file_in(*t, 0).is_said_to_be(sha_of(first)));
       CHECK(file_in(*t, 1).is_said_to_be(sha_of(second)));
       CHECK(bytes_in(*t, names[1]) == second);
-    }
+    });
   }
 
   TEST_CASE("only a file without a receipt is judged by its look") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[1], third}});
-      shop->damage(names[0], "<!DOCTYPE html><html><body>no such model</body></html>");
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[1], third}});
+      in.damage(names[0], "<!DOCTYPE html><html><body>no such model</body></html>");
+      const auto t = in.open();
       const seam::inventory all = t->inspect();
       CHECK(t->judge(all.files[0], sniff::kind::binary).code == errc::not_the_file);
       CHECK(t->judge(all.files[1], sniff::kind::binary).ok());
       CHECK(t->judge(all.files[2], sniff::kind::binary).ok());
-      shop->damage(names[1], "<!DOCTYPE html><html></html>");
+      in.damage(names[1], "<!DOCTYPE html><html></html>");
       CHECK(t->judge(file_in(*t, 1), sniff::kind::binary).ok());
       CHECK_FALSE(file_in(*t, 1).fits_receipt());
-    }
+    });
   }
 
   TEST_CASE("what is set aside loses its name; where it is kept it can have it again") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}});
+      const auto t = in.open();
       listener l;
       const seam::put_aside moved = t->set_aside(file_in(*t), "a test says so", {}, l.who);
       CHECK(moved.problem.ok());
@@ -418,7 +403,7 @@ TEST_SUITE("tier") {
       CHECK(file_in(*t).is == presence::absent);
       CHECK(moved.name.empty() == !t->can().keeps_damaged);
       CHECK(t->has_leftovers() == t->can().keeps_damaged);
-      if (!t->can().keeps_damaged) continue;
+      if (!t->can().keeps_damaged) return;
 
       const stored_file gone = file_in(*t);
       CHECK(t->find_aside(gone, sha_of(second), "", l.who).empty());
@@ -427,20 +412,18 @@ TEST_SUITE("tier") {
       CHECK(t->give_back(gone, moved.name, l.who));
       CHECK(bytes_in(*t, names[0]) == first);
       CHECK_FALSE(t->has_leftovers());
-    }
+    });
   }
 
   TEST_CASE("of what was set aside earlier the known digests stay, and nothing takes a place") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      const auto t = in.open();
       REQUIRE(t->make_ready().ok());
-      if (!t->can().keeps_damaged) continue;
+      if (!t->can().keeps_damaged) return;
       listener l;
       const std::vector<std::string> known{sha_of(second)};
       for (const std::string& bytes : {first, second, third}) {
-        shop->damage(names[0], bytes);
+        in.damage(names[0], bytes);
         CHECK(t->set_aside(file_in(*t), "damaged", known, l.who).problem.ok());
       }
       const stored_file gone = file_in(*t);
@@ -448,36 +431,32 @@ TEST_SUITE("tier") {
       const std::string kept = t->find_aside(gone, sha_of(second), "", l.who);
       CHECK_FALSE(kept.empty());
       CHECK_FALSE(t->find_aside(gone, sha_of(third), "", l.who).empty());
-      shop->damage(names[0], first);
+      in.damage(names[0], first);
       CHECK_FALSE(t->give_back(file_in(*t), kept, l.who));
       CHECK(bytes_in(*t, names[0]) == first);
-    }
+    });
   }
 
   TEST_CASE("remove leaves nothing of the set") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}, {names[1], second}, {names[2], third}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}, {names[1], second}, {names[2], third}});
+      const auto t = in.open();
       listener l;
       (void)t->set_aside(file_in(*t), "damaged", {}, l.who);
       CHECK(t->remove().ok());
-      const seam::inventory all = shop->open()->inspect();
+      const seam::inventory all = in.open()->inspect();
       CHECK_FALSE(all.has_receipt);
       for (const stored_file& file : all.files)
         CHECK(file.is == presence::absent);
       CHECK_FALSE(t->has_leftovers());
       CHECK(t->remove().ok());
-    }
+    });
   }
 
   TEST_CASE("nothing that lives is swept") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      store(*shop, {{names[0], first}});
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      store(in, {{names[0], first}});
+      const auto t = in.open();
       listener l;
       const auto sink = sealed(*t, names[1], second);
       for (const auto which : {seam::tier::leftovers::useless, seam::tier::leftovers::all})
@@ -488,21 +467,19 @@ TEST_SUITE("tier") {
           t->commit({sink.get()}, {entry_of(names[0], first), entry_of(names[1], second)}).ok());
       CHECK(bytes_in(*t, names[0]) == first);
       CHECK(bytes_in(*t, names[1]) == second);
-    }
+    });
   }
 
   TEST_CASE("room and permission are told before bytes come") {
-    for (const kind_of_tier& kind : kinds) {
-      INFO(kind.title);
-      const auto shop = kind.make();
-      const auto t = shop->open();
+    on_every_kind([](shop& in) {
+      const auto t = in.open();
       CHECK(t->may_stand().ok());
       CHECK(t->may_write().ok());
       REQUIRE(t->make_ready().ok());
       CHECK(t->can().is_writable);
       CHECK(t->room_for(1).ok());
       CHECK(t->room_for(std::uint64_t{1} << 62).code == errc::no_space);
-    }
+    });
   }
 
   TEST_CASE("a file goes from any tier to any other, held to what it has to be") {

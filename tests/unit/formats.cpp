@@ -1,7 +1,7 @@
 // The room >>formats: receipts and records, as they are written and as any bytes are read.
 #include <doctest/doctest.h>
 
-#include "../world.hpp"
+#include "world.hpp"
 
 namespace formats = vqcache::detail::formats;
 

@@ -1,8 +1,8 @@
-// The room >>http: heads of requests and answers as pure functions, in tables. tests/http_heads.cpp
-// sends some of them through a user's transport, transport_answers.cpp through the others.
+// The room >>http: heads of requests and answers as pure functions, in tables. transfer/http_heads.cpp
+// sends some of them through a user's transport, transfer/transport_answers.cpp through all.
 #include <doctest/doctest.h>
 
-#include "../world.hpp"
+#include "world.hpp"
 
 namespace http = vqcache::detail::http;
 namespace urls = vqcache::detail::urls;

@@ -1,7 +1,7 @@
 // The room >>journal: what stands beside an unfinished file, and what a later call makes of it.
 #include "vqcache.hpp"
 
-#include "../support.hpp"
+#include "support.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,11 +2,11 @@
 // played by taking leases and writing to them.
 #include "vqcache.hpp"
 
-#include "../support.hpp"
+#include "support.hpp"
+#include "unit/shared.hpp"
 
 #include <doctest/doctest.h>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -24,6 +24,10 @@ namespace sniff = d::sniff;
 using d::status;
 using partial::partial_file;
 using ranges::range_set;
+using shared::contents;
+using shared::some_bytes;
+using support::first_name;
+using support::names_in;
 using vqcache::errc;
 
 namespace {
@@ -33,46 +37,12 @@ namespace fs = std::filesystem;
 const std::string url(64, 'c'), tag = "\"v1\"";
 constexpr std::uint64_t megabyte = 1 << 20;
 
-std::string some_bytes(std::size_t size) {
-  std::string s(size, '\0');
-  std::uint64_t x = size + 1;
-  for (char& c : s) {
-    x = x * 6364136223846793005U + 1442695040888963407U;
-    c = static_cast<char>(x >> 56);
-  }
-  return s;
-}
-
 formats::identity identity_of(const std::string& all, const std::string& pin = "") {
   return {pin, url, tag, all.size()};
 }
 
 std::string_view part_of(const std::string& all, std::uint64_t at, std::uint64_t end) {
   return std::string_view(all).substr(std::size_t(at), std::size_t(end - at));
-}
-
-std::vector<std::string> names_in(const fs::path& at) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(at))
-    names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::string name_with(const fs::path& at, const std::string& ending) {  // or empty
-  for (const std::string& name : names_in(at))
-    if (name.size() >= ending.size() && name.substr(name.size() - ending.size()) == ending)
-      return name;
-  return {};
-}
-
-std::string contents(const fs::path& path) {  // in one piece, which is much faster than a stream
-  std::string s(std::size_t(fs::file_size(path)), '\0');
-  os::file file;
-  std::size_t got = 0;
-  REQUIRE(os::open(path, os::mode::read, file) == 0);
-  REQUIRE(os::read_at(file, 0, s.data(), s.size(), got) == 0);
-  return s;
 }
 
 struct one_file {  // m.ckpt, on its way
@@ -92,9 +62,9 @@ struct one_file {  // m.ckpt, on its way
     return to.write(part, part_of(all, part.next(), until));
   }
 
-  fs::path part() const { return at / name_with(at, ".part"); }
+  fs::path part() const { return at / first_name(at, "", ".part"); }
 
-  fs::path record() const { return at / name_with(at, ".record"); }
+  fs::path record() const { return at / first_name(at, "", ".record"); }
 
   range_set todo() const {  // what a later call would believe is to come
     const formats::record read = formats::read_record(contents(record()));
@@ -104,20 +74,11 @@ struct one_file {  // m.ckpt, on its way
 
 class file_limit {  // of sizes, while one lives: what is beyond is no room
  public:
-  explicit file_limit(std::uint64_t bytes) {
-    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
-    const rlimit now{bytes, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &now) == 0);
-  }
-
-  file_limit(const file_limit&) = delete;
-  file_limit& operator=(const file_limit&) = delete;
-
-  ~file_limit() { (void)::setrlimit(RLIMIT_FSIZE, &before_); }
+  explicit file_limit(std::uint64_t bytes) : limit_(RLIMIT_FSIZE, bytes) {}
 
  private:
   os::quiet_signals quiet_{};
-  rlimit before_{};
+  shared::resource_limit limit_;
 };
 
 // The dealing of a file that is never written: parts are said to have arrived, in the order in which
@@ -637,7 +598,7 @@ TEST_SUITE("unit partial") {
     REQUIRE(::stat(f.part().c_str(), &part) == 0);
     CHECK((part.st_mode & 0777) == 0644);
     (void)::umask(before);
-    CHECK(name_with(f.at, ".part").substr(0, 8) == ".m.ckpt.");
+    CHECK(first_name(f.at, "", ".part").substr(0, 8) == ".m.ckpt.");
   }
 
   TEST_CASE("small files are hashed as they are written, large ones behind, resumed ones again") {

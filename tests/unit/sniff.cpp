@@ -2,7 +2,7 @@
 // good and bad ones.
 #include <doctest/doctest.h>
 
-#include "../world.hpp"
+#include "world.hpp"
 
 namespace sniff = vqcache::detail::sniff;
 

@@ -1,7 +1,7 @@
 // The room >>strings: numbers, digests and what people read.
 #include <doctest/doctest.h>
 
-#include "../world.hpp"
+#include "world.hpp"
 
 namespace strings = vqcache::detail::strings;
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "../world.hpp"
+#include "world.hpp"
 
 namespace strings = vqcache::detail::strings;
 namespace urls = vqcache::detail::urls;

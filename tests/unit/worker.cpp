@@ -2,12 +2,12 @@
 // byte is taken once and in order.
 #include "vqcache.hpp"
 
-#include "../support.hpp"
+#include "support.hpp"
+#include "unit/shared.hpp"
 
 #include <doctest/doctest.h>
 
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include <atomic>
 #include <chrono>
@@ -25,26 +25,12 @@ namespace os = d::os;
 namespace worker = d::worker;
 using state = worker::digest_worker::state;
 using d::status;
+using shared::opened;
+using shared::some_bytes;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string some_bytes(std::size_t size) {
-  std::string s(size, '\0');
-  std::uint64_t x = size + 1;
-  for (char& c : s) {
-    x = x * 6364136223846793005U + 1442695040888963407U;
-    c = static_cast<char>(x >> 56);
-  }
-  return s;
-}
-
-os::file opened(const fs::path& path) {
-  os::file file;
-  REQUIRE(os::open(path, os::mode::read, file) == 0);
-  return file;
-}
 
 struct reading {  // of one file, by one worker
   support::temp_dir at{};
@@ -97,21 +83,16 @@ constexpr bool has_own_memory = true;
 
 class little_memory {  // while one lives no more than so many bytes can be mapped
  public:
-  explicit little_memory(std::uint64_t more) {
-    std::uint64_t pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    REQUIRE(::getrlimit(RLIMIT_AS, &before_) == 0);
-    const rlimit now{pages * 4096 + more, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_AS, &now) == 0);
-  }
-
-  little_memory(const little_memory&) = delete;
-  little_memory& operator=(const little_memory&) = delete;
-
-  ~little_memory() { (void)::setrlimit(RLIMIT_AS, &before_); }
+  explicit little_memory(std::uint64_t more) : limit_(RLIMIT_AS, mapped() + more) {}
 
  private:
-  rlimit before_{};
+  static std::uint64_t mapped() {
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages * 4096;
+  }
+
+  shared::resource_limit limit_;
 };
 
 class waiting_threads {  // as many as can be had: the C library keeps the stacks of earlier ones

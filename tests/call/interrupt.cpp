@@ -1,6 +1,8 @@
 // How a call is left before its end: by SIGINT, if it was asked to look, or by on_progress. It ends
-// soon wherever it is, keeps what it has, and leaves the program as it was.
+// soon wherever it is, keeps what it has, and leaves the program as it was: with the handler that the
+// program had, or has set meanwhile.
 #include "children.hpp"
+#include "world.hpp"
 
 namespace {
 
@@ -89,6 +91,25 @@ plan at_place(site& s, const std::string& what, const std::string& by, std::vect
     p.config = (at / "m.yaml").string(), p.checkpoint = (at / "m.ckpt").string();
   p.opts.max_bytes = std::uint64_t{1} << 40;  // which holds for local sources, too
   return p;
+}
+
+// ---- a handler of the program's own, set while a call has the signal
+
+void own_handler(int) {
+}
+
+void set_own_handler() {
+  struct sigaction own{};
+  own.sa_handler = &own_handler;
+  own.sa_flags = SA_RESTART;
+  ::sigaction(SIGINT, &own, nullptr);
+}
+
+std::string look_for_own_handler() {
+  struct sigaction now{};
+  ::sigaction(SIGINT, nullptr, &now);
+  if (now.sa_handler != &own_handler) return "the handler is another one";
+  return (now.sa_flags & SA_RESTART) != 0 ? "" : "SA_RESTART is gone";
 }
 
 }  // namespace
@@ -267,6 +288,38 @@ TEST_CASE("a user's transport is told to stop, too, and its progress is shown") 
     CHECK(o.took < 5);
     CHECK(std::stoi(o.note) >= 1);
   }
+}
+
+TEST_CASE("a handler that is set during a call stays, with its flags") {
+  for (const bool nested : {false, true}) {  // with another call that begins and ends meanwhile
+    CAPTURE(nested);
+    world::place w;
+    const std::string said = world::in_child([&]() -> std::string {
+      vqcache::options o = w.options(), inner = w.options();
+      o.catch_interrupt = inner.catch_interrupt = true;
+      bool first = true;
+      o.on_message = [&](const std::string&) {
+        if (!std::exchange(first, false)) return;
+        set_own_handler();
+        if (nested) (void)w.call_with(inner, "inner");
+      };
+      const vqcache::result r = w.call_with(o, "outer");
+      return r.ok() && !first ? look_for_own_handler() : "the call failed: " + world::why(r);
+    });
+    CHECK(said == "");
+  }
+}
+
+TEST_CASE("a handler that was set before a call comes back, with its flags") {
+  world::place w;
+  const std::string said = world::in_child([&]() -> std::string {
+    set_own_handler();
+    vqcache::options o = w.options();
+    o.catch_interrupt = true;
+    const vqcache::result r = w.call_with(o, "m");
+    return r.ok() ? look_for_own_handler() : "the call failed: " + world::why(r);
+  });
+  CHECK(said == "");
 }
 
 TEST_SUITE_END();

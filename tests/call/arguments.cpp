@@ -3,7 +3,6 @@
 // or made.
 #include <doctest/doctest.h>
 
-#include "children.hpp"
 #include "world.hpp"
 
 #include <sys/stat.h>
@@ -342,45 +341,4 @@ TEST_SUITE("arguments") {
     CHECK(has(why(by_option), "options::offline"));
     CHECK_FALSE(has(why(by_option), "VQCACHE_OFFLINE"));
   }
-
-  // ---- a digest that failed once
-
-  TEST_CASE("a SHA-256 of the system that failed once is asked again") {
-    support::temp_dir built;
-    const std::string cc = std::getenv("CC") ? std::getenv("CC") : "cc";
-    world::write(built / "failing.c",
-        "int SHA256_Init(void* c) { (void)c; return 1; }\n"
-        "int SHA256_Update(void* c, const void* d, unsigned long n)\n"
-        "{ (void)c; (void)d; (void)n; return 1; }\n"
-        "int SHA256_Final(unsigned char* out, void* c)\n"
-        "{ static int calls; (void)c; out[0] = 7; return ++calls > 1; }\n");
-    int code = -1;
-    const std::string words =
-        run(cc + " -shared -fPIC -o " + quoted((built / "libcrypto.so.3").string()) + " "
-                + quoted((built / "failing.c").string()),
-            &code);
-    if (code != 0) return skipped("no C compiler for the failing library: " + words);
-    const std::string said = run("VQCACHE_TEST_ROLE='a digest that fails' LD_LIBRARY_PATH="
-        + quoted(built.path().string()) + " " + quoted(children::self()));
-    CHECK(said == "empty, then 64 digits\n");
-  }
 }
-
-namespace {
-
-int digest_twice() {
-  vqcache::detail::hash::sha256 sha;
-  sha.start();
-  sha.update("a", 1);
-  const std::string first = sha.hex();
-  sha.start();
-  sha.update("a", 1);
-  std::printf("%s, then %s\n", first.empty() ? "empty" : "a digest",
-      std::to_string(sha.hex().size()).append(" digits").c_str());
-  std::fflush(nullptr);
-  return 0;
-}
-
-const children::role asked_for_a_digest("a digest that fails", &digest_twice);
-
-}  // namespace

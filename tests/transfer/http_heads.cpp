@@ -1,5 +1,5 @@
-// Heads of requests and answers over a user's own transport. The same as pure functions is in
-// unit/http.cpp; transport_answers.cpp sends it over libcurl and the program curl.
+// Heads of requests and answers over a user's own transport that has them from nowhere. The same as
+// pure functions is in unit/http.cpp; transport_answers.cpp sends it over all transports.
 #include "vqcache.hpp"
 
 #include <doctest/doctest.h>
@@ -10,7 +10,6 @@ namespace {
 
 using namespace world;
 using vqcache::errc;
-namespace strings = vqcache::detail::strings;
 using text_lines = std::vector<std::string>;
 
 std::string lines_of(const text_lines& all) {
@@ -58,8 +57,8 @@ TEST_SUITE("http heads") {
       k.headers = {"X-Fine: 1", line};
       const auto r = w.call("m", config_url, k);
       CHECK_MESSAGE(r.error.code() == errc::invalid_argument, line);
-      CHECK_MESSAGE(
-          has(why(r), "header 2 is " + strings::lower(line.substr(0, line.find(':')))), why(r));
+      const std::string name = support::lower(line.substr(0, line.find(':')));
+      CHECK_MESSAGE(has(why(r), "header 2 is " + name), why(r));
       CHECK(w.asked.empty());
     }
   }
@@ -101,7 +100,8 @@ TEST_SUITE("http heads") {
       place w;
       w.serve(checkpoint_url, {page.insert(15, shift > 0 ? "x" : "")});
       const std::string text = why(w.call("m"));
-      CHECK_MESSAGE(strings::readable(text) == text, text);
+      CHECK_MESSAGE(support::is_utf8(text), text);
+      CHECK_MESSAGE(!support::has_control_characters(text), text);
       CHECK(has(text, "sign in: "));
     }
     place w;

@@ -513,4 +513,14 @@ TEST_SUITE("system") {
     CHECK(talker.finish() == 4);
     CHECK(eater.finish() == 0);
   }
+
+  TEST_CASE("what refuses a call is told from what lost bytes") {
+    for (const int e : {EPERM, EACCES, EINVAL, ENOSYS, ESPIPE, ENOTSUP, EOPNOTSUPP})
+      CHECK(os::is_refusal(e));
+    for (const int e : {0, EIO, ENOSPC, EDQUOT, EFBIG, EROFS, ENOENT, EBADF, EMFILE, ENOMEM})
+      CHECK_FALSE(os::is_refusal(e));
+    // std::errc has no name for these
+    for (const int e : {EDQUOT, ESTALE, EREMOTEIO})
+      CHECK(os::value({e, std::system_category()}) == e);
+  }
 }

@@ -1,6 +1,7 @@
 // SHA-256: the system's library and the portable code are the same function, the standard's.
 #include <doctest/doctest.h>
 
+#include "children.hpp"
 #include "world.hpp"
 
 using namespace world;
@@ -36,6 +37,21 @@ std::string pattern(std::size_t n) {
 bool have_system() {
   return vqcache::detail::hash::system_engine().begin != nullptr;
 }
+
+int digest_twice() {
+  engine sha;
+  sha.start();
+  sha.update("a", 1);
+  const std::string first = sha.hex();
+  sha.start();
+  sha.update("a", 1);
+  std::printf("%s, then %s\n", first.empty() ? "empty" : "a digest",
+      std::to_string(sha.hex().size()).append(" digits").c_str());
+  std::fflush(nullptr);
+  return 0;
+}
+
+const children::role asked_for_a_digest("a digest that fails", &digest_twice);
 
 }  // namespace
 
@@ -128,5 +144,25 @@ TEST_SUITE("hash") {
       return skipped("this build hashes 512 MiB with the portable code in "
           + std::to_string(static_cast<int>(seconds)) + " s; an optimised one checks it");
     CHECK(feed(false, 128) == right);
+  }
+
+  TEST_CASE("a SHA-256 of the system that failed once is asked again") {
+    support::temp_dir built;
+    const std::string cc = std::getenv("CC") ? std::getenv("CC") : "cc";
+    world::write(built / "failing.c",
+        "int SHA256_Init(void* c) { (void)c; return 1; }\n"
+        "int SHA256_Update(void* c, const void* d, unsigned long n)\n"
+        "{ (void)c; (void)d; (void)n; return 1; }\n"
+        "int SHA256_Final(unsigned char* out, void* c)\n"
+        "{ static int calls; (void)c; out[0] = 7; return ++calls > 1; }\n");
+    int code = -1;
+    const std::string words =
+        run(cc + " -shared -fPIC -o " + quoted((built / "libcrypto.so.3").string()) + " "
+                + quoted((built / "failing.c").string()),
+            &code);
+    if (code != 0) return skipped("no C compiler for the failing library: " + words);
+    const std::string said = run("VQCACHE_TEST_ROLE='a digest that fails' LD_LIBRARY_PATH="
+        + quoted(built.path().string()) + " " + quoted(children::self()));
+    CHECK(said == "empty, then 64 digits\n");
   }
 }

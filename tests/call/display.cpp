@@ -5,8 +5,8 @@
 #include "world.hpp"
 
 #if __has_include(<nlohmann/json.hpp>)
-#include "../examples/vqcache_display.hpp"
-#include "../examples/vqcache_display.hpp"  // a notebook's cell may be run again
+#include "examples/vqcache_display.hpp"
+#include "examples/vqcache_display.hpp"  // a notebook's cell may be run again
 
 #include <initializer_list>
 #include <utility>
