@@ -1281,7 +1281,7 @@ class [[nodiscard]] result_of {
 
   T& operator*() { return *value_; }
 
-  T* operator->() { return &*value_; }
+  T* operator->() { return value_ ? &*value_ : nullptr; }
 
   const status& why() const { return why_; }
 
@@ -4440,7 +4440,7 @@ inline fs::path user_cache_directory() {
 #if defined(__APPLE__)
   return home.empty() ? home : home / "Library" / "Caches";
 #else
-  const fs::path told = to_path(env("XDG_CACHE_HOME"));  // a relative one is to be ignored
+  fs::path told = to_path(env("XDG_CACHE_HOME"));  // a relative one is to be ignored
   if (told.is_absolute()) return told;
   return home.empty() ? home : home / ".cache";
 #endif
@@ -11209,7 +11209,9 @@ inline status twice_one_path(const vector<string>& files) {
   for (const string& file : files) {
     string key = strings::lower(file);
     std::replace(key.begin(), key.end(), '/', '\1');
-    sorted.push_back(key + '\0' + file);
+    key += '\0';
+    key += file;
+    sorted.push_back(std::move(key));
   }
   std::sort(sorted.begin(), sorted.end());
 
@@ -11618,6 +11620,28 @@ class directory_source final : public byte_source {
   string buffer_{};
 };
 
+// ---- names that differ in case only, where a file system takes them for one
+
+inline bool ignores_case(const fs::path& folder, const string& name) {
+  const string other = name == strings::lower(name) ? strings::upper(name) : strings::lower(name);
+  std::error_code e;
+  return other != name && fs::equivalent(folder / name, folder / other, e);
+}
+
+// What stands in a folder under another spelling of a name that is there. The folder itself: it
+// cannot be told, since it ignores case and cannot be listed. Empty: there is no other.
+inline fs::path spelling_in(const fs::path& folder, const string& wanted) {
+  int problem = 0;
+  const vector<string> all = os::list(folder, "", &problem);
+  if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
+  for (const string& name : all) {
+    if (strings::lower(name) == strings::lower(wanted)) {
+      return folder / name;
+    }
+  }
+  return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
+}
+
 class directory_tier final : public tier {
  public:
   struct where {
@@ -11970,24 +11994,6 @@ class directory_tier final : public tier {
       }
     }
     return found;
-  }
-
-  static fs::path spelling_in(const fs::path& folder, const string& wanted) {
-    int problem = 0;
-    const vector<string> all = os::list(folder, "", &problem);
-    if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
-    for (const string& name : all) {
-      if (strings::lower(name) == strings::lower(wanted)) {
-        return folder / name;
-      }
-    }
-    return problem != 0 && ignores_case(folder, wanted) ? folder : fs::path();
-  }
-
-  static bool ignores_case(const fs::path& folder, const string& name) {
-    const string other = name == strings::lower(name) ? strings::upper(name) : strings::lower(name);
-    std::error_code e;
-    return other != name && fs::equivalent(folder / name, folder / other, e);
   }
 
   // What is unfinished or was put aside, as a receipt would name it.
@@ -12948,7 +12954,9 @@ class call {
     if (!odd.empty() || fast.empty() || slow.empty()) return tier::held_set();  // open() tells
 
     string local;
-    VQCACHE_NEED_(read_if_there(fast / receipt, os::mode::link, local));
+    if (tier::spelling_in(fast, receipt).empty()) {  // else it is another model's
+      VQCACHE_NEED_(read_if_there(fast / receipt, os::mode::link, local));
+    }
     vector<fs::path> places = who_.opts().also_look_in;
     if (who_.opts().keep_copy) {
       places.insert(places.begin(), slow);
@@ -12957,7 +12965,9 @@ class call {
     formats::receipt lasting;
     for (const fs::path& place : places) {
       string text;
-      VQCACHE_NEED_(read_if_there(os::resolved(place) / name / receipt, os::mode::read, text));
+      const fs::path at = os::resolved(place);
+      if (at.empty() || !tier::spelling_in(at, name).empty()) continue;
+      VQCACHE_NEED_(read_if_there(at / name / receipt, os::mode::read, text));
       for (const formats::entry& one : formats::read_receipt(text)) {
         lasting.push_back(one);
       }
