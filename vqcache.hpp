@@ -11740,7 +11740,8 @@ class directory_tier final : public tier {
       now.back().file = recorded(one.file);
     }
     for (const formats::entry& old : receipt_) {
-      if (!formats::find(now, old.file)) {
+      const bool is_of_set = layout_ == layout::folder && strings::starts_with(old.file, folder_);
+      if (is_of_set && !formats::find(now, old.file)) {
         now.push_back(old);
       }
     }
@@ -11945,14 +11946,17 @@ class directory_tier final : public tier {
     return {};
   }
 
+  // What a receipt names and is not there tells nothing: a person may have renamed it.
   bool is_of_other_layout() const {
     vector<string> files;
     bool is_any_ours = false;
     for (const formats::entry& one : receipt_) {
-      files.push_back(one.file);
       const bool is_name = std::find(names_.begin(), names_.end(), one.file) != names_.end();
       const bool is_inside = strings::starts_with(one.file, folder_);
       is_any_ours = is_any_ours || (layout_ == layout::flat ? is_name : is_inside);
+      if (os::look(at_ / one.file).exists) {
+        files.push_back(one.file);
+      }
     }
     const bool is_flat_there = layout_ == layout::folder && layout_of(set_, files) == layout::flat;
     return !files.empty() && (!is_any_ours || (is_own_folder_ && is_flat_there));
