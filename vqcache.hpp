@@ -150,7 +150,7 @@
 //       where 64 MiB or more are to be stored
 //   The model (NAME) is complete locally, but not in the cache: WHY.
 //       then model::cached is false
-//   local_dir and cache_dir are one place, 'DIR': no copy is kept.
+//   The local directory is that of the cache, too, 'DIR': no copy is kept.
 //   Waiting for another call that is bringing the model (NAME).
 //   The other call stalls; going on without it.
 //   Checking FILE against WHAT.
@@ -925,7 +925,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 //   5. Which system this is, os and process know, and nobody else.
 //
 // Where do I ...                                      look in
-//   add a published model                             catalog: a row (tests/names.cpp)
+//   add a published model                             catalog: a row (tests/call/names.cpp)
 //   change when something is tried again              policy: decide() and what it calls
 //   change what an answer is taken for                policy: judge_head() and what it calls
 //   refuse or explain what a caller gives             checks
@@ -9787,6 +9787,10 @@ class connection final : public transport::response_handler {
 
   bool has_stalled() { return !is_over() && pace_.stalled(told_.gained); }
 
+  status late() const {
+    return fail(errc::timed_out, {"it gained under 64 KiB in ", pace_.limit, " s"});
+  }
+
   double silent_seconds() const { return pace_.seconds(); }
 
   const status& problem() const { return why_; }
@@ -9993,6 +9997,7 @@ class connection final : public transport::response_handler {
       bytes.remove_prefix(take(bytes));
     }
     if (ending_ == ending::failed) return false;
+    if (has_stalled()) return fail_with(late());  // nobody looks while a user's transport brings
     return owner_->may_go_on(*this) && state_ == answer_state::receiving;
   }
 
@@ -10601,7 +10606,7 @@ class download final : os::pinned, public connection::connection::owner {
         continue;
       }
       pump_->cancel(*one);
-      one->on_end(fail(errc::timed_out, {"it gained under 64 KiB in ", limit, " s"}));
+      one->on_end(one->late());
     }
     return have_all_answered;
   }
@@ -11809,9 +11814,14 @@ class directory_tier final : public tier {
     return {};
   }
 
-  vector<string> unfinished() const {  // the files of the set of which there is a part
+  // The files of the set of which there is a part. None: it cannot be told.
+  std::optional<vector<string>> unfinished() const {
     vector<string> files;
-    for (const string& name : leftovers_here()) {
+    int problem = 0;
+    const vector<string> left = leftovers_here(&problem);
+    if (problem != 0) return {};
+
+    for (const string& name : left) {
       const size_t file_at = name.rfind('/') + 1;
       if (!strings::ends_with(name, record_end) || !strings::starts_with(name, folder_)) {
         continue;
@@ -11819,7 +11829,7 @@ class directory_tier final : public tier {
       files.push_back(name.substr(folder_.size(), file_at - folder_.size())
           + leftover_of(name.substr(file_at)));
     }
-    return files;
+    return {std::move(files)};
   }
 
   bool has_leftovers() override { return !leftovers_here().empty(); }
@@ -12001,10 +12011,15 @@ class directory_tier final : public tier {
   }
 
   // What is unfinished or was put aside, as a receipt would name it.
-  vector<string> leftovers_here() const {
+  vector<string> leftovers_here(int* problem = nullptr) const {
     vector<string> all;
     for (const string& folder : folders()) {
-      for (const string& name : os::list(at_ / folder, "")) {
+      int failed = 0;
+      const vector<string> names = os::list(at_ / folder, "", &failed);
+      if (problem && failed != 0 && failed != ENOENT) {
+        *problem = failed;
+      }
+      for (const string& name : names) {
         const string file = leftover_of(name);
         if (!file.empty() && is_ours(folder, file)) {
           all.push_back(folder + name);
@@ -13030,7 +13045,8 @@ class call {
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
     if (has_one_place()) {
-      who_.say({"local_dir and cache_dir are one place, ", local_root(), ": no copy is kept."});
+      who_.say(
+          {"The local directory is that of the cache, too, ", local_root(), ": no copy is kept."});
     }
     wait_for_others();
     return bring_and_store();
@@ -13717,12 +13733,13 @@ class call {
 
   status fetch(arrivals& files, bool was_all_held) {
     list<download::target> targets;
-    const vector<string> begun = local_->unfinished();
+    const std::optional<vector<string>> begun = local_->unfinished();
     for (size_t file = 0; file < size(); ++file) {
       if (files[file].is_here) continue;
       targets.push_back(target_of(file));
       const string& name = now_.wanted[file].name;
-      targets.back().may_be_begun = std::find(begun.begin(), begun.end(), name) != begun.end();
+      targets.back().may_be_begun =
+          !begun || std::find(begun->begin(), begun->end(), name) != begun->end();
     }
     if (was_all_held && !targets.empty()) {
       who_.say({"It could not be restored whole, downloading."});

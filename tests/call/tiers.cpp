@@ -70,10 +70,10 @@ TEST_SUITE("tiers") {
     auto r = w.call_with(o, "m");
     REQUIRE_MESSAGE(r.ok(), why(r));
     CHECK(!r.model.cached);
-    CHECK(w.heard("are one place"));
+    CHECK(w.heard("is that of the cache, too"));
     CHECK(tree(w.local) == lines{".m.lock", "m.ckpt", "m.sha256", "m.yaml"});
     CHECK(w.call_with(o, "m").ok());
-    CHECK(!w.heard("are one place"));
+    CHECK(!w.heard("is that of the cache, too"));
 
     place before;  // an earlier version kept its copy there
     REQUIRE(before.call("m").ok());
