@@ -106,7 +106,7 @@
 //
 //   # vqcache VERSION DATE     who wrote it, and when (UTC)
 //   # size BYTES FILE
-//   # origin URL FILE          what served it, without user info and query values
+//   # origin URL FILE          what served it: no user info, and of a query what names a file
 //   # etag TAG FILE            as its server told it
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
 //
@@ -187,6 +187,8 @@
 //   https://HOST/PATH     http:// too; a space, " or \ in it is an error: %20, %22 or %5C
 //   file:///PATH          percent-encoded; file://localhost/PATH is the same
 //   PATH                  a file of this machine; ~/ is the home directory
+//   hf://ORG/REPO/PATH    a file of the Hugging Face hub; hf://ORG/REPO@REVISION/PATH, with %2F
+//                         for a slash in the revision; hf://datasets/ORG/REPO/PATH
 //   ANY://PLACE           any scheme, if options::fetch is set; files are read without it
 //   ADDRESS#sha256=HEX    with a pin; of a URL any other fragment is dropped, but one that looks
 //                         like a pin and is none is an error
@@ -223,6 +225,14 @@
 // host. One of the same name as ours (Accept, Accept-Encoding, User-Agent) takes its place. Range,
 // If-Range, TE, Transfer-Encoding, Content-Length, and Accept-Encoding other than identity are
 // refused. No .netrc and no .curlrc is read.
+//
+// What Python has brought of the hub to this machine is taken from the hub's own cache, which is
+// read only: the blob of the pinned digest, or what the revision leads to, held to the digest that
+// its blob is called by. Else it is downloaded, with the token of this user, who may have none, for
+// the hub's host alone. options::fetch gets such an address as it is.
+//
+// In C++ a source is made from a string, a std::filesystem::path, which is taken literally, or a
+// list of strings.
 //
 // Redirects are followed to http and https, never from https to http. A cookie that a redirect sets
 // goes back to its host until these redirects end, and is not kept.
@@ -338,6 +348,12 @@
 //   HOME                  what ~ is; on Windows USERPROFILE
 //   XDG_CACHE_HOME        for user_options(); else ~/.cache, on macOS ~/Library/Caches
 //   LOCALAPPDATA          the same on Windows
+//   HF_ENDPOINT           where hf:// is; else https://huggingface.co
+//   HF_TOKEN              the token for it; else what the file HF_TOKEN_PATH or HF_HOME/token holds
+//   HF_TOKEN_PATH         that file
+//   HF_HUB_DISABLE_IMPLICIT_TOKEN   1: no token
+//   HF_HUB_CACHE          the hub's own cache, or HUGGINGFACE_HUB_CACHE; else HF_HOME/hub
+//   HF_HOME               else huggingface in the user's cache folder
 //   CURL_CA_BUNDLE        a file of certificates that libcurl is given, else
 //   SSL_CERT_FILE         this one
 //   SSL_CERT_DIR          a directory of certificates that libcurl is given
@@ -563,6 +579,7 @@
 //
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
+// - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
 // - error, response and progress_line are plain classes, and no templates any more.
@@ -582,7 +599,7 @@
 //
 // Rooms of this file, each using only those above it: config, api, containers, error, strings,
 // urls, http, formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial,
-// transport, checks, policy, connection, download, tier, plan, call, notebook, public, undef.
+// transport, checks, hub, policy, connection, download, tier, plan, call, notebook, public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -653,6 +670,9 @@ inline namespace VQCACHE_ABI_ {
 enum class origin { local, cache, network };  // where this call found the files
 
 // Where one file comes from: http://, https://, file://, a path; with options::fetch any scheme.
+// hf://ORG/REPO[@REVISION]/PATH (or hf://datasets/...) is a file of the Hugging Face hub: taken
+// from the hub's own cache on this machine where Python has brought it, else downloaded with the
+// token of this user. A slash in a revision is written %2F.
 struct source {
   std::vector<std::string> urls;  // tried in order; the first is the origin, the others are mirrors
   std::string sha256;             // 64 hex digits, or empty: trust on first use
@@ -664,13 +684,17 @@ struct source {
 
   source(const std::string& url) : urls{url} {}
 
+  source(std::string_view url) : urls{std::string(url)} {}
+
+  source(const std::filesystem::path& file) : urls{literal(file)} {}  // no ~, scheme or pin in it
+
   source(std::initializer_list<const char*> mirrors) {
     for (const char* url : mirrors) {
       urls.push_back(given(url));
     }
   }
 
-  explicit source(std::vector<std::string> u, std::string d = {}, std::vector<std::string> h = {})
+  source(std::vector<std::string> u, std::string d = {}, std::vector<std::string> h = {})
       : urls(std::move(u)),
         sha256(std::move(d)),
         headers(std::move(h)) {}
@@ -680,6 +704,8 @@ struct source {
   static std::string given(const char* url) {
     return url ? std::string(url) : std::string(1, '\0');
   }
+
+  static std::string literal(const std::filesystem::path& file);
 };
 
 // One file of a set: its name there, "model.onnx" or "onnx/model.onnx", and where it comes from.
@@ -904,6 +930,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 //         connection        one request and its answer, through its redirects  (state machine 2)
 //         policy            pure functions: what a head asks of us, what follows an attempt
 //         checks            pure functions: what the caller gave
+//         hub               hf:// addresses: where such a file is, on the web and on this machine
 //       partial             the unfinished file, to which all bytes go         (state machine 3)
 //         journal           its record on the disk: what a later call needs to continue it
 //         worker            hashes and copies behind the writer, on a thread of its own
@@ -2081,6 +2108,21 @@ inline string local_path(std::string_view address) {  // of a path or a file:// 
   const string path = unescaped(address);
   const bool has_drive = path.size() > 2 && path[0] == '/' && path[2] == ':';  // file:///C:/folder
   return has_drive ? path.substr(1) : path;
+}
+
+// A path, taken literally: neither ~ nor # nor a scheme in it means anything.
+inline string file_url(const fs::path& path) {
+  std::error_code e;
+  const fs::path whole = fs::absolute(path, e);
+  const auto utf8 = (e ? path : whole).generic_u8string();
+  const string name(utf8.begin(), utf8.end());
+  string url = strings::starts_with(name, "/") ? "file://" : "file:///";
+  for (const char letter : name) {
+    const bool is_odd = strings::contains("%#?", {&letter, 1});
+    url += is_odd ? join({"%", strings::upper(strings::hex(static_cast<unsigned char>(letter), 2))})
+                  : string(1, letter);
+  }
+  return percent_encoded(url);
 }
 
 struct pinned_address {
@@ -9290,6 +9332,187 @@ inline string advice_about(const string& address, errc failure) {
 }
 }  // namespace checks
 
+// ==== >>hub ==== hf://ORG/REPO@REVISION/PATH: where that is on the web, and on this machine ====
+//
+// Here belongs what is known of the Hugging Face hub: how its addresses are built, which token goes
+// to it, and where its own programs keep what they have brought. Nothing here is written. It uses
+// >>os and >>urls.
+namespace hub {
+struct address {
+  string kind{};                    // empty: a model; "datasets" or "spaces"
+  string repository{};              // "ORG/REPO"
+  string revision{"main"}, path{};  // of the revision %2F is a slash
+};
+
+inline constexpr view scheme = "hf://";
+
+inline bool is_address(view text) {
+  return strings::starts_with(strings::lower(text.substr(0, scheme.size())), scheme);
+}
+
+// hf://[datasets/|spaces/]ORG/REPO[@REVISION]/PATH
+inline std::optional<address> parse(view text) {
+  address found;
+  text.remove_prefix(scheme.size());
+  for (const char* const kind : {"datasets", "spaces"}) {
+    if (strings::starts_with(text, join({kind, "/"}))) {
+      found.kind = kind;
+      text.remove_prefix(found.kind.size() + 1);
+    }
+  }
+
+  const view owner = strings::take(text, '/');
+  view name = strings::take(text, '/');
+  const size_t at = name.find('@');
+  if (at != npos) {
+    found.revision = name.substr(at + 1);
+    name = name.substr(0, at);
+  }
+  found.repository = join({owner, "/", name});
+  found.path = text;
+  const bool is_whole = !owner.empty() && !name.empty() && !found.revision.empty();
+  if (!is_whole || found.path.empty() || owner.find('@') != npos) return {};
+  return found;
+}
+
+inline string url_of(const address& of, view endpoint) {
+  while (strings::ends_with(endpoint, "/")) {
+    endpoint.remove_suffix(1);
+  }
+  const string kind = of.kind.empty() ? string() : of.kind + "/";
+  return join({endpoint, "/", kind, of.repository, "/resolve/", of.revision, "/",
+      urls::percent_encoded(of.path)});
+}
+
+// "models--ORG--REPO", the folder of a repository in the hub's own cache
+inline string folder_of(const address& of) {
+  string name = join({of.kind.empty() ? "models" : of.kind, "/", of.repository});
+  for (size_t slash = name.find('/'); slash != npos; slash = name.find('/')) {
+    name.replace(slash, 1, "--");
+  }
+  return name;
+}
+
+// ---- this machine: variables as the hub's own programs read them
+
+inline string endpoint() {
+  const string told = os::env("HF_ENDPOINT");
+  return told.empty() ? "https://huggingface.co" : told;
+}
+
+inline fs::path home() {
+  const string told = os::env("HF_HOME");
+  if (!told.empty()) return os::resolved(os::to_path(told));
+  const fs::path caches = os::user_cache_directory();
+  return caches.empty() ? caches : caches / "huggingface";
+}
+
+inline fs::path cache() {
+  string told = os::env("HF_HUB_CACHE");
+  if (told.empty()) {
+    told = os::env("HUGGINGFACE_HUB_CACHE");  // its name until 2023
+  }
+  if (!told.empty()) return os::resolved(os::to_path(told));
+
+  const fs::path at = home();
+  return at.empty() ? at : at / "hub";
+}
+
+// That its command line has stored, or a variable holds. Empty: none.
+inline string token() {
+  if (strings::means_yes(os::env("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return {};
+  const string told = os::env("HF_TOKEN");
+  if (!told.empty()) return string(strings::trim(told));
+
+  const string file = os::env("HF_TOKEN_PATH");
+  const fs::path at = file.empty() ? home() / "token" : os::resolved(os::to_path(file));
+  string stored;
+  (void)os::read_text(at, stored, os::mode::link);
+  return string(strings::trim(stored));
+}
+
+struct cached {
+  fs::path file{};  // empty: it is not there
+  string sha256{};  // by the name of its blob; empty: that is a digest of another kind
+};
+
+// A link to ../../blobs/DIGEST: of what git-lfs holds, which weights are, that is a SHA-256.
+inline string digest_of_blob(const fs::path& link) {
+  std::error_code e;
+  const string name = os::shown(fs::read_symlink(link, e).filename());
+  return strings::is_digest(name) ? name : string();
+}
+
+// What Python has brought of it: by the digest that it must have, or else by its revision.
+inline cached find(const address& of, const string& sha256) {
+  const fs::path all = cache();
+  if (all.empty()) return {};
+
+  const fs::path folder = all / folder_of(of);
+  const fs::path blob = folder / "blobs" / sha256;
+  if (!sha256.empty() && os::look(blob).regular) return {blob, sha256};
+
+  string commit;
+  const string revision = urls::unescaped(of.revision);
+  (void)os::read_text(folder / "refs" / os::to_path(revision), commit, os::mode::link);
+  const string at = commit.empty() ? revision : string(strings::trim(commit));
+  const fs::path file = folder / "snapshots" / os::to_path(at) / os::to_path(of.path);
+  if (!os::look(file).regular) return {};
+
+  const string digest = digest_of_blob(file);
+  const bool is_another = !sha256.empty() && digest != sha256;
+  return is_another ? cached() : cached{file, digest};
+}
+
+// ---- a source with hf:// in it, as one without
+
+struct expanded {
+  source from{};
+  string sha256{};  // of the file that is on this machine
+};
+
+inline bool has_authorization(const vector<string>& headers) {
+  for (const string& line : headers) {
+    if (strings::starts_with(strings::lower(line), "authorization:")) return true;
+  }
+  return false;
+}
+
+// Nothing of it where there is none. The token is for the first URL's host alone, as headers are.
+inline result_of<expanded> expand(const source& given) {
+  expanded to;
+  to.from = given;
+  to.from.urls.clear();
+  for (const string& text : given.urls) {
+    const urls::pinned_address one = urls::split_pin(text);
+    if (!is_address(text)) {
+      to.from.urls.push_back(text);
+      continue;
+    }
+
+    const std::optional<address> parsed = parse(one.address);
+    if (!parsed) {
+      return fail(errc::invalid_argument,
+          {"'", strings::printable(one.address), "' is no hf://ORG/REPO[@REVISION]/PATH"});
+    }
+    const string pin = strings::lower(one.pin.empty() ? view(given.sha256) : one.pin);
+    const cached here = find(*parsed, pin);
+    const bool is_first = to.from.urls.empty();
+    if (!here.file.empty()) {
+      to.from.urls.push_back(urls::file_url(here.file));
+      to.sha256 = here.sha256;
+    }
+    const string behind = one.pin.empty() ? string() : join({"#sha256=", one.pin});
+    to.from.urls.push_back(url_of(*parsed, endpoint()) + behind);
+    const string secret = is_first && !has_authorization(given.headers) ? token() : string();
+    if (!secret.empty()) {
+      to.from.headers.push_back("Authorization: Bearer " + secret);
+    }
+  }
+  return to;
+}
+}  // namespace hub
+
 // ==== >>policy ==== what an answer's head asks of us, and what follows a try that failed ====
 //
 // Pure functions, which tests/unit/policy.cpp has tables for: no server, disk or thread. What may
@@ -10532,15 +10755,22 @@ class download final : os::pinned, public connection::connection::owner {
             " of source::size or options::max_bytes"});
   }
 
+  // Headers are for the host of the first URL that is no path.
+  string home() const {
+    for (const string& url : target_.from->urls) {
+      if (!urls::local_path(url).empty()) continue;
+      return urls::parse_url(url).value_or(urls::url()).origin();
+    }
+    return {};
+  }
+
   void connect(partial_file::lease part) {
     const bool asks_whole = use_.asks == request_for::the_whole;
     const bool is_part =
         part.is_held() && !asks_whole && (file().size() > 0 || !connections_.empty());
     const uint64_t first = part.is_held() && !asks_whole ? part.next() : 0;
 
-    // headers are for the host of the first URL
-    const urls::url home = urls::parse_url(target_.from->urls[0]).value_or(urls::url());
-    home_ = home.origin();
+    home_ = home();
     connection::route from;
     from.at = urls::parse_url(use_.url).value_or(urls::url());
     from.is_home = from.at.origin() == home_;
@@ -12997,9 +13227,21 @@ class call {
   // role: what an error calls the file. is_pin: a digest of the source binds the tiers, too.
   status take_source(size_t file, const source& from, const string& role, bool is_pin) {
     plan::wanted_file& wanted = now_.wanted[file];
-    VQCACHE_NEED_(checks::examine(from, role, who_.opts(), wanted.from));
-    if (is_pin) {
-      wanted.pin = wanted.from.sha256;
+    if (who_.opts().fetch) {  // which gets addresses of the hub as they are
+      VQCACHE_NEED_(checks::examine(from, role, who_.opts(), wanted.from));
+    }
+    string known;
+    if (!who_.opts().fetch) {
+      result_of<hub::expanded> all = hub::expand(from);
+      VQCACHE_NEED_(all.why());
+      VQCACHE_NEED_(checks::examine(all->from, role, who_.opts(), wanted.from));
+      known = all->sha256;
+    }
+
+    string& digest = wanted.from.sha256;
+    wanted.pin = is_pin ? digest : string();
+    if (digest.empty()) {
+      digest = known;
     }
     return {};
   }
@@ -14429,6 +14671,10 @@ inline string line(const progress& p, int percent) {
 }
 }  // namespace progress_text
 }  // namespace detail
+
+VQCACHE_API_ std::string source::literal(const std::filesystem::path& file) {
+  return file.empty() ? std::string() : std::string(detail::urls::file_url(file));
+}
 
 VQCACHE_API_ void print_message(const std::string& line) {
   detail::os::print_line(line);
