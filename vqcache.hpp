@@ -560,6 +560,17 @@
 // model out of both directories, and CACHE/NAME if it is empty then. It waits for a call that is
 // bringing it.
 //
+// What is held is listed without a look into the files. verify_model() reads every byte of both
+// directories and holds it to the receipts; repair_model() brings what is not right from the other
+// one, from also_look_in, or from where its receipt says that it came from:
+//
+//     for (const vqcache::held_model& one : vqcache::list_models()) {
+//       const vqcache::verification found = vqcache::verify_model(one.name);
+//       if (!found.ok()) vqcache::repair_model(one.name);
+//     }
+//
+// A condition is right, missing, damaged, unreadable, or unvouched: no receipt speaks of that file.
+//
 // By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
 // (their bytes come once more), the lock. So may a file, or one of the directories: the next call
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
@@ -579,6 +590,7 @@
 //
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
+// - list_models, verify_model, repair_model.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -599,7 +611,8 @@
 //
 // Rooms of this file, each using only those above it: config, api, containers, error, strings,
 // urls, http, formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial,
-// transport, checks, hub, policy, connection, download, tier, plan, call, notebook, public, undef.
+// transport, checks, hub, policy, connection, download, tier, plan, call, upkeep, notebook, public,
+// undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -898,6 +911,97 @@ VQCACHE_API_ model restore_model(const std::string& name, const options& opts = 
 VQCACHE_API_ void remove(
     const std::string& name, const options& opts = {});  // all of it, both tiers
 #endif
+// What is held, and looking after it. A value, or the error; the throwing forms throw that.
+template <class T>
+struct answer {
+  T value{};
+  vqcache::error error{};
+
+  bool ok() const noexcept { return !error.code(); }
+
+  explicit operator bool() const noexcept { return ok(); }
+
+  const T* operator->() const noexcept { return &value; }
+};
+
+struct held_file {
+  std::string file;        // as in its set
+  std::string sha256;      // by the receipt; empty: none speaks of it
+  std::uint64_t size = 0;  // bytes
+  bool is_local = false;   // it stands in the local tier, with the size that the receipt tells
+  bool is_cached = false;  // the same of the persistent tier
+};
+
+struct held_model {
+  std::string name;
+  std::vector<held_file> files;
+  std::string stored;          // when its receipt was written: 2026-11-30T08:15:00Z; empty: none
+  std::int64_t last_used = 0;  // seconds since 1970, of the local receipt, or 0
+
+  bool is_local() const { return !files.empty() && all_have(&held_file::is_local); }
+
+  bool is_cached() const { return !files.empty() && all_have(&held_file::is_cached); }
+
+ private:
+  bool all_have(bool held_file::* what) const {
+    for (const held_file& one : files) {
+      if (!(one.*what)) return false;
+    }
+    return true;
+  }
+};
+
+// By names, sizes and receipts, in the order of names: no file is read. A directory that is not
+// there holds nothing.
+VQCACHE_API_ answer<std::vector<held_model>> try_list_models(const options& opts = {});
+
+// unvouched: no receipt tells what it has to be.
+enum class condition { right, missing, damaged, unreadable, unvouched };
+
+struct checked_file {
+  std::string file;              // as in its set
+  origin where = origin::local;  // or cache
+  std::filesystem::path path;
+  condition is = condition::right;
+  std::string why;  // for a person, where it is not right
+};
+
+struct verification {
+  std::string name;
+  std::vector<checked_file> files;  // the local ones first
+
+  bool is_whole(origin where) const {  // all of them are there and right
+    bool has_any = false;
+    for (const checked_file& one : files) {
+      if (one.where != where) continue;
+      if (one.is != condition::right) return false;
+      has_any = true;
+    }
+    return has_any;
+  }
+
+  // Nothing is damaged, and a tier has it whole: the local one may have been wiped.
+  bool ok() const {
+    for (const checked_file& one : files) {
+      if (one.is != condition::right && one.is != condition::missing) return false;
+    }
+    return is_whole(origin::local) || is_whole(origin::cache);
+  }
+};
+
+// Reads every byte of both tiers and holds it to the receipts. on_progress is told, and may cancel.
+VQCACHE_API_ answer<verification> try_verify_model(
+    const std::string& name, const options& opts = {});
+// Each file that is not right comes from the other tier, from also_look_in, or else from where its
+// receipt says it came from; what it was is put aside. What it is then; an error says what could
+// not be mended.
+VQCACHE_API_ answer<verification> try_repair_model(
+    const std::string& name, const options& opts = {});
+#if VQCACHE_EXCEPTIONS_
+VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
+VQCACHE_API_ verification verify_model(const std::string& name, const options& opts = {});
+VQCACHE_API_ verification repair_model(const std::string& name, const options& opts = {});
+#endif
 struct known_model {
   std::string name;
   std::vector<std::string> aliases;
@@ -922,6 +1026,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 // A call brings the files of a model to the fast tier and keeps a copy of them in a lasting one.
 //
 //   download_vqgan_model()
+//     upkeep                what the tiers hold, of all models
 //     call                  looks at the tiers, asks for a plan, carries it out, says what it does
 //       plan                a pure function: what is wanted and what the tiers hold, to a step for
 //                           each file
@@ -3040,6 +3145,16 @@ inline void read_fact(receipt& into, std::string_view line) {
   }
 }
 
+// When it was written: the first line is "# vqcache VERSION DATE". Empty: that is not told.
+inline string date_of(std::string_view text) {
+  std::string_view line = strings::trim(strings::take(text, '\n'));
+  for (const char* const word : {"#", "vqcache"}) {
+    if (strings::take(line, ' ') != word) return {};
+  }
+  strings::take(line, ' ');
+  return string(line);
+}
+
 inline receipt read_receipt(std::string_view text) {  // facts may stand before or behind digests
   receipt all;
   for (std::string_view rest = text; !rest.empty();) {
@@ -3823,6 +3938,7 @@ __declspec(dllimport) int __stdcall WriteFile(
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/ioctl.h>
@@ -3972,6 +4088,9 @@ int list_names(const fs::path& directory, std::string_view prefix, std::vector<s
 
 // Whether it is there and may not be written, by its rights or since its file system is read-only.
 bool read_only(const fs::path& path);
+
+// When a file was read or written last, in seconds since 1970; 0: that cannot be told.
+int64_t last_used(const fs::path& path);
 
 // The size of the largest file that this process can have there, as far as that is known.
 uint64_t largest_file(const fs::path& directory);
@@ -4676,6 +4795,12 @@ inline int list_names(
   }
 }
 
+inline int64_t last_used(const fs::path& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0) return 0;
+  return (std::max)(int64_t{found.st_atime}, int64_t{found.st_mtime});
+}
+
 inline bool read_only(const fs::path& path) {
   return ::access(path.c_str(), W_OK) != 0 && (errno == EACCES || errno == EROFS);
 }
@@ -5112,6 +5237,12 @@ inline int list_names(
     }
   } while (::_wfindnext(search.handle, &found) == 0);
   return 0;
+}
+
+inline int64_t last_used(const fs::path& path) {
+  struct _stat64 found{};
+  if (::_wstat64(path.c_str(), &found) != 0) return 0;
+  return (std::max)(int64_t{found.st_atime}, int64_t{found.st_mtime});
 }
 
 inline bool read_only(const fs::path& path) {
@@ -13277,7 +13408,10 @@ class call {
       VQCACHE_NEED_(failure_of(plan_.refused));
     }
     if (plan_.keeps_all() && is_served()) return who_.stop();
+    return carry_out();
+  }
 
+  status carry_out() {
     VQCACHE_NEED_(local_->may_stand());
     for (const auto& one : lasting_) {
       VQCACHE_NEED_(one->may_stand());
@@ -13292,6 +13426,43 @@ class call {
     }
     wait_for_others();
     return bring_and_store();
+  }
+
+  // Reads all there is, and holds it to the receipts.
+  status verify(std::vector<checked_file>& found) {
+    look_into_tiers();
+    VQCACHE_NEED_(now_.local.taken);
+    const os::interrupt_guard guard(who_.opts().catch_interrupt);
+    who_.watch([&guard] { return guard.hit(); });
+    for (size_t n = 0; n <= lasting_.size(); ++n) {
+      const size_t place = n == 0 ? plan::in_local : n - 1;
+      if (place != plan::in_local && !now_.lasting[place].can.takes_copies) continue;
+      for (size_t file = 0; file < size(); ++file) {
+        found.push_back(check(file, place));
+        VQCACHE_NEED_(who_.stop());
+      }
+    }
+    return {};
+  }
+
+  // What verify() has found wrong is brought from elsewhere; verify() tells what it is then.
+  status repair(const std::vector<checked_file>& found) {
+    bool has_any = false;
+    for (size_t n = 0; n < found.size(); ++n) {
+      const size_t file = n % size();
+      const checked_file& one = found[n];
+      const bool is_wrong = one.is == condition::damaged || one.is == condition::unreadable;
+      has_any = has_any || one.is != condition::right;
+      if (is_wrong && one.where == origin::local) {
+        now_.facts[file].wrong = one.why;
+      }
+    }
+    if (!has_any) return {};
+
+    for (size_t file = 0; file < size(); ++file) {
+      take_source_of_receipt(file);
+    }
+    return carry_out();
   }
 
   status remove() {
@@ -13313,6 +13484,8 @@ class call {
   // ---- afterwards
 
   const string& name() const { return name_; }
+
+  const options& opts() const { return who_.opts(); }
 
   size_t size() const { return now_.wanted.size(); }
 
@@ -13337,6 +13510,58 @@ class call {
   bool is_cached() const { return is_cached_; }
 
  private:
+  checked_file check(size_t file, size_t place) {
+    using presence = tier::stored_file::presence;
+    const tier::stored_file& one = file_in(file, place);
+    checked_file found;
+    found.file = one.name;
+    found.where = place == plan::in_local ? origin::local : origin::cache;
+    found.path = tier_of(place).place_of(one.name).path;
+    const auto be = [&found](condition is, const string& why) {
+      found.is = is;
+      found.why = why;
+      return found;
+    };
+
+    if (one.is == presence::absent) return be(condition::missing, "it is not there");
+    if (one.is == presence::unknown) {
+      return be(condition::unreadable, error::system(one.problem, "look at", found.path).text);
+    }
+    if (!one.is_regular()) return be(condition::damaged, "it is not a regular file");
+    if (!one.has_receipt()) return be(condition::unvouched, "no receipt speaks of it");
+    if (!one.fits_receipt()) {
+      return be(condition::damaged,
+          join({"it has ", one.size, " bytes instead of the ", one.said.size, " of its receipt"}));
+    }
+
+    const tier::digest_of_file read = tier::digest_of(tier_of(place), one, who_);
+    note_digest(file, place, read);
+    if (!read.problem.ok()) return be(condition::unreadable, read.problem.text);
+    if (read.sha256 == one.said.sha256) return found;
+    return be(condition::damaged,
+        join({"its SHA-256 is ", read.sha256, ", not ", one.said.sha256, " as its receipt says"}));
+  }
+
+  void note_digest(size_t file, size_t place, const tier::digest_of_file& read) {
+    if (place != plan::in_local) {
+      now_.facts[file].copies[place].digest = read.problem.ok() ? read.sha256 : string();
+    }
+  }
+
+  // Where a receipt says that a file came from, if that can be asked again.
+  void take_source_of_receipt(size_t file) {
+    const tier::stored_file* said = &plan::local_of(now_, file);
+    for (const plan::lasting_tier& one : now_.lasting) {
+      if (said->said.origin.empty()) {
+        said = &one.has.files[file];
+      }
+    }
+    const string& url = said->said.origin;
+    plan::wanted_file& wanted = now_.wanted[file];
+    if (url.empty() || strings::contains(url, "***")) return;  // a part of it was a secret
+    (void)checks::examine(source(url), wanted.name, who_.opts(), wanted.from);
+  }
+
   static status homeless(const fs::path& option, const char* member, const char* variable) {
     return fail(errc::invalid_argument,
         {option.empty() ? variable : member, " begins with ~, but there is no home directory"});
@@ -14251,6 +14476,133 @@ inline status contained(const string& name, const F& f) noexcept {
 }
 }  // namespace call
 
+// ==== >>upkeep ==== what the two tiers hold, by names, sizes and receipts ====
+//
+// Here belongs what is told of all models at once. No file is read but receipts: one open and read
+// for each, one look at each file. It uses >>tier and >>call.
+namespace upkeep {
+inline void add_name(vector<string>& names, const string& name) {
+  if (strings::name_problem(name).empty()) {
+    names.push_back(name);
+  }
+}
+
+inline bool has(const vector<string>& sorted, const string& name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+// Of receipts, and of pairs that a notebook has left without one.
+inline void add_names_of_local(const vector<string>& listed, vector<string>& names) {
+  constexpr std::string_view receipt = ".sha256";
+  const std::string_view last = catalog::endings[1];
+  for (const string& file : listed) {
+    const bool is_receipt = strings::ends_with(file, receipt);
+    const bool is_of_pair = strings::ends_with(file, last);
+    if (!is_receipt && !is_of_pair) continue;
+
+    const string name = file.substr(0, file.size() - (is_receipt ? receipt : last).size());
+    if (is_receipt || has(listed, name + catalog::endings[0])) {
+      add_name(names, name);
+    }
+  }
+}
+
+inline vector<string> sorted_list(const fs::path& directory) {
+  vector<string> names = os::list(directory, "");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+inline string receipt_in(const fs::path& directory, const string& name, os::mode how) {
+  string text;  // what cannot be read is as if it were not there
+  (void)os::read_text(directory / (name + ".sha256"), text, how, formats::largest_receipt);
+  return text;
+}
+
+inline bool fits(const fs::path& file, const formats::entry* said, uint64_t& size) {
+  const os::info found = os::look(file);
+  if (!found.regular) return false;
+  size = size == 0 ? found.size : size;
+  return !said || said->size == 0 || said->size == found.size;
+}
+
+class inventory {
+ public:
+  explicit inventory(const options& o)
+      : local_(call::directory(o, true)),
+        lasting_(o.keep_copy ? call::lasting_directory(o) : fs::path()) {}
+
+  std::vector<held_model> all() const {
+    const vector<string> listed = sorted_list(local_);
+    vector<string> names;
+    add_names_of_local(listed, names);
+    if (!lasting_.empty()) {
+      for (const string& name : os::list(lasting_, "")) {
+        add_name(names, name);
+      }
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+
+    std::vector<held_model> found;
+    for (const string& name : names) {
+      held_model one = look(name, has(listed, name + ".sha256"));
+      if (!one.files.empty()) {
+        found.push_back(std::move(one));
+      }
+    }
+    return found;
+  }
+
+ private:
+  held_model look(const string& name, bool has_local_receipt) const {
+    const fs::path copies = lasting_ / name;
+    const string here = has_local_receipt ? receipt_in(local_, name, os::mode::link) : string();
+    const string there = lasting_.empty() ? string() : receipt_in(copies, name, os::mode::read);
+    const formats::receipt local = formats::read_receipt(here);
+    const formats::receipt lasting = formats::read_receipt(there);
+
+    held_model one;
+    one.name = name;
+    one.stored = formats::date_of(here.empty() ? there : here);
+    if (has_local_receipt) {
+      one.last_used = os::last_used(local_ / (name + ".sha256"));
+    }
+
+    tier::held_set set = tier::held_by(name, local, lasting);
+    const bool is_pair = set.files.empty();
+    if (is_pair) {
+      set.files = {name + catalog::endings[0], name + catalog::endings[1]};
+    }
+    const string folder = set.how == tier::layout::folder ? name + "/" : string();
+    for (const string& file : set.files) {
+      const formats::entry* ours = formats::find(local, folder + file);
+      const formats::entry* copy = formats::find(lasting, file);
+      const formats::entry* said = ours ? ours : copy;
+      held_file it;
+      it.file = file;
+      it.sha256 = said ? said->sha256 : string();
+      it.size = said ? said->size : 0;
+      it.is_local = fits(local_ / (folder + file), ours, it.size);
+      it.is_cached = !lasting_.empty() && fits(copies / file, copy, it.size);
+      one.files.push_back(std::move(it));
+    }
+    if (is_pair && !one.is_local() && !one.is_cached()) {
+      one.files.clear();  // a folder of somebody else
+    }
+    return one;
+  }
+
+  fs::path local_, lasting_;
+};
+
+inline status list(const options& opts, std::vector<held_model>& found) {
+  VQCACHE_NEED_(checks::check_options(opts));
+  found = inventory(opts).all();
+  return {};
+}
+}  // namespace upkeep
+
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
 //
 // Which platform this is, its variables and paths tell, as it documents them. Nothing is created or
@@ -14542,9 +14894,9 @@ inline status bring(
   return carry_out(one, found);
 }
 
-inline status restore(const string& name, const options& opts, model& found) {
-  call::call one(opts);
-  VQCACHE_NEED_(checks::check_call(opts));
+// Opened for what its receipts name; errc::unknown_model: they name nothing.
+inline status open_held(call::call& one, const string& name) {
+  VQCACHE_NEED_(checks::check_call(one.opts()));
   result_of<tier::held_set> held = one.held(name);
   VQCACHE_NEED_(held.why());
   if (held->files.empty()) {
@@ -14552,8 +14904,31 @@ inline status restore(const string& name, const options& opts, model& found) {
     return fail(errc::unknown_model,
         {one.places(), " has a receipt of ", name, "; it has to be downloaded first"});
   }
-  VQCACHE_NEED_(one.open(name, wanted(name, held->files), held->how));
+  return one.open(name, wanted(name, held->files), held->how);
+}
+
+inline status restore(const string& name, const options& opts, model& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(open_held(one, name));
   return carry_out(one, found);
+}
+
+inline status verify(const string& name, const options& opts, verification& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(open_held(one, name));
+  found.name = name;
+  return one.verify(found.files);
+}
+
+inline status repair(const string& name, const options& opts, verification& found) {
+  {
+    call::call one(opts);
+    VQCACHE_NEED_(open_held(one, name));
+    VQCACHE_NEED_(one.verify(found.files));
+    VQCACHE_NEED_(one.repair(found.files));
+  }
+  found = verification();
+  return verify(name, opts, found);
 }
 
 inline bool has_nothing(call::call& one) {
@@ -14613,6 +14988,19 @@ inline options options_of(const string& app) {
 }
 
 // ---- the whole calls: an error says which model it is about
+
+inline status verify_model(const string& name, const options& opts, verification& found) {
+  return call::contained(name, [&] { return verify(name, opts, found); });
+}
+
+inline status repair_model(const string& name, const options& opts, verification& found) {
+  return call::contained(name, [&] { return repair(name, opts, found); });
+}
+
+inline status list_models(const options& opts, std::vector<held_model>& found) {
+  const os::held_cancel until_the_end;
+  return error::contain([&] { return upkeep::list(opts, found); });
+}
 
 inline status download(
     const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
@@ -14740,6 +15128,24 @@ VQCACHE_API_ result try_restore_model(const std::string& name, const options& op
   return {std::move(found), detail::error::to_error(s)};
 }
 
+VQCACHE_API_ answer<std::vector<held_model>> try_list_models(const options& opts) {
+  answer<std::vector<held_model>> found;
+  found.error = detail::error::to_error(detail::named_set::list_models(opts, found.value));
+  return found;
+}
+
+VQCACHE_API_ answer<verification> try_verify_model(const std::string& name, const options& opts) {
+  answer<verification> found;
+  found.error = detail::error::to_error(detail::named_set::verify_model(name, opts, found.value));
+  return found;
+}
+
+VQCACHE_API_ answer<verification> try_repair_model(const std::string& name, const options& opts) {
+  answer<verification> found;
+  found.error = detail::error::to_error(detail::named_set::repair_model(name, opts, found.value));
+  return found;
+}
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
   return detail::error::to_error(detail::named_set::remove_all(name, opts));
 }
@@ -14778,6 +15184,24 @@ VQCACHE_API_ model restore_model(const std::string& name, const options& opts) {
 
 VQCACHE_API_ void remove(const std::string& name, const options& opts) {
   detail::error::raise(detail::named_set::remove_all(name, opts));
+}
+
+VQCACHE_API_ std::vector<held_model> list_models(const options& opts) {
+  std::vector<held_model> found;
+  detail::error::raise(detail::named_set::list_models(opts, found));
+  return found;
+}
+
+VQCACHE_API_ verification verify_model(const std::string& name, const options& opts) {
+  verification found;
+  detail::error::raise(detail::named_set::verify_model(name, opts, found));
+  return found;
+}
+
+VQCACHE_API_ verification repair_model(const std::string& name, const options& opts) {
+  verification found;
+  detail::error::raise(detail::named_set::repair_model(name, opts, found));
+  return found;
 }
 
 VQCACHE_API_ const vqcache::model& result::value() const {

@@ -148,6 +148,36 @@ int use_every_function(const char* directory) {
 #endif
   EXPECT(!vqcache::try_remove("every", opt).code());
   EXPECT(!fs::exists(opt.cache_dir / "every"));
+
+  // any set of files, and looking after it
+  const std::vector<vqcache::named_source> files = {
+      {"config.yaml", "mine://x/model.yaml"}, {"weights/last.bin", "mine://x/last"}};
+  r = vqcache::try_download_model("net", files, opt);
+  if (!r) return failed(__LINE__, r.error.what());
+  EXPECT(r->files.size() == 2 && get(r->files[1]) == checkpoint);
+  r = vqcache::try_download_file("one.bin", "mine://x/one", opt);
+  EXPECT(r.ok() && r->files.size() == 1);
+  EXPECT(vqcache::try_restore_model("net", opt)->files.size() == 2);
+  const auto held = vqcache::try_list_models(opt);
+  EXPECT(held.ok() && held->size() >= 2);
+  for (const vqcache::held_model& one : *held.operator->()) {
+    EXPECT(one.is_local() || one.is_cached());
+  }
+  EXPECT(vqcache::try_verify_model("net", opt)->ok());
+  EXPECT(put(r->files[0], "damaged"));
+  EXPECT(!vqcache::try_verify_model("one.bin", opt)->ok());
+  EXPECT(vqcache::try_repair_model("one.bin", opt)->ok());
+  EXPECT(vqcache::source(top / "c.yaml").urls[0].find("file://") == 0);
+  EXPECT(vqcache::source(std::string_view("a")).urls[0] == "a");
+  EXPECT(!vqcache::user_options("app").keep_copy);
+#if defined(__cpp_exceptions)
+  EXPECT(vqcache::download_model("net", files, opt).cached);
+  EXPECT(vqcache::download_file("one.bin", "mine://x/one", opt).cached);
+  EXPECT(vqcache::restore_model("net", opt).cached && r.value().cached);
+  EXPECT(vqcache::list_models(opt).size() == held->size());
+  EXPECT(vqcache::verify_model("net", opt).is_whole(vqcache::origin::cache));
+  EXPECT(vqcache::repair_model("net", opt).ok());
+#endif
   for (const vqcache::known_model& known : vqcache::known_models())
     EXPECT(!known.name.empty());
   const vqcache::options defaults;

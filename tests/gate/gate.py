@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
 ROOMS = ("manual config api containers error strings urls http formats sniff catalog os process hash ranges journal "
-         "worker partial transport checks hub policy connection download tier plan call notebook "
+         "worker partial transport checks hub policy connection download tier plan call upkeep notebook "
          "public undef").split()
 SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definitions of all in it
 COLUMNS = 100
