@@ -1413,7 +1413,7 @@ class [[nodiscard]] result_of {
 
   T& operator*() { return *value_; }
 
-  T* operator->() { return value_ ? &*value_ : nullptr; }
+  T* operator->() { return &*value_; }  // NOLINT(bugprone-unchecked-optional-access): as there
 
   const status& why() const { return why_; }
 
@@ -1424,6 +1424,13 @@ class [[nodiscard]] result_of {
 
 inline constexpr const char* no_descriptors =
     "; close files that this program has open, or raise its limit (ulimit -n)";
+
+inline status out_of_descriptors() {
+  const std::error_code none = std::make_error_code(std::errc::too_many_files_open);
+  return {errc::io,
+      join({"no descriptor is left for a connection (", none.message(), ")", no_descriptors}), none,
+      {}};
+}
 
 struct known_cause {  // of a failed file operation, a value of errno
   int is;
@@ -3674,15 +3681,17 @@ inline constexpr const char* html_page = "an HTML page (a login, quota or error 
 
 // Which document of tags it is, or empty. `text`: from the first byte that is no white space on.
 inline string tagged_document(const specimen& seen, std::string_view text) {
-  const bool is_text = is_readable_text(text.substr(0, 256));  // any byte may begin weights
-  if (text[0] != '<' || !is_text) return {};
+  if (text[0] != '<') {
+    return {};
+  }
   if (is_called_html(seen) || looks_like_html(text)) {
     return html_page + that_says(text);
   }
 
   const bool is_merge = seen.want == kind::text && strings::starts_with(text, "<<")
       && strings::starts_with(without_blanks(text.substr(2)), ":");  // YAML's, of another mapping
-  return is_merge ? string() : "an XML document " + that_says(text);
+  const bool is_text = is_readable_text(text.substr(0, 256));        // any byte may begin weights
+  return is_merge || !is_text ? string() : "an XML document " + that_says(text);
 }
 
 inline string json_answer(const specimen& seen, std::string_view text) {  // or empty
@@ -8429,6 +8438,8 @@ class exchange : os::pinned {
     if (code == curl_out_of_memory && is_in_head) {
       return head_reader::too_long();
     }
+    const bool may_lack_descriptor = code == curl_could_not_connect;
+    if (may_lack_descriptor && !os::has_descriptors()) return error::out_of_descriptors();
     return failure(code, words, proxy_of(url_));
   }
 
@@ -10675,12 +10686,17 @@ class download final : os::pinned, public connection::connection::owner {
     hang_up();
     keep_the_larger();
     const uint64_t had = file().size();
-    const uint64_t kept = file().release();
+    const uint64_t kept = let_go();
     if (kept > 0) {
       behind.keep(name_, kept);
     } else if (had > worthwhile) {
       behind.lose(name_, had);
     }
+  }
+
+  uint64_t let_go() {  // for this call's next try, or a later call
+    target_.may_be_begun = true;
+    return file().release();
   }
 
   status keep(status why) {
@@ -11102,7 +11118,7 @@ class download final : os::pinned, public connection::connection::owner {
   void continue_cut(status why, const outcome& last) {
     cut_was_tried_ = true;
     is_judged_ = false;
-    (void)file().release();  // the next try takes it up, and hashes it from its start
+    (void)let_go();  // the next try takes it up, and hashes it from its start
     why.code = errc::truncated;
     why.text = "the connection may have ended before the file did: " + why.text;
     fail_try(std::move(why), last);
@@ -11582,9 +11598,14 @@ inline status twice_one_path(const vector<string>& files) {
   std::sort(sorted.begin(), sorted.end());
 
   for (size_t i = 1; i < sorted.size(); ++i) {
-    const string before = sorted[i - 1].substr(sorted[i - 1].find('\0') + 1);
-    const string file = sorted[i].substr(sorted[i].find('\0') + 1);
+    string before = sorted[i - 1].substr(sorted[i - 1].find('\0') + 1);
+    string file = sorted[i].substr(sorted[i].find('\0') + 1);
     if (!is_one_path(before, file)) continue;
+
+    const auto first = std::find(files.begin(), files.end(), before);
+    if (std::find(files.begin(), first, file) != first) {  // as they were given
+      std::swap(before, file);
+    }
     return fail(errc::invalid_argument,
         {"the files '", before, "' and '", file,
             "' cannot both be: some file systems take them for one"});
@@ -13429,7 +13450,7 @@ class call {
   }
 
   // Reads all there is, and holds it to the receipts.
-  status verify(std::vector<checked_file>& found) {
+  status read_all(std::vector<checked_file>& found) {
     look_into_tiers();
     VQCACHE_NEED_(now_.local.taken);
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
@@ -13438,14 +13459,14 @@ class call {
       const size_t place = n == 0 ? plan::in_local : n - 1;
       if (place != plan::in_local && !now_.lasting[place].can.takes_copies) continue;
       for (size_t file = 0; file < size(); ++file) {
-        found.push_back(check(file, place));
+        found.push_back(read_one(file, place));
         VQCACHE_NEED_(who_.stop());
       }
     }
     return {};
   }
 
-  // What verify() has found wrong is brought from elsewhere; verify() tells what it is then.
+  // What read_all() has found wrong is brought from elsewhere.
   status repair(const std::vector<checked_file>& found) {
     bool has_any = false;
     for (size_t n = 0; n < found.size(); ++n) {
@@ -13510,7 +13531,7 @@ class call {
   bool is_cached() const { return is_cached_; }
 
  private:
-  checked_file check(size_t file, size_t place) {
+  checked_file read_one(size_t file, size_t place) {
     using presence = tier::stored_file::presence;
     const tier::stored_file& one = file_in(file, place);
     checked_file found;
@@ -14913,22 +14934,22 @@ inline status restore(const string& name, const options& opts, model& found) {
   return carry_out(one, found);
 }
 
-inline status verify(const string& name, const options& opts, verification& found) {
+inline status read_all(const string& name, const options& opts, verification& found) {
   call::call one(opts);
   VQCACHE_NEED_(open_held(one, name));
   found.name = name;
-  return one.verify(found.files);
+  return one.read_all(found.files);
 }
 
 inline status repair(const string& name, const options& opts, verification& found) {
   {
     call::call one(opts);
     VQCACHE_NEED_(open_held(one, name));
-    VQCACHE_NEED_(one.verify(found.files));
+    VQCACHE_NEED_(one.read_all(found.files));
     VQCACHE_NEED_(one.repair(found.files));
   }
   found = verification();
-  return verify(name, opts, found);
+  return read_all(name, opts, found);
 }
 
 inline bool has_nothing(call::call& one) {
@@ -14990,7 +15011,7 @@ inline options options_of(const string& app) {
 // ---- the whole calls: an error says which model it is about
 
 inline status verify_model(const string& name, const options& opts, verification& found) {
-  return call::contained(name, [&] { return verify(name, opts, found); });
+  return call::contained(name, [&] { return read_all(name, opts, found); });
 }
 
 inline status repair_model(const string& name, const options& opts, verification& found) {
@@ -15061,7 +15082,7 @@ inline string line(const progress& p, int percent) {
 }  // namespace detail
 
 VQCACHE_API_ std::string source::literal(const std::filesystem::path& file) {
-  return file.empty() ? std::string() : std::string(detail::urls::file_url(file));
+  return file.empty() ? std::string() : detail::urls::file_url(file);
 }
 
 VQCACHE_API_ void print_message(const std::string& line) {
