@@ -491,6 +491,12 @@ int main() {
 """
     everything = '#include "vqcache.hpp"\n' + caller
     only = '#define VQCACHE_HEADER_ONLY 0\n' + everything
+    late = gate.file("late.cpp", '#include "vqcache.hpp"\n#define VQCACHE_IMPLEMENTATION\n'
+                                 '#include "vqcache.hpp"\n')
+    done = gate.compile([late], os.devnull, ["-c", "-DVQCACHE_HEADER_ONLY=0"])
+    if done.returncode == 0 or "VQCACHE_IMPLEMENTATION before the first" not in done.stderr:
+        raise Failed("VQCACHE_IMPLEMENTATION that comes too late is not told")
+    print("VQCACHE_IMPLEMENTATION that comes too late is an #error that says so")
     gate.file("public.cpp", public)
     gate.file("bodies.cpp", bodies)
     gate.file("everything.cpp", everything)
@@ -514,12 +520,6 @@ int main() {
             if done.returncode == 0:
                 raise Failed("without the unit of the bodies it links: nothing was split")
         print("%s: units with declarations, bodies and everything link in any order" % cxx)
-    late = gate.file("late.cpp", '#include "vqcache.hpp"\n#define VQCACHE_IMPLEMENTATION\n'
-                                 '#include "vqcache.hpp"\n')
-    done = gate.compile([late], os.devnull, ["-c", "-DVQCACHE_HEADER_ONLY=0"])
-    if done.returncode == 0 or "VQCACHE_IMPLEMENTATION before the first" not in done.stderr:
-        raise Failed("VQCACHE_IMPLEMENTATION that comes too late is not told")
-    print("VQCACHE_IMPLEMENTATION that comes too late is an #error that says so")
 
 
 def check_code_size(gate):
