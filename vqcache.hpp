@@ -13319,7 +13319,11 @@ class call {
   }
 
   bool has_one_place() const {
-    return who_.opts().keep_copy && directory(who_.opts(), true) == lasting_directory(who_.opts());
+    const auto bare = [](const fs::path& path) {  // "models/" is "models"
+      return path.has_filename() ? path : path.parent_path();
+    };
+    const options& o = who_.opts();
+    return o.keep_copy && bare(directory(o, true)) == bare(lasting_directory(o));
   }
 
   bool keeps_copy() const { return who_.opts().keep_copy && !has_one_place(); }

@@ -66,7 +66,7 @@ TEST_SUITE("tiers") {
   TEST_CASE("one directory for both tiers is one tier, said, and an old copy below serves") {
     place w;
     vqcache::options o = w.options();
-    o.cache_dir = w.local / ".." / "local";
+    o.cache_dir = w.local / ".." / "local" / "";
     auto r = w.call_with(o, "m");
     REQUIRE_MESSAGE(r.ok(), why(r));
     CHECK(!r.model.cached);
