@@ -21,6 +21,7 @@ Cases (--only may be given more than once):
   reflink  the same on a file system that clones files
   small    a model of 1 MB
   hit      both files are local
+  sets     a set of 1,000 files of 100 KB: one tier in memory, and both tiers on the disk
 With --against DIR the peer is the vqcache.hpp in DIR and nothing else, in pairs, in the cases disk,
 limited, restore and hit: what a change of the header costs.
 Peak memory is taken of every run of every case."""
@@ -53,9 +54,10 @@ import common  # noqa: E402
 
 GIB = 1 << 30
 NOWHERE = 'http://127.0.0.1:9/none/'  # an origin that a restore or a hit must not ask
-CASES = ['disk', 'tmpfs', 'limited', 'slow', 'restore', 'reflink', 'small', 'hit']
+CASES = ['disk', 'tmpfs', 'limited', 'slow', 'restore', 'reflink', 'small', 'hit', 'sets']
 PAIRED = ['disk', 'limited', 'restore', 'hit']  # those of --against
 PAIRED_BAR = 1.05
+SET_FILES, SET_SIZE = 1000, 100000
 
 POOCH = """import logging, pooch, shutil, sys
 url, digest, local, cache = sys.argv[1:]
@@ -829,6 +831,50 @@ class Bench:
                     void.append('driver hits failed')
         ours.void = other.void = void
         self.row('hit', 'a local hit, of %d in a loop' % n, ours, other, PAIRED_BAR)
+
+    def small_files(self):
+        """[(name, path)] of many small files below the server's root, and a list for aria2c"""
+        folder = os.path.join(self.www, 'set')
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            for i in range(SET_FILES):
+                with open(os.path.join(folder, '%d.bin' % i), 'wb') as f:
+                    f.write(hashlib.sha256(b'%d' % i).digest() * (SET_SIZE // 32))
+        listed = self.folder(self.disk, 'urls')
+        with open(listed, 'w') as f:
+            f.writelines('%sset/%d.bin\n' % (self.url, i) for i in range(SET_FILES))
+        return [('%d.bin' % i, os.path.join(folder, '%d.bin' % i)) for i in range(SET_FILES)], listed
+
+    def case_sets(self):
+        if not program('aria2c'):
+            raise Skip('aria2c is not installed')
+        files, listed = self.small_files()
+        binary, said = self.compiled('sets.cpp', '-ldl')
+        if not binary:
+            raise Broken('sets.cpp does not compile: ' + said[:200])
+        text = 'a set of %d files of %d KB, ' % (SET_FILES, SET_SIZE // 1000)
+        bring = 'aria2c --no-conf -q -i %s -d {local} --file-allocation=none' % listed
+        for where, copies, rest in (
+                (self.ram, False, ''),
+                (self.disk, True, ' && sha256sum {local}/*.bin > /dev/null && cp {local}/*.bin {cache}'
+                                  ' && sync {local}/*.bin {cache}/*.bin')):
+            if where is None:
+                self.skip('sets', 'there is no tmpfs to write to')
+                continue
+            local, cache = self.folder(where, 'local'), self.folder(where, 'cache')
+            held = {os.path.join(local, 'm', name): path for name, path in files}
+            if copies:
+                held.update({os.path.join(cache, 'm', name): path for name, path in files})
+            ours = Contender('vqcache', [binary, self.url + 'set/', str(SET_FILES), local,
+                                         cache if copies else '-'],
+                             held, self.fresh(local, cache), {'cached': copies})
+            line = (bring + rest).replace('{local}', local).replace('{cache}', cache)
+            peer = Contender('aria2c -i' + (', sha256sum, cp, sync' if copies else ''), line,
+                             {os.path.join(local, name): path for name, path in files},
+                             self.fresh(local, cache))
+            self.race('sets', [ours, peer])
+            self.row('sets', text + ('both tiers on ' + kind_of(where) if copies else 'one tier in memory'),
+                     ours, peer, 1.2)
 
     def calls_of_a_hit(self, local, cache):
         """how many system calls one more hit makes, by strace; 0: cannot be told"""
