@@ -7294,6 +7294,7 @@ class partial_file : os::pinned {
     status s = verify_and_sync(d, who);
     if (s.ok()) {
       become(state::sealed);
+      string().swap(in_order_.waiting_);  // a set has many files that wait for the last one
     } else if (is_of_disk(s)) {
       s = break_with(std::move(s));
     }
