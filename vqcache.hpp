@@ -3690,7 +3690,10 @@ inline string tagged_document(const specimen& seen, std::string_view text) {
 
   const bool is_merge = seen.want == kind::text && strings::starts_with(text, "<<")
       && strings::starts_with(without_blanks(text.substr(2)), ":");  // YAML's, of another mapping
-  const bool is_text = is_readable_text(text.substr(0, 256));        // any byte may begin weights
+  // a byte of weights may be a '<'
+  const string front = strings::lower(text.substr(0, 9));
+  const bool is_marked = front == "<!doctype" || strings::starts_with(front, "<?xml");
+  const bool is_text = is_marked || is_readable_text(text.substr(0, 256));
   return is_merge || !is_text ? string() : "an XML document " + that_says(text);
 }
 
@@ -13353,7 +13356,9 @@ class call {
   }
 
   // What the tiers' receipts hold under a name: the local one first, then what others add.
-  result_of<tier::held_set> held(const string& name) const {
+  enum class unreadable { is_failure, is_nothing };
+
+  result_of<tier::held_set> held(const string& name, unreadable receipt_that_is) const {
     const string receipt = name + ".sha256";
     const fs::path fast = directory(who_.opts(), true), slow = lasting_directory(who_.opts());
     const string odd = strings::name_problem(name);
@@ -13373,7 +13378,8 @@ class call {
       string text;
       const fs::path at = os::resolved(place);
       if (at.empty() || !tier::spelling_in(at, name).empty()) continue;
-      VQCACHE_NEED_(read_if_there(at / name / receipt, os::mode::read, text));
+      const status read = read_if_there(at / name / receipt, os::mode::read, text);
+      if (!read.ok() && receipt_that_is == unreadable::is_failure) return read;
       for (const formats::entry& one : formats::read_receipt(text)) {
         lasting.push_back(one);
       }
@@ -14923,7 +14929,7 @@ inline status bring(
 // Opened for what its receipts name; errc::unknown_model: they name nothing.
 inline status open_held(call::call& one, const string& name) {
   VQCACHE_NEED_(checks::check_call(one.opts()));
-  result_of<tier::held_set> held = one.held(name);
+  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_failure);
   VQCACHE_NEED_(held.why());
   if (held->files.empty()) {
     VQCACHE_NEED_(open(one, name, {name}));  // a name that cannot be used is told
@@ -14963,7 +14969,7 @@ inline bool has_nothing(call::call& one) {
 
 // What its receipts name. Without one: a notebook's pair, or what interrupted calls have left.
 inline status find_any(call::call& one, const string& name) {
-  result_of<tier::held_set> held = one.held(name);
+  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_nothing);
   VQCACHE_NEED_(held.why());
   vector<string> pair{name + catalog::endings[0], name + catalog::endings[1]};
   const bool may_be_pair = held->how == tier::layout::flat && (held->files != vector<string>{name});
