@@ -9493,7 +9493,8 @@ struct address {
 inline constexpr view scheme = "hf://";
 
 inline bool is_address(view text) {
-  return strings::starts_with(strings::lower(text.substr(0, scheme.size())), scheme);
+  const bool may_be = !text.empty() && (text[0] == 'h' || text[0] == 'H');
+  return may_be && strings::starts_with(strings::lower(text.substr(0, scheme.size())), scheme);
 }
 
 // hf://[datasets/|spaces/]ORG/REPO[@REVISION]/PATH
@@ -9616,6 +9617,13 @@ struct expanded {
   source from{};
   string sha256{};  // of the file that is on this machine
 };
+
+inline bool has_address(const source& from) {
+  for (const string& url : from.urls) {
+    if (is_address(url)) return true;
+  }
+  return false;
+}
 
 inline bool has_authorization(const vector<string>& headers) {
   for (const string& line : headers) {
@@ -13284,6 +13292,7 @@ class call {
       return homeless(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR");
     }
 
+    has_one_place_ = o.keep_copy && is_one_place(fast, slow);
     using directory_tier = tier::directory_tier;
     auto local = box<directory_tier>(new directory_tier(
         directory_tier::where{fast, false, os::mode::link, o.create_dirs}, name, names, how));
@@ -13302,7 +13311,7 @@ class call {
 
     tiers all;
     const fs::path slow = lasting_directory(o);
-    if (has_one_place()) {
+    if (has_one_place_) {
       all.push_back(box<tier::lent_tier>(new tier::lent_tier(in(slow))));  // of earlier calls
     } else if (o.keep_copy) {
       all.push_back(in(slow));
@@ -13316,30 +13325,38 @@ class call {
     return all;
   }
 
+  static bool has_folders(const list<plan::wanted_file>& files) {
+    for (const plan::wanted_file& file : files) {
+      if (strings::contains(file.name, "/")) return true;
+    }
+    return false;
+  }
+
   // In which the set's files lie, with a separator at its end.
   static string folder_of(const tier::tier& in, const string& file) {
     const string path = os::shown(in.place_of(file).path);
     return path.substr(0, path.size() - file.size());
   }
 
-  bool has_one_place() const {
+  static bool is_one_place(const fs::path& a, const fs::path& b) {
     const auto bare = [](const fs::path& path) {  // "models/" is "models"
       return path.has_filename() ? path : path.parent_path();
     };
-    const options& o = who_.opts();
-    return o.keep_copy && bare(directory(o, true)) == bare(lasting_directory(o));
+    return bare(a) == bare(b);
   }
 
-  bool keeps_copy() const { return who_.opts().keep_copy && !has_one_place(); }
+  bool keeps_copy() const { return who_.opts().keep_copy && !has_one_place_; }
 
   void begin(const string& name, const list<plan::wanted_file>& files,
       box<tier::directory_tier> local, tiers lasting) {
     name_ = name;
     who_ = caller(who_.opts(), name);
-    who_.name_files_from(folder_of(*local, files[0].name));
-    for (const auto& one : lasting) {
-      if (one->can().has_paths) {
-        who_.name_files_from(folder_of(*one, files[0].name));
+    if (has_folders(files)) {
+      who_.name_files_from(folder_of(*local, files[0].name));
+      for (const auto& one : lasting) {
+        if (one->can().has_paths) {
+          who_.name_files_from(folder_of(*one, files[0].name));
+        }
       }
     }
     local_ = std::move(local);
@@ -13390,11 +13407,12 @@ class call {
   // role: what an error calls the file. is_pin: a digest of the source binds the tiers, too.
   status take_source(size_t file, const source& from, const string& role, bool is_pin) {
     plan::wanted_file& wanted = now_.wanted[file];
-    if (who_.opts().fetch) {  // which gets addresses of the hub as they are
+    const bool is_of_hub = !who_.opts().fetch && hub::has_address(from);
+    if (!is_of_hub) {  // a user's transport gets addresses of the hub as they are
       VQCACHE_NEED_(checks::examine(from, role, who_.opts(), wanted.from));
     }
     string known;
-    if (!who_.opts().fetch) {
+    if (is_of_hub) {
       result_of<hub::expanded> all = hub::expand(from);
       VQCACHE_NEED_(all.why());
       VQCACHE_NEED_(checks::examine(all->from, role, who_.opts(), wanted.from));
@@ -13452,7 +13470,7 @@ class call {
     const os::quiet_signals quiet;
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
-    if (has_one_place()) {
+    if (has_one_place_) {
       who_.say(
           {"The local directory is that of the cache, too, ", local_root(), ": no copy is kept."});
     }
@@ -14490,6 +14508,7 @@ class call {
   os::file lock_{};
   string lost_{};  // what an error says of a copy that could not be used
   origin from_ = origin::local;
+  bool has_one_place_ = false;  // local_dir and cache_dir are one directory: no copy is kept
   bool is_cached_ = false, is_announced_ = false;
 };
 
