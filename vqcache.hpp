@@ -11531,7 +11531,8 @@ enum class layout { flat, folder };
 
 inline layout layout_of(const string& set, const vector<string>& files) {
   const bool is_itself = files.size() == 1 && files[0] == set;
-  const string config = set + catalog::endings[0], checkpoint = set + catalog::endings[1];
+  const string config = set + catalog::endings[0];
+  const string checkpoint = set + catalog::endings[1];
   const bool is_pair = files.size() == 2
       && ((files[0] == config && files[1] == checkpoint)
           || (files[0] == checkpoint && files[1] == config));
@@ -12244,7 +12245,8 @@ class directory_tier final : public tier {
       const bool is_part = strings::ends_with(name, part_end);
       if (!is_part && !strings::ends_with(name, record_end)) continue;
 
-      const fs::path path = at_ / name, base = path.parent_path() / path.stem();
+      const fs::path path = at_ / name;
+      const fs::path base = path.parent_path() / path.stem();
       const journal::unfinished unfinished = journal::find(base);
       if (!is_nobodys(unfinished, path, which)) continue;
       fs::path part = base;
@@ -12552,7 +12554,10 @@ class lent_tier final : public tier {
 
   abilities can() const override {
     abilities its = of_->can();
-    its.is_writable = its.keeps_damaged = its.continues_uploads = its.takes_copies = false;
+    its.is_writable = false;
+    its.keeps_damaged = false;
+    its.continues_uploads = false;
+    its.takes_copies = false;
     return its;
   }
 
@@ -13281,7 +13286,8 @@ class call {
     VQCACHE_NEED_(paths.problem);
 
     const options& o = who_.opts();
-    const fs::path fast = directory(o, true), slow = lasting_directory(o);
+    const fs::path fast = directory(o, true);
+    const fs::path slow = lasting_directory(o);
     if (fast.empty() && !begins_at_home(given_directory(o, true))) {
       return os::not_there(given_directory(o, true), os::no_working_directory);
     }
@@ -13377,7 +13383,8 @@ class call {
 
   result_of<tier::held_set> held(const string& name, unreadable receipt_that_is) const {
     const string receipt = name + ".sha256";
-    const fs::path fast = directory(who_.opts(), true), slow = lasting_directory(who_.opts());
+    const fs::path fast = directory(who_.opts(), true);
+    const fs::path slow = lasting_directory(who_.opts());
     const string odd = strings::name_problem(name);
     if (!odd.empty() || fast.empty() || slow.empty()) return tier::held_set();  // open() tells
 
