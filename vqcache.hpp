@@ -611,8 +611,8 @@
 //
 // Rooms of this file, each using only those above it: config, api, containers, error, strings,
 // urls, http, formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial,
-// transport, checks, hub, policy, connection, download, tier, plan, call, upkeep, notebook, public,
-// undef.
+// transport, checks, hub, policy, connection, download, tier, plan, call, sets, upkeep, notebook,
+// public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -742,6 +742,7 @@ inline std::ostream& operator<<(std::ostream& out, const model& m) {
   return out << m.name;
 }
 enum class phase { waiting, downloading, restoring, storing, verifying };
+enum class severity { information, warning, failure };
 
 struct progress {
   std::string name, file;  // the model, and the file as it is called on disk
@@ -1026,7 +1027,8 @@ VQCACHE_API_ options user_options(const std::string& app);
 // A call brings the files of a model to the fast tier and keeps a copy of them in a lasting one.
 //
 //   download_vqgan_model()
-//     upkeep                what the tiers hold, of all models
+//     upkeep                what the tiers hold: listed, read, mended, removed
+//     sets                  which files a name and its sources mean
 //     call                  looks at the tiers, asks for a plan, carries it out, says what it does
 //       plan                a pure function: what is wanted and what the tiers hold, to a step for
 //                           each file
@@ -14534,10 +14536,240 @@ inline status contained(const string& name, const F& f) noexcept {
 }
 }  // namespace call
 
-// ==== >>upkeep ==== what the two tiers hold, by names, sizes and receipts ====
+// ==== >>sets ==== the files of a call: those of a VQGAN, those that are given, those held ====
 //
-// Here belongs what is told of all models at once. No file is read but receipts: one open and read
-// for each, one look at each file. It uses >>tier and >>call.
+// Here belongs what a name and sources mean: which files there are, of which kinds, and how they
+// lie in a tier. It uses >>catalog, >>plan, >>tier and >>call, which carries them out.
+
+namespace sets {
+// What makes a set of files a VQGAN: a config and a checkpoint, in this order. Only the catalogue
+// and what stands here know of that.
+namespace vqgan {
+inline list<plan::wanted_file> files_of(const string& name) {
+  list<plan::wanted_file> files(2);
+  files[0].name = name + catalog::endings[0];
+  files[0].kind = sniff::kind::text;
+  files[1].name = name + catalog::endings[1];
+  return files;
+}
+
+inline constexpr const char* roles[] = {"config", "checkpoint"};
+
+using rows = list<const catalog::row*>;
+
+inline status open(call::call& one, const string& name) {
+  return one.open(name, files_of(name), tier::layout::flat);
+}
+
+// The names of the catalogue that are like this one, or else are not.
+inline string listed(const string& name, bool is_alike) {
+  string list;
+  for (const catalog::row& row : catalog::all) {
+    const vector<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
+    bool is_like_one = false;
+    for (const string& one : names) {
+      is_like_one = is_like_one || strings::are_alike(strings::lower(name), one);
+    }
+    if (is_like_one == is_alike) {
+      list += join({list.empty() ? "" : ", ", row.name});
+    }
+  }
+  return list;
+}
+
+inline string hint(const string& name, const rows& meant) {
+  string candidates;
+  for (const catalog::row* row : meant) {
+    candidates += join({candidates.empty() ? "" : " or ", row->name});
+  }
+  if (!meant.empty()) {
+    return ", and the name is ambiguous: say " + candidates;
+  }
+
+  const string alike = listed(name, true), others = listed(name, false);
+  const string unlisted = ", and the catalogue does not list it; ";
+  return alike.empty() ? unlisted + "known are " + others
+                       : unlisted + "did you mean " + alike + "?";
+}
+
+inline status unknown(const call::call& one, const rows& meant) {
+  return fail(errc::unknown_model,
+      {one.places(), " holds both files of ", one.name(), hint(one.name(), meant),
+          "; or give its URLs"});
+}
+
+inline status take_given(call::call& one, const source* const given[2]) {
+  for (size_t file = 0; file < 2; ++file) {
+    VQCACHE_NEED_(one.take_source(file, *given[file], roles[file], true));
+  }
+  return {};
+}
+
+inline status take_listed(call::call& one, const catalog::row& row) {
+  for (size_t file = 0; file < 2; ++file) {
+    VQCACHE_NEED_(one.take_source(
+        file, catalog::sources(row, file == 0), files_of(one.name())[file].name, false));
+  }
+  return {};
+}
+
+// Without sources: what a tier holds under this very name, else what the catalogue knows it as.
+inline status find(call::call& one, const string& called) {
+  const rows meant = catalog::find(called);
+  const bool is_listed = meant.size() == 1;
+  if (one.count_held() < one.size()) {
+    if (!is_listed) return unknown(one, meant);
+    VQCACHE_NEED_(open(one, meant[0]->name));
+  }
+  return is_listed ? take_listed(one, *meant[0]) : status();
+}
+
+inline status bring(
+    const string& called, const source* const given[2], const options& opts, model& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_call(opts));
+  VQCACHE_NEED_(open(one, called));
+  VQCACHE_NEED_(given[0] ? take_given(one, given) : find(one, called));
+  VQCACHE_NEED_(one.download());
+  found = {one.name(), one.local_path(0), one.local_path(1), one.from(), one.is_cached(),
+      {one.local_path(0), one.local_path(1)}};
+  return {};
+}
+
+inline status download(const string& name, const source* config, const source* checkpoint,
+    const options& opts, model& found) {
+  const source* const given[2] = {config, checkpoint};
+  return call::contained(name, [&] { return bring(name, given, opts, found); });
+}
+
+}  // namespace vqgan
+
+inline sniff::kind kind_of(const string& name, const string& file) {
+  if (file == name + catalog::endings[0]) {
+    return sniff::kind::text;
+  }
+  if (strings::ends_with(file, catalog::endings[1])) {
+    return sniff::kind::binary;
+  }
+  return sniff::kind_of(file);
+}
+
+inline list<plan::wanted_file> wanted(const string& name, const vector<string>& files) {
+  list<plan::wanted_file> all(files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    all[i].name = files[i];
+    all[i].kind = kind_of(name, files[i]);
+  }
+  return all;
+}
+
+inline status open(call::call& one, const string& name, const vector<string>& files) {
+  return one.open(name, wanted(name, files), tier::layout_of(name, files));
+}
+
+inline status carry_out(call::call& one, model& found) {
+  VQCACHE_NEED_(one.download());
+  found.name = one.name();
+  found.from = one.from();
+  found.cached = one.is_cached();
+  for (size_t file = 0; file < one.size(); ++file) {
+    found.files.push_back(one.local_path(file));
+  }
+  return {};
+}
+
+inline status bring(
+    const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
+  vector<string> names;
+  names.reserve(files.size());
+  for (const named_source& file : files) {
+    names.push_back(file.file);
+  }
+
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_call(opts));
+  VQCACHE_NEED_(open(one, name, names));
+  for (size_t file = 0; file < files.size(); ++file) {
+    VQCACHE_NEED_(one.take_source(file, files[file].from, names[file], true));
+  }
+  return carry_out(one, found);
+}
+
+// Opened for what its receipts name; errc::unknown_model: they name nothing.
+inline status open_held(call::call& one, const string& name) {
+  VQCACHE_NEED_(checks::check_call(one.opts()));
+  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_failure);
+  VQCACHE_NEED_(held.why());
+  if (held->files.empty()) {
+    VQCACHE_NEED_(open(one, name, {name}));  // a name that cannot be used is told
+    return fail(errc::unknown_model,
+        {one.places(), " has a receipt of ", name, "; it has to be downloaded first"});
+  }
+  return one.open(name, wanted(name, held->files), held->how);
+}
+
+inline status restore(const string& name, const options& opts, model& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(open_held(one, name));
+  return carry_out(one, found);
+}
+
+inline bool has_nothing(call::call& one) {
+  return one.count_held() == 0 && !one.has_leftovers();
+}
+
+// What its receipts name. Without one: a notebook's pair, or what interrupted calls have left, or
+// the published model that has it as an alias.
+inline status find_any(call::call& one, const string& name) {
+  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_nothing);
+  VQCACHE_NEED_(held.why());
+  vector<string> pair{name + catalog::endings[0], name + catalog::endings[1]};
+  const bool may_be_pair = held->how == tier::layout::flat && (held->files != vector<string>{name});
+  if (!may_be_pair) {
+    return one.open(name, wanted(name, held->files), held->how);
+  }
+
+  for (const string& file : held->files) {  // of a pair a receipt may name one file, or more
+    if (std::find(pair.begin(), pair.end(), file) == pair.end()) {
+      pair.push_back(file);
+    }
+  }
+  VQCACHE_NEED_(one.open(name, wanted(name, pair), tier::layout::flat));
+  if (!has_nothing(one)) return {};
+
+  VQCACHE_NEED_(one.open(name, wanted(name, {name}), tier::layout::flat));
+  if (!has_nothing(one)) return {};
+
+  VQCACHE_NEED_(one.open(name, wanted(name, {name}), tier::layout::folder));
+  if (!has_nothing(one)) return {};
+
+  const vqgan::rows meant = catalog::find(name);
+  return vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name);
+}
+
+// ---- the whole calls: an error says which model it is about
+
+inline status download(
+    const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
+  return call::contained(name, [&] { return bring(name, files, opts, found); });
+}
+
+inline status download_file(
+    const string& name, const source& from, const options& opts, model& found) {
+  return call::contained(
+      name, [&] { return bring(name, std::vector<named_source>{{name, from}}, opts, found); });
+}
+
+inline status restore_model(const string& name, const options& opts, model& found) {
+  return call::contained(name, [&] { return restore(name, opts, found); });
+}
+
+}  // namespace sets
+
+// ==== >>upkeep ==== what the tiers hold: listed, read, mended, removed ====
+//
+// Here belongs what is done with models that are held. A list reads no file but receipts: one open
+// and read for each, one look at each file. It uses >>tier, >>call and >>sets.
 namespace upkeep {
 inline void add_name(vector<string>& names, const string& name) {
   if (strings::name_problem(name).empty()) {
@@ -14658,6 +14890,50 @@ inline status list(const options& opts, std::vector<held_model>& found) {
   VQCACHE_NEED_(checks::check_options(opts));
   found = inventory(opts).all();
   return {};
+}
+
+inline status read_all(const string& name, const options& opts, verification& found) {
+  call::call one(opts);
+  VQCACHE_NEED_(sets::open_held(one, name));
+  found.name = name;
+  return one.read_all(found.files);
+}
+
+inline status repair(const string& name, const options& opts, verification& found) {
+  {
+    call::call one(opts);
+    VQCACHE_NEED_(sets::open_held(one, name));
+    VQCACHE_NEED_(one.read_all(found.files));
+    VQCACHE_NEED_(one.repair(found.files));
+  }
+  found = verification();
+  return read_all(name, opts, found);
+}
+
+inline status take_away(const string& name, const options& opts) {
+  call::call one(opts);
+  VQCACHE_NEED_(checks::check_options(opts));
+  VQCACHE_NEED_(sets::find_any(one, name));
+  return one.remove();
+}
+
+// ---- the whole calls: an error says which model it is about
+
+inline status verify_model(const string& name, const options& opts, verification& found) {
+  return call::contained(name, [&] { return read_all(name, opts, found); });
+}
+
+inline status repair_model(const string& name, const options& opts, verification& found) {
+  return call::contained(name, [&] { return repair(name, opts, found); });
+}
+
+inline status list_models(const options& opts, std::vector<held_model>& found) {
+  const os::held_cancel until_the_end;
+  return error::contain([&] { return list(opts, found); });
+}
+
+inline status remove_all(const string& name, const options& opts) {
+  return call::contained(name, [&] { return take_away(name, opts); });
 }
 }  // namespace upkeep
 
@@ -14792,240 +15068,6 @@ inline options choose(options given, const string& root) {  // root: in the plac
       ", copies to ", call::lasting_directory(given), note, "."})));
   return given;
 }
-}  // namespace notebook
-}  // namespace detail
-
-// ==== >>public ==== thin bodies of the public functions ====
-namespace detail {
-// What makes a set of files a VQGAN: a config and a checkpoint, in this order. Only the catalogue
-// and what stands here know of that.
-namespace vqgan {
-inline list<plan::wanted_file> files_of(const string& name) {
-  list<plan::wanted_file> files(2);
-  files[0].name = name + catalog::endings[0];
-  files[0].kind = sniff::kind::text;
-  files[1].name = name + catalog::endings[1];
-  return files;
-}
-
-inline constexpr const char* roles[] = {"config", "checkpoint"};
-
-using rows = list<const catalog::row*>;
-
-inline status open(call::call& one, const string& name) {
-  return one.open(name, files_of(name), tier::layout::flat);
-}
-
-// The names of the catalogue that are like this one, or else are not.
-inline string listed(const string& name, bool is_alike) {
-  string list;
-  for (const catalog::row& row : catalog::all) {
-    const vector<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
-    bool is_like_one = false;
-    for (const string& one : names) {
-      is_like_one = is_like_one || strings::are_alike(strings::lower(name), one);
-    }
-    if (is_like_one == is_alike) {
-      list += join({list.empty() ? "" : ", ", row.name});
-    }
-  }
-  return list;
-}
-
-inline string hint(const string& name, const rows& meant) {
-  string candidates;
-  for (const catalog::row* row : meant) {
-    candidates += join({candidates.empty() ? "" : " or ", row->name});
-  }
-  if (!meant.empty()) {
-    return ", and the name is ambiguous: say " + candidates;
-  }
-
-  const string alike = listed(name, true), others = listed(name, false);
-  const string unlisted = ", and the catalogue does not list it; ";
-  return alike.empty() ? unlisted + "known are " + others
-                       : unlisted + "did you mean " + alike + "?";
-}
-
-inline status unknown(const call::call& one, const rows& meant) {
-  return fail(errc::unknown_model,
-      {one.places(), " holds both files of ", one.name(), hint(one.name(), meant),
-          "; or give its URLs"});
-}
-
-inline status take_given(call::call& one, const source* const given[2]) {
-  for (size_t file = 0; file < 2; ++file) {
-    VQCACHE_NEED_(one.take_source(file, *given[file], roles[file], true));
-  }
-  return {};
-}
-
-inline status take_listed(call::call& one, const catalog::row& row) {
-  for (size_t file = 0; file < 2; ++file) {
-    VQCACHE_NEED_(one.take_source(
-        file, catalog::sources(row, file == 0), files_of(one.name())[file].name, false));
-  }
-  return {};
-}
-
-// Without sources: what a tier holds under this very name, else what the catalogue knows it as.
-inline status find(call::call& one, const string& called) {
-  const rows meant = catalog::find(called);
-  const bool is_listed = meant.size() == 1;
-  if (one.count_held() < one.size()) {
-    if (!is_listed) return unknown(one, meant);
-    VQCACHE_NEED_(open(one, meant[0]->name));
-  }
-  return is_listed ? take_listed(one, *meant[0]) : status();
-}
-
-inline status bring(
-    const string& called, const source* const given[2], const options& opts, model& found) {
-  call::call one(opts);
-  VQCACHE_NEED_(checks::check_call(opts));
-  VQCACHE_NEED_(open(one, called));
-  VQCACHE_NEED_(given[0] ? take_given(one, given) : find(one, called));
-  VQCACHE_NEED_(one.download());
-  found = {one.name(), one.local_path(0), one.local_path(1), one.from(), one.is_cached(),
-      {one.local_path(0), one.local_path(1)}};
-  return {};
-}
-
-inline status download(const string& name, const source* config, const source* checkpoint,
-    const options& opts, model& found) {
-  const source* const given[2] = {config, checkpoint};
-  return call::contained(name, [&] { return bring(name, given, opts, found); });
-}
-
-}  // namespace vqgan
-
-// Any set of files.
-namespace named_set {
-inline sniff::kind kind_of(const string& name, const string& file) {
-  if (file == name + catalog::endings[0]) {
-    return sniff::kind::text;
-  }
-  if (strings::ends_with(file, catalog::endings[1])) {
-    return sniff::kind::binary;
-  }
-  return sniff::kind_of(file);
-}
-
-inline list<plan::wanted_file> wanted(const string& name, const vector<string>& files) {
-  list<plan::wanted_file> all(files.size());
-  for (size_t i = 0; i < files.size(); ++i) {
-    all[i].name = files[i];
-    all[i].kind = kind_of(name, files[i]);
-  }
-  return all;
-}
-
-inline status open(call::call& one, const string& name, const vector<string>& files) {
-  return one.open(name, wanted(name, files), tier::layout_of(name, files));
-}
-
-inline status carry_out(call::call& one, model& found) {
-  VQCACHE_NEED_(one.download());
-  found.name = one.name();
-  found.from = one.from();
-  found.cached = one.is_cached();
-  for (size_t file = 0; file < one.size(); ++file) {
-    found.files.push_back(one.local_path(file));
-  }
-  return {};
-}
-
-inline status bring(
-    const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
-  vector<string> names;
-  names.reserve(files.size());
-  for (const named_source& file : files) {
-    names.push_back(file.file);
-  }
-
-  call::call one(opts);
-  VQCACHE_NEED_(checks::check_call(opts));
-  VQCACHE_NEED_(open(one, name, names));
-  for (size_t file = 0; file < files.size(); ++file) {
-    VQCACHE_NEED_(one.take_source(file, files[file].from, names[file], true));
-  }
-  return carry_out(one, found);
-}
-
-// Opened for what its receipts name; errc::unknown_model: they name nothing.
-inline status open_held(call::call& one, const string& name) {
-  VQCACHE_NEED_(checks::check_call(one.opts()));
-  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_failure);
-  VQCACHE_NEED_(held.why());
-  if (held->files.empty()) {
-    VQCACHE_NEED_(open(one, name, {name}));  // a name that cannot be used is told
-    return fail(errc::unknown_model,
-        {one.places(), " has a receipt of ", name, "; it has to be downloaded first"});
-  }
-  return one.open(name, wanted(name, held->files), held->how);
-}
-
-inline status restore(const string& name, const options& opts, model& found) {
-  call::call one(opts);
-  VQCACHE_NEED_(open_held(one, name));
-  return carry_out(one, found);
-}
-
-inline status read_all(const string& name, const options& opts, verification& found) {
-  call::call one(opts);
-  VQCACHE_NEED_(open_held(one, name));
-  found.name = name;
-  return one.read_all(found.files);
-}
-
-inline status repair(const string& name, const options& opts, verification& found) {
-  {
-    call::call one(opts);
-    VQCACHE_NEED_(open_held(one, name));
-    VQCACHE_NEED_(one.read_all(found.files));
-    VQCACHE_NEED_(one.repair(found.files));
-  }
-  found = verification();
-  return read_all(name, opts, found);
-}
-
-inline bool has_nothing(call::call& one) {
-  return one.count_held() == 0 && !one.has_leftovers();
-}
-
-// What its receipts name. Without one: a notebook's pair, or what interrupted calls have left.
-inline status find_any(call::call& one, const string& name) {
-  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_nothing);
-  VQCACHE_NEED_(held.why());
-  vector<string> pair{name + catalog::endings[0], name + catalog::endings[1]};
-  const bool may_be_pair = held->how == tier::layout::flat && (held->files != vector<string>{name});
-  if (!may_be_pair) {
-    return one.open(name, wanted(name, held->files), held->how);
-  }
-
-  for (const string& file : held->files) {  // of a pair a receipt may name one file, or more
-    if (std::find(pair.begin(), pair.end(), file) == pair.end()) {
-      pair.push_back(file);
-    }
-  }
-  VQCACHE_NEED_(one.open(name, wanted(name, pair), tier::layout::flat));
-  if (!has_nothing(one)) return {};
-
-  VQCACHE_NEED_(one.open(name, wanted(name, {name}), tier::layout::flat));
-  if (!has_nothing(one)) return {};
-  return one.open(name, wanted(name, {name}), tier::layout::folder);
-}
-
-inline status take_away(const string& name, const options& opts) {
-  call::call one(opts);
-  VQCACHE_NEED_(checks::check_options(opts));
-  VQCACHE_NEED_(find_any(one, name));
-  if (has_nothing(one)) {
-    const vqgan::rows meant = catalog::find(name);
-    VQCACHE_NEED_(vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name));
-  }
-  return one.remove();
-}
 
 // An empty local_dir would be that of a notebook: without a home the call has to fail.
 inline options options_of(const string& app) {
@@ -15044,43 +15086,10 @@ inline options options_of(const string& app) {
   chosen.keep_copy = false;
   return chosen;
 }
-
-// ---- the whole calls: an error says which model it is about
-
-inline status verify_model(const string& name, const options& opts, verification& found) {
-  return call::contained(name, [&] { return read_all(name, opts, found); });
-}
-
-inline status repair_model(const string& name, const options& opts, verification& found) {
-  return call::contained(name, [&] { return repair(name, opts, found); });
-}
-
-inline status list_models(const options& opts, std::vector<held_model>& found) {
-  const os::held_cancel until_the_end;
-  return error::contain([&] { return upkeep::list(opts, found); });
-}
-
-inline status download(
-    const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
-  return call::contained(name, [&] { return bring(name, files, opts, found); });
-}
-
-inline status download_file(
-    const string& name, const source& from, const options& opts, model& found) {
-  return call::contained(
-      name, [&] { return bring(name, std::vector<named_source>{{name, from}}, opts, found); });
-}
-
-inline status restore_model(const string& name, const options& opts, model& found) {
-  return call::contained(name, [&] { return restore(name, opts, found); });
-}
-
-inline status remove_all(const string& name, const options& opts) {
-  return call::contained(name, [&] { return take_away(name, opts); });
-}
-}  // namespace named_set
+}  // namespace notebook
 }  // namespace detail
 
+// ==== >>public ==== thin bodies of the public functions ====
 namespace detail {
 namespace progress_text {
 inline constexpr size_t width = 79;
@@ -15156,109 +15165,109 @@ VQCACHE_API_ std::error_code make_error_code(errc e) noexcept {
 VQCACHE_API_ result try_download_vqgan_model(
     const std::string& name, const source& config, const source& checkpoint, const options& opts) {
   model found;
-  const detail::status s = detail::vqgan::download(name, &config, &checkpoint, opts, found);
+  const detail::status s = detail::sets::vqgan::download(name, &config, &checkpoint, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts) {
   model found;
-  const detail::status s = detail::vqgan::download(name, nullptr, nullptr, opts, found);
+  const detail::status s = detail::sets::vqgan::download(name, nullptr, nullptr, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ result try_download_model(
     const std::string& name, const std::vector<named_source>& files, const options& opts) {
   model found;
-  const detail::status s = detail::named_set::download(name, files, opts, found);
+  const detail::status s = detail::sets::download(name, files, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ result try_download_file(
     const std::string& name, const source& from, const options& opts) {
   model found;
-  const detail::status s = detail::named_set::download_file(name, from, opts, found);
+  const detail::status s = detail::sets::download_file(name, from, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ result try_restore_model(const std::string& name, const options& opts) {
   model found;
-  const detail::status s = detail::named_set::restore_model(name, opts, found);
+  const detail::status s = detail::sets::restore_model(name, opts, found);
   return {std::move(found), detail::error::to_error(s)};
 }
 
 VQCACHE_API_ answer<std::vector<held_model>> try_list_models(const options& opts) {
   answer<std::vector<held_model>> found;
-  found.error = detail::error::to_error(detail::named_set::list_models(opts, found.value));
+  found.error = detail::error::to_error(detail::upkeep::list_models(opts, found.value));
   return found;
 }
 
 VQCACHE_API_ answer<verification> try_verify_model(const std::string& name, const options& opts) {
   answer<verification> found;
-  found.error = detail::error::to_error(detail::named_set::verify_model(name, opts, found.value));
+  found.error = detail::error::to_error(detail::upkeep::verify_model(name, opts, found.value));
   return found;
 }
 
 VQCACHE_API_ answer<verification> try_repair_model(const std::string& name, const options& opts) {
   answer<verification> found;
-  found.error = detail::error::to_error(detail::named_set::repair_model(name, opts, found.value));
+  found.error = detail::error::to_error(detail::upkeep::repair_model(name, opts, found.value));
   return found;
 }
 
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
-  return detail::error::to_error(detail::named_set::remove_all(name, opts));
+  return detail::error::to_error(detail::upkeep::remove_all(name, opts));
 }
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ model download_vqgan_model(
     const std::string& name, const source& config, const source& checkpoint, const options& opts) {
   model found;
-  detail::error::raise(detail::vqgan::download(name, &config, &checkpoint, opts, found));
+  detail::error::raise(detail::sets::vqgan::download(name, &config, &checkpoint, opts, found));
   return found;
 }
 
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const options& opts) {
   model found;
-  detail::error::raise(detail::vqgan::download(name, nullptr, nullptr, opts, found));
+  detail::error::raise(detail::sets::vqgan::download(name, nullptr, nullptr, opts, found));
   return found;
 }
 
 VQCACHE_API_ model download_model(
     const std::string& name, const std::vector<named_source>& files, const options& opts) {
   model found;
-  detail::error::raise(detail::named_set::download(name, files, opts, found));
+  detail::error::raise(detail::sets::download(name, files, opts, found));
   return found;
 }
 
 VQCACHE_API_ model download_file(const std::string& name, const source& from, const options& opts) {
   model found;
-  detail::error::raise(detail::named_set::download_file(name, from, opts, found));
+  detail::error::raise(detail::sets::download_file(name, from, opts, found));
   return found;
 }
 
 VQCACHE_API_ model restore_model(const std::string& name, const options& opts) {
   model found;
-  detail::error::raise(detail::named_set::restore_model(name, opts, found));
+  detail::error::raise(detail::sets::restore_model(name, opts, found));
   return found;
 }
 
 VQCACHE_API_ void remove(const std::string& name, const options& opts) {
-  detail::error::raise(detail::named_set::remove_all(name, opts));
+  detail::error::raise(detail::upkeep::remove_all(name, opts));
 }
 
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts) {
   std::vector<held_model> found;
-  detail::error::raise(detail::named_set::list_models(opts, found));
+  detail::error::raise(detail::upkeep::list_models(opts, found));
   return found;
 }
 
 VQCACHE_API_ verification verify_model(const std::string& name, const options& opts) {
   verification found;
-  detail::error::raise(detail::named_set::verify_model(name, opts, found));
+  detail::error::raise(detail::upkeep::verify_model(name, opts, found));
   return found;
 }
 
 VQCACHE_API_ verification repair_model(const std::string& name, const options& opts) {
   verification found;
-  detail::error::raise(detail::named_set::repair_model(name, opts, found));
+  detail::error::raise(detail::upkeep::repair_model(name, opts, found));
   return found;
 }
 
@@ -15276,7 +15285,7 @@ VQCACHE_API_ options notebook_options(options opts) {
 }
 
 VQCACHE_API_ options user_options(const std::string& app) {
-  return detail::named_set::options_of(app);
+  return detail::notebook::options_of(app);
 }
 }  // namespace VQCACHE_ABI_
 }  // namespace vqcache
