@@ -3036,10 +3036,8 @@ inline void hide_credentials(string& said) {  // of an Authorization
   }
 }
 
-// What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
-inline string scrub(string said, std::string_view address, const vector<string>& header_lines) {
-  const vector<string> secrets = secrets_of(address, header_lines);
-
+// As a whole, or cut by a quotation.
+inline void hide_all(string& said, const vector<string>& secrets) {
   for (const string& secret : secrets) {
     hide(said, secret, secret.size());
   }
@@ -3048,10 +3046,25 @@ inline string scrub(string said, std::string_view address, const vector<string>&
       hide(said, secret.substr(0, size) + '"', size);
     }
   }
+}
 
+// What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
+inline string scrub(string said, std::string_view address, const vector<string>& header_lines) {
+  const vector<string> secrets = secrets_of(address, header_lines);
+  hide_all(said, secrets);
   hide_user_info(said);
   hide_credentials(said);
-  return strings::readable(said);
+
+  // A byte that is made readable may complete what looks like a secret, if only by chance.
+  string shown = strings::readable(said);
+  vector<string> readable_secrets;
+  for (const string& secret : secrets) {
+    if (strings::readable(secret) == secret) {
+      readable_secrets.push_back(secret);
+    }
+  }
+  hide_all(shown, readable_secrets);
+  return shown;
 }
 }  // namespace http
 

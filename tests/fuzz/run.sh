@@ -4,6 +4,8 @@
 #   CXX              a clang++ with libFuzzer (default: the newest that is found)
 #   VQCACHE_INCLUDE  where vqcache.hpp is (default: the repository)
 #   VQCACHE_FUZZ_CORPUS=DIR  keeps what the fuzzer finds interesting there, for a later run
+#   VQCACHE_FUZZ_SEED=N      tries the same inputs in every run, so that a longer one here has tried
+#                            all that a shorter one elsewhere does; without it each run is another
 # What is asked of the parsers: targets.hpp. An input that breaks it is printed as a line of corpus.txt;
 # put it there, mend the parser, and tests/unit/fuzz.cpp looks at it in every run.
 set -u
@@ -42,14 +44,25 @@ fi
 "$cxx" $flags -Wall -Wextra -I"$include" "-DVQCACHE_FUZZ_CORPUS=\"$here/corpus.txt\"" \
   "$here/fuzz.cpp" -o "$scratch/fuzz" -ldl || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
+# Repeatable are libFuzzer's choices with a seed, without its clock, at the same addresses, and with
+# the first inputs in the same order.
+repeatable='' same_addresses=''
+if [ -n "${VQCACHE_FUZZ_SEED:-}" ]; then
+  repeatable="-seed=$VQCACHE_FUZZ_SEED -reload=0 -entropic=0"
+  setarch -R true 2>/dev/null && same_addresses='setarch -R'
+fi
+
 fuzz() {  # one target; its words go to a file, and .ok beside it says that nothing was found
   seeds=$scratch/$1.seeds found=$scratch/$1.found log=$scratch/$1.log
   [ -z "${VQCACHE_FUZZ_CORPUS:-}" ] || found=$VQCACHE_FUZZ_CORPUS/$1
   mkdir -p "$seeds" "$found"
+  # shellcheck disable=SC2086
   if "$scratch/fuzz" seeds "$1" "$seeds" &&
-    VQCACHE_FUZZ=$1 "$scratch/fuzz" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
+    find "$seeds" -type f | sort | paste -sd, >"$scratch/$1.first" &&
+    VQCACHE_FUZZ=$1 $same_addresses "$scratch/fuzz" $repeatable -seed_inputs="@$scratch/$1.first" \
+      -max_total_time="$seconds" -max_len=2048 -timeout=10 \
       -rss_limit_mb=2048 -use_value_profile=1 -print_final_stats=1 \
-      -artifact_prefix="$scratch/$1." "$found" "$seeds" >"$log" 2>&1; then
+      -artifact_prefix="$scratch/$1." "$found" >"$log" 2>&1; then
     : >"$scratch/$1.ok"
     printf '%-10s %10s executions, %4d inputs of interest\n' "$1" \
       "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \

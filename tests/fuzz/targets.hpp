@@ -392,6 +392,17 @@ inline void cookie(string_view bytes) {  // where from, where to, then Set-Cooki
 
 // ---- secrets
 
+// What people may read of a query: a parameter that names a file, if it is a path or a plain word.
+// A part of a path that could be a token is hidden as well; that is not asked for here.
+inline bool names_a_file(const string& pair) {
+  const std::size_t equals = (std::min)(pair.find('='), pair.size());
+  const string name = lower(pair.substr(0, equals));
+  const string value = lower(decoded(pair.substr((std::min)(equals + 1, pair.size()))));
+  const bool may_be_token = value.size() >= 20 && value.find_first_of("./") == string::npos;
+  return has(" p path filename dl ref rev revision ", " " + name + " ") && value.size() < 200
+      && !may_be_token && all_of(value, "abcdefghijklmnopqrstuvwxyz0123456789/._-+ ~,()");
+}
+
 inline void secrets(string_view bytes) {  // the URL, headers, an empty line, the words
   const std::size_t blank = (std::min)(bytes.find("\n\n"), bytes.size());
   std::vector<string> head = split(bytes.substr(0, blank), '\n');
@@ -405,7 +416,7 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
     known.push_back(u.user.substr((std::min)(colon + 1, u.user.size())));
     const std::size_t mark = (std::min)(u.path.find('?'), u.path.size() - 1);
     for (const string& pair : split(u.path.substr(mark + 1), '&'))
-      if (u.path[mark] == '?')
+      if (u.path[mark] == '?' && !names_a_file(pair))
         known.push_back(pair.substr(has(pair, "=") ? pair.find('=') + 1 : 0));
   }
   for (const string& line : head)
