@@ -1086,11 +1086,11 @@ VQCACHE_API_ options user_options(const std::string& app);
 //   source        where one file comes from: URLs or a path
 //   tier          a place where finished files lie: the local one, and lasting ones
 //
-// ==== >>containers ==== a list and a box of our own, for whoever includes the header ====
+// ==== >>containers ==== a list, a box and an optional of our own ====
 //
 // Compiling std::vector for one more type costs 25 million instructions (g++ 12), std::unique_ptr
-// 27 million, and these 3: it is more than half of what including this file costs. So where the
-// types are ours and many, they are kept in these. They have the few members that are used, named
+// 27 million, std::optional 10 million, and these 1 to 3: it is more than half of what including
+// this file costs. So where the types are ours and many, they are kept in these. They have the few members that are used, named
 // as the standard's, with what the standard's promise. A type has a default value, and its moves
 // do not throw.
 #include <algorithm>
@@ -1105,7 +1105,6 @@ VQCACHE_API_ options user_options(const std::string& app);
 #include <memory>
 #include <mutex>
 #include <new>
-#include <optional>
 #if VQCACHE_INTERPRETED
 #include <iostream>
 #endif
@@ -1266,9 +1265,43 @@ class box {  // an object of its own, or none
  private:
   T* it_ = nullptr;
 };
+
+// A value, or none. While there is none a default one stands in its place.
+template <class T>
+class optional {
+ public:
+  optional() = default;
+
+  optional(T value) : value_(std::move(value)), has_value_(true) {}
+
+  explicit operator bool() const { return has_value_; }
+
+  bool has_value() const { return has_value_; }
+
+  T& operator*() { return value_; }
+
+  const T& operator*() const { return value_; }
+
+  T* operator->() { return &value_; }
+
+  const T* operator->() const { return &value_; }
+
+  T value_or(T other) const { return has_value_ ? value_ : std::move(other); }
+
+  void reset() { *this = optional(); }
+
+  friend bool operator==(const optional& one, const optional& other) {
+    if (one.has_value_ != other.has_value_) return false;
+    return !one.has_value_ || one.value_ == other.value_;
+  }
+
+ private:
+  T value_{};
+  bool has_value_ = false;
+};
 }  // namespace containers
 
-using containers::box, containers::list;
+using containers::box, containers::list, containers::optional;
 
 // ==== >>error ==== makes or names an error; holds the only throw ====
 namespace error {
@@ -1420,7 +1453,7 @@ class [[nodiscard]] result_of {
   const status& why() const { return why_; }
 
  private:
-  std::optional<T> value_{};
+  optional<T> value_{};
   status why_{};
 };
 
@@ -1869,7 +1902,7 @@ inline bool is_one_of(std::string_view all, std::string_view word) {
 // ---- numbers and digests
 
 // Digits alone, and no more than 64 bits hold.
-inline std::optional<uint64_t> parse_number(std::string_view digits, int base = 10) {
+inline optional<uint64_t> parse_number(std::string_view digits, int base = 10) {
   uint64_t number = 0;
   const char* const begin = digits.data();
   const char* const end = begin + digits.size();
@@ -1998,7 +2031,7 @@ inline void read_authority(std::string_view authority, url& into) {  // "user@ho
 }
 
 inline bool is_port(std::string_view digits) {
-  const std::optional<uint64_t> number = strings::parse_number(digits);
+  const optional<uint64_t> number = strings::parse_number(digits);
   return number && *number > 0 && *number < 65536;
 }
 
@@ -2012,7 +2045,7 @@ inline bool is_sound(const url& address) {
   return address.port.empty() || is_port(address.port);
 }
 
-inline std::optional<url> parse_url(std::string_view text) {
+inline optional<url> parse_url(std::string_view text) {
   url parsed;
   parsed.scheme = strings::lower(strings::take(text, ':'));
   if (!strings::starts_with(text, "//") || odd_byte(text) != npos) return {};
@@ -2048,7 +2081,7 @@ inline string unescaped(std::string_view text) {  // %20 and its like
   string out;
 
   while (!text.empty()) {
-    std::optional<uint64_t> byte;
+    optional<uint64_t> byte;
     if (text[0] == '%' && text.size() > 2) {
       byte = strings::parse_number(text.substr(1, 2), 16);
     }
@@ -2091,7 +2124,7 @@ inline string relative_to(const url& base, std::string_view location) {
 }
 
 // Where a Location leads, its dots left to the transport; none: nowhere. It brings no user info.
-inline std::optional<url> resolve(const url& base, std::string_view location) {
+inline optional<url> resolve(const url& base, std::string_view location) {
   string target = escaped(location.substr(0, location.find('#')));
   if (strings::starts_with(target, "//")) {
     target = join({base.scheme, ":", target});
@@ -2099,7 +2132,7 @@ inline std::optional<url> resolve(const url& base, std::string_view location) {
     target = relative_to(base, target);
   }
 
-  std::optional<url> found = parse_url(target);
+  optional<url> found = parse_url(target);
   if (!found) return {};
   found->path = percent_encoded(found->path);  // of the base too
   found->user = found->origin() == base.origin() ? base.user : string();
@@ -2185,7 +2218,7 @@ enum class shown_of_query { names_of_files, nothing };
 // User info and query values become ***, but for those that name a file; no fragment.
 inline string redact(std::string_view text, shown_of_query what = shown_of_query::names_of_files) {
   if (!has_scheme(text)) return string(text);
-  std::optional<url> address = parse_url(text);
+  optional<url> address = parse_url(text);
   if (!address) return "***://*** (malformed)";  // anything in it may be a secret
 
   const vector<string> secrets = secrets_of(*address);
@@ -2282,7 +2315,7 @@ inline string name_of(std::string_view line) {
   return strings::lower(strings::trim(line.substr(0, line.find(':'))));
 }
 
-inline std::optional<header> parse_header(std::string_view line) {
+inline optional<header> parse_header(std::string_view line) {
   constexpr const char* token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
   const size_t colon = line.find(':');
   if (colon == 0 || colon == npos || strings::has_control(strings::trim(line))) return {};
@@ -2305,7 +2338,7 @@ struct read_line {
 inline read_line read_header(std::string_view line) {
   constexpr const char* weighty =
       " transfer-encoding content-length content-encoding content-range location ";
-  if (std::optional<header> parsed = parse_header(line)) return {reading::good, std::move(*parsed)};
+  if (optional<header> parsed = parse_header(line)) return {reading::good, std::move(*parsed)};
 
   const bool weighs = strings::contains(line, ":") && strings::is_one_of(weighty, name_of(line));
   const bool is_improper = strings::has_control(line) || weighs;
@@ -2335,7 +2368,7 @@ inline int status_code(std::string_view line) {  // of "HTTP/1.1 200 OK"; 0: it 
     return 0;
   }
 
-  const std::optional<uint64_t> code = strings::parse_number(line.substr(0, 3));
+  const optional<uint64_t> code = strings::parse_number(line.substr(0, 3));
   const bool ends_there = line.size() == 3 || (line.size() > 3 && line[3] == ' ');
   const bool is_code = code && *code > 99 && *code < 600;
   return is_code && ends_there ? int(*code) : 0;
@@ -2484,8 +2517,8 @@ inline body_length content_length(const headers& all) {
 // What a Content-Range tells (RFC 9110 14.4): "bytes FIRST-LAST/TOTAL", or "bytes FIRST-LAST/*" of
 // a server that does not know the total, or "bytes */TOTAL", which serves nothing.
 struct content_range {
-  uint64_t first = 0, last = 0;   // of an unsatisfied one both are 0
-  std::optional<uint64_t> total;  // none: the end of this part may not be the file's
+  uint64_t first = 0, last = 0;  // of an unsatisfied one both are 0
+  optional<uint64_t> total;      // none: the end of this part may not be the file's
   bool unsatisfied = false;
 
   uint64_t size() const { return unsatisfied ? 0 : last - first + 1; }
@@ -2493,9 +2526,9 @@ struct content_range {
   bool whole() const { return !unsatisfied && first == 0 && total && *total == last + 1; }
 };
 
-using maybe_range = std::optional<content_range>;
+using maybe_range = optional<content_range>;
 
-inline maybe_range parse_span(std::string_view span, std::optional<uint64_t> total) {
+inline maybe_range parse_span(std::string_view span, optional<uint64_t> total) {
   const auto first = strings::parse_number(strings::trim(strings::take(span, '-')));
   const auto last = strings::parse_number(strings::trim(span));
   if (!first || !last || *first > *last) return {};
@@ -2511,7 +2544,7 @@ inline maybe_range parse_content_range(std::string_view text) {
 
   const std::string_view span = strings::trim(strings::take(text, '/'));
   const std::string_view size = strings::trim(text);
-  const std::optional<uint64_t> total = strings::parse_number(size);
+  const optional<uint64_t> total = strings::parse_number(size);
   if (!total && size != "*") return {};
   if (span != "*") return parse_span(span, total);
   return total ? maybe_range(content_range{0, 0, total, true}) : maybe_range();
@@ -2548,7 +2581,7 @@ inline uint64_t since_1970(const date& when) {  // seconds; a day that no month 
   return days * 86400 + when.hour * 3600 + when.minute * 60 + when.second;
 }
 
-using maybe_time = std::optional<uint64_t>;
+using maybe_time = optional<uint64_t>;
 
 inline uint64_t this_moment() {
   return uint64_t(std::time(nullptr));
@@ -2568,9 +2601,8 @@ inline uint64_t month_of(std::string_view name) {  // 1 to 12; 0: it is none
   return name.size() == 3 && at != npos ? at / 4 + 1 : 0;
 }
 
-inline std::optional<uint64_t> number_between(
-    uint64_t least, std::string_view text, uint64_t most) {
-  const std::optional<uint64_t> number = strings::parse_number(text);
+inline optional<uint64_t> number_between(uint64_t least, std::string_view text, uint64_t most) {
+  const optional<uint64_t> number = strings::parse_number(text);
   if (number && *number >= least && *number <= most) {
     return number;
   }
@@ -2647,7 +2679,7 @@ inline bool is_date(std::string_view text) {
 
 inline unsigned retry_after(std::string_view after, std::string_view date) {  // seconds; 0: none
   constexpr uint64_t most = uint64_t{1} << 30;
-  std::optional<uint64_t> seconds = strings::parse_number(after);
+  optional<uint64_t> seconds = strings::parse_number(after);
 
   if (!seconds) {
     const maybe_time then = http_date(after);
@@ -2683,7 +2715,7 @@ struct response_head {
   bool has_transfer_coding = false;
   bool is_chunked = false;
   telling length_header = telling::nothing;  // chunks override it: then it tells nothing
-  std::optional<uint64_t> content_length{};
+  optional<uint64_t> content_length{};
   telling range_header = telling::nothing;  // malformed: or two contradict each other
   maybe_range range{};
   bool accepts_ranges = true;  // false: it says that it does not
@@ -3081,7 +3113,7 @@ struct entry {
   bool unverified = false;
 };
 
-using receipt = vector<entry>;
+using receipt = list<entry>;
 
 inline constexpr size_t most_files = 20000;                  // in a set
 inline constexpr size_t largest_receipt = most_files * 800;  // bytes; a line has some 300
@@ -3123,7 +3155,7 @@ inline entry& entry_of(receipt& all, std::string_view file) {  // a new one if t
   const auto known = std::find_if(all.begin(), all.end(), is_its);
   if (known != all.end()) return *known;
 
-  all.emplace_back();
+  all.push_back(entry());
   all.back().file = file;
   return all.back();
 }
@@ -3217,7 +3249,7 @@ inline ranges read_ranges(std::string_view text) {  // malformed: the whole file
   while (!text.empty()) {
     std::string_view one = strings::take(text, ' ');
     const auto at = strings::parse_number(strings::take(one, '-'));
-    std::optional<uint64_t> end = uint64_t{endless};
+    optional<uint64_t> end = uint64_t{endless};
     if (!one.empty()) {
       end = strings::parse_number(one);
     }
@@ -4200,9 +4232,13 @@ inline R call(void* f, A... a) {  // a function found at run time
 
 // Holds the numbers of closed standard streams, so that nothing made meanwhile is one of them, not
 // even for the moment until it is lifted.
+enum class places { are_held, may_be_taken };
+
 class standard_places : pinned {
  public:
-  standard_places() {
+  explicit standard_places(places how = places::are_held) {
+    if (how == places::may_be_taken) return;
+
     for (file& place : held_) {
       if (!may_lack_standard_streams()) return;
 
@@ -4696,11 +4732,8 @@ inline int open_flags(mode how) {
 
 inline int open(const fs::path& path, mode how, file& out) {
   constexpr ::mode_t rights = 0666;  // less what the umask takes
-  std::optional<standard_places> held;
   const bool is_only_read = how == mode::read || how == mode::link;
-  if (!is_only_read) {
-    held.emplace();
-  }
+  const standard_places held(is_only_read ? places::may_be_taken : places::are_held);
 
   const int flags = open_flags(how);
   file opened(again([&] { return open_large(path.c_str(), flags, rights); }));
@@ -4782,20 +4815,26 @@ inline int try_lock(file& f) {
   return again([&] { return ::flock(f.descriptor(), LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
 }
 
-struct closing_directory {
-  void operator()(::DIR* one) const { (void)::closedir(one); }
+class directory_stream : pinned {
+ public:
+  explicit directory_stream(const fs::path& directory) {
+    do {
+      errno = 0;
+      stream_ = ::opendir(directory.c_str());
+    } while (!stream_ && errno == EINTR);
+  }
+
+  ~directory_stream() {
+    if (stream_) {
+      (void)::closedir(stream_);
+    }
+  }
+
+  ::DIR* get() const { return stream_; }  // null: it could not be opened, and errno
+
+ private:
+  ::DIR* stream_ = nullptr;
 };
-
-using directory_stream = std::unique_ptr<::DIR, closing_directory>;
-
-inline directory_stream open_directory(const fs::path& directory) {  // null: not, and errno
-  directory_stream stream;
-  do {
-    errno = 0;
-    stream.reset(::opendir(directory.c_str()));
-  } while (!stream && errno == EINTR);
-  return stream;
-}
 
 inline const directory_entry* next_entry(::DIR* stream) {  // null: the end, or errno
   const directory_entry* entry = nullptr;
@@ -4808,8 +4847,8 @@ inline const directory_entry* next_entry(::DIR* stream) {  // null: the end, or 
 
 inline int list_names(
     const fs::path& directory, std::string_view prefix, std::vector<std::string>& out) {
-  const directory_stream stream = open_directory(directory);
-  if (!stream) return errno;
+  const directory_stream stream(directory);
+  if (!stream.get()) return errno;
 
   for (;;) {
     const directory_entry* const entry = next_entry(stream.get());
@@ -4879,7 +4918,7 @@ inline std::string owner(const std::string& pid) {
 }
 
 inline bool may_run(const std::string& pid) {
-  const std::optional<uint64_t> number = strings::parse_number(pid);
+  const optional<uint64_t> number = strings::parse_number(pid);
   constexpr uint64_t largest = 0x7fffffff;  // that a pid_t holds
   if (!number || *number > largest) return true;
   return ::kill(static_cast<pid_t>(*number), 0) == 0 || errno != ESRCH;
@@ -5160,11 +5199,8 @@ inline int open_flags(mode how) {
 }
 
 inline int open(const fs::path& path, mode how, file& out) {
-  std::optional<standard_places> held;
   const bool is_only_read = how == mode::read || how == mode::link;
-  if (!is_only_read) {
-    held.emplace();
-  }
+  const standard_places held(is_only_read ? places::may_be_taken : places::are_held);
 
   file opened(::_wopen(path.c_str(), open_flags(how), windows::owner_may));
   const int error = opened.is_open() ? 0 : errno;
@@ -5412,7 +5448,7 @@ int spawn(const std::vector<std::string>& argv, const file (&streams)[3], proces
 
 // The exit code of a program that ends within so many milliseconds, or none. -1: a signal has ended
 // it, or somebody else has waited for it.
-std::optional<int> ended_within(process_id one, int ms);
+optional<int> ended_within(process_id one, int ms);
 
 void kill(process_id one);  // it ends soon, unless it is stuck in the kernel
 
@@ -5564,7 +5600,7 @@ inline pid_t number_of(process_id one) {
   return static_cast<pid_t>(one);
 }
 
-inline std::optional<int> ended_within(process_id one, int ms) {
+inline optional<int> ended_within(process_id one, int ms) {
   constexpr int longest_pause = 50;
   const auto until = clock::now() + std::chrono::milliseconds(ms);
   for (int pause = 1;; pause = (std::min)(2 * pause, longest_pause)) {
@@ -5572,7 +5608,7 @@ inline std::optional<int> ended_within(process_id one, int ms) {
     const pid_t got = os::again([&] { return ::waitpid(number_of(one), &state, WNOHANG); });
     if (got < 0) return -1;
     if (got > 0) return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-    if (clock::now() >= until) return std::nullopt;
+    if (clock::now() >= until) return {};
 
     os::sleep_ms(pause);
   }
@@ -5618,13 +5654,13 @@ inline long read_pipe(const file& reading, char* to, size_t size) {
 }
 
 inline int wait_for_news(awaited* all, unsigned count, int ms) {
-  const std::unique_ptr<pollfd[]> entries(new pollfd[count]{});
+  list<pollfd> entries(count);
   for (unsigned i = 0; i < count; ++i) {
     entries[i].fd = all[i].descriptor;
     entries[i].events = POLLIN;
   }
 
-  const int ready = ::poll(entries.get(), count, ms);
+  const int ready = ::poll(entries.data(), count, ms);
   const int error = ready < 0 && errno != EINTR ? errno : 0;
   for (unsigned i = 0; i < count; ++i) {
     all[i].has_news = ready > 0 && entries[i].revents != 0;
@@ -5677,13 +5713,13 @@ class handle_list : os::pinned {
   }
 
   _PROC_THREAD_ATTRIBUTE_LIST* get() {
-    return reinterpret_cast<_PROC_THREAD_ATTRIBUTE_LIST*>(bytes_.get());
+    return reinterpret_cast<_PROC_THREAD_ATTRIBUTE_LIST*>(bytes_.data());
   }
 
   int set(void* (&handles)[3]) {  // which have to outlive it
     os::windows::ulong_ptr size = 0;
     (void)::InitializeProcThreadAttributeList(nullptr, 1, 0, &size);  // asks for the size
-    bytes_.reset(new char[size]);
+    bytes_.resize(size);
     is_made_ = ::InitializeProcThreadAttributeList(get(), 1, 0, &size) != 0;
     if (!is_made_) return os::last_error();
 
@@ -5693,7 +5729,7 @@ class handle_list : os::pinned {
   }
 
  private:
-  std::unique_ptr<char[]> bytes_{};
+  list<char> bytes_{};
   bool is_made_ = false;
 };
 
@@ -5780,10 +5816,10 @@ inline void* handle_of(process_id one) {
   return reinterpret_cast<void*>(one);
 }
 
-inline std::optional<int> ended_within(process_id one, int ms) {
+inline optional<int> ended_within(process_id one, int ms) {
   const unsigned long waited =
       ::WaitForSingleObject(handle_of(one), static_cast<unsigned long>(ms));
-  if (waited != windows::object_signaled) return std::nullopt;
+  if (waited != windows::object_signaled) return {};
 
   unsigned long code = 1;
   (void)::GetExitCodeProcess(handle_of(one), &code);
@@ -5908,7 +5944,7 @@ class child : os::pinned {
     if (!is_started()) return -1;
 
     out_.close();  // one that still writes there is to end
-    std::optional<int> code;
+    optional<int> code;
     if (hear_last_words()) {
       code = ended_within(id_, patience);
     }
@@ -5950,7 +5986,7 @@ class child : os::pinned {
     }
   }
 
-  int let_go(std::optional<int> code) {
+  int let_go(optional<int> code) {
     forget(id_);
     id_ = process_id::none;
     return code.value_or(-1);
@@ -6674,6 +6710,10 @@ struct watch {  // of a reading that may be stopped and has to gain
 //   2. Only the thread waits for changed_ while running, only the caller while draining.
 //   3. [at, done_) was taken, each byte once and in order; no byte at or behind limit_ was read.
 class digest_worker : os::pinned {
+  struct block_bytes {
+    char bytes[block_size];
+  };
+
  public:
   using taker = std::function<status(std::string_view bytes)>;  // no bytes: that was all
   using stepper = std::function<status(uint64_t done)>;
@@ -6702,7 +6742,7 @@ class digest_worker : os::pinned {
   status start(
       os::file from, const fs::path& path, uint64_t at, taker take, reads by = reads::beside) {
     (void)stop();
-    block_.reset(new (std::nothrow) char[block_size]);
+    block_ = box<block_bytes>(new (std::nothrow) block_bytes);
     if (!block_) return error::out_of_memory();
 
     path_ = path;
@@ -6763,7 +6803,7 @@ class digest_worker : os::pinned {
     size_t size = 0;  // 0: there is none, that was all
   };
 
-  using maybe_block = std::optional<block>;
+  using maybe_block = optional<block>;
 
   void become(state next) noexcept {  // under mutex_
     state_ = next;
@@ -6845,14 +6885,14 @@ class digest_worker : os::pinned {
   status take(const block& next) {
     size_t got = 0;
     if (next.size > 0) {
-      const int failed = os::read_at(file_, next.at, block_.get(), next.size, got);
+      const int failed = os::read_at(file_, next.at, block_->bytes, next.size, got);
       VQCACHE_NEED_(error::system(failed, "read", path_));
     }
     if (got < next.size) {
       return fail(errc::io, {path_, " became shorter"});
     }
 
-    VQCACHE_NEED_(take_({block_.get(), got}));
+    VQCACHE_NEED_(take_({block_->bytes, got}));
     const std::lock_guard<std::mutex> one(mutex_);
     done_ = next.at + got;
     return {};
@@ -6867,7 +6907,7 @@ class digest_worker : os::pinned {
   fs::path path_{};
   os::file file_{};
   taker take_{};
-  std::unique_ptr<char[]> block_{};
+  box<block_bytes> block_{};
   os::thread thread_{};
 };
 
@@ -8058,7 +8098,7 @@ inline proxy proxy_of(view address, environment value = os::env) {
   // HTTP_PROXY is not among them: a web server sets that from a request (CVE-2016-5385)
   static constexpr row all[] = {{"http", "http_proxy"}, {"https", "https_proxy"},
       {"https", "HTTPS_PROXY"}, {"", "all_proxy"}, {"", "ALL_PROXY"}};
-  const std::optional<urls::url> to = urls::parse_url(address);
+  const optional<urls::url> to = urls::parse_url(address);
   if (!to) return {};
 
   const string host = strings::lower(to->host.substr(0, to->host.find(']')));
@@ -8940,7 +8980,7 @@ class program_exchange final : public exchange {
   }
 
   // The bytes of the body that have not been given, by the last line; none: there is none.
-  std::optional<uint64_t> left_of_body() const {
+  optional<uint64_t> left_of_body() const {
     const size_t at = held_.rfind(program_mark);
     if (at == npos) return {};
 
@@ -8949,12 +8989,12 @@ class program_exchange final : public exchange {
     return *size - given_;
   }
 
-  static std::optional<int> told_code(view words) {  // "curl: (28) Operation timed out"
+  static optional<int> told_code(view words) {  // "curl: (28) Operation timed out"
     const view number = "curl: (";
     if (!strings::starts_with(words, number)) return {};
 
     words.remove_prefix(number.size());
-    const std::optional<uint64_t> code = strings::parse_number(strings::take(words, ')'));
+    const optional<uint64_t> code = strings::parse_number(strings::take(words, ')'));
     if (!code || *code > last_exit_code) return {};
     return static_cast<int>(*code);
   }
@@ -8967,7 +9007,7 @@ class program_exchange final : public exchange {
       return fail(errc::no_transport, {"curl cannot be run: ", words});
     }
 
-    const std::optional<uint64_t> left = left_of_body();
+    const optional<uint64_t> left = left_of_body();
     if (head_.is_complete() && !give(smaller(left.value_or(0), held_.size()))) return {};
 
     VQCACHE_NEED_(failure_of((std::max)(code, 0), words));
@@ -9037,7 +9077,7 @@ class user_response final : public response {
 
   void header(std::string_view name, std::string_view value) override {
     inside([&] {
-      std::optional<http::header> parsed = http::parse_header(join({name, ":", value}));
+      optional<http::header> parsed = http::parse_header(join({name, ":", value}));
       if (state_ != state::head) {
         misuse_ = "header() after write()";
       } else if (parsed) {
@@ -9330,7 +9370,7 @@ inline string url_problem(view url, bool by_user) {
         {"is no URL: byte ", odd + 1, " must be percent-encoded (it is a space, a quote, ...)"});
   }
 
-  const std::optional<urls::url> parsed = urls::parse_url(url);
+  const optional<urls::url> parsed = urls::parse_url(url);
   if (!parsed) {
     return "is no URL: it has no host, or a wrong port";
   }
@@ -9358,7 +9398,7 @@ inline string address_problem(view url, const string& pin_behind, const string& 
 }
 
 inline string header_problem(const string& line) {
-  const std::optional<http::header> parsed = http::parse_header(line);
+  const optional<http::header> parsed = http::parse_header(line);
   const bool is_one_line = line.find_first_of("\r\n") == npos;
   if (!is_one_line || !parsed) {
     return "not 'Name: value' without control characters";
@@ -9452,7 +9492,7 @@ inline string file_behind_page(view address) {
   static constexpr page_of_host known[] = {{"huggingface.co", "/blob/", "/resolve/"},
       {"hf.co", "/blob/", "/resolve/"}, {"github.com", "/blob/", "/raw/"},
       {"gitlab.com", "/-/blob/", "/-/raw/"}, {"bitbucket.org", "/src/", "/raw/"}};
-  const std::optional<urls::url> page = urls::parse_url(address);
+  const optional<urls::url> page = urls::parse_url(address);
   if (!page) return {};
 
   for (const page_of_host& one : known) {
@@ -9513,7 +9553,7 @@ inline bool is_address(view text) {
 }
 
 // hf://[datasets/|spaces/]ORG/REPO[@REVISION]/PATH
-inline std::optional<address> parse(view text) {
+inline optional<address> parse(view text) {
   address found;
   text.remove_prefix(scheme.size());
   for (const char* const kind : {"datasets", "spaces"}) {
@@ -9659,7 +9699,7 @@ inline result_of<expanded> expand(const source& given) {
       continue;
     }
 
-    const std::optional<address> parsed = parse(one.address);
+    const optional<address> parsed = parse(one.address);
     if (!parsed) {
       return fail(errc::invalid_argument,
           {"'", strings::printable(one.address), "' is no hf://ORG/REPO[@REVISION]/PATH"});
@@ -10031,7 +10071,7 @@ inline status follow(route& from, const string& location, const string& home) {
     return fail(errc::http_status, {"it redirects more than ", most_hops, " times"});
   }
 
-  const std::optional<urls::url> next = urls::resolve(from.at, location);
+  const optional<urls::url> next = urls::resolve(from.at, location);
   if (!next || !urls::is_http(*next)) {
     return fail(errc::http_status, {"it redirects to '", target, "' (neither http nor https)"});
   }
@@ -11324,12 +11364,12 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   void ask_this_host_last() {
-    const std::optional<urls::url> here = urls::parse_url(use_.url);
+    const optional<urls::url> here = urls::parse_url(use_.url);
     if (!here) return;
 
     vector<string> others, same;
     for (const string& url : untried_) {
-      const std::optional<urls::url> there = urls::parse_url(url);
+      const optional<urls::url> there = urls::parse_url(url);
       const bool is_same = there && there->origin() == here->origin();
       (is_same ? same : others).push_back(url);
     }
@@ -11899,8 +11939,8 @@ struct opened {
 struct arriving {  // a file that is to be written
   string name;
   sniff::kind kind;
-  std::optional<uint64_t> size{};  // once it is known: a store without room may say so at once
-  bool has_digest = false;         // that will judge it, whatever it looks like
+  optional<uint64_t> size{};  // once it is known: a store without room may say so at once
+  bool has_digest = false;    // that will judge it, whatever it looks like
 };
 
 struct begun {
@@ -12225,7 +12265,7 @@ class directory_tier final : public tier {
   }
 
   // The files of the set of which there is a part. None: it cannot be told.
-  std::optional<vector<string>> unfinished() const {
+  optional<vector<string>> unfinished() const {
     vector<string> files;
     int problem = 0;
     const vector<string> left = leftovers_here(&problem);
@@ -12732,9 +12772,9 @@ struct wanted_file {  // of any number
 };
 
 // What this call has found out by reading, which names, sizes and receipts do not tell.
-struct copy_facts {                // of a file in one lasting tier
-  std::optional<string> digest{};  // it was read to its end; empty: it cannot be read
-  bool is_unusable = false;        // it was to be restored, and could not be
+struct copy_facts {           // of a file in one lasting tier
+  optional<string> digest{};  // it was read to its end; empty: it cannot be read
+  bool is_unusable = false;   // it was to be restored, and could not be
 };
 
 struct file_facts {
@@ -12762,8 +12802,8 @@ enum class authority { nobody, pin, local_receipt, lasting_receipt };
 struct expectation {  // what bytes have to be
   string sha256{};    // empty: nobody knows
   authority by = authority::nobody;
-  bool is_verified = false;        // it may be believed of a download, too
-  std::optional<uint64_t> size{};  // once it is known
+  bool is_verified = false;   // it may be believed of a download, too
+  optional<uint64_t> size{};  // once it is known
 };
 
 enum class local_step { keep, verify, restore, download };
@@ -13048,7 +13088,7 @@ inline file_plan plan_file(const situation& now, size_t file) {
 inline bool is_stored(const situation& now, size_t file, size_t place) {
   const tier::inventory& in = now.lasting[place].has;
   const tier::stored_file &local = local_of(now, file), &copy = in.files[file];
-  const std::optional<string>& read = now.facts[file].copies[place].digest;
+  const optional<string>& read = now.facts[file].copies[place].digest;
   if (!copy.is_regular() || copy.size != local.size || !in.receipt_problem.ok()) {
     return false;
   }
@@ -13087,7 +13127,7 @@ inline copy_plan plan_copy(const situation& now, size_t file, size_t place) {
   if (copy.size != local.size) return {copy_step::repair, "its size differs", is_doubted};
   if (ours.empty()) return {copy_step::verify, "nobody knows the digest of either", is_doubted};
 
-  const std::optional<string>& read = known.copies[place].digest;
+  const optional<string>& read = known.copies[place].digest;
   if (read) {
     return plan_copy_that_was_read(*read, ours, is_doubted);
   }
@@ -14221,7 +14261,7 @@ class call {
   }
 
   void note_what_was_read(size_t file, size_t place, const arrival& to, bool is_unreadable) {
-    std::optional<string>& digest = now_.facts[file].copies[place].digest;
+    optional<string>& digest = now_.facts[file].copies[place].digest;
     digest.reset();
     if (is_unreadable) {
       digest = string();
@@ -14233,7 +14273,7 @@ class call {
   status leave_unused(size_t file, size_t place, const status& why, bool is_unreadable, arrival& to,
       unused_copy& unused) {
     const tier::stored_file& there = file_in(file, place);
-    const std::optional<string>& read = now_.facts[file].copies[place].digest;
+    const optional<string>& read = now_.facts[file].copies[place].digest;
     to.sink = nullptr;  // first of all: its bytes are of no use
     // not damaged, but another model's
     const bool is_of_another = there.is_vouched_for() && read && there.is_said_to_be(*read);
@@ -14272,7 +14312,7 @@ class call {
 
   status fetch(arrivals& files, bool was_all_held) {
     list<download::target> targets;
-    const std::optional<vector<string>> begun = local_->unfinished();
+    const optional<vector<string>> begun = local_->unfinished();
     for (size_t file = 0; file < size(); ++file) {
       if (files[file].is_here) continue;
       targets.push_back(target_of(file));

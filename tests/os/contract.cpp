@@ -594,7 +594,7 @@ process::process_id start(const std::vector<std::string>& arguments, pipes& with
 }
 
 int end_of(process::process_id id) {
-  const std::optional<int> code = process::ended_within(id, 20000);
+  const auto code = process::ended_within(id, 20000);
   REQUIRE(code.has_value());
   process::forget(id);
   return *code;
