@@ -488,7 +488,7 @@
 // what it chose:
 //
 //   platform                local_dir                cache_dir: /cache/models in the first of
-//   Kaggle                  /kaggle/working/models   a folder of /kaggle/input that has it
+//   Kaggle                  /kaggle/temp/models      /kaggle/working
 //   Paperspace              /tmp/models              /storage, /notebooks
 //   Hugging Face Spaces     /tmp/models              /data
 //   Binder                  /tmp/models              nothing
@@ -500,6 +500,10 @@
 // Behind these, on each platform, comes a mounted Google Drive: its MyDrive. A folder counts if it
 // has cache/models, or can be written. If there is none, copies stay on the fast disk, and it says
 // that nothing lasts. Any other machine keeps the defaults.
+//
+// Kaggle keeps what stands in /kaggle/working when a version is saved. Add its output as an input
+// to the next version: also_look_in gets every input that has cache/models, and what is restored
+// from there is copied to /kaggle/working too: each version hands on all that it has used.
 //
 // ---- 12 transports ------------------------------------------------------------------------------
 //
@@ -1090,9 +1094,9 @@ VQCACHE_API_ options user_options(const std::string& app);
 //
 // Compiling std::vector for one more type costs 25 million instructions (g++ 12), std::unique_ptr
 // 27 million, std::optional 10 million, and these 1 to 3: it is more than half of what including
-// this file costs. So where the types are ours and many, they are kept in these. They have the few members that are used, named
-// as the standard's, with what the standard's promise. A type has a default value, and its moves
-// do not throw.
+// this file costs. So where the types are ours and many, they are kept in these. They have the few
+// members that are used, named as the standard's, with what the standard's promise. A type has a
+// default value, and its moves do not throw.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -14996,11 +15000,19 @@ inline status remove_all(const string& name, const options& opts) {
 // written here; what the user has set is left alone. It uses >>os and >>call.
 namespace notebook {
 // As each documents itself. Signs: variables, with any value or this one, and paths. The first
-// lasting place that holds a cache, or can be written, is taken; PLACE/*: what in it holds one.
+// lasting place that holds a cache, or can be written, is taken. Inputs are only read: a * stands
+// for any folder, and those that hold a cache are looked in.
+//
+// Kaggle saves what stands in /kaggle/working with a version, and mounts that, where a later one
+// has it as an input, at one of these places (the first is the older). /kaggle/temp is not saved.
 // clang-format off
-inline constexpr struct platform { const char *name, *signs, *fast, *lasting, *advice; } all[] = {
+inline constexpr struct platform {
+  const char *name, *signs, *fast, *lasting, *advice, *inputs = "", *remark = "";
+} all[] = {
   {"Kaggle", "KAGGLE_KERNEL_RUN_TYPE KAGGLE_USER_SECRETS_TOKEN KAGGLE_DATA_PROXY_TOKEN",
-   "/kaggle/working", "/kaggle/input/*", "save a version, and add its output as an input"},
+   "/kaggle/temp", "/kaggle/working", "there is no /kaggle/working",
+   "/kaggle/input/* /kaggle/input/notebooks/*/* /kaggle/input/datasets/*/*",
+   "copies last once this version is saved, and its output added as an input to the next one"},
   {"Paperspace", "PAPERSPACE_NOTEBOOK_REPO_ID PAPERSPACE_CLUSTER_ID PAPERSPACE_FQDN", "/tmp",
    "/storage /notebooks", "there is neither /storage nor /notebooks"},
   {"Hugging Face Spaces", "SPACE_ID", "/tmp", "/data", "attach storage as /data"},
@@ -15036,12 +15048,22 @@ inline bool has_models(const string& folder) {
   return os::look(folder + "/cache/models").directory;
 }
 
-// In a folder of folders, that one which has models: it is read, and never written.
-inline string folder_with_models(const string& parent) {
-  for (const string& name : os::list(parent, "")) {
-    if (has_models(parent + name)) return parent + name;
+// Every folder that this pattern tells and that has models, in the order of their names.
+inline void add_inputs(const string& pattern, std::vector<fs::path>& found) {
+  const size_t star = pattern.find('*');
+  if (star == npos) {
+    if (has_models(pattern)) {
+      found.push_back(os::to_path(pattern + "/cache/models"));
+    }
+    return;
   }
-  return {};
+
+  const string parent = pattern.substr(0, star);
+  vector<string> names = os::list(parent, "");
+  std::sort(names.begin(), names.end());
+  for (const string& name : names) {
+    add_inputs(join({parent, name, pattern.substr(star + 1)}), found);
+  }
 }
 
 inline string lasting(const platform& here, const string& root) {  // empty: there is none
@@ -15051,13 +15073,7 @@ inline string lasting(const platform& here, const string& root) {  // empty: the
   }
 
   for (const string& place : places) {
-    string folder = root + place;
-    const bool is_of_folders = folder.back() == '*';
-    if (is_of_folders) {
-      string found = folder_with_models(folder.substr(0, folder.size() - 1));
-      if (!found.empty()) return found;
-      continue;
-    }
+    const string folder = root + place;
     const bool can_be_written = os::look(folder).directory && !os::read_only(folder);
     if (has_models(folder) || can_be_written) return folder;
   }
@@ -15101,10 +15117,21 @@ inline string take_directories(options& chosen, const platform& here, const stri
   if (!chosen.cache_dir.empty() || !os::env("VQCACHE_CACHE_DIR").empty()) return {};
 
   chosen.cache_dir = os::to_path((slow.empty() ? fast : slow) + "/cache/models");
+  string note;
   if (os::read_only(chosen.cache_dir)) {
-    return ", which is only read: keep it added in later versions";
+    note = ", which is only read: keep it added in later sessions";
+  } else if (slow.empty()) {
+    note = join({"; nothing here outlasts the session: ", here.advice});
+  } else if (*here.remark) {
+    note = join({"; ", here.remark});
   }
-  return slow.empty() ? join({"; nothing here outlasts the session: ", here.advice}) : string();
+  for (const string& pattern : strings::words(here.inputs)) {
+    add_inputs(root + pattern, chosen.also_look_in);
+  }
+  for (const fs::path& input : chosen.also_look_in) {
+    note += join({"; also looked in is ", input});
+  }
+  return note;
 }
 
 inline options choose(options given, const string& root) {  // root: in the place of /

@@ -68,7 +68,7 @@ const std::vector<platform> platforms = {
         {"KAGGLE_KERNEL_RUN_TYPE=Interactive", "KAGGLE_USER_SECRETS_TOKEN=x",
             "KAGGLE_DATA_PROXY_TOKEN=x"},
         {"/kaggle/working", "/kaggle/input/notes", "/kaggle/input/saved/cache/models"},
-        "/kaggle/working/models", "/kaggle/input/saved/cache/models", true},
+        "/kaggle/temp/models", "/kaggle/working/cache/models", true},
     {"Paperspace",
         {"PAPERSPACE_NOTEBOOK_REPO_ID=r", "PAPERSPACE_CLUSTER_ID=c", "PAPERSPACE_FQDN=f"},
         {"/storage", "/notebooks"}, "/tmp/models", "/storage/cache/models", true},
@@ -163,18 +163,6 @@ TEST_SUITE("platforms") {
       fs::permissions(m.at + "/data", fs::perms(0555));
       if (m.inner(m.ask().cache_dir) != "/tmp/cache/models") return m.line();
       if (!has(m.line(), nothing + ": attach storage")) return m.line();
-      machine k;
-      k.set("KAGGLE_KERNEL_RUN_TYPE", "Batch");
-      k.add("/kaggle/working");
-      k.add("/kaggle/input/pictures");
-      k.add("/kaggle/input/saved/cache/models");
-      for (const char* p : {"/saved/cache/models", "/saved/cache", "/saved", "/pictures", ""})
-        fs::permissions(k.at + "/kaggle/input" + p, fs::perms(0555));
-      if (k.inner(k.ask().cache_dir) != "/kaggle/input/saved/cache/models") return k.line();
-      if (!has(k.line(), "', which is only read: keep it added in later versions."))
-        return k.line();
-      for (const char* p : {"", "/pictures", "/saved", "/saved/cache", "/saved/cache/models"})
-        fs::permissions(k.at + "/kaggle/input" + p, fs::perms(0755));
       return "right";
     });
     CHECK_MESSAGE(said == "right", said);
@@ -226,30 +214,83 @@ TEST_SUITE("platforms") {
     CHECK(again.model.from == vqcache::origin::cache);
     CHECK(read(m.at + "/tmp/models/m.ckpt") == checkpoint());
   }
-  TEST_CASE("a store of models that is only read serves, and is never written") {
+  TEST_CASE("Kaggle's inputs are looked in wherever they are mounted, and nothing else is") {
+    machine k;
+    k.set("KAGGLE_KERNEL_RUN_TYPE", "Batch");
+    for (const char* directory :
+        {"/kaggle/working", "/kaggle/input/pictures", "/kaggle/input/b/cache/models",
+            "/kaggle/input/a/cache/models", "/kaggle/input/notebooks/ann/saved/cache/models",
+            "/kaggle/input/notebooks/ann/other/cache",
+            "/kaggle/input/datasets/bob/set/cache/models",
+            "/kaggle/input/pictures/deep/er/cache/models"})
+      k.add(directory);
+    std::vector<std::string> looked_in;
+    for (const fs::path& p : k.ask().also_look_in)
+      looked_in.push_back(k.inner(p));
+    const std::vector<std::string> right{"/kaggle/input/a/cache/models",
+        "/kaggle/input/b/cache/models", "/kaggle/input/notebooks/ann/saved/cache/models",
+        "/kaggle/input/datasets/bob/set/cache/models"};
+    CHECK(looked_in == right);
+    CHECK_MESSAGE(
+        has(k.line(), "; also looked in is '" + k.at + "/kaggle/input/a/cache/models'"), k.line());
+    CHECK_MESSAGE(has(k.line(), "copies last once this version is saved"), k.line());
+    vqcache::options own;
+    own.cache_dir = "/x/slow";
+    CHECK(k.ask(own).also_look_in.empty());
+  }
+  TEST_CASE("what one version on Kaggle brings, every later one has, without a network") {
     const std::string said = unprivileged([]() -> std::string {
       place w;
-      machine m;
-      m.set("KAGGLE_KERNEL_RUN_TYPE", "Batch");
-      m.add("/kaggle/working");
-      const std::string store = m.at + "/kaggle/input/saved/cache/models";
-      write(store + "/m/m.yaml", config());
-      write(store + "/m/m.ckpt", checkpoint());
-      for (const char* p : {"/m", ""})
-        fs::permissions(store + p, fs::perms(0555));
-      const auto before = contents(m.at + "/kaggle/input");
-      vqcache::options o = m.ask();
       const vqcache::options with = w.options();
-      o.fetch = with.fetch, o.on_message = with.on_message;
-      w.origin_dies();
-      const vqcache::result r = w.call_with(o, "m");
-      const bool same = contents(m.at + "/kaggle/input") == before;
-      for (const char* p : {"", "/m"})
-        fs::permissions(store + p, fs::perms(0755));
-      if (!r.ok()) return why(r);
-      if (r.model.from != vqcache::origin::cache) return "it was not restored";
-      if (read(m.at + "/kaggle/working/models/m.ckpt") != checkpoint()) return "other bytes";
-      return same ? "right" : "the store was written";
+      const auto version = [&](machine& m, const std::vector<std::string>& wanted) -> std::string {
+        m.set("KAGGLE_KERNEL_RUN_TYPE", "Batch");
+        m.add("/kaggle/working");
+        const auto before = contents(m.at + "/kaggle/input");
+        vqcache::options o = m.ask();
+        o.fetch = with.fetch, o.on_message = with.on_message;
+        for (const std::string& name : wanted) {
+          const vqcache::result r = w.call_with(o, name);
+          if (!r.ok()) return why(r);
+          if (!r.model.cached) return name + " is not cached";
+          if (read(m.at + "/kaggle/temp/models/" + name + ".ckpt") != checkpoint())
+            return "other bytes";
+        }
+        return contents(m.at + "/kaggle/input") == before ? "" : "an input was written";
+      };
+      const auto add_output = [](const machine& of, machine& to) {
+        const std::string input = to.at + "/kaggle/input/notebooks/ann/saved";
+        fs::create_directories(input);
+        fs::copy(of.at + "/kaggle/working", input, fs::copy_options::recursive);
+        for (const auto& one : fs::recursive_directory_iterator(input))
+          fs::permissions(one.path(), fs::perms(one.is_directory() ? 0555 : 0444));
+        return input;
+      };
+      const auto release = [](const std::string& input) {  // so that it can be removed
+        for (const auto& one : fs::recursive_directory_iterator(input))
+          if (one.is_directory()) fs::permissions(one.path(), fs::perms(0755));
+      };
+      std::string bad;
+      std::string at_second, at_third;
+      {
+        machine first;
+        bad = version(first, {"m"});
+        if (!bad.empty()) return "first: " + bad;
+        machine second;
+        at_second = add_output(first, second);
+        bad = version(second, {"m", "new"});  // one from the input, one from the origin
+        if (bad.empty()) {
+          machine third;
+          at_third = add_output(second, third);
+          w.origin_dies();
+          bad = version(third, {"m", "new"});
+          if (!bad.empty()) bad = "third: " + bad;
+          release(at_third);
+        } else {
+          bad = "second: " + bad;
+        }
+        release(at_second);
+      }
+      return bad.empty() ? "right" : bad;
     });
     CHECK_MESSAGE(said == "right", said);
   }
