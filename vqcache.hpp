@@ -136,8 +136,9 @@
 //    held to the pin, or else to its receipt.
 // 6. What is still missing is downloaded, config and checkpoint at the same time. They are checked,
 //    synced, and get their names together; then the receipt follows.
-// 7. What the cache lacks is stored. A download is copied to the cache while it arrives. A cache
-//    that is full, read-only, slow or gone is no error: cached is false, and the reason is said.
+// 7. What the cache lacks is stored. A download is copied to the cache while it arrives, or cloned
+//    behind it where the disk can do that: a clone takes no room. A cache that is full, read-only,
+//    slow or gone is no error: cached is false, and the reason is said.
 //
 // on_message gets what follows, a line at a time. FILE is a name, 'PATH' and 'DIR' are quoted.
 //
@@ -148,6 +149,8 @@
 //       how the call goes on; two of these where a file turns out to be damaged meanwhile
 //   The model (NAME) is ready locally; storing it in the cache.
 //       where 64 MiB or more are to be stored
+//   The copy of the model (NAME) is a clone: it costs no room, and dies with this disk.
+//       where both directories are on one disk that can clone (XFS, btrfs)
 //   The model (NAME) is complete locally, but not in the cache: WHY.
 //       then model::cached is false
 //   The local directory is that of the cache, too, 'DIR': no copy is kept.
@@ -7790,6 +7793,7 @@ struct copy_result {
   status how{};
   bool is_of_source = false;  // it is the reading that failed
   bool is_by_kernel = false;  // it has copied some of the bytes
+  bool is_clone = false;      // it shares its blocks with the source
 };
 
 // Who copies. The new file is hashed when the kernel has copied it, which only a digest that is
@@ -7810,6 +7814,7 @@ class file_copy : os::pinned {
     result.how = copy(who, what, first);
     result.is_of_source = step_ == step::reading && !result.how.ok();
     result.is_by_kernel = kernel_bytes_ > 0;
+    result.is_clone = is_clone_;
     return result;
   }
 
@@ -7820,14 +7825,13 @@ class file_copy : os::pinned {
     VQCACHE_NEED_(worker::open(from_, how_, in_, size_));
     VQCACHE_NEED_(clone());
     step_ = step::writing;
-    const bool is_cloned = done_ > 0;
-    if (!is_cloned) {
+    if (!is_clone_) {
       VQCACHE_NEED_(has_room(to_.final_path().parent_path(), size_, 0));
     }
 
     worker::watch seen{who, what, from_, who.called(os::shown(to_.final_path()))};
     by_ = size_ >= thread_from ? first : copied_by::reading;
-    if (!is_cloned) {
+    if (!is_clone_) {
       VQCACHE_NEED_(copy_bytes(seen));
     }
     to_.end_here();
@@ -7842,6 +7846,7 @@ class file_copy : os::pinned {
       return fail(errc::io, {from_, " is being written to while it is copied"});
     }
     (void)to_.follow(std::move(in_), from_);  // if it fails, seal() reads the copy
+    is_clone_ = true;
     done_ = size_;
     return to_.arrived(size_);
   }
@@ -7892,6 +7897,7 @@ class file_copy : os::pinned {
   step step_ = step::reading;
   copied_by by_ = copied_by::reading;
   uint64_t size_ = 0, done_ = 0, kernel_bytes_ = 0;
+  bool is_clone_ = false;
   string block_{};
 };
 
@@ -7925,6 +7931,7 @@ inline copy_result copy_and_seal(const fs::path& from, os::mode how, partial_fil
 }
 
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
+// Not where the finished file can be cloned: that takes a moment, and no room.
 class trailing_copy : os::pinned {
  public:
   partial_file to{};
@@ -7937,11 +7944,7 @@ class trailing_copy : os::pinned {
   bool has_begun() const { return behind_.is_started(); }
 
   bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
-    fs::path at = final_.parent_path();
-    while (!os::look(at).exists && at != at.parent_path()) {
-      at = at.parent_path();
-    }
-
+    const fs::path at = place();
     const bool is_shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
     return has_room(at, size + (is_shared ? needed_there : 0), 0).ok();
   }
@@ -7977,9 +7980,33 @@ class trailing_copy : os::pinned {
     from_.clear();
   }
 
+  fs::path place() const {  // of its directory what is there already
+    fs::path at = final_.parent_path();
+    while (!os::look(at).exists && at != at.parent_path()) {
+      at = at.parent_path();
+    }
+    return at;
+  }
+
+  // Asked of what has come so far.
+  bool can_be_clone(const os::file& from) {
+    const bool is_shared = os::may_be_one(os::disk_of(place()), os::disk_of(from_.parent_path()));
+    if (!is_shared || !os::ready_directory(final_.parent_path()).ok()) {
+      return false;
+    }
+
+    partial_file twin;
+    const status made = twin.create(final_, {kind_, judged_by::digest}, hashing::as_given);
+    const bool is_clone = made.ok() && twin.clone_from(from);
+    twin.drop();
+    return is_clone;
+  }
+
   void start() {  // what fails leaves the copy to the call's end
     os::file in;
     if (os::open(from_, os::mode::read, in) != 0) return;
+    if (can_be_clone(in)) return;
+
     const auto take = [this](std::string_view bytes) {
       return this->take(bytes);
     };
@@ -12686,6 +12713,7 @@ class lent_tier final : public tier {
 struct copied {
   status problem{};
   bool is_of_source = false;  // it is the reading that failed
+  bool is_clone = false;      // the two share their blocks
 };
 
 inline digest_of_file digest_of(tier& in, const stored_file& file, caller& who) {
@@ -12753,7 +12781,7 @@ inline copied copy_and_seal(tier& from, const stored_file& file, byte_sink& to, 
     const file_place place = from.place_of(file.name);
     const partial::copy_result done =
         partial::copy_and_seal(place.path, place.how, *part, who, what, want);
-    return {done.how, done.is_of_source};
+    return {done.how, done.is_of_source, done.is_clone};
   }
   result = pass_on(from, file, to, who, what);
   if (result.problem.ok()) {
@@ -14456,6 +14484,7 @@ class call {
   struct shipment {               // to one lasting tier
     box<tier::byte_sink> sink{};  // null: what is there stays
     formats::entry entry{};
+    bool is_clone = false;
   };
 
   stored store(size_t place) {
@@ -14471,7 +14500,19 @@ class call {
     if (result.problem.ok()) {
       result.problem = commit(place, files);
     }
+    if (result.problem.ok()) {
+      tell_clones(files);
+    }
     return result;
+  }
+
+  void tell_clones(const list<shipment>& files) {
+    for (const shipment& one : files) {
+      if (!one.is_clone) continue;
+      who_.say({"The copy of the model (", name_,
+          ") is a clone: it costs no room, and dies with this disk."});
+      return;
+    }
   }
 
   void tell_storing(size_t place) {
@@ -14526,8 +14567,10 @@ class call {
     to.sink = std::move(begun.sink);
 
     const partial::demand want{wanted.kind, to.entry.sha256, "the local receipt", true, is_doubted};
-    stored result{
-        tier::copy_and_seal(*local_, local, *to.sink, who_, phase::storing, want).problem, false};
+    const tier::copied done =
+        tier::copy_and_seal(*local_, local, *to.sink, who_, phase::storing, want);
+    to.is_clone = done.is_clone;
+    stored result{done.problem, false};
     result.is_local_damaged = is_judged(result.problem) && local.has_receipt();
     if (result.is_local_damaged) {
       status moved = set_aside(file, plan::in_local, result.problem.text).problem;

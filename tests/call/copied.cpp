@@ -171,8 +171,13 @@ TEST_CASE("where blocks can be shared a restore is a clone, and needs no room fo
       vqcache::source((home / "a.ckpt").string()));
   p.opts.max_bytes = 1 << 30;
   p.opts.local_dir = at / "local", p.opts.cache_dir = at / "cache";
+  const std::uint64_t empty = fs::space(at).available;
   outcome o = call(p);
   REQUIRE_MESSAGE(o.ok(), describe(o));
+  INFO("a cold call has the copy as a clone too: the room for one file is used, and it is said");
+  CHECK(o.cached);
+  CHECK(empty - fs::space(at).available < good.size() + good.size() / 2);
+  CHECK_MESSAGE(has(o.said(), "is a clone: it costs no room, and dies with this disk"), o.said());
   fs::remove_all(at / "local");
   // less room than the file has; what was removed is free after a while only
   const std::string fill = (at / "fill").string();
