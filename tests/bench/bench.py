@@ -22,6 +22,7 @@ Cases (--only may be given more than once):
   small    a model of 1 MB
   hit      both files are local
   sets     a set of 1,000 files of 100 KB: one tier in memory, and both tiers on the disk
+  upkeep   a list of 10,000 models in both tiers, and every byte of one file verified
 With --against DIR the peer is the vqcache.hpp in DIR and nothing else, in pairs, in the cases disk,
 limited, restore and hit: what a change of the header costs.
 Peak memory is taken of every run of every case."""
@@ -54,10 +55,12 @@ import common  # noqa: E402
 
 GIB = 1 << 30
 NOWHERE = 'http://127.0.0.1:9/none/'  # an origin that a restore or a hit must not ask
-CASES = ['disk', 'tmpfs', 'limited', 'slow', 'restore', 'reflink', 'small', 'hit', 'sets']
+CASES = ['disk', 'tmpfs', 'limited', 'slow', 'restore', 'reflink', 'small', 'hit', 'sets',
+         'upkeep']
 PAIRED = ['disk', 'limited', 'restore', 'hit']  # those of --against
 PAIRED_BAR = 1.05
 SET_FILES, SET_SIZE = 1000, 100000
+LISTED = 10000  # models
 
 POOCH = """import logging, pooch, shutil, sys
 url, digest, local, cache = sys.argv[1:]
@@ -70,6 +73,11 @@ url, size, local, cache = sys.argv[1:]
 with open(local + '/m.ckpt', 'wb') as f:
     http_get(url, f, expected_size=int(size))
 shutil.copy(local + '/m.ckpt', cache)
+"""
+
+SNAPSHOT = """import sys
+from huggingface_hub import snapshot_download
+snapshot_download('bench/set', local_dir=sys.argv[1])
 """
 
 
@@ -852,7 +860,6 @@ class Bench:
         binary, said = self.compiled('sets.cpp', '-ldl')
         if not binary:
             raise Broken('sets.cpp does not compile: ' + said[:200])
-        text = 'a set of %d files of %d KB, ' % (SET_FILES, SET_SIZE // 1000)
         bring = 'aria2c --no-conf -q -i %s -d {local} --file-allocation=none' % listed
         for where, copies, rest in (
                 (self.ram, False, ''),
@@ -872,9 +879,59 @@ class Bench:
             peer = Contender('aria2c -i' + (', sha256sum, cp, sync' if copies else ''), line,
                              {os.path.join(local, name): path for name, path in files},
                              self.fresh(local, cache))
-            self.race('sets', [ours, peer])
-            self.row('sets', text + ('both tiers on ' + kind_of(where) if copies else 'one tier in memory'),
-                     ours, peer, 1.2)
+            hub = self.snapshot(where, files)
+            self.race('sets', [ours, peer, hub])
+            text = 'a set of %d files of %d KB, ' % (SET_FILES, SET_SIZE // 1000) + (
+                'both tiers on ' + kind_of(where) if copies else 'one tier in memory')
+            self.row('sets', text, ours, peer, 1.2)
+            self.row('sets', text, ours, hub, 0.7)
+
+    def snapshot(self, where, files):
+        """the same files by huggingface_hub, which has one tier; its origin is the same nginx"""
+        commit = '0123456789abcdef0123456789abcdef01234567'  # nginx.py says the same
+        told = {
+            'revision/main': {'id': 'bench/set', 'sha': commit,
+                              'siblings': [{'rfilename': n} for n, _ in files]},
+            'tree/' + commit: [{'type': 'file', 'path': n, 'size': SET_SIZE, 'oid': commit}
+                               for n, _ in files]}
+        for name, what in told.items():
+            page = os.path.join(self.www, 'api', 'models', 'bench', 'set', name)
+            os.makedirs(os.path.dirname(page), exist_ok=True)
+            with open(page, 'w') as f:
+                json.dump(what, f)
+        local, home = self.folder(where, 'snapshot'), self.folder(where, 'hub-home')
+        command = ['env', 'HF_ENDPOINT=' + self.url.rstrip('/'), 'HF_HOME=' + home,
+                   'HF_HUB_DISABLE_XET=1', self.python, '-c', SNAPSHOT, local]
+        return Contender('huggingface_hub snapshot_download', command,
+                         {os.path.join(local, name): path for name, path in files},
+                         self.fresh(local, home), runs=3)
+
+    def case_upkeep(self):
+        binary, said = self.compiled('upkeep.cpp', '-ldl')
+        if not binary:
+            raise Broken('upkeep.cpp does not compile: ' + said[:200])
+        local, cache = self.folder(self.disk, 'local'), self.folder(self.disk, 'cache')
+        self.fresh(local, cache)()
+        note('upkeep: filling %d models' % LISTED)
+        filled = subprocess.run([binary, 'fill', str(LISTED), local, cache], stdout=subprocess.DEVNULL)
+        if filled.returncode:
+            raise Broken('the models cannot be made')
+        ours = Contender('vqcache list_models', [binary, 'list', local, cache], {}, ours={'count': LISTED})
+        peer = Contender('find -printf', "find %s %s -printf '%%p %%s\\n' > /dev/null" % (local, cache), {})
+        self.race('upkeep', [ours, peer])
+        self.row('upkeep', 'a list of %d models in both tiers' % LISTED, ours, peer, 3)
+
+        self.fresh(local, cache)()
+        if subprocess.run([binary, 'bring', 'm.ckpt', self.ckpt, local],
+                          stdout=subprocess.DEVNULL).returncode:
+            raise Broken('the file cannot be brought')
+        path = os.path.join(local, 'm.ckpt')
+        ours = Contender('vqcache verify_model', [binary, 'verify', 'm.ckpt', local], {path: self.ckpt},
+                         ours={})
+        peer = Contender('openssl dgst -sha256', 'openssl dgst -sha256 %s > /dev/null' % path,
+                         {path: self.ckpt})
+        self.race('upkeep', [ours, peer])
+        self.row('upkeep', 'every byte of %s verified' % shown_size(self.a.size), ours, peer, 1.1)
 
     def calls_of_a_hit(self, local, cache):
         """how many system calls one more hit makes, by strace; 0: cannot be told"""

@@ -5,7 +5,9 @@ With certificates (made by make-certs.sh, or for this run with `auto`) over http
 line and runs until its stdin closes:
     http=PORT https=PORT ca=FILE log=FILE
 /rate/N/FILE is DIR/FILE at N bytes a second for each connection, /paced/N/FILE the same evenly:
-nginx gives the first second's bytes at once, but no more than 2 MB, and here 256 KiB.  The log has a line a request:
+nginx gives the first second's bytes at once, but no more than 2 MB, and here 256 KiB.
+/bench/set/resolve/ANY/FILE is DIR/set/FILE as the Hugging Face hub would serve it.
+The log has a line a request:
     METHOD TARGET STATUS BODY_BYTES RANGE        (RANGE is - without one)
 Ends with status 77 and a reason on stderr where there is no nginx."""
 import ctypes
@@ -50,6 +52,10 @@ http {
       alias "%(dir)s/$file";
       limit_rate $speed;
       sendfile_max_chunk 256k;
+    }
+    location ~ ^/bench/set/resolve/[^/]+/(?<file>.*)$ {
+      alias "%(dir)s/set/$file";
+      add_header X-Repo-Commit 0123456789abcdef0123456789abcdef01234567;
     }
     location / { root "%(dir)s"; }
   }
