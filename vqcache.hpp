@@ -82,7 +82,8 @@
 //     const vqcache::error problem = vqcache::try_remove("my_model");
 //     if (problem.code()) std::puts(problem.what());
 //
-// remove() is the same and throws. A model that is not there is no error.
+// remove() is the same and throws. A model that is not there is no error. A compiler warns where
+// what a try_ form gives back is not looked at.
 //
 // ---- 2 files on disk ----------------------------------------------------------------------------
 //
@@ -886,20 +887,22 @@ struct result {
 
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
 // Without sources: the two tiers, then the catalogue. The try_ forms never throw.
-VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const source& config,
-    const source& checkpoint, const options& opts = {});
-VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(const std::string& name,
+    const source& config, const source& checkpoint, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(
+    const std::string& name, const options& opts = {});
 // Any set of files, which are published, copied, restored and removed as one. They lie in
 // LOCAL/NAME/FILE and CACHE/NAME/FILE; a file that is called like its set, in LOCAL/NAME. Names of
 // files are relative, each part as a name of a model, with / between the parts. Files that an
 // earlier call has brought under this name, and this one does not ask for, stay.
-VQCACHE_API_ result try_download_model(
+[[nodiscard]] VQCACHE_API_ result try_download_model(
     const std::string& name, const std::vector<named_source>& files, const options& opts = {});
-VQCACHE_API_ result try_download_file(
+[[nodiscard]] VQCACHE_API_ result try_download_file(
     const std::string& name, const source& from, const options& opts = {});  // a set of one
 // What the receipts of the tiers hold under this name, in their order, and no download.
-VQCACHE_API_ result try_restore_model(const std::string& name, const options& opts = {});
-VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ result try_restore_model(
+    const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
@@ -954,7 +957,8 @@ struct held_model {
 
 // By names, sizes and receipts, in the order of names: no file is read. A directory that is not
 // there holds nothing.
-VQCACHE_API_ answer<std::vector<held_model>> try_list_models(const options& opts = {});
+[[nodiscard]] VQCACHE_API_ answer<std::vector<held_model>> try_list_models(
+    const options& opts = {});
 
 // unvouched: no receipt tells what it has to be.
 enum class condition { right, missing, damaged, unreadable, unvouched };
@@ -991,12 +995,12 @@ struct verification {
 };
 
 // Reads every byte of both tiers and holds it to the receipts. on_progress is told, and may cancel.
-VQCACHE_API_ answer<verification> try_verify_model(
+[[nodiscard]] VQCACHE_API_ answer<verification> try_verify_model(
     const std::string& name, const options& opts = {});
 // Each file that is not right comes from the other tier, from also_look_in, or else from where its
 // receipt says it came from; what it was is put aside. What it is then; an error says what could
 // not be mended.
-VQCACHE_API_ answer<verification> try_repair_model(
+[[nodiscard]] VQCACHE_API_ answer<verification> try_repair_model(
     const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
