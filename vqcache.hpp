@@ -140,7 +140,8 @@
 // 7. What the cache lacks is stored. A download is copied to the cache while it arrives. A cache
 //    that is full, read-only, slow or gone is no error: cached is false, and the reason is said.
 //
-// on_message gets what follows, a line at a time. FILE is a name, 'PATH' and 'DIR' are quoted.
+// on_message gets what follows, a line at a time. A message is a string with a severity, `how`.
+// FILE is a name, 'PATH' and 'DIR' are quoted. information, how the call goes on:
 //
 //   The model (NAME) is already available locally.
 //   The model (NAME) is available in the cache, copying locally.
@@ -149,35 +150,42 @@
 //       how the call goes on; two of these where a file turns out to be damaged meanwhile
 //   The model (NAME) is ready locally; storing it in the cache.
 //       where 64 MiB or more are to be stored
+//   Waiting for another call that is bringing the model (NAME).
+//   Checking FILE against WHAT.
+//       the pin, the local receipt, or the receipt in the cache
+//   The file NAME is right after all; it is 'PATH' again.
+//   Continuing FILE at byte N.
+//       what an earlier call left is taken up
+//   The server of FILE asks to wait N s until the next try.
+//   The server of FILE refuses another connection; it waits for its turn.
+//
+// notebook_options() says where. It is a warning where it adds a note about these disks:
+//
+//   WHO: models go to 'DIR', copies to 'DIR'.
+//       WHO is "PLATFORM (SIGN)", or "No notebook platform is known here"
+//
+// warning, where less holds than was asked for, or something wants a look:
+//
 //   The model (NAME) is complete locally, but not in the cache: WHY.
 //       then model::cached is false
 //   The local directory is that of the cache, too, 'DIR': no copy is kept.
-//   Waiting for another call that is bringing the model (NAME).
 //   The other call stalls; going on without it.
-//   Checking FILE against WHAT.
-//       the pin, the local receipt, or the receipt in the cache
 //   Nothing vouches for FILE: it is served unverified, as it was found.
 //   Nothing vouches for the end of FILE: URL told no length.
 //   The stored FILE came from URL, not from URL.
 //       the URLs of this call are others than those that it was stored from
 //   The file 'PATH' is damaged (WHY); it was put aside as NAME.
-//   The file NAME is right after all; it is 'PATH' again.
 //   The cached FILE is not used: WHY.
 //   The cached FILE is damaged (WHY), but stays: WHY.
-//   The cache cannot be read: WHY.
 //   The cache holds another FILE than the local receipt; it stays.
-//   It could not be restored whole, downloading.
-//   Continuing FILE at byte N.
-//       what an earlier call left is taken up
 //   Discarded N bytes of FILE: WHY.
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
-//   The server of FILE asks to wait N s until the next try.
-//   The server of FILE refuses another connection; it waits for its turn.
 //
-// notebook_options() says where, and may add a note about these disks.
+// failure, where a way to bring a file has failed, and another one is taken:
 //
-//   WHO: models go to 'DIR', copies to 'DIR'.
-//       WHO is "PLATFORM (SIGN)", or "No notebook platform is known here"
+//   The cache cannot be read: WHY.
+//   It could not be restored whole, downloading.
+//   The source URL of FILE has failed: WHY; taking the next one.
 //
 // The default, print_message, writes the line to standard output. An empty on_message is silence.
 //
@@ -592,6 +600,7 @@
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
 // - list_models, verify_model, repair_model.
+// - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -743,7 +752,25 @@ inline std::ostream& operator<<(std::ostream& out, const model& m) {
   return out << m.name;
 }
 enum class phase { waiting, downloading, restoring, storing, verifying };
-enum class severity { information, warning, failure };
+
+enum class severity {
+  information,  // how the call goes on
+  warning,      // it goes on, but less holds than was asked for, or something wants a look
+  failure       // a way to bring a file has failed; another one is taken
+};
+
+// A line for a person: a string, and how much it matters. A call that fails as a whole has an error
+// instead.
+struct message : std::string {
+  severity how = severity::information;
+  message() = default;
+
+  message(std::string line, severity s = severity::information)
+      : std::string(std::move(line)),
+        how(s) {}
+
+  message(const char* line, severity s = severity::information) : std::string(line), how(s) {}
+};
 
 struct progress {
   std::string name, file;  // the model, and the file as it is called on disk
@@ -790,7 +817,7 @@ struct options {
   // more places to restore from, in this order after cache_dir, and laid out as it is: only read
   std::vector<std::filesystem::path> also_look_in{};
   fetcher fetch{};  // empty: libcurl, else the program curl
-  std::function<void(const std::string&)> on_message = print_message;  // empty: silence
+  std::function<void(const message&)> on_message = print_message;  // empty: silence
   std::function<bool(const progress&)> on_progress{};  // at most 2/s, and both ends; false cancels
   std::string transport{};  // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
   // of these 0 is no limit
@@ -1662,11 +1689,11 @@ class caller {  // the first callback that throws or cancels ends it
     return path.substr(path.find_last_of("/\\") + 1);
   }
 
-  void say(std::initializer_list<piece> line) {
-    if (!opts_->on_message || stopped()) return;
-    const string text = readable(join(line));  // paths may be any bytes
-    stop_with(guard("on_message", [&] { opts_->on_message(text); }));
-  }
+  void say(std::initializer_list<piece> line) { send(severity::information, line); }
+
+  void warn(std::initializer_list<piece> line) { send(severity::warning, line); }
+
+  void say_failed(std::initializer_list<piece> line) { send(severity::failure, line); }
 
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
@@ -1713,6 +1740,12 @@ class caller {  // the first callback that throws or cancels ends it
     }
     meters_.push_back({what, file, clock::now(), done, false, false});
     return meters_.back();
+  }
+
+  void send(severity how, std::initializer_list<piece> line) {
+    if (!opts_->on_message || stopped()) return;
+    const message text(readable(join(line)), how);  // paths may be any bytes
+    stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
 
   void tell(const meter& m, uint64_t done, uint64_t total, double seconds) {
@@ -11305,6 +11338,7 @@ class download final : os::pinned, public connection::connection::owner {
       unsized_.push_back(use_.url);
     }
     if (!untried_.empty() || !unsized_.empty()) {
+      tell_next_source(why);
       return choose_source();
     }
     if (why.code == errc::hash_mismatch) {
@@ -11312,6 +11346,11 @@ class download final : os::pinned, public connection::connection::owner {
     }
     why.text = join({"cannot bring ", name_, " from ", tried_});
     give_up(why);
+  }
+
+  void tell_next_source(const status& why) {
+    who_->say_failed({"The source ", strings::readable(target_.got), " of ", name_, " has failed: ",
+        http::scrub(why.text, use_.url, target_.from->headers), "; taking the next one."});
   }
 
   void ask_this_host_last() {
@@ -11379,7 +11418,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   void say_discarded(uint64_t size, const string& why) {
     if (size > 0) {
-      who_->say({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
+      who_->warn({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
     }
   }
 
@@ -12169,7 +12208,7 @@ class directory_tier final : public tier {
     const string aside = aside_prefix(file.name) + os::unique().substr(8);
     status problem = error::system(os::rename(path, path_of(aside)), "put aside the damaged", path);
     if (!problem.ok()) return {std::move(problem), {}};
-    who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
+    who.warn({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
     for (const string& name : asides_of(file.name)) {
       if (name != aside && is_none_of(known, path_of(name), who)) {
@@ -12262,7 +12301,7 @@ class directory_tier final : public tier {
 
       (void)os::unlink(fs::path(base) += record_end);
       if (unfinished.bytes == 0) continue;
-      who.say({"Removed a partial of ", leftover_of(os::shown(path.filename())), " (",
+      who.warn({"Removed a partial of ", leftover_of(os::shown(path.filename())), " (",
           unfinished.bytes, " bytes) that an earlier call left in ", path.parent_path(), "."});
     }
   }
@@ -13484,7 +13523,7 @@ class call {
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
     if (has_one_place_) {
-      who_.say(
+      who_.warn(
           {"The local directory is that of the cache, too, ", local_root(), ": no copy is kept."});
     }
     wait_for_others();
@@ -13746,12 +13785,12 @@ class call {
   }
 
   void tell_unverified(size_t file) {
-    who_.say({"Nothing vouches for ", now_.wanted[file].name,
+    who_.warn({"Nothing vouches for ", now_.wanted[file].name,
         ": it is served unverified, as it was found."});
   }
 
   void tell_not_cached(const status& why) {
-    who_.say(
+    who_.warn(
         {"The model (", name_, ") is complete locally, but not in the cache: ", why.text, "."});
   }
 
@@ -13771,7 +13810,7 @@ class call {
     for (const string& url : urls) {
       if (is_origin(url, said.origin)) return;
     }
-    who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
+    who_.warn({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
         urls::redact(urls[0]), "."});
   }
 
@@ -13860,7 +13899,7 @@ class call {
         seen = bytes_under_way();
       }
       if (growth.stalled(seen)) {
-        return who_.say({"The other call stalls; going on without it."});
+        return who_.warn({"The other call stalls; going on without it."});
       }
       if (!who_.step(phase::waiting, now_.wanted.back().name, seen, 0)) {
         return;
@@ -14229,7 +14268,7 @@ class call {
     // not damaged, but another model's
     const bool is_of_another = there.is_vouched_for() && read && there.is_said_to_be(*read);
     if (is_of_another) {
-      who_.say({"The cache holds another ", there.name, " than the local receipt; it stays."});
+      who_.warn({"The cache holds another ", there.name, " than the local receipt; it stays."});
       return {};
     }
 
@@ -14237,17 +14276,17 @@ class call {
         join({"; the copy in ", tier_of(place).description(), " could not be used: ", why.text});
     if (!there.is_vouched_for() && is_judged(why)) {  // it stands till it is replaced
       unused.why = why.text;
-      who_.say({"The cached ", there.name, " is not used: ", why.text, "."});
+      who_.warn({"The cached ", there.name, " is not used: ", why.text, "."});
       return {};
     }
     if (is_unreadable || !now_.lasting[place].has.receipt_problem.ok()) {
-      who_.say({"The cache cannot be read: ", why.text, "."});
+      who_.say_failed({"The cache cannot be read: ", why.text, "."});
       return {};
     }
     tier::put_aside moved = set_aside(file, place, why.text);
     unused.aside = std::move(moved.name);
     if (!moved.problem.ok()) {
-      who_.say({"The cached ", there.name, " is damaged (", why.text,
+      who_.warn({"The cached ", there.name, " is damaged (", why.text,
           "), but stays: ", moved.problem.text, "."});
     }
     return {};
@@ -14272,7 +14311,7 @@ class call {
           !begun || std::find(begun->begin(), begun->end(), name) != begun->end();
     }
     if (was_all_held && !targets.empty()) {
-      who_.say({"It could not be restored whole, downloading."});
+      who_.say_failed({"It could not be restored whole, downloading."});
     }
     from_ = targets.empty() ? origin::cache : origin::network;
 
@@ -14316,7 +14355,7 @@ class call {
     formats::entry& entry = to.entry;
     entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized};
     if (one.is_unsized) {
-      who_.say({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
+      who_.warn({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
     }
     if (one.copy) {
       one.copy->sha256 = entry.sha256;
@@ -15068,8 +15107,10 @@ inline options choose(options given, const string& root) {  // root: in the plac
   if (here.as) {
     who = join({here.as->name, " (", here.sign, ")"});
   }
-  given.on_message(strings::readable(join({who, ": models go to ", call::directory(given, true),
-      ", copies to ", call::lasting_directory(given), note, "."})));
+  const severity how = note.empty() ? severity::information : severity::warning;
+  given.on_message({strings::readable(join({who, ": models go to ", call::directory(given, true),
+                        ", copies to ", call::lasting_directory(given), note, "."})),
+      how});
   return given;
 }
 

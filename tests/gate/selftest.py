@@ -210,6 +210,8 @@ VIOLATIONS = [
      "most_cookies of >>http is nowhere"),
     ("manual", "another message", in_code(r"The other call stalls; going on", "That call stalls; going on"),
      "message 'That call stalls"),
+    ("manual", "a message of another severity", in_code(r"who_\.warn\((\{\"The other call)", r"who_.say(\1"),
+     "not in the manual as of information"),
     ("manual", "a message that nothing says",
      replaced(r"(?m)^(//   )The other call stalls", r"\1The first call stalls"), "no message says 'The first call"),
     ("manual", "a chapter that its list does not have", replaced(r"7 limits ", "7 bounds "), "the list of chapters"),
