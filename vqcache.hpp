@@ -262,6 +262,7 @@
 //   fetch             empty                 your own transport; chapter 12
 //   transport         empty                 libcurl or curl: that one alone
 //   max_bytes         64 GiB                of each file, of a path too; 0: no limit
+//   max_bytes_per_second  0                 of all connections of a call; 0: no limit
 //   connect_seconds   20                    up to 2147483; 0: no limit
 //   stall_seconds     30                    up to 2147483; 0: no limit
 //   catch_interrupt   VQCACHE_INTERPRETED   Ctrl-C ends the call, not the program; chapter 10
@@ -269,6 +270,11 @@
 // source::size takes the place of max_bytes for its file. stall_seconds counts for downloading,
 // copying, hashing and storing. The first answer of a server may take three times as long, after
 // connecting.
+//
+// max_bytes_per_second holds for what comes from the network, over each transport, and for all
+// files of a call together. It is the average of some seconds: what is on its way in the system's
+// buffers is not held back. Reading a path, restoring and storing are not slowed. The time in which
+// bytes are held back does not count for stall_seconds.
 //
 // A directory may begin with ~ or ~/, the home directory. One that begins with $, is a %VARIABLE%,
 // names another user's home or is a URL is refused: nobody would replace it.
@@ -600,6 +606,7 @@
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
 // - list_models, verify_model, repair_model.
+// - max_bytes_per_second.
 // - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
@@ -822,7 +829,8 @@ struct options {
   std::string transport{};  // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
   // of these 0 is no limit
   std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file, unless source::size tells
-  unsigned connect_seconds = 20;                      // to connect, up to 2147483
+  std::uint64_t max_bytes_per_second = 0;  // from the network, all connections of a call together
+  unsigned connect_seconds = 20;           // to connect, up to 2147483
   unsigned stall_seconds = 30;  // what gains under 64 KiB in this time has failed; up to 2147483
   // SIGINT (Ctrl-C, a notebook's stop button) ends the call with errc::interrupted, not the program
   bool catch_interrupt = VQCACHE_INTERPRETED != 0;
@@ -6651,15 +6659,19 @@ struct pace {
   using clock_type = clock;
   typename clock_type::time_point seen = clock_type::now();
   typename clock_type::duration waited{};  // since the last gain
+  typename clock_type::duration excused{};
 
   double seconds() const { return std::chrono::duration<double>(waited).count(); }
 
-  bool stalled(uint64_t done) {
+  // held: the time, in all, in which we held the bytes back ourselves
+  bool stalled(uint64_t done, typename clock_type::duration held = {}) {
     // between two looks there are milliseconds, or one block of a slow disk
-    const typename clock_type::duration longest = std::chrono::seconds(1);
+    const typename clock_type::duration none{}, longest = std::chrono::seconds(1);
     const auto now = clock_type::now();
-    waited += (std::min)(now - seen, longest);
+    const auto passed = now - seen - (held - excused);
+    waited += (std::max)(none, (std::min)(passed, longest));
     seen = now;
+    excused = held;
 
     if (done >= base && done - base < least) {
       return limit != 0 && seconds() > limit;
@@ -8012,6 +8024,7 @@ class response_handler : os::pinned {
  public:
   virtual bool on_head(const http::response_head& head) = 0;  // false: no more is wanted
   virtual bool on_body(view bytes) = 0;                       // the same
+  virtual bool on_wait() = 0;                                 // the same, where nobody else looks
   virtual void on_end(status why) noexcept = 0;  // once, and last; it may start and cancel nothing
 
  protected:
@@ -8033,6 +8046,69 @@ class transport : os::pinned {
 };
 
 inline constexpr const char* user_agent = "vqcache/0.2.0";
+
+// ---- how fast bytes may come
+
+// A bucket for all connections of a call, which time fills and what comes is taken from. What has
+// come beyond it is a debt: nothing is read before time has paid that. The time is given.
+class throttle {
+ public:
+  using time_point = clock::time_point;
+  using duration = clock::duration;
+
+  throttle(uint64_t bytes_per_second, time_point now)  // 0: no limit
+      : rate_(static_cast<double>(bytes_per_second)),
+        seen_(now) {}
+
+  bool has_limit() const { return rate_ > 0; }
+
+  // What may be read at once, so that the debt stays small: 1 KiB at least, and up to `most`.
+  size_t block(size_t most) const {
+    constexpr double least = 1024;
+    constexpr double per_second = 16;
+    const double fair = (std::max)(rate_ / per_second, least);
+    return has_limit() && fair < double(most) ? static_cast<size_t>(fair) : most;
+  }
+
+  void take(uint64_t bytes, time_point now) {
+    if (!has_limit()) return;
+    refill(now);
+    left_ -= double(bytes);
+  }
+
+  int wait(time_point now) {  // milliseconds in which nothing may be read, up to a second
+    constexpr double longest = 999;
+    if (!has_limit()) return 0;
+
+    refill(now);
+    if (left_ >= 0) return 0;
+    return 1 + static_cast<int>((std::min)(-left_ / rate_ * 1000, longest));
+  }
+
+  // The limit is what slows the call, and no server.
+  bool is_felt() const { return has_limit() && left_ < most() / 2; }
+
+  duration held() const { return held_; }  // so long, in all, nothing was to be read
+
+ private:
+  double most() const { return rate_ / 8; }  // what comes in an eighth of a second
+
+  void refill(time_point now) {
+    using seconds = std::chrono::duration<double>;
+    const duration passed = (std::max)(now - seen_, duration());
+    seen_ = now;
+    if (left_ < 0) {
+      const seconds in_debt = (std::min)(seconds(-left_ / rate_), seconds(passed));
+      held_ += std::chrono::duration_cast<duration>(in_debt);
+    }
+    left_ = (std::min)(left_ + rate_ * seconds(passed).count(), most());
+  }
+
+  double rate_;      // bytes per second
+  double left_ = 0;  // bytes
+  time_point seen_;
+  duration held_{};
+};
 
 // ---- which proxy curl asks, by the variables that it obeys: its faults are not the server's
 
@@ -8434,7 +8510,10 @@ class head_reader {
 // What a request over libcurl and one over the program have in common.
 class exchange : os::pinned {
  public:
-  exchange(response_handler& to, const transfer_request& asked) : to_(&to), url_(asked.url) {}
+  exchange(response_handler& to, const transfer_request& asked, throttle& pace)
+      : to_(&to),
+        pace_(&pace),
+        url_(asked.url) {}
 
   virtual ~exchange() = default;
 
@@ -8487,6 +8566,7 @@ class exchange : os::pinned {
   }
 
   response_handler* to_;
+  throttle* pace_;
   head_reader head_{};
   bool has_transfer_coding_ = false;
 
@@ -8537,6 +8617,7 @@ struct libcurl {
   int (*global_init)(long);
   void* (*easy_init)();
   int (*easy_setopt)(void*, int, ...);
+  int (*easy_pause)(void*, int);
   void (*easy_cleanup)(void*);
   const char* (*easy_strerror)(int);
   void* (*slist_append)(void*, const char*);
@@ -8568,6 +8649,7 @@ inline bool bind_all([[maybe_unused]] void* library, libcurl& curl) {
   return bind(VQCACHE_SYMBOL_(curl_global_init), curl.global_init)
       && bind(VQCACHE_SYMBOL_(curl_easy_init), curl.easy_init)
       && bind(VQCACHE_SYMBOL_(curl_easy_setopt), curl.easy_setopt)
+      && bind(VQCACHE_SYMBOL_(curl_easy_pause), curl.easy_pause)
       && bind(VQCACHE_SYMBOL_(curl_easy_cleanup), curl.easy_cleanup)
       && bind(VQCACHE_SYMBOL_(curl_easy_strerror), curl.easy_strerror)
       && bind(VQCACHE_SYMBOL_(curl_slist_append), curl.slist_append)
@@ -8608,7 +8690,9 @@ enum curl_option : int {
 inline constexpr long protocols_http_and_https = 3;
 inline constexpr long verify_that_the_host_is_named = 2;
 inline constexpr long http_version_1_1 = 2;
-inline constexpr long buffer_bytes = 256L * 1024;  // it takes what it can
+inline constexpr size_t buffer_bytes = 256UL * 1024;  // it takes what it can
+inline constexpr size_t write_pause = 0x10000001;     // CURL_WRITEFUNC_PAUSE
+inline constexpr int pause_nothing = 0;               // CURLPAUSE_CONT
 inline constexpr long global_all = 3;
 inline constexpr size_t error_size = 256;  // CURL_ERROR_SIZE
 
@@ -8638,9 +8722,9 @@ inline const libcurl* loaded_libcurl() {
 
 class libcurl_exchange final : public exchange {
  public:
-  libcurl_exchange(
-      const libcurl& curl, void* multi, response_handler& to, const transfer_request& asked)
-      : exchange(to, asked),
+  libcurl_exchange(const libcurl& curl, void* multi, response_handler& to,
+      const transfer_request& asked, throttle& pace)
+      : exchange(to, asked, pace),
         curl_(&curl),
         multi_(multi) {}
 
@@ -8668,6 +8752,14 @@ class libcurl_exchange final : public exchange {
     return fail(errc::no_transport,
         {"this libcurl refuses an option that safety needs; ",
             "VQCACHE_TRANSPORT=curl uses the program"});
+  }
+
+  bool is_paused() const { return is_paused_; }
+
+  void go_on() {  // which brings what has come at once
+    if (std::exchange(is_paused_, false)) {
+      (void)curl_->easy_pause(easy_, pause_nothing);
+    }
   }
 
   void ended(int result) {  // libcurl is done with it, and says so
@@ -8716,7 +8808,7 @@ class libcurl_exchange final : public exchange {
   }
 
   void set_what_may_be_unknown() {  // to an old one, and does no harm then
-    (void)set(opt_buffer_size, buffer_bytes);
+    (void)set(opt_buffer_size, static_cast<long>(pace_->block(buffer_bytes)));
     (void)set(opt_suppress_connect_headers, 1L);  // of a proxy
   }
 
@@ -8741,6 +8833,10 @@ class libcurl_exchange final : public exchange {
   static size_t on_body(char* data, size_t size, size_t count, void* self) noexcept {
     auto& me = *static_cast<libcurl_exchange*>(self);
     const view bytes(data, size * count);
+    me.is_paused_ = me.pace_->wait(clock::now()) > 0;
+    if (me.is_paused_) return write_pause;  // it keeps these bytes, and reads no more
+
+    me.pace_->take(bytes.size(), clock::now());
     const bool is_wanted = me.guarded([&] {
       if (!me.head_.is_complete()) {
         me.end(not_http());
@@ -8755,11 +8851,15 @@ class libcurl_exchange final : public exchange {
   void* easy_ = nullptr;
   void* headers_ = nullptr;  // a curl_slist
   char words_[error_size] = "";
+  bool is_paused_ = false;
 };
 
 class libcurl_transport final : public transport {
  public:
-  libcurl_transport(const libcurl& curl, void* multi) : curl_(&curl), multi_(multi) {}
+  libcurl_transport(const libcurl& curl, void* multi, throttle& pace)
+      : curl_(&curl),
+        multi_(multi),
+        pace_(&pace) {}
 
   ~libcurl_transport() override {
     under_way_.clear();
@@ -8769,7 +8869,7 @@ class libcurl_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to, asked));
+    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to, asked, *pace_));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -8780,27 +8880,50 @@ class libcurl_transport final : public transport {
   void run_for(int milliseconds) override {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
 
+    go_on();
     int running = 0;
     (void)curl_->multi_perform(multi_, &running);
     const bool has_news = tell_the_ended();
 
-    const int patience = has_news ? 0 : milliseconds;
-    if (curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) {
+    const int held = pace_->wait(clock::now());
+    const int longest = held > 0 ? (std::min)(held, milliseconds) : milliseconds;
+    const int patience = has_news ? 0 : longest;
+    const bool waits_for_nothing = held > 0 && are_all_paused();  // then multi_wait() returns
+    if (waits_for_nothing || curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) {
       os::sleep_ms(patience);
     }
     under_way_.drop_ended();
   }
 
  private:
+  static libcurl_exchange& mine(exchange& one) {  // there are no others in the list
+    return static_cast<libcurl_exchange&>(one);
+  }
+
+  bool are_all_paused() const {
+    for (const auto& one : under_way_.all()) {
+      if (!mine(*one).is_paused()) return false;
+    }
+    return true;
+  }
+
+  // What was paused, one after the other, while there is something to share.
+  void go_on() {
+    const size_t count = under_way_.all().size();
+    for (size_t n = 0; n < count && pace_->wait(clock::now()) == 0; ++n) {
+      ++turn_;
+      mine(*under_way_.all()[turn_ % count]).go_on();
+    }
+  }
+
   bool tell_the_ended() {
     bool has_news = false;
     int queued = 0;
     while (const multi_message* told = curl_->multi_info_read(multi_, &queued)) {
       has_news = true;
       for (const auto& one : under_way_.all()) {
-        auto& mine = static_cast<libcurl_exchange&>(*one);  // there are no others in the list
-        if (mine.has(told->easy)) {
-          mine.ended(told->result);
+        if (mine(*one).has(told->easy)) {
+          mine(*one).ended(told->result);
         }
       }
     }
@@ -8809,7 +8932,9 @@ class libcurl_transport final : public transport {
 
   const libcurl* curl_;
   void* multi_;
+  throttle* pace_;
   exchanges under_way_{};
+  size_t turn_ = 0;
 };
 
 // ---- the program curl
@@ -8915,10 +9040,11 @@ class program_exchange final : public exchange {
   }
 
   void pull() {  // what it has written
-    block_.resize(block_size);
+    block_.resize(pace_->block(block_size));
     const long got = program.read(block_.data(), block_.size());
     if (got < 0) return;
 
+    pace_->take(static_cast<uint64_t>(got), clock::now());
     (void)guarded([&] {
       if (got > 0) {
         return take({block_.data(), static_cast<size_t>(got)});
@@ -9006,10 +9132,12 @@ class program_exchange final : public exchange {
 
 class program_transport final : public transport {
  public:
+  explicit program_transport(throttle& pace) : pace_(&pace) {}
+
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<program_exchange>(new program_exchange(to, asked));
+    auto one = box<program_exchange>(new program_exchange(to, asked, *pace_));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -9019,6 +9147,9 @@ class program_transport final : public transport {
 
   void run_for(int milliseconds) override {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
+    // what they have is left in their pipes, and they wait
+    const int held = pace_->wait(clock::now());
+    if (held > 0) return os::sleep_ms((std::min)(held, milliseconds));
 
     list<process::child*> all;
     for (const auto& one : under_way_.all()) {
@@ -9026,8 +9157,10 @@ class program_transport final : public transport {
     }
     process::child::wait(all, milliseconds);
 
-    for (const auto& one : under_way_.all()) {
-      mine(*one).pull();
+    const size_t count = under_way_.all().size();
+    for (size_t n = 0; n < count && pace_->wait(clock::now()) == 0; ++n) {
+      ++turn_;
+      mine(*under_way_.all()[turn_ % count]).pull();
     }
     under_way_.drop_ended();
   }
@@ -9037,7 +9170,9 @@ class program_transport final : public transport {
     return static_cast<program_exchange&>(one);
   }
 
+  throttle* pace_;
   exchanges under_way_{};
+  size_t turn_ = 0;
 };
 
 // ---- options::fetch
@@ -9046,7 +9181,7 @@ class program_transport final : public transport {
 // through that function, which might take it for its own.
 class user_response final : public response {
  public:
-  explicit user_response(response_handler& to) : to_(&to) {}
+  user_response(response_handler& to, throttle& pace) : to_(&to), pace_(&pace) {}
 
   bool has_told_status() const { return code_ != 0; }
 
@@ -9075,9 +9210,13 @@ class user_response final : public response {
   bool write(const void* data, std::size_t size) override {
     inside([&] {
       end_head();
-      const view bytes(static_cast<const char*>(data), size);
-      if (state_ == state::body && size > 0 && !to_->on_body(bytes)) {
-        state_ = state::unwanted;
+      view bytes(static_cast<const char*>(data), size);
+      while (state_ == state::body && !bytes.empty()) {
+        const view next = bytes.substr(0, pace_->block(bytes.size()));
+        if (!to_->on_body(next) || !is_wanted_after(next.size())) {
+          state_ = state::unwanted;
+        }
+        bytes.remove_prefix(next.size());
       }
     });
     return state_ == state::body && misuse_.empty() && broken_.ok();
@@ -9108,6 +9247,16 @@ class user_response final : public response {
  private:
   enum class state { head, body, unwanted };
 
+  bool is_wanted_after(size_t size) {  // and after what it has to wait for these bytes
+    constexpr int longest = 50;        // milliseconds
+    pace_->take(size, clock::now());
+    for (int left = pace_->wait(clock::now()); left > 0; left = pace_->wait(clock::now())) {
+      os::sleep_ms((std::min)(left, longest));
+      if (!to_->on_wait()) return false;
+    }
+    return true;
+  }
+
   void end_head() {
     if (state_ != state::head) return;
     const bool is_wanted = to_->on_head(http::read_head(has_told_status() ? code_ : 200, headers_));
@@ -9124,6 +9273,7 @@ class user_response final : public response {
   }
 
   response_handler* to_;
+  throttle* pace_;
   state state_ = state::head;
   int code_ = 0;
   http::headers headers_{};
@@ -9133,14 +9283,14 @@ class user_response final : public response {
 
 class user_transport final : public transport {
  public:
-  explicit user_transport(caller& who) : who_(&who) {}
+  user_transport(caller& who, throttle& pace) : who_(&who), pace_(&pace) {}
 
   // Without statuses it may have sent all of the file for a part of it.
   bool serves_parts() const override { return has_told_status_; }
 
   void start(const transfer_request& asked, response_handler& to) override {
     const vqcache::request wanted{asked.url, asked.headers, asked.offset, 0};
-    user_response said(to);
+    user_response said(to, *pace_);
     who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); }));
     has_told_status_ = has_told_status_ || said.has_told_status();
     to.on_end(said.conclude());
@@ -9152,6 +9302,7 @@ class user_transport final : public transport {
 
  private:
   caller* who_;
+  throttle* pace_;
   bool has_told_status_ = false;  // in this call
 };
 
@@ -9165,7 +9316,9 @@ inline string wanted_name(const options& o) {
 // loads no library.
 class pump final : public transport {
  public:
-  explicit pump(caller& who) : who_(&who) {}
+  explicit pump(caller& who) : who_(&who), pace_(who.opts().max_bytes_per_second, clock::now()) {}
+
+  const throttle& pace() const { return pace_; }
 
   bool serves_parts() const override {
     return chosen_ ? chosen_->serves_parts() : !who_->opts().fetch;
@@ -9192,7 +9345,7 @@ class pump final : public transport {
   status choose() {
     if (chosen_) return {};
     if (who_->opts().fetch) {
-      chosen_ = box<user_transport>(new user_transport(*who_));
+      chosen_ = box<user_transport>(new user_transport(*who_, pace_));
       return {};
     }
 
@@ -9200,7 +9353,7 @@ class pump final : public transport {
     const libcurl* const curl = name == "curl" ? nullptr : loaded_libcurl();
     void* const multi = curl ? curl->multi_init() : nullptr;
     if (multi) {
-      chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi));
+      chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi, pace_));
       return {};
     }
     if (name == "libcurl" && !os::has_descriptors()) {
@@ -9213,11 +9366,12 @@ class pump final : public transport {
            "install it, or set options::fetch"});
     }
 
-    chosen_ = box<program_transport>(new program_transport());
+    chosen_ = box<program_transport>(new program_transport(pace_));
     return {};
   }
 
   caller* who_;
+  throttle pace_;
   box<transport> chosen_{};
 };
 }  // namespace transport
@@ -10171,6 +10325,8 @@ class connection final : public transport::response_handler {
     }
 
     pace_ = worker::pace{o.stall_seconds, told_.gained};
+    pace_.excused = by.pace().held();
+    by_ = &by;
     by.start(asked, *this);
   }
 
@@ -10201,7 +10357,9 @@ class connection final : public transport::response_handler {
 
   bool tells_length() const { return told_.head.end > 0; }
 
-  bool has_stalled() { return !is_over() && pace_.stalled(told_.gained); }
+  bool has_stalled() {
+    return !is_over() && pace_.stalled(told_.gained, by_ ? by_->pace().held() : clock::duration());
+  }
 
   status late() const {
     return fail(errc::timed_out, {"it gained under 64 KiB in ", pace_.limit, " s"});
@@ -10285,6 +10443,8 @@ class connection final : public transport::response_handler {
     }
     return false;
   }
+
+  bool on_wait() override { return owner_->may_go_on(*this); }
 
   void on_end(status why) noexcept override {
     const bool is_open = state_ != answer_state::closed && state_ != answer_state::over;
@@ -10530,6 +10690,7 @@ class connection final : public transport::response_handler {
   status why_{};
   outcome told_{};
   worker::pace pace_{0};
+  const transport::pump* by_ = nullptr;
   unsigned number_ = 0;
   string location_{}, words_{}, mark_{};
   bool is_over_curl_ = false;
@@ -11006,8 +11167,9 @@ class download final : os::pinned, public connection::connection::owner {
     if (connections_.empty()) return;
     const formats::identity& id = file().id();
     const bool is_in_parts = use_.asks == request_for::the_rest && !connections_[0]->restarts();
+    const bool is_limited = pump_->pace().is_felt();  // by us: more connections bring nothing
     const bool may = use_.most_connections > 1 && id.usable() && id.total != 0 && is_in_parts;
-    const bool have_all_answered = end_stalled();
+    const bool have_all_answered = end_stalled() && !is_limited;
     growth_.look(may && have_all_answered, file().size(), id.total, use_.most_connections);
 
     while (may && connections_.size() < growth_.wide()) {
