@@ -108,6 +108,7 @@
 //   # vqcache VERSION DATE     who wrote it, and when (UTC)
 //   # size BYTES FILE
 //   # origin URL FILE          what served it: no user info, and of a query what names a file
+//   # address DIGEST FILE      of that URL: 16 hex digits, which tell it from others
 //   # etag TAG FILE            as its server told it
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
 //
@@ -172,8 +173,10 @@
 //   The other call stalls; going on without it.
 //   Nothing vouches for FILE: it is served unverified, as it was found.
 //   Nothing vouches for the end of FILE: URL told no length.
-//   The stored FILE came from URL, not from URL.
-//       the URLs of this call are others than those that it was stored from
+//   The stored FILE came from URL, not from URL; it is served as it is. To get the other one, use
+//       another name, or vqcache::remove.
+//       the URLs of this call are others than those that it was stored from, and no pin is given;
+//       where both read the same, "(in what is hidden they differ)" stands behind them
 //   The file 'PATH' is damaged (WHY); it was put aside as NAME.
 //   The cached FILE is not used: WHY.
 //   The cached FILE is damaged (WHY), but stays: WHY.
@@ -556,7 +559,8 @@
 // - No secret is in the arguments of a program, where others could read it: the program curl gets
 //   URL and headers on its standard input.
 // - User info and query values of URLs are *** in messages, errors and receipts, and so is what a
-//   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL.
+//   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL,
+//   receipts one of the URL without user info, signatures and tokens.
 //
 // Not defended:
 // - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
@@ -598,7 +602,8 @@
 // - It never looks whether the origin has a newer file.
 // - It does not load models, and knows no third file of one.
 // - A cache whose system calls never return, as a dead mount of a network, holds the call.
-// - Two addresses that differ in values of their query alone are one, once a model is stored.
+// - A stored model is served whatever address is given. Another address than that of its receipt is
+//   said, but for a pin, and for what signs or authorises a request: X-Amz-*, sig, token, ...
 // - On Windows no copy is made while a file arrives: storing comes after.
 //
 // ---- 16 changes ---------------------------------------------------------------------------------
@@ -2254,6 +2259,49 @@ inline string redact(std::string_view text, shown_of_query what = shown_of_query
   return address->whole();
 }
 
+// ---- which of two addresses it is
+
+// Whether a parameter signs or authorises a request: it is another one each time, or a secret. Of
+// S3 and Google (X-Amz-*, X-Goog-*), CloudFront, Azure (a "shared access signature") and others.
+inline bool is_of_access(const parameter& one) {
+  constexpr const char* names =
+      " signature expires key-pair-id policy sig se sp sv sr st ss srt si sip spr skoid sktid skt "
+      "ske sks skv sdd auth authorization jwt pwd pass hmac ";
+  constexpr const char* starts[] = {"x-amz-", "x-goog-", "x-oss-"};
+  constexpr const char* parts[] = {"token", "signature", "secret", "password", "credential",
+      "apikey", "api_key", "api-key", "accesskey", "accessid"};
+  const string name = strings::lower(unescaped(one.name));
+  if (strings::is_one_of(names, name)) {
+    return true;
+  }
+
+  for (const char* const start : starts) {
+    if (strings::starts_with(name, start)) return true;
+  }
+  for (const char* const part : parts) {
+    if (strings::contains(name, part)) return true;
+  }
+  return false;
+}
+
+// What tells one file from another: no user info, no fragment, and of the query what does not give
+// access alone. Empty: it is a path, or malformed.
+inline string reduced(std::string_view text) {
+  const std::optional<url> address = has_scheme(text) ? parse_url(text) : std::optional<url>();
+  if (!address) return {};
+
+  std::string_view query = address->path;
+  string kept = address->origin();
+  kept += strings::take(query, '?');
+  const char* mark = "?";
+  for (const string& pair : strings::words(query, '&')) {
+    if (is_of_access(read_parameter(pair))) continue;
+    kept += mark + pair;
+    mark = "&";
+  }
+  return kept;
+}
+
 inline string local_path(std::string_view address) {  // of a path or a file:// URL; empty: neither
   constexpr std::string_view scheme = "file://";
   constexpr std::string_view host = "localhost/";
@@ -3111,6 +3159,7 @@ struct entry {
   string file{}, sha256{}, origin{}, etag{};
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
+  string address{};  // a digest of the origin, which tells it from others; empty: of a path, or old
 };
 
 using receipt = vector<entry>;
@@ -3136,6 +3185,9 @@ inline string write_receipt(const receipt& all, const string& date) {
     }
     if (!one.origin.empty()) {
       facts += join({"# origin ", strings::printable(one.origin), " ", file, "\n"});
+    }
+    if (!one.address.empty()) {
+      facts += join({"# address ", one.address, " ", file, "\n"});
     }
     if (!one.etag.empty()) {
       facts += join({"# etag ", strings::printable(one.etag), " ", file, "\n"});
@@ -3190,6 +3242,9 @@ inline void read_fact(receipt& into, std::string_view line) {
   }
   if (key == "origin") {
     its.origin = value;
+  }
+  if (key == "address") {
+    its.address = value;
   }
   if (key == "etag") {
     its.etag = value;
@@ -6263,6 +6318,17 @@ class sha256 : os::pinned {
 
 inline string of(std::string_view bytes) {
   return sha256().start().update(bytes.data(), bytes.size()).hex();
+}
+
+// Of a URL, for a receipt: without its secrets, and by our own code, since a hit loads no library.
+// Empty: it is a path.
+inline string of_address(std::string_view url) {
+  constexpr size_t shown = 16;  // hex digits: only two addresses of one file are to differ
+  const string known = urls::reduced(url);
+  if (known.empty()) return {};
+
+  sha256 by_us(sha256::by::our_code);
+  return by_us.start().update(known.data(), known.size()).hex().substr(0, shown);
 }
 }  // namespace hash
 
@@ -10720,6 +10786,7 @@ struct target {
   bool may_be_begun = true;                // false: no earlier call has left any of it
   box<partial_file> to = box<partial_file>(new partial_file());
   string got{}, etag{};     // the URL that served it, redacted; of the answer
+  string address{};         // of that URL: see hash::of_address()
   bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
 };
 
@@ -11015,6 +11082,7 @@ class download final : os::pinned, public connection::connection::owner {
     const options& o = who_->opts();
     use_.most_connections = o.fetch ? 1 : o.connections;
     target_.got = urls::redact(use_.url);
+    target_.address = hash::of_address(use_.url);
     not_before_ = clock::now();
     enter(state::pausing);
   }
@@ -13956,11 +14024,14 @@ class call {
         {"The model (", name_, ") is complete locally, but not in the cache: ", why.text, "."});
   }
 
-  // Receipts of 0.1.0 show nothing of a query.
-  static bool is_origin(const string& url, const string& said) {
+  // An old receipt has no digest of the address, and one of 0.1.0 shows nothing of a query.
+  static bool is_origin(const string& url, const formats::entry& said) {
     using shown_of = urls::shown_of_query;
-    return strings::printable(urls::redact(url)) == said
-        || strings::printable(urls::redact(url, shown_of::nothing)) == said;
+    const string address = said.address.empty() ? string() : hash::of_address(url);
+    if (!address.empty()) return address == said.address;
+
+    return strings::printable(urls::redact(url)) == said.origin
+        || strings::printable(urls::redact(url, shown_of::nothing)) == said.origin;
   }
 
   void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
@@ -13970,10 +14041,13 @@ class call {
       return;
     }
     for (const string& url : urls) {
-      if (is_origin(url, said.origin)) return;
+      if (is_origin(url, said)) return;
     }
-    who_.warn({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
-        urls::redact(urls[0]), "."});
+
+    const string asked = strings::printable(urls::redact(urls[0]));
+    const char* const hidden = asked == said.origin ? " (in what is hidden they differ)" : "";
+    who_.warn({"The stored ", wanted.name, " came from ", said.origin, ", not from ", asked, hidden,
+        "; it is served as it is. To get the other one, use another name, or vqcache::remove."});
   }
 
   static const char* shown(plan::authority by) {
@@ -14231,7 +14305,7 @@ class call {
     const bool is_of_copy = !local.has_receipt() && copy && copy->is_said_to_be(sha256);
     const formats::entry& said = is_of_copy ? copy->said : local.said;
     const bool is_unverified = !plan_.files[file].expected.is_verified;
-    return {local.name, sha256, said.origin, said.etag, local.size, is_unverified};
+    return {local.name, sha256, said.origin, said.etag, local.size, is_unverified, said.address};
   }
 
   // also: the digest of what takes its place
@@ -14515,7 +14589,8 @@ class call {
 
   void take(download::target& one, arrival& to) {
     formats::entry& entry = to.entry;
-    entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized};
+    entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized,
+        one.address};
     if (one.is_unsized) {
       who_.warn({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
     }
