@@ -175,8 +175,8 @@
 //   Nothing vouches for the end of FILE: URL told no length.
 //   The stored FILE came from URL, not from URL; it is served as it is. To get the other one, use
 //       another name, or vqcache::remove.
-//       the URLs of this call are others than those that it was stored from, and no pin is given;
-//       where both read the same, "(in what is hidden they differ)" stands behind them
+//       the URLs of this call are others than those that it was stored from, and no pin is given.
+//       Where both read the same, "(in what is hidden they differ)" stands behind them
 //   The file 'PATH' is damaged (WHY); it was put aside as NAME.
 //   The cached FILE is not used: WHY.
 //   The cached FILE is damaged (WHY), but stays: WHY.
@@ -265,7 +265,7 @@
 //   fetch             empty                 your own transport; chapter 12
 //   transport         empty                 libcurl or curl: that one alone
 //   max_bytes         64 GiB                of each file, of a path too; 0: no limit
-//   max_bytes_per_second  0                 of all connections of a call; 0: no limit
+//   max_bytes_per_second  0                 of all connections of a call, up to 2^63-1; 0: no limit
 //   connect_seconds   20                    up to 2147483; 0: no limit
 //   stall_seconds     30                    up to 2147483; 0: no limit
 //   catch_interrupt   VQCACHE_INTERPRETED   Ctrl-C ends the call, not the program; chapter 10
@@ -331,6 +331,7 @@
 //   formats     most_files = 20000       of a set
 //   checks      most_connections = 16    of a file
 //   checks      most_seconds = 2147483   of connect_seconds and stall_seconds
+//   checks      largest_file = 9223372036854775807   of source::size and max_bytes_per_second
 //   connection  most_hops = 20           redirects of one request
 //   policy      fruitless_tries = 3      tries of a URL in a row that gain nothing
 //   policy      most_tries = 1000        tries of a URL
@@ -9496,6 +9497,17 @@ inline status check_directory(const fs::path& given, const char* option, const c
       {given.empty() ? variable : option, " ", why, ": '", strings::printable(path), "'"});
 }
 
+inline status check_places(const std::vector<fs::path>& all) {  // options::also_look_in
+  for (size_t i = 0; i < all.size(); ++i) {
+    const string path = error::shown(all[i]);
+    const string why = path.empty() ? "is empty" : directory_problem(path);
+    if (why.empty()) continue;
+    return fail(errc::invalid_argument,
+        {"options::also_look_in[", i, "] ", why, ": '", strings::printable(path), "'"});
+  }
+  return {};
+}
+
 inline status check_options(const options& o) {  // what may be wrong in any call
   const auto bad = [](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, why);
@@ -9511,9 +9523,14 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
     return bad({"options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
         ", and 0 is no limit"});
   }
+  if (o.max_bytes_per_second > largest_file) {
+    return bad({"options::max_bytes_per_second is ", o.max_bytes_per_second, "; it may be up to ",
+        largest_file, ", and 0 is no limit"});
+  }
 
   VQCACHE_NEED_(check_directory(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR"));
   VQCACHE_NEED_(check_directory(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR"));
+  VQCACHE_NEED_(check_places(o.also_look_in));
   return check_transport(o.transport, "options::transport");
 }
 
