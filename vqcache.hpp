@@ -8936,7 +8936,7 @@ class libcurl_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to, asked, *pace_));
+    box<libcurl_exchange> one(new libcurl_exchange(*curl_, multi_, to, asked, *pace_));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -9358,7 +9358,8 @@ class user_transport final : public transport {
   void start(const transfer_request& asked, response_handler& to) override {
     const vqcache::request wanted{asked.url, asked.headers, asked.offset, 0};
     user_response said(to, *pace_);
-    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); }));
+    status called = error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); });
+    who_->stop_with(std::move(called));
     has_told_status_ = has_told_status_ || said.has_told_status();
     to.on_end(said.conclude());
   }
@@ -11253,15 +11254,16 @@ class download final : os::pinned, public connection::connection::owner {
     const formats::identity& id = file().id();
     const bool is_in_parts = use_.asks == request_for::the_rest && !connections_[0]->restarts();
     const bool is_limited = pump_->pace().is_felt();  // by us: more connections bring nothing
-    const bool may = use_.most_connections > 1 && id.usable() && id.total != 0 && is_in_parts;
+    const bool has_parts = id.usable() && id.total != 0 && is_in_parts;
+    const bool may = has_parts && use_.most_connections > 1;
     const bool have_all_answered = end_stalled() && !is_limited;
     growth_.look(may && have_all_answered, file().size(), id.total, use_.most_connections);
 
     while (may && connections_.size() < growth_.wide()) {
       constexpr double least_part = 1e6;  // bytes
       const double half_a_second = growth_.rate() / growth_.wide() / 2;
-      partial_file::lease part =
-          file().take(growth_.wide(), static_cast<uint64_t>((std::max)(half_a_second, least_part)));
+      const double least = (std::max)(half_a_second, least_part);
+      partial_file::lease part = file().take(growth_.wide(), static_cast<uint64_t>(least));
       if (!part.is_held()) return;
       connect(std::move(part));
     }
@@ -11596,8 +11598,10 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   void tell_next_source(const status& why) {
-    who_->say_failed({"The source ", strings::readable(target_.got), " of ", name_, " has failed: ",
-        http::scrub(why.text, use_.url, target_.from->headers), "; taking the next one."});
+    const string url = strings::readable(target_.got);
+    const string words = http::scrub(why.text, use_.url, target_.from->headers);
+    who_->say_failed(
+        {"The source ", url, " of ", name_, " has failed: ", words, "; taking the next one."});
   }
 
   void ask_this_host_last() {
@@ -14047,8 +14051,9 @@ class call {
     const string address = said.address.empty() ? string() : hash::of_address(url);
     if (!address.empty()) return address == said.address;
 
-    return strings::printable(urls::redact(url)) == said.origin
-        || strings::printable(urls::redact(url, shown_of::nothing)) == said.origin;
+    const string as_now = strings::printable(urls::redact(url));
+    const string as_then = strings::printable(urls::redact(url, shown_of::nothing));
+    return said.origin == as_now || said.origin == as_then;
   }
 
   void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
@@ -14320,9 +14325,13 @@ class call {
     const tier::stored_file* copy = plan::first_with_receipt(now_, file);
     const string& sha256 = now_.facts[file].digest;
     const bool is_of_copy = !local.has_receipt() && copy && copy->is_said_to_be(sha256);
-    const formats::entry& said = is_of_copy ? copy->said : local.said;
-    const bool is_unverified = !plan_.files[file].expected.is_verified;
-    return {local.name, sha256, said.origin, said.etag, local.size, is_unverified, said.address};
+
+    formats::entry now = is_of_copy ? copy->said : local.said;
+    now.file = local.name;
+    now.sha256 = sha256;
+    now.size = local.size;
+    now.unverified = !plan_.files[file].expected.is_verified;
+    return now;
   }
 
   // also: the digest of what takes its place
@@ -14605,15 +14614,21 @@ class call {
   }
 
   void take(download::target& one, arrival& to) {
-    formats::entry& entry = to.entry;
-    entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized,
-        one.address};
+    formats::entry entry;
+    entry.file = to.entry.file;
+    entry.sha256 = one.to->sha256();
+    entry.origin = one.got;
+    entry.address = one.address;
+    entry.etag = one.etag;
+    entry.size = one.to->size();
+    entry.unverified = one.is_unsized;
     if (one.is_unsized) {
       who_.warn({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
     }
     if (one.copy) {
       one.copy->sha256 = entry.sha256;
     }
+    to.entry = std::move(entry);
     to.sink = box<tier::directory_sink>(new tier::directory_sink(std::move(one.to)));
     to.is_here = true;
   }
@@ -15361,10 +15376,12 @@ inline options choose(options given, const string& root) {  // root: in the plac
   if (here.as) {
     who = join({here.as->name, " (", here.sign, ")"});
   }
+
   const severity how = note.empty() ? severity::information : severity::warning;
-  given.on_message({strings::readable(join({who, ": models go to ", call::directory(given, true),
-                        ", copies to ", call::lasting_directory(given), note, "."})),
-      how});
+  const fs::path fast = call::directory(given, true);
+  const fs::path slow = call::lasting_directory(given);
+  const string line = join({who, ": models go to ", fast, ", copies to ", slow, note, "."});
+  given.on_message({strings::readable(line), how});
   return given;
 }
 
