@@ -82,7 +82,8 @@
 //     const vqcache::error problem = vqcache::try_remove("my_model");
 //     if (problem.code()) std::puts(problem.what());
 //
-// remove() is the same and throws. A model that is not there is no error.
+// remove() is the same and throws. A model that is not there is no error. A compiler warns where
+// what a try_ form gives back is not looked at.
 //
 // ---- 2 files on disk ----------------------------------------------------------------------------
 //
@@ -107,6 +108,7 @@
 //   # vqcache VERSION DATE     who wrote it, and when (UTC)
 //   # size BYTES FILE
 //   # origin URL FILE          what served it: no user info, and of a query what names a file
+//   # address DIGEST FILE      of that URL: 16 hex digits, which tell it from others
 //   # etag TAG FILE            as its server told it
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
 //
@@ -140,7 +142,8 @@
 //    behind it where the disk can do that: a clone takes no room. A cache that is full, read-only,
 //    slow or gone is no error: cached is false, and the reason is said.
 //
-// on_message gets what follows, a line at a time. FILE is a name, 'PATH' and 'DIR' are quoted.
+// on_message gets what follows, a line at a time. A message is a string with a severity, `how`.
+// FILE is a name, 'PATH' and 'DIR' are quoted. information, how the call goes on:
 //
 //   The model (NAME) is already available locally.
 //   The model (NAME) is available in the cache, copying locally.
@@ -151,35 +154,44 @@
 //       where 64 MiB or more are to be stored
 //   The copy of the model (NAME) is a clone: it costs no room, and dies with this disk.
 //       where both directories are on one disk that can clone (XFS, btrfs)
-//   The model (NAME) is complete locally, but not in the cache: WHY.
-//       then model::cached is false
-//   The local directory is that of the cache, too, 'DIR': no copy is kept.
 //   Waiting for another call that is bringing the model (NAME).
-//   The other call stalls; going on without it.
 //   Checking FILE against WHAT.
 //       the pin, the local receipt, or the receipt in the cache
-//   Nothing vouches for FILE: it is served unverified, as it was found.
-//   Nothing vouches for the end of FILE: URL told no length.
-//   The stored FILE came from URL, not from URL.
-//       the URLs of this call are others than those that it was stored from
-//   The file 'PATH' is damaged (WHY); it was put aside as NAME.
 //   The file NAME is right after all; it is 'PATH' again.
-//   The cached FILE is not used: WHY.
-//   The cached FILE is damaged (WHY), but stays: WHY.
-//   The cache cannot be read: WHY.
-//   The cache holds another FILE than the local receipt; it stays.
-//   It could not be restored whole, downloading.
 //   Continuing FILE at byte N.
 //       what an earlier call left is taken up
-//   Discarded N bytes of FILE: WHY.
-//   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //   The server of FILE asks to wait N s until the next try.
 //   The server of FILE refuses another connection; it waits for its turn.
 //
-// notebook_options() says where, and may add a note about these disks.
+// notebook_options() says where. It is a warning where it adds a note about these disks:
 //
 //   WHO: models go to 'DIR', copies to 'DIR'.
 //       WHO is "PLATFORM (SIGN)", or "No notebook platform is known here"
+//
+// warning, where less holds than was asked for, or something wants a look:
+//
+//   The model (NAME) is complete locally, but not in the cache: WHY.
+//       then model::cached is false
+//   The local directory is that of the cache, too, 'DIR': no copy is kept.
+//   The other call stalls; going on without it.
+//   Nothing vouches for FILE: it is served unverified, as it was found.
+//   Nothing vouches for the end of FILE: URL told no length.
+//   The stored FILE came from URL, not from URL; it is served as it is. To get the other one, use
+//       another name, or vqcache::remove.
+//       the URLs of this call are others than those that it was stored from, and no pin is given.
+//       Where both read the same, "(in what is hidden they differ)" stands behind them
+//   The file 'PATH' is damaged (WHY); it was put aside as NAME.
+//   The cached FILE is not used: WHY.
+//   The cached FILE is damaged (WHY), but stays: WHY.
+//   The cache holds another FILE than the local receipt; it stays.
+//   Discarded N bytes of FILE: WHY.
+//   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
+//
+// failure, where a way to bring a file has failed, and another one is taken:
+//
+//   The cache cannot be read: WHY.
+//   It could not be restored whole, downloading.
+//   The source URL of FILE has failed: WHY; taking the next one.
 //
 // The default, print_message, writes the line to standard output. An empty on_message is silence.
 //
@@ -256,6 +268,7 @@
 //   fetch             empty                 your own transport; chapter 12
 //   transport         empty                 libcurl or curl: that one alone
 //   max_bytes         64 GiB                of each file, of a path too; 0: no limit
+//   max_bytes_per_second  0                 of all connections of a call, up to 2^63-1; 0: no limit
 //   connect_seconds   20                    up to 2147483; 0: no limit
 //   stall_seconds     30                    up to 2147483; 0: no limit
 //   catch_interrupt   VQCACHE_INTERPRETED   Ctrl-C ends the call, not the program; chapter 10
@@ -263,6 +276,11 @@
 // source::size takes the place of max_bytes for its file. stall_seconds counts for downloading,
 // copying, hashing and storing. The first answer of a server may take three times as long, after
 // connecting.
+//
+// max_bytes_per_second holds for what comes from the network, over each transport, and for all
+// files of a call together. It is the average of some seconds: what is on its way in the system's
+// buffers is not held back. Reading a path, restoring and storing are not slowed. The time in which
+// bytes are held back does not count for stall_seconds.
 //
 // A directory may begin with ~ or ~/, the home directory. One that begins with $, is a %VARIABLE%,
 // names another user's home or is a URL is refused: nobody would replace it.
@@ -316,6 +334,7 @@
 //   formats     most_files = 20000       of a set
 //   checks      most_connections = 16    of a file
 //   checks      most_seconds = 2147483   of connect_seconds and stall_seconds
+//   checks      largest_file = 9223372036854775807   of source::size and max_bytes_per_second
 //   connection  most_hops = 20           redirects of one request
 //   policy      fruitless_tries = 3      tries of a URL in a row that gain nothing
 //   policy      most_tries = 1000        tries of a URL
@@ -548,7 +567,8 @@
 // - No secret is in the arguments of a program, where others could read it: the program curl gets
 //   URL and headers on its standard input.
 // - User info and query values of URLs are *** in messages, errors and receipts, and so is what a
-//   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL.
+//   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL,
+//   receipts one of the URL without user info, signatures and tokens.
 //
 // Not defended:
 // - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
@@ -590,7 +610,8 @@
 // - It never looks whether the origin has a newer file.
 // - It does not load models, and knows no third file of one.
 // - A cache whose system calls never return, as a dead mount of a network, holds the call.
-// - Two addresses that differ in values of their query alone are one, once a model is stored.
+// - A stored model is served whatever address is given. Another address than that of its receipt is
+//   said, but for a pin, and for what signs or authorises a request: X-Amz-*, sig, token, ...
 // - On Windows no copy is made while a file arrives: storing comes after.
 //
 // ---- 16 changes ---------------------------------------------------------------------------------
@@ -598,6 +619,8 @@
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
 // - list_models, verify_model, repair_model.
+// - max_bytes_per_second.
+// - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -749,7 +772,25 @@ inline std::ostream& operator<<(std::ostream& out, const model& m) {
   return out << m.name;
 }
 enum class phase { waiting, downloading, restoring, storing, verifying };
-enum class severity { information, warning, failure };
+
+enum class severity {
+  information,  // how the call goes on
+  warning,      // it goes on, but less holds than was asked for, or something wants a look
+  failure       // a way to bring a file has failed; another one is taken
+};
+
+// A line for a person: a string, and how much it matters. A call that fails as a whole has an error
+// instead.
+struct message : std::string {
+  severity how = severity::information;
+  message() = default;
+
+  message(std::string line, severity s = severity::information)
+      : std::string(std::move(line)),
+        how(s) {}
+
+  message(const char* line, severity s = severity::information) : std::string(line), how(s) {}
+};
 
 struct progress {
   std::string name, file;  // the model, and the file as it is called on disk
@@ -796,12 +837,13 @@ struct options {
   // more places to restore from, in this order after cache_dir, and laid out as it is: only read
   std::vector<std::filesystem::path> also_look_in{};
   fetcher fetch{};  // empty: libcurl, else the program curl
-  std::function<void(const std::string&)> on_message = print_message;  // empty: silence
+  std::function<void(const message&)> on_message = print_message;  // empty: silence
   std::function<bool(const progress&)> on_progress{};  // at most 2/s, and both ends; false cancels
   std::string transport{};  // "libcurl" or "curl": only that one; also VQCACHE_TRANSPORT
   // of these 0 is no limit
   std::uint64_t max_bytes = std::uint64_t{64} << 30;  // of a file, unless source::size tells
-  unsigned connect_seconds = 20;                      // to connect, up to 2147483
+  std::uint64_t max_bytes_per_second = 0;  // from the network, all connections of a call together
+  unsigned connect_seconds = 20;           // to connect, up to 2147483
   unsigned stall_seconds = 30;  // what gains under 64 KiB in this time has failed; up to 2147483
   // SIGINT (Ctrl-C, a notebook's stop button) ends the call with errc::interrupted, not the program
   bool catch_interrupt = VQCACHE_INTERPRETED != 0;
@@ -893,20 +935,22 @@ struct result {
 
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
 // Without sources: the two tiers, then the catalogue. The try_ forms never throw.
-VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const source& config,
-    const source& checkpoint, const options& opts = {});
-VQCACHE_API_ result try_download_vqgan_model(const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(const std::string& name,
+    const source& config, const source& checkpoint, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(
+    const std::string& name, const options& opts = {});
 // Any set of files, which are published, copied, restored and removed as one. They lie in
 // LOCAL/NAME/FILE and CACHE/NAME/FILE; a file that is called like its set, in LOCAL/NAME. Names of
 // files are relative, each part as a name of a model, with / between the parts. Files that an
 // earlier call has brought under this name, and this one does not ask for, stay.
-VQCACHE_API_ result try_download_model(
+[[nodiscard]] VQCACHE_API_ result try_download_model(
     const std::string& name, const std::vector<named_source>& files, const options& opts = {});
-VQCACHE_API_ result try_download_file(
+[[nodiscard]] VQCACHE_API_ result try_download_file(
     const std::string& name, const source& from, const options& opts = {});  // a set of one
 // What the receipts of the tiers hold under this name, in their order, and no download.
-VQCACHE_API_ result try_restore_model(const std::string& name, const options& opts = {});
-VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ result try_restore_model(
+    const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ error try_remove(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ model download_vqgan_model(const std::string& name, const source& config,
     const source& checkpoint, const options& opts = {});
@@ -961,7 +1005,8 @@ struct held_model {
 
 // By names, sizes and receipts, in the order of names: no file is read. A directory that is not
 // there holds nothing.
-VQCACHE_API_ answer<std::vector<held_model>> try_list_models(const options& opts = {});
+[[nodiscard]] VQCACHE_API_ answer<std::vector<held_model>> try_list_models(
+    const options& opts = {});
 
 // unvouched: no receipt tells what it has to be.
 enum class condition { right, missing, damaged, unreadable, unvouched };
@@ -998,12 +1043,12 @@ struct verification {
 };
 
 // Reads every byte of both tiers and holds it to the receipts. on_progress is told, and may cancel.
-VQCACHE_API_ answer<verification> try_verify_model(
+[[nodiscard]] VQCACHE_API_ answer<verification> try_verify_model(
     const std::string& name, const options& opts = {});
 // Each file that is not right comes from the other tier, from also_look_in, or else from where its
 // receipt says it came from; what it was is put aside. What it is then; an error says what could
 // not be mended.
-VQCACHE_API_ answer<verification> try_repair_model(
+[[nodiscard]] VQCACHE_API_ answer<verification> try_repair_model(
     const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
@@ -1698,11 +1743,11 @@ class caller {  // the first callback that throws or cancels ends it
     return path.substr(path.find_last_of("/\\") + 1);
   }
 
-  void say(std::initializer_list<piece> line) {
-    if (!opts_->on_message || stopped()) return;
-    const string text = readable(join(line));  // paths may be any bytes
-    stop_with(guard("on_message", [&] { opts_->on_message(text); }));
-  }
+  void say(std::initializer_list<piece> line) { send(severity::information, line); }
+
+  void warn(std::initializer_list<piece> line) { send(severity::warning, line); }
+
+  void say_failed(std::initializer_list<piece> line) { send(severity::failure, line); }
 
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
@@ -1749,6 +1794,12 @@ class caller {  // the first callback that throws or cancels ends it
     }
     meters_.push_back({what, file, clock::now(), done, false, false});
     return meters_.back();
+  }
+
+  void send(severity how, std::initializer_list<piece> line) {
+    if (!opts_->on_message || stopped()) return;
+    const message text(readable(join(line)), how);  // paths may be any bytes
+    stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
 
   void tell(const meter& m, uint64_t done, uint64_t total, double seconds) {
@@ -2247,6 +2298,49 @@ inline string redact(std::string_view text, shown_of_query what = shown_of_query
   }
   address->path = shown;
   return address->whole();
+}
+
+// ---- which of two addresses it is
+
+// Whether a parameter signs or authorises a request: it is another one each time, or a secret. Of
+// S3 and Google (X-Amz-*, X-Goog-*), CloudFront, Azure (a "shared access signature") and others.
+inline bool is_of_access(const parameter& one) {
+  constexpr const char* names =
+      " signature expires key-pair-id policy sig se sp sv sr st ss srt si sip spr skoid sktid skt "
+      "ske sks skv sdd auth authorization jwt pwd pass hmac ";
+  constexpr const char* starts[] = {"x-amz-", "x-goog-", "x-oss-"};
+  constexpr const char* parts[] = {"token", "signature", "secret", "password", "credential",
+      "apikey", "api_key", "api-key", "accesskey", "accessid"};
+  const string name = strings::lower(unescaped(one.name));
+  if (strings::is_one_of(names, name)) {
+    return true;
+  }
+
+  for (const char* const start : starts) {
+    if (strings::starts_with(name, start)) return true;
+  }
+  for (const char* const part : parts) {
+    if (strings::contains(name, part)) return true;
+  }
+  return false;
+}
+
+// What tells one file from another: no user info, no fragment, and of the query what does not give
+// access alone. Empty: it is a path, or malformed.
+inline string reduced(std::string_view text) {
+  const std::optional<url> address = has_scheme(text) ? parse_url(text) : std::optional<url>();
+  if (!address) return {};
+
+  std::string_view query = address->path;
+  string kept = address->origin();
+  kept += strings::take(query, '?');
+  const char* mark = "?";
+  for (const string& pair : strings::words(query, '&')) {
+    if (is_of_access(read_parameter(pair))) continue;
+    kept += mark + pair;
+    mark = "&";
+  }
+  return kept;
 }
 
 inline string local_path(std::string_view address) {  // of a path or a file:// URL; empty: neither
@@ -3118,6 +3212,7 @@ struct entry {
   string file{}, sha256{}, origin{}, etag{};
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
+  string address{};  // a digest of the origin, which tells it from others; empty: of a path, or old
 };
 
 using receipt = list<entry>;
@@ -3143,6 +3238,9 @@ inline string write_receipt(const receipt& all, const string& date) {
     }
     if (!one.origin.empty()) {
       facts += join({"# origin ", strings::printable(one.origin), " ", file, "\n"});
+    }
+    if (!one.address.empty()) {
+      facts += join({"# address ", one.address, " ", file, "\n"});
     }
     if (!one.etag.empty()) {
       facts += join({"# etag ", strings::printable(one.etag), " ", file, "\n"});
@@ -3197,6 +3295,9 @@ inline void read_fact(receipt& into, std::string_view line) {
   }
   if (key == "origin") {
     its.origin = value;
+  }
+  if (key == "address") {
+    its.address = value;
   }
   if (key == "etag") {
     its.etag = value;
@@ -6275,6 +6376,17 @@ class sha256 : os::pinned {
 inline string of(std::string_view bytes) {
   return sha256().start().update(bytes.data(), bytes.size()).hex();
 }
+
+// Of a URL, for a receipt: without its secrets, and by our own code, since a hit loads no library.
+// Empty: it is a path.
+inline string of_address(std::string_view url) {
+  constexpr size_t shown = 16;  // hex digits: only two addresses of one file are to differ
+  const string known = urls::reduced(url);
+  if (known.empty()) return {};
+
+  sha256 by_us(sha256::by::our_code);
+  return by_us.start().update(known.data(), known.size()).hex().substr(0, shown);
+}
 }  // namespace hash
 
 // ==== >>ranges ==== which bytes of a file are missing: arithmetic of byte ranges ====
@@ -6670,15 +6782,19 @@ struct pace {
   using clock_type = clock;
   typename clock_type::time_point seen = clock_type::now();
   typename clock_type::duration waited{};  // since the last gain
+  typename clock_type::duration excused{};
 
   double seconds() const { return std::chrono::duration<double>(waited).count(); }
 
-  bool stalled(uint64_t done) {
+  // held: the time, in all, in which we held the bytes back ourselves
+  bool stalled(uint64_t done, typename clock_type::duration held = {}) {
     // between two looks there are milliseconds, or one block of a slow disk
-    const typename clock_type::duration longest = std::chrono::seconds(1);
+    const typename clock_type::duration none{}, longest = std::chrono::seconds(1);
     const auto now = clock_type::now();
-    waited += (std::min)(now - seen, longest);
+    const auto passed = now - seen - (held - excused);
+    waited += (std::max)(none, (std::min)(passed, longest));
     seen = now;
+    excused = held;
 
     if (done >= base && done - base < least) {
       return limit != 0 && seconds() > limit;
@@ -8059,6 +8175,7 @@ class response_handler : os::pinned {
  public:
   virtual bool on_head(const http::response_head& head) = 0;  // false: no more is wanted
   virtual bool on_body(view bytes) = 0;                       // the same
+  virtual bool on_wait() = 0;                                 // the same, where nobody else looks
   virtual void on_end(status why) noexcept = 0;  // once, and last; it may start and cancel nothing
 
  protected:
@@ -8080,6 +8197,69 @@ class transport : os::pinned {
 };
 
 inline constexpr const char* user_agent = "vqcache/0.2.0";
+
+// ---- how fast bytes may come
+
+// A bucket for all connections of a call, which time fills and what comes is taken from. What has
+// come beyond it is a debt: nothing is read before time has paid that. The time is given.
+class throttle {
+ public:
+  using time_point = clock::time_point;
+  using duration = clock::duration;
+
+  throttle(uint64_t bytes_per_second, time_point now)  // 0: no limit
+      : rate_(static_cast<double>(bytes_per_second)),
+        seen_(now) {}
+
+  bool has_limit() const { return rate_ > 0; }
+
+  // What may be read at once, so that the debt stays small: 1 KiB at least, and up to `most`.
+  size_t block(size_t most) const {
+    constexpr double least = 1024;
+    constexpr double per_second = 16;
+    const double fair = (std::max)(rate_ / per_second, least);
+    return has_limit() && fair < double(most) ? static_cast<size_t>(fair) : most;
+  }
+
+  void take(uint64_t bytes, time_point now) {
+    if (!has_limit()) return;
+    refill(now);
+    left_ -= double(bytes);
+  }
+
+  int wait(time_point now) {  // milliseconds in which nothing may be read, up to a second
+    constexpr double longest = 999;
+    if (!has_limit()) return 0;
+
+    refill(now);
+    if (left_ >= 0) return 0;
+    return 1 + static_cast<int>((std::min)(-left_ / rate_ * 1000, longest));
+  }
+
+  // The limit is what slows the call, and no server.
+  bool is_felt() const { return has_limit() && left_ < most() / 2; }
+
+  duration held() const { return held_; }  // so long, in all, nothing was to be read
+
+ private:
+  double most() const { return rate_ / 8; }  // what comes in an eighth of a second
+
+  void refill(time_point now) {
+    using seconds = std::chrono::duration<double>;
+    const duration passed = (std::max)(now - seen_, duration());
+    seen_ = now;
+    if (left_ < 0) {
+      const seconds in_debt = (std::min)(seconds(-left_ / rate_), seconds(passed));
+      held_ += std::chrono::duration_cast<duration>(in_debt);
+    }
+    left_ = (std::min)(left_ + rate_ * seconds(passed).count(), most());
+  }
+
+  double rate_;      // bytes per second
+  double left_ = 0;  // bytes
+  time_point seen_;
+  duration held_{};
+};
 
 // ---- which proxy curl asks, by the variables that it obeys: its faults are not the server's
 
@@ -8481,7 +8661,10 @@ class head_reader {
 // What a request over libcurl and one over the program have in common.
 class exchange : os::pinned {
  public:
-  exchange(response_handler& to, const transfer_request& asked) : to_(&to), url_(asked.url) {}
+  exchange(response_handler& to, const transfer_request& asked, throttle& pace)
+      : to_(&to),
+        pace_(&pace),
+        url_(asked.url) {}
 
   virtual ~exchange() = default;
 
@@ -8534,6 +8717,7 @@ class exchange : os::pinned {
   }
 
   response_handler* to_;
+  throttle* pace_;
   head_reader head_{};
   bool has_transfer_coding_ = false;
 
@@ -8584,6 +8768,7 @@ struct libcurl {
   int (*global_init)(long);
   void* (*easy_init)();
   int (*easy_setopt)(void*, int, ...);
+  int (*easy_pause)(void*, int);
   void (*easy_cleanup)(void*);
   const char* (*easy_strerror)(int);
   void* (*slist_append)(void*, const char*);
@@ -8615,6 +8800,7 @@ inline bool bind_all([[maybe_unused]] void* library, libcurl& curl) {
   return bind(VQCACHE_SYMBOL_(curl_global_init), curl.global_init)
       && bind(VQCACHE_SYMBOL_(curl_easy_init), curl.easy_init)
       && bind(VQCACHE_SYMBOL_(curl_easy_setopt), curl.easy_setopt)
+      && bind(VQCACHE_SYMBOL_(curl_easy_pause), curl.easy_pause)
       && bind(VQCACHE_SYMBOL_(curl_easy_cleanup), curl.easy_cleanup)
       && bind(VQCACHE_SYMBOL_(curl_easy_strerror), curl.easy_strerror)
       && bind(VQCACHE_SYMBOL_(curl_slist_append), curl.slist_append)
@@ -8655,7 +8841,9 @@ enum curl_option : int {
 inline constexpr long protocols_http_and_https = 3;
 inline constexpr long verify_that_the_host_is_named = 2;
 inline constexpr long http_version_1_1 = 2;
-inline constexpr long buffer_bytes = 256L * 1024;  // it takes what it can
+inline constexpr size_t buffer_bytes = 256UL * 1024;  // it takes what it can
+inline constexpr size_t write_pause = 0x10000001;     // CURL_WRITEFUNC_PAUSE
+inline constexpr int pause_nothing = 0;               // CURLPAUSE_CONT
 inline constexpr long global_all = 3;
 inline constexpr size_t error_size = 256;  // CURL_ERROR_SIZE
 
@@ -8685,9 +8873,9 @@ inline const libcurl* loaded_libcurl() {
 
 class libcurl_exchange final : public exchange {
  public:
-  libcurl_exchange(
-      const libcurl& curl, void* multi, response_handler& to, const transfer_request& asked)
-      : exchange(to, asked),
+  libcurl_exchange(const libcurl& curl, void* multi, response_handler& to,
+      const transfer_request& asked, throttle& pace)
+      : exchange(to, asked, pace),
         curl_(&curl),
         multi_(multi) {}
 
@@ -8715,6 +8903,14 @@ class libcurl_exchange final : public exchange {
     return fail(errc::no_transport,
         {"this libcurl refuses an option that safety needs; ",
             "VQCACHE_TRANSPORT=curl uses the program"});
+  }
+
+  bool is_paused() const { return is_paused_; }
+
+  void go_on() {  // which brings what has come at once
+    if (std::exchange(is_paused_, false)) {
+      (void)curl_->easy_pause(easy_, pause_nothing);
+    }
   }
 
   void ended(int result) {  // libcurl is done with it, and says so
@@ -8763,7 +8959,7 @@ class libcurl_exchange final : public exchange {
   }
 
   void set_what_may_be_unknown() {  // to an old one, and does no harm then
-    (void)set(opt_buffer_size, buffer_bytes);
+    (void)set(opt_buffer_size, static_cast<long>(pace_->block(buffer_bytes)));
     (void)set(opt_suppress_connect_headers, 1L);  // of a proxy
   }
 
@@ -8788,6 +8984,10 @@ class libcurl_exchange final : public exchange {
   static size_t on_body(char* data, size_t size, size_t count, void* self) noexcept {
     auto& me = *static_cast<libcurl_exchange*>(self);
     const view bytes(data, size * count);
+    me.is_paused_ = me.pace_->wait(clock::now()) > 0;
+    if (me.is_paused_) return write_pause;  // it keeps these bytes, and reads no more
+
+    me.pace_->take(bytes.size(), clock::now());
     const bool is_wanted = me.guarded([&] {
       if (!me.head_.is_complete()) {
         me.end(not_http());
@@ -8802,11 +9002,15 @@ class libcurl_exchange final : public exchange {
   void* easy_ = nullptr;
   void* headers_ = nullptr;  // a curl_slist
   char words_[error_size] = "";
+  bool is_paused_ = false;
 };
 
 class libcurl_transport final : public transport {
  public:
-  libcurl_transport(const libcurl& curl, void* multi) : curl_(&curl), multi_(multi) {}
+  libcurl_transport(const libcurl& curl, void* multi, throttle& pace)
+      : curl_(&curl),
+        multi_(multi),
+        pace_(&pace) {}
 
   ~libcurl_transport() override {
     under_way_.clear();
@@ -8816,7 +9020,7 @@ class libcurl_transport final : public transport {
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<libcurl_exchange>(new libcurl_exchange(*curl_, multi_, to, asked));
+    box<libcurl_exchange> one(new libcurl_exchange(*curl_, multi_, to, asked, *pace_));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -8827,27 +9031,50 @@ class libcurl_transport final : public transport {
   void run_for(int milliseconds) override {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
 
+    go_on();
     int running = 0;
     (void)curl_->multi_perform(multi_, &running);
     const bool has_news = tell_the_ended();
 
-    const int patience = has_news ? 0 : milliseconds;
-    if (curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) {
+    const int held = pace_->wait(clock::now());
+    const int longest = held > 0 ? (std::min)(held, milliseconds) : milliseconds;
+    const int patience = has_news ? 0 : longest;
+    const bool waits_for_nothing = held > 0 && are_all_paused();  // then multi_wait() returns
+    if (waits_for_nothing || curl_->multi_wait(multi_, nullptr, 0U, patience, nullptr) != 0) {
       os::sleep_ms(patience);
     }
     under_way_.drop_ended();
   }
 
  private:
+  static libcurl_exchange& mine(exchange& one) {  // there are no others in the list
+    return static_cast<libcurl_exchange&>(one);
+  }
+
+  bool are_all_paused() const {
+    for (const auto& one : under_way_.all()) {
+      if (!mine(*one).is_paused()) return false;
+    }
+    return true;
+  }
+
+  // What was paused, one after the other, while there is something to share.
+  void go_on() {
+    const size_t count = under_way_.all().size();
+    for (size_t n = 0; n < count && pace_->wait(clock::now()) == 0; ++n) {
+      ++turn_;
+      mine(*under_way_.all()[turn_ % count]).go_on();
+    }
+  }
+
   bool tell_the_ended() {
     bool has_news = false;
     int queued = 0;
     while (const multi_message* told = curl_->multi_info_read(multi_, &queued)) {
       has_news = true;
       for (const auto& one : under_way_.all()) {
-        auto& mine = static_cast<libcurl_exchange&>(*one);  // there are no others in the list
-        if (mine.has(told->easy)) {
-          mine.ended(told->result);
+        if (mine(*one).has(told->easy)) {
+          mine(*one).ended(told->result);
         }
       }
     }
@@ -8856,7 +9083,9 @@ class libcurl_transport final : public transport {
 
   const libcurl* curl_;
   void* multi_;
+  throttle* pace_;
   exchanges under_way_{};
+  size_t turn_ = 0;
 };
 
 // ---- the program curl
@@ -8962,10 +9191,11 @@ class program_exchange final : public exchange {
   }
 
   void pull() {  // what it has written
-    block_.resize(block_size);
+    block_.resize(pace_->block(block_size));
     const long got = program.read(block_.data(), block_.size());
     if (got < 0) return;
 
+    pace_->take(static_cast<uint64_t>(got), clock::now());
     (void)guarded([&] {
       if (got > 0) {
         return take({block_.data(), static_cast<size_t>(got)});
@@ -9053,10 +9283,12 @@ class program_exchange final : public exchange {
 
 class program_transport final : public transport {
  public:
+  explicit program_transport(throttle& pace) : pace_(&pace) {}
+
   bool serves_parts() const override { return true; }
 
   void start(const transfer_request& asked, response_handler& to) override {
-    auto one = box<program_exchange>(new program_exchange(to, asked));
+    auto one = box<program_exchange>(new program_exchange(to, asked, *pace_));
     const status s = one->start(asked);
     if (!s.ok()) return to.on_end(s);
     under_way_.add(std::move(one));
@@ -9066,6 +9298,9 @@ class program_transport final : public transport {
 
   void run_for(int milliseconds) override {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
+    // what they have is left in their pipes, and they wait
+    const int held = pace_->wait(clock::now());
+    if (held > 0) return os::sleep_ms((std::min)(held, milliseconds));
 
     list<process::child*> all;
     for (const auto& one : under_way_.all()) {
@@ -9073,8 +9308,10 @@ class program_transport final : public transport {
     }
     process::child::wait(all, milliseconds);
 
-    for (const auto& one : under_way_.all()) {
-      mine(*one).pull();
+    const size_t count = under_way_.all().size();
+    for (size_t n = 0; n < count && pace_->wait(clock::now()) == 0; ++n) {
+      ++turn_;
+      mine(*under_way_.all()[turn_ % count]).pull();
     }
     under_way_.drop_ended();
   }
@@ -9084,7 +9321,9 @@ class program_transport final : public transport {
     return static_cast<program_exchange&>(one);
   }
 
+  throttle* pace_;
   exchanges under_way_{};
+  size_t turn_ = 0;
 };
 
 // ---- options::fetch
@@ -9093,7 +9332,7 @@ class program_transport final : public transport {
 // through that function, which might take it for its own.
 class user_response final : public response {
  public:
-  explicit user_response(response_handler& to) : to_(&to) {}
+  user_response(response_handler& to, throttle& pace) : to_(&to), pace_(&pace) {}
 
   bool has_told_status() const { return code_ != 0; }
 
@@ -9122,9 +9361,13 @@ class user_response final : public response {
   bool write(const void* data, std::size_t size) override {
     inside([&] {
       end_head();
-      const view bytes(static_cast<const char*>(data), size);
-      if (state_ == state::body && size > 0 && !to_->on_body(bytes)) {
-        state_ = state::unwanted;
+      view bytes(static_cast<const char*>(data), size);
+      while (state_ == state::body && !bytes.empty()) {
+        const view next = bytes.substr(0, pace_->block(bytes.size()));
+        if (!to_->on_body(next) || !is_wanted_after(next.size())) {
+          state_ = state::unwanted;
+        }
+        bytes.remove_prefix(next.size());
       }
     });
     return state_ == state::body && misuse_.empty() && broken_.ok();
@@ -9155,6 +9398,16 @@ class user_response final : public response {
  private:
   enum class state { head, body, unwanted };
 
+  bool is_wanted_after(size_t size) {  // and after what it has to wait for these bytes
+    constexpr int longest = 50;        // milliseconds
+    pace_->take(size, clock::now());
+    for (int left = pace_->wait(clock::now()); left > 0; left = pace_->wait(clock::now())) {
+      os::sleep_ms((std::min)(left, longest));
+      if (!to_->on_wait()) return false;
+    }
+    return true;
+  }
+
   void end_head() {
     if (state_ != state::head) return;
     const bool is_wanted = to_->on_head(http::read_head(has_told_status() ? code_ : 200, headers_));
@@ -9171,6 +9424,7 @@ class user_response final : public response {
   }
 
   response_handler* to_;
+  throttle* pace_;
   state state_ = state::head;
   int code_ = 0;
   http::headers headers_{};
@@ -9180,15 +9434,16 @@ class user_response final : public response {
 
 class user_transport final : public transport {
  public:
-  explicit user_transport(caller& who) : who_(&who) {}
+  user_transport(caller& who, throttle& pace) : who_(&who), pace_(&pace) {}
 
   // Without statuses it may have sent all of the file for a part of it.
   bool serves_parts() const override { return has_told_status_; }
 
   void start(const transfer_request& asked, response_handler& to) override {
     const vqcache::request wanted{asked.url, asked.headers, asked.offset, 0};
-    user_response said(to);
-    who_->stop_with(error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); }));
+    user_response said(to, *pace_);
+    status called = error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); });
+    who_->stop_with(std::move(called));
     has_told_status_ = has_told_status_ || said.has_told_status();
     to.on_end(said.conclude());
   }
@@ -9199,6 +9454,7 @@ class user_transport final : public transport {
 
  private:
   caller* who_;
+  throttle* pace_;
   bool has_told_status_ = false;  // in this call
 };
 
@@ -9212,7 +9468,9 @@ inline string wanted_name(const options& o) {
 // loads no library.
 class pump final : public transport {
  public:
-  explicit pump(caller& who) : who_(&who) {}
+  explicit pump(caller& who) : who_(&who), pace_(who.opts().max_bytes_per_second, clock::now()) {}
+
+  const throttle& pace() const { return pace_; }
 
   bool serves_parts() const override {
     return chosen_ ? chosen_->serves_parts() : !who_->opts().fetch;
@@ -9239,7 +9497,7 @@ class pump final : public transport {
   status choose() {
     if (chosen_) return {};
     if (who_->opts().fetch) {
-      chosen_ = box<user_transport>(new user_transport(*who_));
+      chosen_ = box<user_transport>(new user_transport(*who_, pace_));
       return {};
     }
 
@@ -9247,7 +9505,7 @@ class pump final : public transport {
     const libcurl* const curl = name == "curl" ? nullptr : loaded_libcurl();
     void* const multi = curl ? curl->multi_init() : nullptr;
     if (multi) {
-      chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi));
+      chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi, pace_));
       return {};
     }
     if (name == "libcurl" && !os::has_descriptors()) {
@@ -9260,11 +9518,12 @@ class pump final : public transport {
            "install it, or set options::fetch"});
     }
 
-    chosen_ = box<program_transport>(new program_transport());
+    chosen_ = box<program_transport>(new program_transport(pace_));
     return {};
   }
 
   caller* who_;
+  throttle pace_;
   box<transport> chosen_{};
 };
 }  // namespace transport
@@ -9323,6 +9582,17 @@ inline status check_directory(const fs::path& given, const char* option, const c
       {given.empty() ? variable : option, " ", why, ": '", strings::printable(path), "'"});
 }
 
+inline status check_places(const std::vector<fs::path>& all) {  // options::also_look_in
+  for (size_t i = 0; i < all.size(); ++i) {
+    const string path = error::shown(all[i]);
+    const string why = path.empty() ? "is empty" : directory_problem(path);
+    if (why.empty()) continue;
+    return fail(errc::invalid_argument,
+        {"options::also_look_in[", i, "] ", why, ": '", strings::printable(path), "'"});
+  }
+  return {};
+}
+
 inline status check_options(const options& o) {  // what may be wrong in any call
   const auto bad = [](std::initializer_list<error::piece> why) {
     return fail(errc::invalid_argument, why);
@@ -9338,9 +9608,14 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
     return bad({"options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
         ", and 0 is no limit"});
   }
+  if (o.max_bytes_per_second > largest_file) {
+    return bad({"options::max_bytes_per_second is ", o.max_bytes_per_second, "; it may be up to ",
+        largest_file, ", and 0 is no limit"});
+  }
 
   VQCACHE_NEED_(check_directory(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR"));
   VQCACHE_NEED_(check_directory(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR"));
+  VQCACHE_NEED_(check_places(o.also_look_in));
   return check_transport(o.transport, "options::transport");
 }
 
@@ -10218,6 +10493,8 @@ class connection final : public transport::response_handler {
     }
 
     pace_ = worker::pace{o.stall_seconds, told_.gained};
+    pace_.excused = by.pace().held();
+    by_ = &by;
     by.start(asked, *this);
   }
 
@@ -10248,7 +10525,9 @@ class connection final : public transport::response_handler {
 
   bool tells_length() const { return told_.head.end > 0; }
 
-  bool has_stalled() { return !is_over() && pace_.stalled(told_.gained); }
+  bool has_stalled() {
+    return !is_over() && pace_.stalled(told_.gained, by_ ? by_->pace().held() : clock::duration());
+  }
 
   status late() const {
     return fail(errc::timed_out, {"it gained under 64 KiB in ", pace_.limit, " s"});
@@ -10332,6 +10611,8 @@ class connection final : public transport::response_handler {
     }
     return false;
   }
+
+  bool on_wait() override { return owner_->may_go_on(*this); }
 
   void on_end(status why) noexcept override {
     const bool is_open = state_ != answer_state::closed && state_ != answer_state::over;
@@ -10577,6 +10858,7 @@ class connection final : public transport::response_handler {
   status why_{};
   outcome told_{};
   worker::pace pace_{0};
+  const transport::pump* by_ = nullptr;
   unsigned number_ = 0;
   string location_{}, words_{}, mark_{};
   bool is_over_curl_ = false;
@@ -10606,6 +10888,7 @@ struct target {
   bool may_be_begun = true;                // false: no earlier call has left any of it
   box<partial_file> to = box<partial_file>(new partial_file());
   string got{}, etag{};     // the URL that served it, redacted; of the answer
+  string address{};         // of that URL: see hash::of_address()
   bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
 };
 
@@ -10901,6 +11184,7 @@ class download final : os::pinned, public connection::connection::owner {
     const options& o = who_->opts();
     use_.most_connections = o.fetch ? 1 : o.connections;
     target_.got = urls::redact(use_.url);
+    target_.address = hash::of_address(use_.url);
     not_before_ = clock::now();
     enter(state::pausing);
   }
@@ -11053,15 +11337,17 @@ class download final : os::pinned, public connection::connection::owner {
     if (connections_.empty()) return;
     const formats::identity& id = file().id();
     const bool is_in_parts = use_.asks == request_for::the_rest && !connections_[0]->restarts();
-    const bool may = use_.most_connections > 1 && id.usable() && id.total != 0 && is_in_parts;
-    const bool have_all_answered = end_stalled();
+    const bool is_limited = pump_->pace().is_felt();  // by us: more connections bring nothing
+    const bool has_parts = id.usable() && id.total != 0 && is_in_parts;
+    const bool may = has_parts && use_.most_connections > 1;
+    const bool have_all_answered = end_stalled() && !is_limited;
     growth_.look(may && have_all_answered, file().size(), id.total, use_.most_connections);
 
     while (may && connections_.size() < growth_.wide()) {
       constexpr double least_part = 1e6;  // bytes
       const double half_a_second = growth_.rate() / growth_.wide() / 2;
-      partial_file::lease part =
-          file().take(growth_.wide(), static_cast<uint64_t>((std::max)(half_a_second, least_part)));
+      const double least = (std::max)(half_a_second, least_part);
+      partial_file::lease part = file().take(growth_.wide(), static_cast<uint64_t>(least));
       if (!part.is_held()) return;
       connect(std::move(part));
     }
@@ -11385,6 +11671,7 @@ class download final : os::pinned, public connection::connection::owner {
       unsized_.push_back(use_.url);
     }
     if (!untried_.empty() || !unsized_.empty()) {
+      tell_next_source(why);
       return choose_source();
     }
     if (why.code == errc::hash_mismatch) {
@@ -11392,6 +11679,13 @@ class download final : os::pinned, public connection::connection::owner {
     }
     why.text = join({"cannot bring ", name_, " from ", tried_});
     give_up(why);
+  }
+
+  void tell_next_source(const status& why) {
+    const string url = strings::readable(target_.got);
+    const string words = http::scrub(why.text, use_.url, target_.from->headers);
+    who_->say_failed(
+        {"The source ", url, " of ", name_, " has failed: ", words, "; taking the next one."});
   }
 
   void ask_this_host_last() {
@@ -11459,7 +11753,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   void say_discarded(uint64_t size, const string& why) {
     if (size > 0) {
-      who_->say({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
+      who_->warn({"Discarded ", size, " bytes of ", name_, ": ", why, "."});
     }
   }
 
@@ -12249,7 +12543,7 @@ class directory_tier final : public tier {
     const string aside = aside_prefix(file.name) + os::unique().substr(8);
     status problem = error::system(os::rename(path, path_of(aside)), "put aside the damaged", path);
     if (!problem.ok()) return {std::move(problem), {}};
-    who.say({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
+    who.warn({"The file ", path, " is damaged (", why, "); it was put aside as ", aside, "."});
 
     for (const string& name : asides_of(file.name)) {
       if (name != aside && is_none_of(known, path_of(name), who)) {
@@ -12342,7 +12636,7 @@ class directory_tier final : public tier {
 
       (void)os::unlink(fs::path(base) += record_end);
       if (unfinished.bytes == 0) continue;
-      who.say({"Removed a partial of ", leftover_of(os::shown(path.filename())), " (",
+      who.warn({"Removed a partial of ", leftover_of(os::shown(path.filename())), " (",
           unfinished.bytes, " bytes) that an earlier call left in ", path.parent_path(), "."});
     }
   }
@@ -13565,7 +13859,7 @@ class call {
     const os::interrupt_guard guard(who_.opts().catch_interrupt);
     who_.watch([&guard] { return guard.hit(); });
     if (has_one_place_) {
-      who_.say(
+      who_.warn(
           {"The local directory is that of the cache, too, ", local_root(), ": no copy is kept."});
     }
     wait_for_others();
@@ -13827,20 +14121,24 @@ class call {
   }
 
   void tell_unverified(size_t file) {
-    who_.say({"Nothing vouches for ", now_.wanted[file].name,
+    who_.warn({"Nothing vouches for ", now_.wanted[file].name,
         ": it is served unverified, as it was found."});
   }
 
   void tell_not_cached(const status& why) {
-    who_.say(
+    who_.warn(
         {"The model (", name_, ") is complete locally, but not in the cache: ", why.text, "."});
   }
 
-  // Receipts of 0.1.0 show nothing of a query.
-  static bool is_origin(const string& url, const string& said) {
+  // An old receipt has no digest of the address, and one of 0.1.0 shows nothing of a query.
+  static bool is_origin(const string& url, const formats::entry& said) {
     using shown_of = urls::shown_of_query;
-    return strings::printable(urls::redact(url)) == said
-        || strings::printable(urls::redact(url, shown_of::nothing)) == said;
+    const string address = said.address.empty() ? string() : hash::of_address(url);
+    if (!address.empty()) return address == said.address;
+
+    const string as_now = strings::printable(urls::redact(url));
+    const string as_then = strings::printable(urls::redact(url, shown_of::nothing));
+    return said.origin == as_now || said.origin == as_then;
   }
 
   void tell_origin(size_t file, const formats::entry& said) {  // other URLs than stored, and no pin
@@ -13850,10 +14148,13 @@ class call {
       return;
     }
     for (const string& url : urls) {
-      if (is_origin(url, said.origin)) return;
+      if (is_origin(url, said)) return;
     }
-    who_.say({"The stored ", wanted.name, " came from ", said.origin, ", not from ",
-        urls::redact(urls[0]), "."});
+
+    const string asked = strings::printable(urls::redact(urls[0]));
+    const char* const hidden = asked == said.origin ? " (in what is hidden they differ)" : "";
+    who_.warn({"The stored ", wanted.name, " came from ", said.origin, ", not from ", asked, hidden,
+        "; it is served as it is. To get the other one, use another name, or vqcache::remove."});
   }
 
   static const char* shown(plan::authority by) {
@@ -13941,7 +14242,7 @@ class call {
         seen = bytes_under_way();
       }
       if (growth.stalled(seen)) {
-        return who_.say({"The other call stalls; going on without it."});
+        return who_.warn({"The other call stalls; going on without it."});
       }
       if (!who_.step(phase::waiting, now_.wanted.back().name, seen, 0)) {
         return;
@@ -14109,9 +14410,13 @@ class call {
     const tier::stored_file* copy = plan::first_with_receipt(now_, file);
     const string& sha256 = now_.facts[file].digest;
     const bool is_of_copy = !local.has_receipt() && copy && copy->is_said_to_be(sha256);
-    const formats::entry& said = is_of_copy ? copy->said : local.said;
-    const bool is_unverified = !plan_.files[file].expected.is_verified;
-    return {local.name, sha256, said.origin, said.etag, local.size, is_unverified};
+
+    formats::entry now = is_of_copy ? copy->said : local.said;
+    now.file = local.name;
+    now.sha256 = sha256;
+    now.size = local.size;
+    now.unverified = !plan_.files[file].expected.is_verified;
+    return now;
   }
 
   // also: the digest of what takes its place
@@ -14310,7 +14615,7 @@ class call {
     // not damaged, but another model's
     const bool is_of_another = there.is_vouched_for() && read && there.is_said_to_be(*read);
     if (is_of_another) {
-      who_.say({"The cache holds another ", there.name, " than the local receipt; it stays."});
+      who_.warn({"The cache holds another ", there.name, " than the local receipt; it stays."});
       return {};
     }
 
@@ -14318,17 +14623,17 @@ class call {
         join({"; the copy in ", tier_of(place).description(), " could not be used: ", why.text});
     if (!there.is_vouched_for() && is_judged(why)) {  // it stands till it is replaced
       unused.why = why.text;
-      who_.say({"The cached ", there.name, " is not used: ", why.text, "."});
+      who_.warn({"The cached ", there.name, " is not used: ", why.text, "."});
       return {};
     }
     if (is_unreadable || !now_.lasting[place].has.receipt_problem.ok()) {
-      who_.say({"The cache cannot be read: ", why.text, "."});
+      who_.say_failed({"The cache cannot be read: ", why.text, "."});
       return {};
     }
     tier::put_aside moved = set_aside(file, place, why.text);
     unused.aside = std::move(moved.name);
     if (!moved.problem.ok()) {
-      who_.say({"The cached ", there.name, " is damaged (", why.text,
+      who_.warn({"The cached ", there.name, " is damaged (", why.text,
           "), but stays: ", moved.problem.text, "."});
     }
     return {};
@@ -14353,7 +14658,7 @@ class call {
           !begun || std::find(begun->begin(), begun->end(), name) != begun->end();
     }
     if (was_all_held && !targets.empty()) {
-      who_.say({"It could not be restored whole, downloading."});
+      who_.say_failed({"It could not be restored whole, downloading."});
     }
     from_ = targets.empty() ? origin::cache : origin::network;
 
@@ -14394,14 +14699,21 @@ class call {
   }
 
   void take(download::target& one, arrival& to) {
-    formats::entry& entry = to.entry;
-    entry = {entry.file, one.to->sha256(), one.got, one.etag, one.to->size(), one.is_unsized};
+    formats::entry entry;
+    entry.file = to.entry.file;
+    entry.sha256 = one.to->sha256();
+    entry.origin = one.got;
+    entry.address = one.address;
+    entry.etag = one.etag;
+    entry.size = one.to->size();
+    entry.unverified = one.is_unsized;
     if (one.is_unsized) {
-      who_.say({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
+      who_.warn({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
     }
     if (one.copy) {
       one.copy->sha256 = entry.sha256;
     }
+    to.entry = std::move(entry);
     to.sink = box<tier::directory_sink>(new tier::directory_sink(std::move(one.to)));
     to.is_here = true;
   }
@@ -15187,8 +15499,12 @@ inline options choose(options given, const string& root) {  // root: in the plac
   if (here.as) {
     who = join({here.as->name, " (", here.sign, ")"});
   }
-  given.on_message(strings::readable(join({who, ": models go to ", call::directory(given, true),
-      ", copies to ", call::lasting_directory(given), note, "."})));
+
+  const severity how = note.empty() ? severity::information : severity::warning;
+  const fs::path fast = call::directory(given, true);
+  const fs::path slow = call::lasting_directory(given);
+  const string line = join({who, ": models go to ", fast, ", copies to ", slow, note, "."});
+  given.on_message({strings::readable(line), how});
   return given;
 }
 

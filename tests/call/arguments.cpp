@@ -70,6 +70,27 @@ const std::vector<change> changes = {
     {"a directory with a NUL byte",
         [](options& o) { o.local_dir = o.local_dir.string() + std::string(1, '\0') + "x"; },
         "options::local_dir"},
+    {"a limit of bytes per second",
+        [](options& o) {
+          o.max_bytes_per_second = ~std::uint64_t{0} >> 1;
+        }},
+    {"a negative one", [](options& o) { o.max_bytes_per_second = std::uint64_t(-1); },
+        "options::max_bytes_per_second is 18446744073709551615; it may be up to "
+        "9223372036854775807, and 0 is no limit"},
+    {"a place to look in that does not exist",
+        [](options& o) {
+          o.also_look_in = {o.local_dir / "nothing"};
+        }},
+    {"an empty place to look in", [](options& o) { o.also_look_in = {o.local_dir, ""}; },
+        "options::also_look_in[1] is empty"},
+    {"a variable as a place to look in", [](options& o) { o.also_look_in = {"$SHELF/models"}; },
+        "options::also_look_in[0] names a variable, which nobody replaces here; write the path "
+        "itself: '$SHELF/models'"},
+    {"a URL as a place to look in", [](options& o) { o.also_look_in = {"https://h/models"}; },
+        "options::also_look_in[0] is a URL"},
+    {"a place to look in with a NUL byte",
+        [](options& o) { o.also_look_in = {o.local_dir.string() + std::string(1, '\0') + "x"}; },
+        "options::also_look_in[0] has a NUL byte"},
     {"another", [](options& o) { o.cache_dir = o.cache_dir.string() + std::string(1, '\0'); },
         "options::cache_dir"}};
 

@@ -221,7 +221,7 @@ TEST_SUITE("names") {
         const auto r = w.call_by_name(alias);  // the origin in memory answers 404 to every URL
         CHECK(r.error.code() == errc::http_status);
         CHECK(w.asked == m.config.urls);
-        CHECK(w.said == lines{download_line(m.name)});
+        CHECK(w.said[0] == download_line(m.name));  // then what is said of mirrors that failed
         CHECK(has(r.error.what(), m.name + ".yaml"));
       }
     CHECK(tried > 8);

@@ -778,6 +778,28 @@ def check_no_exceptions(gate):
     print("the throwing forms do not exist there")
 
 
+def check_nodiscard(gate):
+    """What a try_ form gives back is not to be lost; a cell is re-run as a statement that throws."""
+    api = gate.text[gate.text.index("// ==== >>api ===="):gate.text.index("// ==== border ====")]
+    declared = re.findall(r"(?m)^((?:\[\[nodiscard\]\] )?)VQCACHE_API_ [^;(]*?(\w+)\(", strip(api))
+    for mark, name in declared:
+        if bool(mark) != name.startswith("try_"):
+            raise Failed("%s %s [[nodiscard]]" % (name, "has" if mark else "lacks"))
+    forms = [name for mark, name in declared if mark]
+    if not forms:
+        raise Failed("no try_ form was found: the parser of declarations is blind")
+    strict = ["-c", "-Werror=unused-result", "-DVQCACHE_HEADER_ONLY=0"]
+    text = '#include "vqcache.hpp"\nvoid use() { vqcache::%s; }\n'
+    for call, is_kept in (('try_remove("m")', True), ('try_download_vqgan_model("m")', True),
+                          ('try_list_models()', True), ('remove("m")', False),
+                          ('download_vqgan_model("m")', False), ('list_models()', False)):
+        done = gate.compile([gate.file("discarded.cpp", text % call)], os.devnull, strict)
+        if is_kept != (done.returncode != 0):
+            raise Failed("%s as a statement %s" % (call, "compiles" if is_kept else
+                                                   "does not compile\n" + tail(done.stderr)))
+    print("%d try_ forms warn where their result is lost, no throwing form does" % len(forms))
+
+
 def check_alone(gate):
     """g++ -std=c++17 -I. file.cpp alone makes a program that needs nothing but the system's own."""
     objects = every_function_objects(gate, ["a"])

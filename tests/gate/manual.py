@@ -8,6 +8,7 @@ import ast
 import re
 
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "s": 1, "ms": 1}
+SEVERITIES = {"say": "information", "warn": "warning", "say_failed": "failure", "choose": "information"}
 # what the manual names beside the variables that the header reads: others read these
 READ_BY_OTHERS = {"PATH", "ROOT_INCLUDE_PATH"}
 CODE, TABLE = 5, 3  # columns behind //
@@ -156,13 +157,15 @@ def platforms(code):
 
 
 def messages(code):
-    """[literal, ...] of all lines that the header says, adjacent literals joined."""
-    said = re.findall(r"\bsay\(\s*\{(.*?)\}\)", code, re.S)
-    said += re.findall(r"\bchoose\((.*?)\n\}", room_text(code, "notebook"), re.S)
-    parts = []
-    for one in said:
-        parts += re.findall(r'"((?:[^"\\\n]|\\.)*)"', re.sub(r'"\s*\n\s*"', "", one))
-    return [" ".join(part.split()) for part in parts if len(part.strip(PUNCTUATION)) > 3]
+    """{literal: its severities} of all lines that the header says, adjacent literals joined."""
+    said = re.findall(r"\b(say|warn|say_failed)\(\s*\{(.*?)\}\)", code, re.S)
+    said += [("choose", one) for one in re.findall(r"\bchoose\((.*?)\n\}", room_text(code, "notebook"), re.S)]
+    parts = {}
+    for by, one in said:
+        for part in re.findall(r'"((?:[^"\\\n]|\\.)*)"', re.sub(r'"\s*\n\s*"', "", one)):
+            if len(part.strip(PUNCTUATION)) > 3:
+                parts.setdefault(" ".join(part.split()), set()).add(SEVERITIES[by])
+    return parts
 
 
 # ---- what is wrong --------------------------------------------------------------------------------
@@ -244,11 +247,17 @@ def wrong_platforms(chapters, code):
 
 def wrong_messages(chapters, code):
     known = messages(code)
-    rows = [(line, row.split("\n")[0], " ".join(row.split()))
-            for line, row in called(chapters, "what a call does").rows()]
-    out = ["the message '%s' is not in the manual" % part for part in known
-           if not any(part in whole for _, _, whole in rows)]
-    for line, row, _ in rows:
+    chapter = called(chapters, "what a call does")
+    rows, how = [], "information"
+    told = dict(chapter.rows())
+    for line, text in chapter.lines:  # the words above a table begin a sentence with its severity
+        named = re.search(r"(?:^ ?|\. )(information|warning|failure),", text)
+        how = named.group(1) if named else how
+        if line in told:
+            rows.append((line, told[line].split("\n")[0], " ".join(told[line].split()), how))
+    out = ["the message '%s' is not in the manual as of %s" % (part, one) for part in known
+           for one in known[part] if not any(part in whole and one == how for _, _, whole, how in rows)]
+    for line, row, _, _ in rows:
         for part in re.split(r"'?\b(?:[A-Z]{2,}|N)\b'?", row):  # what stands in capitals differs
             part = part.strip(PUNCTUATION)
             if len(part) > 3 and not any(part in one for one in known):

@@ -115,6 +115,10 @@ VIOLATIONS = [
     ("no_exceptions", "throwing forms that only abort",
      replaced(r"(?m)^#\s*if VQCACHE_\w*EXC\w*_\s*$(?=\s*(?:VQCACHE_API_ |inline )?model download_vqgan_model)",
               "#if 1", 0), "still compiles|does not compile"),
+    ("nodiscard", "a try_ form whose result may be lost",
+     replaced(r"\[\[nodiscard\]\] (VQCACHE_API_ error try_remove)", r"\1"), "lacks"),
+    ("nodiscard", "a throwing form that is no statement",
+     replaced(r"(?m)^VQCACHE_API_ void remove\(", "[[nodiscard]] VQCACHE_API_ int remove("), "has"),
     ("alone", "a function of a library", at_end(
         'extern "C" char* curl_version();\n'
         + B % "inline const char* v() { return ::curl_version(); }\n"
@@ -206,6 +210,8 @@ VIOLATIONS = [
      "most_cookies of >>http is nowhere"),
     ("manual", "another message", in_code(r"The other call stalls; going on", "That call stalls; going on"),
      "message 'That call stalls"),
+    ("manual", "a message of another severity", in_code(r"who_\.warn\((\{\"The other call)", r"who_.say(\1"),
+     "not in the manual as of information"),
     ("manual", "a message that nothing says",
      replaced(r"(?m)^(//   )The other call stalls", r"\1The first call stalls"), "no message says 'The first call"),
     ("manual", "a chapter that its list does not have", replaced(r"7 limits ", "7 bounds "), "the list of chapters"),

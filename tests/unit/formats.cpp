@@ -29,7 +29,8 @@ TEST_SUITE("formats") {
   TEST_CASE("a receipt that was written is read back as it was") {
     formats::receipt r(2);
     r[0].file = "m.yaml", r[0].sha256 = std::string(64, 'a'), r[0].size = 692;
-    r[0].origin = "https://h/files/?p=***&dl=***", r[0].etag = "W/\"a b\"";
+    r[0].origin = "https://h/files/?p=***&dl=***", r[0].etag = "W/\"a b\"",
+    r[0].address = "0123456789abcdef";
     r[1].file = "m.ckpt", r[1].sha256 = std::string(64, 'b'), r[1].size = UINT64_MAX;
     r[1].unverified = true;
     const std::string s = formats::write_receipt(r, "2026-11-23T19:00:00Z");
@@ -40,6 +41,7 @@ TEST_SUITE("formats") {
       CHECK(back[i].sha256 == r[i].sha256);
       CHECK(back[i].size == r[i].size);
       CHECK(back[i].origin == r[i].origin);
+      CHECK(back[i].address == r[i].address);
       CHECK(back[i].etag == r[i].etag);
       CHECK(back[i].unverified == r[i].unverified);
     }
