@@ -108,13 +108,15 @@
 //   # size BYTES FILE
 //   # origin URL FILE          what served it: no user info, and of a query what names a file
 //   # etag TAG FILE            as its server told it
+//   # declared SHA256 HOST HEADER FILE
+//                              its server declared this digest itself (chapter 4), and it held
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
 //
 // Beside a file, called FILE here, there may be:
 //
 //   .FILE.X.part      it is not finished; X is 16 hex digits
-//   .FILE.X.record    who writes that, the SHA-256 of its URL, its pin or validator, and what of it
-//                     has not come; a later call continues by it
+//   .FILE.X.record    who writes that, the SHA-256 of its URL, its pin, validator or declared
+//                     digest, and what of it has not come; a later call continues by it
 //   FILE.corrupt-X    8 hex digits: a file that was found damaged. One is kept, and gets its name
 //                     again if it turns out to be right
 //   LOCAL/.NAME.lock  empty. It saves a second download by another call, and nothing rests on it
@@ -172,6 +174,7 @@
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //   The server of FILE asks to wait N s until the next try.
 //   The server of FILE refuses another connection; it waits for its turn.
+//   The servers of FILE contradict each other about its SHA-256 (WHO, WHO); neither is believed.
 //
 // notebook_options() says where, and may add a note about these disks.
 //
@@ -208,17 +211,35 @@
 // restore and download of that name is held to it. So a changed origin is errc::hash_mismatch. A
 // receipt that is left alone when its files were deleted still binds: use remove().
 //
+// A server may declare the SHA-256 of its file itself, by one of these headers of its answer:
+//
+//   Repr-Digest               sha-256=:BASE64: (RFC 9530)
+//   Digest                    SHA-256=BASE64 (RFC 3230)
+//   x-amz-checksum-sha256     of S3, if it is of all the object; it is sent where source::headers
+//                             has "x-amz-checksum-mode: ENABLED"
+//   X-Linked-ETag             64 hex digits in quotes; it counts on a redirect, too: the hub tells
+//                             there what the other host is to send
+//
+// Then other bytes are errc::hash_mismatch, the next mirror is tried, and the receipt says who has
+// declared it. It binds like any other digest of a receipt. A pin or a receipt overrules: a server
+// that declares another digest is left before its body comes, and what is here stays. Where two
+// that were redirected to contradict each other, neither is believed. Weak tags, other algorithms
+// and Content-Digest are overlooked, and a page is refused though its server knows its digest.
+//
 // A file without a receipt, put there by hand, is served and said to be unverified. What is no such
 // file by its look is not: an empty file, a web page, an error text, a cut zip archive, a config
 // without a key, a checkpoint that is a short text. It stays until its replacement is complete, and
 // the call fails if there is none. A pin overrules the look.
 //
 // A body whose end nobody tells, neither by a length nor by chunks, may be cut unseen. If there is
-// no pin or size, such an address is put off until the others have failed. What it brings, unless
-// it is a zip archive whose end was seen, is "unverified" in the receipt and does not bind.
+// no pin, declared digest or size, such an address is put off until the others have failed. What it
+// brings, unless it is a zip archive whose end was seen, is "unverified" in the receipt and does
+// not bind.
 //
 // The next mirror is asked after 401, 403, 404, 410, another refusal, bytes that are not the file,
-// or three tries in a row that gained nothing. With a pin it continues the bytes that are here.
+// or three tries in a row that gained nothing. With a pin it continues the bytes that are here, and
+// so it does if it declares the same digest as the server that they came from. Then ETags and dates
+// do not matter; without a pin or a declared digest they do, and a mirror starts anew.
 //
 // Credentials: user info of the URL (https://USER:PASSWORD@HOST/), or headers. Headers go to the
 // host of the first address alone, the same scheme and port, and not beyond a redirect to another
@@ -265,9 +286,10 @@
 // names another user's home or is a URL is refused: nobody would replace it.
 //
 // More than one connection is used for a file only if its server honours ranges and there is an
-// ETag, a date or a pin to hold the parts together, and never with fetch. It begins with one. There
-// are more while more than a second is left: up to four soon, beyond that where the last ones
-// brought more, or after two seconds. A host that refuses one by 429 or above gets one.
+// ETag, a date, a pin or a declared digest to hold the parts together, and never with fetch. It
+// begins with one. There are more while more than a second is left: up to four soon, beyond that
+// where the last ones brought more, or after two seconds. A host that refuses one by 429 or above
+// gets one.
 //
 // ---- 6 errors -----------------------------------------------------------------------------------
 //
@@ -292,7 +314,8 @@
 //                       the URL in a browser
 //   truncated           fewer bytes than announced; call again
 //   hash_mismatch       not what the pin or receipt says; look at the pin. For the new file of an
-//                       origin that changed: remove, then call again
+//                       origin that changed: remove, then call again. Or not what its own server
+//                       declares, which only its owner can mend: try another source
 //   callback            a callback threw, or fetch was used wrongly; mend it
 //   cancelled           on_progress returned false
 //   interrupted         SIGINT, with catch_interrupt; call again
@@ -545,7 +568,8 @@
 //
 // Not defended:
 // - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
-// - The first download without a pin, and http:// without a pin.
+// - The first download without a pin, and http:// without a pin. A digest that a server declares
+//   guards against accidents alone: who can change the bytes can change it, too.
 // - Who may write to your directories. A receipt guards against accidents: it is not signed. A hit
 //   does not hash the files again.
 // - Who sets your environment, PATH or library path: that chooses proxy, certificates, curl and
@@ -813,7 +837,7 @@ enum class errc {        // stable names; last the std::errc that each equals
   http_status,           // an error or nonsense from the server: protocol_error
   not_the_file,          // a page, an error text, the other file of the pair: bad_message
   truncated,             // fewer bytes than announced: message_size
-  hash_mismatch,         // not what the pin or the receipt demands: illegal_byte_sequence
+  hash_mismatch,         // not what pin, receipt or server declare: illegal_byte_sequence
   callback,              // one of your callbacks failed: operation_not_permitted
   cancelled,             // by on_progress: operation_canceled
   interrupted,           // SIGINT, with options::catch_interrupt: interrupted
@@ -1074,6 +1098,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 // One word for one thing:
 //   attempt       one try of a source, as the policy sees it
 //   authority     who says what bytes must be: a pin, a receipt, or nobody
+//   declaration   what a server itself says of the SHA-256 of its file
 //   expectation   what bytes must be to get a final name (partial::demand)
 //   inventory     what a tier holds of a set, by names, sizes and receipts alone
 //   lease         the range of an unfinished file that one connection brings
@@ -7848,8 +7873,7 @@ class partial_file : os::pinned {
     return fail(errc::hash_mismatch,
         {"its server declared the SHA-256 ", d.declared, " (", d.declared_by,
             "), but sent bytes with ", sha256_,
-            "; one of the two is wrong there: try another source, or say by a pin which bytes you "
-            "want (#sha256= behind its URL, or source::sha256)"});
+            "; one of the two is wrong there: try another source, or tell its owner"});
   }
 
   status inspect_content(const demand& d) {
@@ -11062,6 +11086,8 @@ class download final : os::pinned, public connection::connection::owner {
     return !has_pin() && target_.to->is_begun() && !its.empty() && its != use_.id.url;
   }
 
+  bool has_digest() const { return has_pin() || !target_.to->id().declared.empty(); }
+
   // This server has not declared the same: what is here stays on the disk, for one that does.
   void leave_to_others() {
     use_.takes_others = false;
@@ -11570,8 +11596,7 @@ class download final : os::pinned, public connection::connection::owner {
       ask_this_host_last();
     }
     const uint64_t size = file().size();
-    const bool has_digest = has_pin() || !file().id().declared.empty();
-    if (!has_digest) why = keep(std::move(why));  // another server's file may be another
+    if (!has_digest()) why = keep(std::move(why));  // another server's file may be another
 
     tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(target_.got),
         "': ", http::scrub(why.text, use_.url, target_.from->headers),
@@ -11592,11 +11617,15 @@ class download final : os::pinned, public connection::connection::owner {
     if (!untried_.empty() || !unsized_.empty()) {
       return choose_source();
     }
-    if (why.code == errc::hash_mismatch && has_pin()) {
-      tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
-    }
+    tried_ += advice_about_digest(why.code);
     why.text = join({"cannot bring ", name_, " from ", tried_});
     give_up(why);
+  }
+
+  const char* advice_about_digest(errc failure) const {
+    const bool is_of_pin = failure == errc::hash_mismatch && has_pin();
+    return is_of_pin ? "; for these bytes change the pin, or remove the model (vqcache::remove)"
+                     : "";
   }
 
   void ask_this_host_last() {
