@@ -390,8 +390,7 @@ def declares(r):  # ?n: the first is cut, then 404 n times, then good; ?tag=own:
         return r.page('404 Not Found', 'gone', 'text/plain')
     if cuts and r.n == 1:
         r.head('200 OK', Content_Length=r.b.size, ETag=etag, Connection='close', **h)
-        r.give(r.b, 0, r.b.size // 2)
-        return rst(r)
+        return r.give(r.b, 0, r.b.size // 2)
     if 'unsized' in r.q:
         r.head('200 OK', Connection='close', **h)
         return r.give(r.b)
