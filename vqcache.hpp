@@ -627,6 +627,7 @@
 // - Answers that contradict themselves change nothing here. Where the rest of a file cannot be had,
 //   the whole comes beside it. Files take turns at a host that allows one connection.
 // - A cookie that a redirect sets goes back until these redirects end.
+// - A SHA-256 that a server declares itself is held to, and continues a partial, as a pin does.
 // - Names that differ in case alone are told apart where the disk does not.
 // - A call survives the end of memory and pthread_cancel(). A curl whose caller died ends.
 //
