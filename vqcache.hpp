@@ -110,13 +110,15 @@
 //   # origin URL FILE          what served it: no user info, and of a query what names a file
 //   # address DIGEST FILE      of that URL: 16 hex digits, which tell it from others
 //   # etag TAG FILE            as its server told it
+//   # declared SHA256 HOST HEADER FILE
+//                              its server declared this digest itself (chapter 4), and it held
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
 //
 // Beside a file, called FILE here, there may be:
 //
 //   .FILE.X.part      it is not finished; X is 16 hex digits
-//   .FILE.X.record    who writes that, the SHA-256 of its URL, its pin or validator, and what of it
-//                     has not come; a later call continues by it
+//   .FILE.X.record    who writes that, the SHA-256 of its URL, its pin, validator or declared
+//                     digest, and what of it has not come; a later call continues by it
 //   FILE.corrupt-X    8 hex digits: a file that was found damaged. One is kept, and gets its name
 //                     again if it turns out to be right
 //   LOCAL/.NAME.lock  empty. It saves a second download by another call, and nothing rests on it
@@ -184,6 +186,7 @@
 //   The cached FILE is not used: WHY.
 //   The cached FILE is damaged (WHY), but stays: WHY.
 //   The cache holds another FILE than the local receipt; it stays.
+//   The servers of FILE contradict each other about its SHA-256 (WHO, WHO); neither is believed.
 //   Discarded N bytes of FILE: WHY.
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //
@@ -223,17 +226,35 @@
 // restore and download of that name is held to it. So a changed origin is errc::hash_mismatch. A
 // receipt that is left alone when its files were deleted still binds: use remove().
 //
+// A server may declare the SHA-256 of its file itself, by one of these headers of its answer:
+//
+//   Repr-Digest               sha-256=:BASE64: (RFC 9530)
+//   Digest                    SHA-256=BASE64 (RFC 3230)
+//   x-amz-checksum-sha256     of S3, if it is of all the object; it is sent where source::headers
+//                             has "x-amz-checksum-mode: ENABLED"
+//   X-Linked-ETag             64 hex digits in quotes; it counts on a redirect, too: the hub tells
+//                             there what the other host is to send
+//
+// Then other bytes are errc::hash_mismatch, the next mirror is tried, and the receipt says who has
+// declared it. It binds like any other digest of a receipt. A pin or a receipt overrules: a server
+// that declares another digest is left before its body comes, and what is here stays. Where two
+// that were redirected to contradict each other, neither is believed. Weak tags, other algorithms
+// and Content-Digest are overlooked, and a page is refused though its server knows its digest.
+//
 // A file without a receipt, put there by hand, is served and said to be unverified. What is no such
 // file by its look is not: an empty file, a web page, an error text, a cut zip archive, a config
 // without a key, a checkpoint that is a short text. It stays until its replacement is complete, and
 // the call fails if there is none. A pin overrules the look.
 //
 // A body whose end nobody tells, neither by a length nor by chunks, may be cut unseen. If there is
-// no pin or size, such an address is put off until the others have failed. What it brings, unless
-// it is a zip archive whose end was seen, is "unverified" in the receipt and does not bind.
+// no pin, declared digest or size, such an address is put off until the others have failed. What it
+// brings, unless it is a zip archive whose end was seen, is "unverified" in the receipt and does
+// not bind.
 //
 // The next mirror is asked after 401, 403, 404, 410, another refusal, bytes that are not the file,
-// or three tries in a row that gained nothing. With a pin it continues the bytes that are here.
+// or three tries in a row that gained nothing. With a pin it continues the bytes that are here, and
+// so it does if it declares the same digest as the server that they came from. Then ETags and dates
+// do not matter; without a pin or a declared digest they do, and a mirror starts anew.
 //
 // Credentials: user info of the URL (https://USER:PASSWORD@HOST/), or headers. Headers go to the
 // host of the first address alone, the same scheme and port, and not beyond a redirect to another
@@ -286,9 +307,10 @@
 // names another user's home or is a URL is refused: nobody would replace it.
 //
 // More than one connection is used for a file only if its server honours ranges and there is an
-// ETag, a date or a pin to hold the parts together, and never with fetch. It begins with one. There
-// are more while more than a second is left: up to four soon, beyond that where the last ones
-// brought more, or after two seconds. A host that refuses one by 429 or above gets one.
+// ETag, a date, a pin or a declared digest to hold the parts together, and never with fetch. It
+// begins with one. There are more while more than a second is left: up to four soon, beyond that
+// where the last ones brought more, or after two seconds. A host that refuses one by 429 or above
+// gets one.
 //
 // ---- 6 errors -----------------------------------------------------------------------------------
 //
@@ -313,7 +335,8 @@
 //                       the URL in a browser
 //   truncated           fewer bytes than announced; call again
 //   hash_mismatch       not what the pin or receipt says; look at the pin. For the new file of an
-//                       origin that changed: remove, then call again
+//                       origin that changed: remove, then call again. Or not what its own server
+//                       declares, which only its owner can mend: try another source
 //   callback            a callback threw, or fetch was used wrongly; mend it
 //   cancelled           on_progress returned false
 //   interrupted         SIGINT, with catch_interrupt; call again
@@ -572,7 +595,8 @@
 //
 // Not defended:
 // - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
-// - The first download without a pin, and http:// without a pin.
+// - The first download without a pin, and http:// without a pin. A digest that a server declares
+//   guards against accidents alone: who can change the bytes can change it, too.
 // - Who may write to your directories. A receipt guards against accidents: it is not signed. A hit
 //   does not hash the files again.
 // - Who sets your environment, PATH or library path: that chooses proxy, certificates, curl and
@@ -633,6 +657,7 @@
 // - Answers that contradict themselves change nothing here. Where the rest of a file cannot be had,
 //   the whole comes beside it. Files take turns at a host that allows one connection.
 // - A cookie that a redirect sets goes back until these redirects end.
+// - A SHA-256 that a server declares itself is held to, and continues a partial, as a pin does.
 // - Names that differ in case alone are told apart where the disk does not.
 // - A call survives the end of memory and pthread_cancel(). A curl whose caller died ends.
 //
@@ -862,7 +887,7 @@ enum class errc {        // stable names; last the std::errc that each equals
   http_status,           // an error or nonsense from the server: protocol_error
   not_the_file,          // a page, an error text, the other file of the pair: bad_message
   truncated,             // fewer bytes than announced: message_size
-  hash_mismatch,         // not what the pin or the receipt demands: illegal_byte_sequence
+  hash_mismatch,         // not what pin, receipt or server declare: illegal_byte_sequence
   callback,              // one of your callbacks failed: operation_not_permitted
   cancelled,             // by on_progress: operation_canceled
   interrupted,           // SIGINT, with options::catch_interrupt: interrupted
@@ -1126,6 +1151,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 // One word for one thing:
 //   attempt       one try of a source, as the policy sees it
 //   authority     who says what bytes must be: a pin, a receipt, or nobody
+//   declaration   what a server itself says of the SHA-256 of its file
 //   expectation   what bytes must be to get a final name (partial::demand)
 //   inventory     what a tier holds of a set, by names, sizes and receipts alone
 //   lease         the range of an unfinished file that one connection brings
@@ -2328,7 +2354,7 @@ inline bool is_of_access(const parameter& one) {
 // What tells one file from another: no user info, no fragment, and of the query what does not give
 // access alone. Empty: it is a path, or malformed.
 inline string reduced(std::string_view text) {
-  const std::optional<url> address = has_scheme(text) ? parse_url(text) : std::optional<url>();
+  const optional<url> address = has_scheme(text) ? parse_url(text) : optional<url>();
   if (!address) return {};
 
   std::string_view query = address->path;
@@ -2790,6 +2816,133 @@ inline unsigned retry_after(std::string_view after, std::string_view date) {  //
   return unsigned((std::min)(*seconds, most));
 }
 
+// ---- declared digests: what servers say themselves of the SHA-256 of the whole file
+
+struct declaration {
+  telling how = telling::nothing;  // malformed: two contradict each other, neither is believed
+  string sha256{};                 // of a readable one, in lower case
+  string by{};                     // who says so: a header, or "HOST HEADER"; or both that differ
+};
+
+// All that was heard along a chain of redirects. What is said first stands, and may be said again;
+// of two that differ neither is believed: a hub knows what it links to, and the server behind it
+// what it has, but who of them is wrong nobody can tell.
+inline declaration together(const declaration& said, const declaration& more) {
+  if (said.how == telling::nothing) return more;
+  if (more.how == telling::nothing || said.how == telling::malformed) {
+    return said;
+  }
+  if (more.how == telling::readable && more.sha256 == said.sha256) {
+    return said;
+  }
+  return {telling::malformed, {}, join({said.by, ", ", more.by})};
+}
+
+// The SHA-256 that these digits are (RFC 4648 4), with or without the '=' behind them; empty: they
+// are not exactly 32 bytes.
+inline string digest_of_base64(std::string_view text) {
+  constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr size_t length = 43;  // of 256 bits, six in a digit
+  constexpr unsigned bits = 6, hex_bits = 4;
+  if (text.size() == length + 1 && text.back() == '=') {
+    text.remove_suffix(1);
+  }
+  if (text.size() != length || !strings::consists_of(text, alphabet)) return {};
+
+  string digest;
+  uint64_t read = 0;
+  unsigned left = 0;  // bits of it that are not written yet
+  for (const char digit : text) {
+    read = read << bits | alphabet.find(digit);
+    left += bits;
+    while (left >= hex_bits) {
+      left -= hex_bits;
+      digest += strings::hex_digits[read >> left & 15];
+    }
+  }
+  return digest;
+}
+
+// Of a member of Repr-Digest (RFC 9530 3), a dictionary (RFC 9651 3.2) whose keys are in lower
+// case: sha-256=:BASE64:, and parameters behind it.
+inline string digest_of_member(std::string_view member) {
+  member = strings::trim(member);
+  if (strings::take(member, '=') != "sha-256") return {};
+  if (!strings::starts_with(member, ":") || member.find(':', 1) == npos) {
+    return {};
+  }
+
+  member.remove_prefix(1);
+  const string digest = digest_of_base64(strings::take(member, ':'));
+  const std::string_view behind = strings::trim(member);
+  return behind.empty() || behind[0] == ';' ? digest : string();
+}
+
+// Of a member of Digest (RFC 3230 4.3.2, which RFC 9530 has replaced): SHA-256=BASE64, any case.
+inline string digest_of_instance(std::string_view member) {
+  member = strings::trim(member);
+  const bool is_ours = strings::lower(strings::take(member, '=')) == "sha-256";
+  return is_ours ? digest_of_base64(member) : string();
+}
+
+// Of X-Linked-ETag: a strong tag of 64 hex digits is the digest by which git-LFS names a file's
+// bytes. One of 40 is a hash of git's own, which is of more than the bytes; a weak one is none.
+inline string digest_of_link(std::string_view tag) {
+  const bool is_quoted = tag.size() == strings::digest_size + 2 && tag[0] == '"';
+  const std::string_view digest = tag.substr((std::min)(tag.size(), size_t{1}), tag.size() - 2);
+  const bool is_tag = is_quoted && tag.back() == '"' && strings::is_digest(digest);
+  return is_tag ? strings::lower(digest) : string();
+}
+
+// Whether a checksum of S3 is of all the object. A composite one, of an upload in parts, is a hash
+// of hashes: "-N" behind it or its type tells that. The answer to a range may have that of a part,
+// or a composite one without its "-N", and nothing but the type excludes both.
+inline bool is_of_object(int code, const headers& all) {
+  const string type = find(all, "x-amz-checksum-type");
+  return type == "FULL_OBJECT" || (type.empty() && code == 200);
+}
+
+// The digests that a header declares of the whole file; empty ones are none.
+inline vector<string> digests_in(const header& one) {
+  vector<string> digests;
+  if (one.name == "x-linked-etag") {
+    digests.push_back(digest_of_link(one.value));
+  }
+  if (one.name == "x-amz-checksum-sha256") {
+    digests.push_back(digest_of_base64(one.value));
+  }
+  if (one.name != "repr-digest" && one.name != "digest") return digests;
+
+  const bool is_dictionary = one.name == "repr-digest";
+  for (const string& member : strings::words(one.value, ',')) {
+    digests.push_back(is_dictionary ? digest_of_member(member) : digest_of_instance(member));
+  }
+  return digests;
+}
+
+// What one answer declares. A redirect speaks of the file that it leads to by X-Linked-ETag alone:
+// the digests of RFC 9530 are then of its own page. So are all those of an error. Content-Digest
+// is of the bytes of one message, which may be a part, and is not looked at.
+inline declaration declared_by(int code, const headers& all) {
+  const bool is_file = code == 200 || code == 206;
+  const bool is_redirect = code >= 300 && code < 400;
+  declaration said;
+
+  for (const header& one : all) {
+    const bool is_of_link = one.name == "x-linked-etag" && (is_file || is_redirect);
+    const bool is_of_part = one.name == "x-amz-checksum-sha256" && !is_of_object(code, all);
+    if (!is_of_link && (!is_file || is_of_part)) continue;
+
+    for (const string& digest : digests_in(one)) {
+      if (!digest.empty()) {
+        said = together(said, {telling::readable, digest, one.name});
+      }
+    }
+  }
+  return said;
+}
+
 // ---- the head of an answer
 
 // The ETag unless weak (Seafile's has no quotes), else a date a minute old (RFC 9110 8.8.2.2).
@@ -2822,6 +2975,7 @@ struct response_head {
   bool accepts_ranges = true;  // false: it says that it does not
   unsigned retry_after_seconds = 0;
   string coding_problem{};       // why its bytes are not the file's
+  declaration declared{};        // the SHA-256 of the whole file
   vector<string> set_cookies{};  // the values; secrets of the server's
 };
 
@@ -2850,6 +3004,7 @@ inline response_head read_head(int code, const headers& all) {
   head.accepts_ranges = find(all, "accept-ranges") != "none";
   head.retry_after_seconds = retry_after(find(all, "retry-after"), find(all, "date"));
   head.coding_problem = coding_problem(all);
+  head.declared = declared_by(code, all);
   for (const header& one : all) {
     if (one.name == "set-cookie") {
       head.set_cookies.push_back(one.value);
@@ -3213,6 +3368,7 @@ struct entry {
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
   string address{};  // a digest of the origin, which tells it from others; empty: of a path, or old
+  string declared{};  // "DIGEST HOST HEADER": its server said so itself, and it held
 };
 
 using receipt = list<entry>;
@@ -3244,6 +3400,9 @@ inline string write_receipt(const receipt& all, const string& date) {
     }
     if (!one.etag.empty()) {
       facts += join({"# etag ", strings::printable(one.etag), " ", file, "\n"});
+    }
+    if (!one.sha256.empty() && strings::starts_with(one.declared, one.sha256)) {
+      facts += join({"# declared ", strings::printable(one.declared), " ", file, "\n"});
     }
     if (one.unverified) {
       facts += join({"# unverified ", file, "\n"});
@@ -3301,6 +3460,9 @@ inline void read_fact(receipt& into, std::string_view line) {
   }
   if (key == "etag") {
     its.etag = value;
+  }
+  if (key == "declared") {
+    its.declared = value;
   }
   if (key == "unverified") {
     its.unverified = true;
@@ -3377,8 +3539,10 @@ struct identity {
   string url{};        // the SHA-256 of its URL, which may itself hold secrets
   string validator{};  // of the server's file
   uint64_t total = 0;  // bytes, 0: not known
+  string declared{};   // the digest of the whole file, as its server says
+  string declared_by{};
 
-  bool usable() const { return !pin.empty() || !validator.empty(); }
+  bool usable() const { return !pin.empty() || !validator.empty() || !declared.empty(); }
 };
 
 struct record {  // whose, of what, what is to come
@@ -3400,6 +3564,10 @@ inline void read_record_line(record& into, std::string_view line) {
   }
   if (key == "validator") {
     id.validator = line;
+  }
+  if (key == "declared" && strings::is_digest(line.substr(0, line.find(' ')))) {
+    id.declared = strings::take(line, ' ');
+    id.declared_by = line;
   }
   if (key == "total") {
     id.total = strings::parse_number(line).value_or(id.total);
@@ -6552,6 +6720,9 @@ class journal_file : os::pinned {
     if (!id.validator.empty()) {
       lines += join({"\nvalidator ", id.validator});
     }
+    if (!id.declared.empty()) {
+      lines += join({"\n", line_of_declared(id)});
+    }
     lines += join({"\ntotal ", id.total});
 
     const int failed = add(lines);
@@ -6560,6 +6731,8 @@ class journal_file : os::pinned {
     }
     return failed;
   }
+
+  int note_declared(const formats::identity& id) { return add(line_of_declared(id)); }
 
   // What has not come. While that is the end of the file alone, the file's own size tells it, and
   // no line is needed; once there is one it always has to be right.
@@ -6609,6 +6782,10 @@ class journal_file : os::pinned {
   };
 
   void become(state next) noexcept { state_ = next; }
+
+  static string line_of_declared(const formats::identity& id) {
+    return join({"declared ", id.declared, " ", id.declared_by});
+  }
 
   int add(const string& text) { return write(text, nullptr); }
 
@@ -6714,10 +6891,11 @@ inline unfinished find(const fs::path& base) {
 }
 
 // What is to come of an unfinished file. Its bytes that were not synced when the machine went down
-// (or may have been: whose owner cannot be told) count only with a pin, which will tell.
+// (or may have been: whose owner cannot be told) count only with a digest, which will tell.
 inline range_set gaps_of(const unfinished& found, const formats::identity& wanted) {
   const bool may_be_lost = found.fate == os::fate::restarted || found.fate == os::fate::unknown;
-  const bool needs_sync = may_be_lost && wanted.pin.empty();
+  const bool has_digest = !wanted.pin.empty() || !found.record.id.declared.empty();
+  const bool needs_sync = may_be_lost && !has_digest;
   const formats::ranges& told = needs_sync ? found.record.safe : found.record.todo;
   return ranges::gaps_within(told, found.size, found.record.id.total);
 }
@@ -6727,13 +6905,26 @@ inline uint64_t end_of(
   return id.total != 0 ? id.total : uint64_t{ranges::endless};
 }
 
+// What ties an unfinished file to the wanted one. A declaration alone does from wherever the file
+// came, if the server that is asked next declares the same: judge_head() sees to that.
+enum class tie { url_or_pin, declaration };
+
+inline bool is_tied(
+    const formats::identity& its, const formats::identity& wanted, tie by = tie::url_or_pin) {
+  const bool is_declared = !its.declared.empty();
+  if (wanted.pin.empty()) {
+    const bool can_be_trusted = is_declared || !its.validator.empty();
+    return by == tie::declaration ? is_declared : its.url == wanted.url && can_be_trusted;
+  }
+  if (is_declared) return its.declared == wanted.pin;
+  return its.pin == wanted.pin || its.url == wanted.url;
+}
+
 // Whether it is of the wanted file, nobody's, and has something of it.
-inline bool is_to_continue(const unfinished& found, const formats::identity& wanted) {
+inline bool is_to_continue(
+    const unfinished& found, const formats::identity& wanted, tie by = tie::url_or_pin) {
   const formats::identity& its = found.record.id;
-  const bool has_same_url = its.url == wanted.url;
-  const bool has_same_pin = !wanted.pin.empty() && its.pin == wanted.pin;
-  const bool can_be_trusted = !wanted.pin.empty() || !its.validator.empty();
-  const bool is_same = has_same_pin || (has_same_url && can_be_trusted);
+  const bool is_same = is_tied(its, wanted, by);
 
   const bool is_nobodys = found.record.released || found.has_lost_owner();
   return is_same && is_nobodys && gaps_of(found, wanted).total() != end_of(its);
@@ -7103,6 +7294,8 @@ struct demand {  // what bytes must be to get a final name
   bool doubted = false;              // the content is looked at in any case
   uint64_t size = 0;                 // 0: not known
   string type{};                     // Content-Type, a hint for the sentinel
+  // By the server; empty: none. Its bytes are looked at all the same: a page has a digest, too.
+  string declared{}, declared_by{};
 };
 
 struct looks {  // what a file is to look like where no digest tells
@@ -7276,13 +7469,17 @@ class partial_file : os::pinned {
 
   // Continues what an earlier call left of the same file; is_begun() tells whether there was such.
   // Its bytes are hashed again.
-  status adopt(const fs::path& final_path, const formats::identity& wanted, content what) {
+  status adopt(const fs::path& final_path, const formats::identity& wanted, content what,
+      journal::tie by = journal::tie::url_or_pin) {
     const journal::beginnings found = journal::beginnings_of(final_path);
     if (error::is_passing(found.problem)) {
       return error::system(found.problem, "look into", final_path.parent_path());
     }
 
     for (const journal::unfinished& one : found.all) {
+      const bool is_its = error::is_passing(one.problem) || is_to_continue(one, wanted, by);
+      if (!is_its) continue;
+
       status s = adopt_one(one, final_path, wanted, what);
       if (s.ok() && is_begun()) return s;
 
@@ -7424,6 +7621,15 @@ class partial_file : os::pinned {
       set_end(total);
     }
     end_is_told_by_ = end_told_by::length;
+  }
+
+  // What a server says of the file when some of it is here: it is held to that, and a later call
+  // knows it. What was said of it before stands.
+  void learn_declared(const http::declaration& said) {
+    if (said.sha256.empty() || !id_.declared.empty()) return;
+    id_.declared = said.sha256;
+    id_.declared_by = said.by;
+    if (journal_.is_described()) (void)journal_.note_declared(id_);  // else describe() does
   }
 
   void tell_end_by(end_told_by how) { end_is_told_by_ = how; }
@@ -7595,7 +7801,6 @@ class partial_file : os::pinned {
     if (error::is_passing(one.problem)) {
       return error::system(one.problem, "read", one.base);
     }
-    if (!journal::is_to_continue(one, wanted)) return {};
     return claim(one, final_path, wanted, what);
   }
 
@@ -7605,7 +7810,8 @@ class partial_file : os::pinned {
       const formats::identity& wanted, content what) {
     const formats::identity& its = one.record.id;
     VQCACHE_NEED_(own(final_path, what));
-    id_ = {wanted.pin, its.url, its.validator, its.total};
+    id_ = its;
+    id_.pin = wanted.pin;
     end_ = journal::end_of(its);
     const range_set gaps = journal::gaps_of(one, wanted);
     for (const byte_range& gap : gaps.all()) {
@@ -7833,9 +8039,18 @@ class partial_file : os::pinned {
     if (is_open_ended && begins_as_zip()) {
       end_is_told_by_ = end_told_by::content;
     }
-    if (d.sha256.empty() || d.sha256 == sha256_) return {};
+    if (d.sha256.empty()) return hold_to_declared(d);
+    if (d.sha256 == sha256_) return {};
     return fail(errc::hash_mismatch,
         {"its SHA-256 is ", sha256_, ", but ", d.bound_by, " says ", d.sha256});
+  }
+
+  status hold_to_declared(const demand& d) const {
+    if (d.declared.empty() || d.declared == sha256_) return {};
+    return fail(errc::hash_mismatch,
+        {"its server declared the SHA-256 ", d.declared, " (", d.declared_by,
+            "), but sent bytes with ", sha256_,
+            "; one of the two is wrong there: try another source, or tell its owner"});
   }
 
   status inspect_content(const demand& d) {
@@ -10057,15 +10272,19 @@ struct on_disk {
   uint64_t total = 0;   // bytes that there will be; 0: not known
   string validator{};   // of this server: an ETag, or a date that is as good; empty: none
   bool pinned = false;  // a digest will decide
+  string digest{};      // of the whole file: the pin's, or what a server declared; empty: not known
+  const char* bound_by = "the pin";  // who says so of a pinned one
+  bool is_of_another_url = false;    // and only what servers declare ties it to this one
 };
 
 struct verdict {
   answer_kind kind = answer_kind::odd;
-  string why{};              // of an odd one
-  bool has_changed = false;  // another version of the file than what is here
-  bool is_unmarked = false;  // odd, but nothing says of which file it is: a page perhaps
-  uint64_t end = 0;          // one behind the last byte of the answer; 0: not known
-  uint64_t total = 0;        // of the file; 0: not known
+  string why{};                  // of an odd one
+  bool has_changed = false;      // another version of the file than what is here
+  bool is_unmarked = false;      // odd, but nothing says of which file it is: a page perhaps
+  uint64_t end = 0;              // one behind the last byte of the answer; 0: not known
+  uint64_t total = 0;            // of the file; 0: not known
+  bool is_another_file = false;  // odd: its server declares another digest than the pin's
 };
 
 inline bool is_redirect(int code) {
@@ -10086,9 +10305,16 @@ inline const string& mark_of(const http::response_head& head, const on_disk& hav
 }
 
 // A mark that is missing contradicts nothing; a server may call its ETag weak the second time.
-inline bool is_same_version(const http::response_head& head, const on_disk& have) {
+inline bool has_no_other_mark(const http::response_head& head, const on_disk& have) {
   const string &its = mark_of(head, have), &known = have.validator;
   return its.empty() || known.empty() || its == known || its == "W/" + known;
+}
+
+// A digest says more than marks: the machines of a CDN have ETags of their own, or none.
+inline bool is_same_version(const http::response_head& head, const on_disk& have) {
+  const bool is_declared = !head.declared.sha256.empty() && !have.digest.empty();
+  if (is_declared) return head.declared.sha256 == have.digest;
+  return !have.is_of_another_url && has_no_other_mark(head, have);
 }
 
 // All of the file, under 200 or 206. total: by this answer; 0: not told. One mark with two lengths
@@ -10096,7 +10322,8 @@ inline bool is_same_version(const http::response_head& head, const on_disk& have
 inline verdict judge_all(
     const http::response_head& head, const asked& want, const on_disk& have, uint64_t total) {
   const bool is_same = is_same_version(head, have);
-  const bool has_same_mark = is_same && !mark_of(head, have).empty() && !have.validator.empty();
+  const bool has_both_marks = !mark_of(head, have).empty() && !have.validator.empty();
+  const bool has_same_mark = is_same && has_both_marks && has_no_other_mark(head, have);
   const bool is_doubtful = want.range ? is_same : has_same_mark && !have.pinned;
   if (is_doubtful && have.total != 0 && total != 0 && total != have.total) {
     verdict v = odd(join({"the server gives one ETag or date to two lengths, ", have.total, " and ",
@@ -10185,7 +10412,26 @@ inline bool is_at_the_end(const http::response_head& head, const asked& want, co
   return fits && is_known && is_same_version(head, have);
 }
 
+// A server that declares another digest than the pin or the receipt has another file: what is here
+// stays, and the body is not brought.
+inline verdict another_file(const http::response_head& head, const on_disk& have) {
+  verdict v = odd(join({"its server declares the SHA-256 ", head.declared.sha256, " (",
+      head.declared.by, "), but ", have.bound_by, " says ", have.digest}));
+  v.is_another_file = true;
+  return v;
+}
+
+inline bool declares_another(const http::response_head& head, const on_disk& have) {
+  const bool is_file = head.code == 200 || head.code == 206 || head.code == 416;
+  const bool is_declared = !head.declared.sha256.empty() && !have.digest.empty();
+  return is_file && have.pinned && is_declared && head.declared.sha256 != have.digest;
+}
+
+// head.declared: by this answer, or by a redirect that led to it.
 inline verdict judge_head(const http::response_head& head, const asked& want, const on_disk& have) {
+  if (declares_another(head, have)) {
+    return another_file(head, have);
+  }
   if (is_at_the_end(head, want, have)) {
     return {answer_kind::complete, {}, false, false, have.size, have.size};
   }
@@ -10208,22 +10454,23 @@ enum class ranges { unknown, honoured };  // by the server of this URL
 
 struct attempt {
   errc failure = errc::io;
-  int code = 0;                // of the last answer; 0: none came
-  bool is_ours = false;        // this machine failed, or the user's part of the work
-  bool is_local = false;       // a path, not a URL
-  bool is_wrong = false;       // all came, and it is not the file
-  bool is_mixed = false;       // of several answers, so that one alone may be right
-  bool is_odd = false;         // see answer_kind::odd
-  bool is_unmarked = false;    // see verdict
-  bool has_changed = false;    // since what is here came
-  bool wanted_rest = false;    // a part was asked for
-  bool gained = false;         // more is here than before
-  bool denied = false;         // 401 or 403 of the first host, and there is another source
-  bool host_is_taken = false;  // the other file comes from there at this moment
-  bool had_turn = false;       // it has ended since
-  unsigned wait = 0;           // seconds that the server asks for
-  int tries = 1;               // of this URL
-  int fruitless = 0;           // of them the last that gained nothing
+  int code = 0;                  // of the last answer; 0: none came
+  bool is_ours = false;          // this machine failed, or the user's part of the work
+  bool is_local = false;         // a path, not a URL
+  bool is_wrong = false;         // all came, and it is not the file
+  bool is_mixed = false;         // of several answers, so that one alone may be right
+  bool is_odd = false;           // see answer_kind::odd
+  bool is_unmarked = false;      // see verdict
+  bool has_changed = false;      // since what is here came
+  bool is_another_file = false;  // see verdict
+  bool wanted_rest = false;      // a part was asked for
+  bool gained = false;           // more is here than before
+  bool denied = false;           // 401 or 403 of the first host, and there is another source
+  bool host_is_taken = false;    // the other file comes from there at this moment
+  bool had_turn = false;         // it has ended since
+  unsigned wait = 0;             // seconds that the server asks for
+  int tries = 1;                 // of this URL
+  int fruitless = 0;             // of them the last that gained nothing
   ranges parts = ranges::unknown;
 };
 
@@ -10322,7 +10569,7 @@ inline bool is_worth_a_repeat(const attempt& a) {
 
 inline next_step decide(const attempt& a) {
   if (a.is_ours) return next_step::stop;
-  if (a.is_local || a.tries >= most_tries) {
+  if (a.is_local || a.is_another_file || a.tries >= most_tries) {
     return next_step::next_source;
   }
   if (a.is_wrong) return after_wrong_bytes(a);
@@ -10353,6 +10600,7 @@ struct route {
   bool is_home = true;  // the source's headers are for the host of its first URL, until it is left
   bool has_user = false, has_secret_headers = false;  // given with the source
   http::cookies jar{};                                // of this chain of redirects
+  http::declaration declared{};                       // by any of its servers
   int hops = 0;
 
   string host() const { return strings::lower(at.host); }
@@ -10470,7 +10718,11 @@ class connection final : public transport::response_handler {
       const vector<string>& own_headers, unsigned number) {
     begin_answer(number);
     const string known = owner_->on_disk().validator;
-    const bool is_strong = strings::starts_with(known, "\"") || http::is_date(known);
+    // a digest tells more than a mark, which may be another on the next machine of a CDN: what
+    // is here is then compared, and If-Range would bring all of the file again
+    const bool is_declared = !owner_->file().id().declared.empty();
+    const bool is_mark = strings::starts_with(known, "\"") || http::is_date(known);
+    const bool is_strong = is_mark && !is_declared;
     const bool takes_headers = !o.fetch;  // options::fetch is told a number of bytes
     is_over_curl_ = takes_headers;
     const bool compares = asks_part_ && !is_strong && takes_headers;
@@ -10510,6 +10762,8 @@ class connection final : public transport::response_handler {
   partial_file::lease& part() { return part_; }
 
   const policy::verdict& head() const { return told_.head; }
+
+  const http::declaration& declared() const { return route_.declared; }
 
   const string& mark() const { return mark_; }  // the validator of the answer; empty: none
 
@@ -10581,6 +10835,7 @@ class connection final : public transport::response_handler {
   bool on_head(const http::response_head& head) override {
     if (state_ != answer_state::asked) return false;
     told_.code = head.code;
+    hear(head.declared);
     if (policy::is_redirect(head.code)) return leave_for(head);
 
     const bool is_error = head.code >= 400;
@@ -10595,7 +10850,9 @@ class connection final : public transport::response_handler {
     }
 
     const policy::asked asked{asks_part_, position_, owner_->has_siblings()};
-    told_.head = policy::judge_head(head, asked, owner_->on_disk());
+    http::response_head all = head;
+    all.declared = route_.declared;
+    told_.head = policy::judge_head(all, asked, owner_->on_disk());
     mark_ = head.validator;
     return begin(head);
   }
@@ -10633,7 +10890,8 @@ class connection final : public transport::response_handler {
 
   void enter(answer_state next) noexcept { state_ = next; }
 
-  // What the answer of an earlier hop said is nothing that holds for the next one.
+  // What the answer of an earlier hop said is nothing that holds for the next one, but for what it
+  // declared of the file.
   void begin_answer(unsigned number) {
     number_ = number;
     told_.code = 0;
@@ -10675,6 +10933,12 @@ class connection final : public transport::response_handler {
     return fail_with(fail(errc::http_status, why));
   }
 
+  void hear(http::declaration said) {
+    if (said.how == http::telling::nothing) return;
+    said.by = join({route_.host(), " ", said.by});
+    route_.declared = http::together(route_.declared, said);
+  }
+
   bool leave_for(const http::response_head& head) {  // another address
     for (const string& line : head.set_cookies) {
       http::take_cookie(route_.jar, route_.at, line);
@@ -10692,13 +10956,15 @@ class connection final : public transport::response_handler {
       case policy::answer_kind::error_page: enter(answer_state::error_page); return true;
       case policy::answer_kind::complete:
         owner_->file().learn_total(told_.head.total);
+        owner_->file().learn_declared(route_.declared);
         return close(ending::nothing_left);
       case policy::answer_kind::part:
       case policy::answer_kind::whole: return accept(head);
       case policy::answer_kind::redirect:  // on_head() has left
       case policy::answer_kind::odd: break;
     }
-    return refuse({told_.head.why});
+    const errc code = told_.head.is_another_file ? errc::hash_mismatch : errc::http_status;
+    return fail_with(fail(code, {told_.head.why}));
   }
 
   bool accept(const http::response_head& head) {
@@ -10890,6 +11156,7 @@ struct target {
   string got{}, etag{};     // the URL that served it, redacted; of the answer
   string address{};         // of that URL: see hash::of_address()
   bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
+  string declared{};        // "DIGEST HOST HEADER", if its server declared its digest
 };
 
 enum class request_for { the_rest, the_whole };
@@ -10913,6 +11180,7 @@ struct source_in_use {
   uint64_t best = 0;             // the most bytes that were here after one
   unsigned most_connections = 1;
   bool tells_no_length = false;  // as an answer has shown, and others may: it is asked again last
+  bool takes_others = true;      // what came from other URLs, and may be the same by its digest
 };
 
 // How many connections there are to be: twice as many, while the last new ones brought more.
@@ -11095,7 +11363,9 @@ class download final : os::pinned, public connection::connection::owner {
     const formats::identity& its = target_.to->id();
     // another server's mark says nothing of this one's file
     const string validator = its.url == use_.id.url ? its.validator : string();
-    return {target_.to->size(), its.total, validator, has_pin()};
+    const string& digest = has_pin() ? target_.want.sha256 : its.declared;
+    return {target_.to->size(), its.total, validator, has_pin(), digest, target_.want.bound_by,
+        is_of_another_url()};
   }
 
   bool has_siblings() const override { return connections_.size() > 1; }
@@ -11106,6 +11376,7 @@ class download final : os::pinned, public connection::connection::owner {
     target_.want.type = head.content_type;
     target_.etag = head.etag;
     is_chunked_ = head.is_chunked;
+    tell_contradiction(of.declared());
     if (!head.accepts_ranges) {
       use_.most_connections = 1;
     }
@@ -11114,15 +11385,21 @@ class download final : os::pinned, public connection::connection::owner {
     }
 
     file().learn_total(of.head().total);
+    file().learn_declared(of.declared());
     return has_room(of.head().total, file().size(), 0);
   }
 
   // The whole file begins: beside what is here, which stays until this is worth more.
   status begin_anew(connection::connection& of) override {
     of.part().give_back();
+    const http::declaration& said = of.declared();
+    if (is_of_another_url() && said.sha256 != file().id().declared) {
+      leave_to_others();
+    }
     set_aside();
     VQCACHE_NEED_(file().create(target_.final_path, content()));
-    (void)file().keep_as({target_.want.sha256, use_.id.url, of.mark(), of.head().total});
+    (void)file().keep_as({target_.want.sha256, use_.id.url, of.mark(), of.head().total, said.sha256,
+        said.sha256.empty() ? string() : said.by});
     of.take_part(file().take(1, formats::endless));
     if (!of.tells_length() && ends_unseen()) {
       file().tell_end_by(partial::end_told_by::connection);
@@ -11169,6 +11446,29 @@ class download final : os::pinned, public connection::connection::owner {
  private:
   void enter(state next) { state_ = next; }
 
+  // ---- declared digests
+
+  // What is here came from another URL: nothing but the same declaration ties it to this one.
+  bool is_of_another_url() const {
+    const string& its = target_.to->id().url;
+    return !has_pin() && target_.to->is_begun() && !its.empty() && its != use_.id.url;
+  }
+
+  bool has_digest() const { return has_pin() || !target_.to->id().declared.empty(); }
+
+  // This server has not declared the same: what is here stays on the disk, for one that does.
+  void leave_to_others() {
+    use_.takes_others = false;
+    (void)let_go();
+  }
+
+  void tell_contradiction(const http::declaration& said) {
+    const bool is_one = said.how == http::telling::malformed;
+    if (!is_one || std::exchange(told_contradiction_, true)) return;
+    who_->warn({"The servers of ", name_, " contradict each other about its SHA-256 (", said.by,
+        "); neither is believed."});
+  }
+
   // ---- choosing a source
 
   void choose_source() {
@@ -11180,6 +11480,10 @@ class download final : os::pinned, public connection::connection::owner {
     use_.url = untried_.front();
     untried_.erase(untried_.begin());
     use_.path = urls::local_path(use_.url);
+    const bool is_to_leave = !use_.path.empty() && file().is_begun() && !has_pin();
+    if (is_to_leave) {
+      (void)let_go();  // a copy takes the place of what is here
+    }
     use_.id = {target_.want.sha256, hash::of(use_.url), {}, 0};
     const options& o = who_->opts();
     use_.most_connections = o.fetch ? 1 : o.connections;
@@ -11241,6 +11545,10 @@ class download final : os::pinned, public connection::connection::owner {
     const bool is_users = static_cast<bool>(who_->opts().fetch);
     if (!file().is_begun() && !is_users && target_.may_be_begun) {
       VQCACHE_NEED_(file().adopt(target_.final_path, use_.id, content()));
+      if (!file().is_begun() && use_.takes_others && !has_pin()) {
+        VQCACHE_NEED_(
+            file().adopt(target_.final_path, use_.id, content(), journal::tie::declaration));
+      }
       authors_ = file().size() > 0 ? written_by::several : written_by::nobody;  // who knows
     }
     const bool can_go_on = file().id().usable() && pump_->serves_parts();
@@ -11446,6 +11754,8 @@ class download final : os::pinned, public connection::connection::owner {
     use_.most_connections = 1;  // its parts may come from different machines
     if (told.gained > 0) {
       discard("it has changed at the server; bytes of both versions are here");
+    } else if (is_of_another_url()) {
+      leave_to_others();
     }
   }
 
@@ -11479,12 +11789,16 @@ class download final : os::pinned, public connection::connection::owner {
     if (!who_->step(phase::downloading, name_, size, size)) return;
 
     is_judged_ = true;
+    const formats::identity& its = file().id();
+    target_.want.declared = its.declared;
+    target_.want.declared_by = its.declared_by;
+    target_.declared = its.declared.empty() ? string() : join({its.declared, " ", its.declared_by});
     const status sealed = file().seal(target_.want, who_);
     if (may_be_cut(sealed)) return continue_cut(sealed, last);
     if (!sealed.ok()) return fail_try(sealed, last);
 
     const bool is_open_ended = file().end_is_told_by() == partial::end_told_by::connection;
-    target_.is_unsized = is_open_ended && is_unvouched_for();
+    target_.is_unsized = is_open_ended && is_unvouched_for() && target_.declared.empty();
     if (kept_) {
       drop_kept("the whole file came beside it");
     }
@@ -11568,6 +11882,7 @@ class download final : os::pinned, public connection::connection::owner {
     made.is_odd = last.head.kind == policy::answer_kind::odd;
     made.is_unmarked = last.head.is_unmarked;
     made.has_changed = last.head.has_changed;
+    made.is_another_file = last.head.is_another_file;
     const uint64_t least = why.code == errc::timed_out ? worthwhile : 1;
     made.gained = last.gained >= least && !is_page;
     const bool is_denied = last.code == 401 || last.code == 403;
@@ -11652,7 +11967,7 @@ class download final : os::pinned, public connection::connection::owner {
       ask_this_host_last();
     }
     const uint64_t size = file().size();
-    if (!has_pin()) why = keep(std::move(why));  // another server's file may be another
+    if (!has_digest()) why = keep(std::move(why));  // another server's file may be another
 
     tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(target_.got),
         "': ", http::scrub(why.text, use_.url, target_.from->headers),
@@ -11674,9 +11989,7 @@ class download final : os::pinned, public connection::connection::owner {
       tell_next_source(why);
       return choose_source();
     }
-    if (why.code == errc::hash_mismatch) {
-      tried_ += "; for these bytes change the pin, or remove the model (vqcache::remove)";
-    }
+    tried_ += advice_about_digest(why.code);
     why.text = join({"cannot bring ", name_, " from ", tried_});
     give_up(why);
   }
@@ -11686,6 +11999,12 @@ class download final : os::pinned, public connection::connection::owner {
     const string words = http::scrub(why.text, use_.url, target_.from->headers);
     who_->say_failed(
         {"The source ", url, " of ", name_, " has failed: ", words, "; taking the next one."});
+  }
+
+  const char* advice_about_digest(errc failure) const {
+    const bool is_of_pin = failure == errc::hash_mismatch && has_pin();
+    return is_of_pin ? "; for these bytes change the pin, or remove the model (vqcache::remove)"
+                     : "";
   }
 
   void ask_this_host_last() {
@@ -11760,7 +12079,8 @@ class download final : os::pinned, public connection::connection::owner {
   // ---- a body without length and chunks: its end proves nothing
 
   status accept_whole(connection::connection& of) {
-    const bool is_unsized = !of.tells_length() && ends_unseen() && is_unvouched_for();
+    const bool is_unvouched = is_unvouched_for() && of.declared().sha256.empty();
+    const bool is_unsized = !of.tells_length() && ends_unseen() && is_unvouched;
     if (is_unsized && !takes_unsized_ && !untried_.empty()) {
       use_.tells_no_length = true;
       of.refuse_as_odd("it tells no length, so that a cut could not be seen; another source may");
@@ -11834,6 +12154,7 @@ class download final : os::pinned, public connection::connection::owner {
   bool is_chunked_ = false;     // the last answer: it tells its own end
   bool takes_unsized_ = false;  // nothing is left but sources that tell no length
   bool cut_was_tried_ = false;  // once: see continue_cut()
+  bool told_contradiction_ = false;
 };
 
 // So many files at the same time: what is small takes turns on few connections. A user's transport
@@ -14707,6 +15028,7 @@ class call {
     entry.etag = one.etag;
     entry.size = one.to->size();
     entry.unverified = one.is_unsized;
+    entry.declared = one.declared;
     if (one.is_unsized) {
       who_.warn({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
     }

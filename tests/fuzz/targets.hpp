@@ -255,6 +255,48 @@ inline void same_file(string_view bytes) {  // validator()
   }
 }
 
+// ---- digests that a server declares
+
+// Where a SHA-256 stands in these bytes: as hex, or as base64 (its last digit tells two bits more).
+inline bool stands_in(const string& hex, string_view bytes) {
+  const char* const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const string sixteen = "0123456789abcdef";
+  string bits;
+  for (const char digit : hex)
+    for (std::size_t bit = 8; bit > 0; bit /= 2)
+      bits += (sixteen.find(digit) & bit) != 0 ? '1' : '0';
+  string base;
+  for (std::size_t at = 0; at + 6 <= bits.size(); at += 6)
+    base += letters[std::stoul(bits.substr(at, 6), nullptr, 2)];
+  return has(lower(bytes), "\"" + hex + "\"") || has(bytes, base);
+}
+
+inline void declared(string_view bytes) {  // the first byte chooses the status
+  const std::vector<int> codes{200, 206, 302, 404};
+  const int code = bytes.empty() ? 200 : codes[static_cast<unsigned char>(bytes[0]) & 3];
+  const string_view rest = bytes.substr((std::min)(bytes.size(), std::size_t{1}));
+  std::vector<http::header> headers = headers_of(rest);
+  const http::declaration found = http::declared_by(code, headers);
+  need(found.sha256.empty() == (found.how != http::telling::readable), "one digest, or none");
+  need(found.by.empty() == (found.how == http::telling::nothing), "somebody has declared it");
+  need(no_control(found.by), "who did can be shown");
+  need(code != 404 || found.how == http::telling::nothing, "no error declares a digest");
+  need(code != 302 || (!has(found.by, "digest") && !has(found.by, "amz")),
+      "a redirect does by a link alone");
+  if (found.how == http::telling::readable) {
+    need(found.sha256.size() == 64 && all_of(found.sha256, "0123456789abcdef"), "64 digits");
+    need(stands_in(found.sha256, rest), "it stands there", found.sha256);
+  }
+
+  // one more that differs is believed as little as what it contradicts
+  const string other = found.sha256 == string(64, 'a') ? string(64, 'b') : string(64, 'a');
+  headers.push_back({"x-linked-etag", "\"" + other + "\""});
+  const http::declaration more = http::declared_by(code, headers);
+  const bool was_alone = found.how == http::telling::nothing && code != 404;
+  need((more.how == http::telling::readable) == was_alone, "two that differ are none");
+  need(http::together(found, found).sha256 == found.sha256, "the same once more changes nothing");
+}
+
 // ---- URLs
 
 inline void same(const urls::url& a, const urls::url& b, const char* what) {
@@ -475,6 +517,7 @@ inline void receipt(string_view s) {
     r[i].file = "m" + std::to_string(i) + (i == 0 ? ".yaml" : ".ckpt");
     for (std::size_t k = 0; k < 64; ++k)
       r[i].sha256 += "0123456789abcdef"[(r[i].size >> k / 2) & 15];
+    if (i == 0) r[i].declared = r[i].sha256 + " hub.test digest";
     if (i == 1) r[i].origin.clear(), r[i].etag.clear(), r[i].size = 0, r[i].unverified = false;
   }
   const string written = formats::write_receipt(r, "2026-11-23T19:00:00Z");
@@ -483,7 +526,7 @@ inline void receipt(string_view s) {
   for (const formats::entry& e : r) {
     const formats::entry* b = formats::find(back, e.file);
     need(b && b->sha256 == e.sha256 && b->size == e.size && b->origin == e.origin
-            && b->etag == e.etag && b->unverified == e.unverified,
+            && b->etag == e.etag && b->unverified == e.unverified && b->declared == e.declared,
         "a receipt is read as it was written", written);
   }
   // one entry's words cannot change another's
@@ -508,14 +551,17 @@ inline string line_of(const std::vector<formats::range>& ranges) {
 inline string write_record(
     const formats::record& r) {  // as journal::journal_file does, in its order
   return r.owner + "\nurl " + r.id.url + (r.id.pin.empty() ? "" : "\npin " + r.id.pin)
-      + (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator) + "\ntotal "
-      + std::to_string(r.id.total) + "\n" + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n")
-      + "safe " + line_of(r.safe) + "\n" + (r.released ? "released\n" : "");
+      + (r.id.validator.empty() ? "" : "\nvalidator " + r.id.validator)
+      + (r.id.declared.empty() ? "" : "\ndeclared " + r.id.declared + " " + r.id.declared_by)
+      + "\ntotal " + std::to_string(r.id.total) + "\n"
+      + (r.todo.empty() ? "" : "todo " + line_of(r.todo) + "\n") + "safe " + line_of(r.safe) + "\n"
+      + (r.released ? "released\n" : "");
 }
 
 inline bool equal(const formats::record& a, const formats::record& b) {
   return a.owner == b.owner && a.id.pin == b.id.pin && a.id.url == b.id.url
       && a.id.validator == b.id.validator && a.id.total == b.id.total
+      && a.id.declared == b.id.declared && a.id.declared_by == b.id.declared_by
       && line_of(a.todo) == line_of(b.todo) && line_of(a.safe) == line_of(b.safe)
       && a.released == b.released;
 }
@@ -531,7 +577,8 @@ inline void in_order(const std::vector<formats::range>& ranges, std::uint64_t to
 
 inline void record(string_view s) {
   const formats::record any = formats::read_record(s);
-  for (const string* one : {&any.id.pin, &any.id.url, &any.id.validator})
+  for (const string* one :
+      {&any.id.pin, &any.id.url, &any.id.validator, &any.id.declared, &any.id.declared_by})
     need(!has(*one, "\n") && has(s, *one), "a word of a record stands in it", *one);
   if (any.id.total) need(has(s, std::to_string(any.id.total)), "so does its total");
   in_order(any.todo, any.id.total);
@@ -550,6 +597,8 @@ inline void record(string_view s) {
   r.id.url = string(64, digit);
   r.id.pin = s.size() % 2 ? string(64, digit) : "";
   r.id.validator = strings::printable(s.substr(0, 20));
+  r.id.declared = s.size() % 5 ? string(64, digit) : "";
+  if (!r.id.declared.empty()) r.id.declared_by = "hub.test x-linked-etag";
   r.id.total = 1;
   for (char c : s.substr(0, 40)) {
     const std::uint64_t from = r.id.total + static_cast<unsigned char>(c) % 7 + 1;
@@ -647,9 +696,10 @@ struct target {
 
 inline const std::vector<target>& targets() {
   static const std::vector<target> all = {{"header", header_line}, {"length", length},
-      {"range", range}, {"date", date}, {"validator", same_file}, {"url", url},
-      {"redirect", redirect}, {"address", address}, {"cookie", cookie}, {"scrub", secrets},
-      {"receipt", receipt}, {"record", record}, {"page", page}, {"zip", zip_end}, {"name", name}};
+      {"range", range}, {"date", date}, {"validator", same_file}, {"declared", declared},
+      {"url", url}, {"redirect", redirect}, {"address", address}, {"cookie", cookie},
+      {"scrub", secrets}, {"receipt", receipt}, {"record", record}, {"page", page},
+      {"zip", zip_end}, {"name", name}};
   return all;
 }
 

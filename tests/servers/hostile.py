@@ -35,6 +35,7 @@ import collections
 import contextlib
 import email.utils
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -366,6 +367,45 @@ def hugging_face(r):  # hash and size stand on the redirect, the CDN has no vali
 def hugging_face_lies(r):  # the redirect's hash is that of another file
     r.redirect(r.there('good', PORTS['other']), X_Linked_Etag='"%s"' % ('0' * 64),
                X_Linked_Size=r.b.size)
+
+
+def declared(r):
+    """?repr, digest, amz, link=right or wrong: headers that tell a digest, of this file or another"""
+    def digest(key):
+        return r.body('v1' if r.q[key] == 'right' else 'other').sha256()
+    def base(key):
+        return base64.b64encode(bytes.fromhex(digest(key))).decode()
+    forms = {'repr': ('Repr_Digest', lambda: 'sha-512=:AAAA:, sha-256=:%s:' % base('repr')),
+             'digest': ('Digest', lambda: 'SHA-256=' + base('digest')),
+             'amz': ('X_Amz_Checksum_Sha256', lambda: base('amz')),
+             'link': ('X_Linked_ETag', lambda: '"%s"' % digest('link'))}
+    return {name: value() for key, (name, value) in forms.items() if key in r.q}
+
+@behaviour
+def declares(r):  # ?n: the first is cut, then 404 n times, then good; ?tag=own: to each its ETag
+    h = declared(r)
+    etag = '"%d"' % r.n if r.q.get('tag') == 'own' else None
+    cuts = 'n' in r.q
+    if cuts and 1 < r.n <= 1 + int(r.q['n']):
+        return r.page('404 Not Found', 'gone', 'text/plain')
+    if cuts and r.n == 1:
+        r.head('200 OK', Content_Length=r.b.size, ETag=etag, Connection='close', **h)
+        return r.give(r.b, 0, r.b.size // 2)
+    if 'unsized' in r.q:
+        r.head('200 OK', Connection='close', **h)
+        return r.give(r.b)
+    ranged(r, etag=etag, **h)
+
+@behaviour
+def declares_page(r):  # a page, whose server knows its digest
+    text = b'<!doctype html><title>Sign in</title>Please sign in'
+    digest = base64.b64encode(hashlib.sha256(text).digest()).decode()
+    r.page('200 OK', text, Repr_Digest='sha-256=:%s:' % digest)
+
+@behaviour
+def links(r):  # a hub: ?hub=right or wrong is what it says of the file that another host `declares`
+    digest = r.body('v1' if r.q.get('hub', 'right') == 'right' else 'other').sha256()
+    r.redirect(r.there('declares', PORTS['other']), X_Linked_ETag='"%s"' % digest)
 
 
 # ---- lengths -------------------------------------------------------------------------------------
