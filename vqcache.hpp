@@ -571,6 +571,26 @@
 //
 // A condition is right, missing, damaged, unreadable, or unvouched: no receipt speaks of that file.
 //
+// prune() makes room in LOCAL, and never touches CACHE. The models that were not used for longest
+// go first, until local files have at most so many bytes:
+//
+//     const vqcache::pruning would = vqcache::prune(std::uint64_t{20} << 30, true);  // a dry run
+//     for (const vqcache::pruned_model& one : would.models) {
+//       std::cout << one.name << (one.is_removed ? " goes: " : " stays: ") << one.why << '\n';
+//     }
+//
+// Before a model goes, each copy of its files is read, and is what its receipt and the local one
+// say; where neither directory has a receipt, both files are read and are equal. Then the local
+// receipt goes, then the files. A model stays where a copy is missing or damaged, where no copy is
+// kept, where LOCAL and CACHE lead to one file, and while another call works on it. remove() alone
+// takes away what has no copy; also_look_in counts for none. A dry run reads receipts and sizes, no
+// copy: a model that would go may stay. What is unfinished, or was put aside, stays.
+//
+// Used is when the local receipt was read last: a hit reads it, and what this chapter has does not
+// count. Most systems note that once a day; some never do: then it is when the receipt was written.
+// A file that a program has open keeps its blocks until that ends, and so does one that shares them
+// with its copy: what prune() tells are sizes of files.
+//
 // By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
 // (their bytes come once more), the lock. So may a file, or one of the directories: the next call
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
@@ -590,7 +610,7 @@
 //
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
-// - list_models, verify_model, repair_model.
+// - list_models, verify_model, repair_model, prune.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -998,10 +1018,34 @@ VQCACHE_API_ answer<verification> try_verify_model(
 // not be mended.
 VQCACHE_API_ answer<verification> try_repair_model(
     const std::string& name, const options& opts = {});
+
+struct pruned_model {
+  std::string name;
+  std::uint64_t bytes = 0;  // that its local files have
+  bool is_removed = false;  // they are gone, or would be after a dry run
+  std::string why;          // for a person: why they stay, or why they go
+};
+
+struct pruning {
+  std::vector<pruned_model> models;  // with local files, the least recently used first
+  std::uint64_t freed = 0;           // bytes of files that went, or would
+  std::uint64_t left = 0;            // bytes of local files that stay
+};
+
+// Takes local files away until there are at most so many bytes of them; 0: all that have a copy. A
+// model goes as a whole, and only after its copy in cache_dir was read in this call: it is what its
+// receipt says, and the local one, or, where neither tier has a receipt, both files are read and
+// are equal. also_look_in does not count. What has one tier alone stays: remove() takes it. What
+// another call works on stays, too. A dry run reads no copy, and changes nothing. A model that
+// cannot go is no error; where a callback ends the call, the value tells what went before.
+VQCACHE_API_ answer<pruning> try_prune(
+    std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
 VQCACHE_API_ verification verify_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ verification repair_model(const std::string& name, const options& opts = {});
+VQCACHE_API_ pruning prune(
+    std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
 #endif
 struct known_model {
   std::string name;
@@ -4049,11 +4093,16 @@ class file {  // a descriptor that closes itself; close() tells what only closin
 enum class mode {
   read,    // what is there, but for a symbolic link (ELOOP)
   link,    // the same through a symbolic link
+  glance,  // as link, and no use of the file where the system can leave that out: see last_used()
   create,  // to read and write, with the rights that its directory gives to any file; EEXIST if
            // anything has the name, be it a link that leads nowhere
   lock,    // to read and write; made if it is not there
   update,  // to read and write what is there
 };
+
+constexpr bool follows_links(mode how) {
+  return how == mode::link || how == mode::glance;
+}
 
 // No program that is started has the file too. Opening waits for nobody, not even for the other end
 // of a FIFO. With POSIX the descriptor is none of 0 to 2, which may be closed: what the program
@@ -4103,7 +4152,8 @@ int list_names(const fs::path& directory, std::string_view prefix, std::vector<s
 // Whether it is there and may not be written, by its rights or since its file system is read-only.
 bool read_only(const fs::path& path);
 
-// When a file was read or written last, in seconds since 1970; 0: that cannot be told.
+// When a file was read or written last, in seconds since 1970; 0: that cannot be told. Most systems
+// note that it was read about once a day.
 int64_t last_used(const fs::path& path);
 
 // The size of the largest file that this process can have there, as far as that is known.
@@ -4669,11 +4719,18 @@ inline file above_standard_streams(file f) {
   return file(::fcntl(f.descriptor(), F_DUPFD_CLOEXEC, 3));
 }
 
+#if defined(O_NOATIME)  // for the owner of a file alone
+inline constexpr int unnoted = O_NOATIME;
+#else
+inline constexpr int unnoted = 0;
+#endif
+
 inline int open_flags(mode how) {
   constexpr int common = O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: for a FIFO in its place
   switch (how) {
     case mode::read: return common | O_RDONLY | O_NOFOLLOW;
     case mode::link: return common | O_RDONLY;
+    case mode::glance: return common | O_RDONLY | unnoted;
     case mode::create: return common | O_RDWR | O_NOFOLLOW | O_CREAT | O_EXCL;
     case mode::lock: return common | O_RDWR | O_NOFOLLOW | O_CREAT;
     case mode::update: break;
@@ -4684,13 +4741,16 @@ inline int open_flags(mode how) {
 inline int open(const fs::path& path, mode how, file& out) {
   constexpr ::mode_t rights = 0666;  // less what the umask takes
   std::optional<standard_places> held;
-  const bool is_only_read = how == mode::read || how == mode::link;
+  const bool is_only_read = how == mode::read || how == mode::link || how == mode::glance;
   if (!is_only_read) {
     held.emplace();
   }
 
   const int flags = open_flags(how);
   file opened(again([&] { return open_large(path.c_str(), flags, rights); }));
+  if (how == mode::glance && !opened.is_open() && errno == EPERM) {
+    return open(path, mode::link, out);
+  }
   opened = above_standard_streams(std::move(opened));
   const int error = opened.is_open() ? 0 : errno;
   out = std::move(opened);
@@ -5138,7 +5198,8 @@ inline int open_flags(mode how) {
   constexpr int common = _O_BINARY | _O_NOINHERIT;
   switch (how) {
     case mode::read:
-    case mode::link: return common | _O_RDONLY;
+    case mode::link:
+    case mode::glance: return common | _O_RDONLY;
     case mode::create: return common | _O_RDWR | _O_CREAT | _O_EXCL;
     case mode::lock: return common | _O_RDWR | _O_CREAT;
     case mode::update: break;
@@ -5148,7 +5209,7 @@ inline int open_flags(mode how) {
 
 inline int open(const fs::path& path, mode how, file& out) {
   std::optional<standard_places> held;
-  const bool is_only_read = how == mode::read || how == mode::link;
+  const bool is_only_read = how == mode::read || how == mode::link || how == mode::glance;
   if (!is_only_read) {
     held.emplace();
   }
@@ -6859,7 +6920,7 @@ class digest_worker : os::pinned {
 };
 
 inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t& size) {
-  const os::info seen = os::look(path, how == os::mode::link);
+  const os::info seen = os::look(path, os::follows_links(how));
   size = seen.size;
   if (!seen.regular) {
     const string why = seen.exists ? string() : os::link_problem(path);
@@ -12211,6 +12272,19 @@ class directory_tier final : public tier {
     return {};
   }
 
+  // What is complete: the receipt first, so that none is without its files. What is unfinished, or
+  // was put aside, stays.
+  status withdraw(const vector<string>& files) const {
+    VQCACHE_NEED_(remove_recorded(receipt_name_));
+    VQCACHE_NEED_(sync());
+    for (const string& name : files) {
+      VQCACHE_NEED_(remove_recorded(recorded(name)));
+    }
+    VQCACHE_NEED_(sync_folders());
+    remove_empty_folders();
+    return {};
+  }
+
   // The files of the set of which there is a part. None: it cannot be told.
   std::optional<vector<string>> unfinished() const {
     vector<string> files;
@@ -12302,7 +12376,7 @@ class directory_tier final : public tier {
 
   stored_file look_at(const string& name) const {
     using presence = stored_file::presence;
-    const os::info found = os::look(path_of(name), how_ == os::mode::link);
+    const os::info found = os::look(path_of(name), os::follows_links(how_));
     stored_file file;
     file.name = name;
     file.size = found.size;
@@ -13198,6 +13272,53 @@ inline hindrance reach_of(const situation& now, const call_plan& plan) {
   return worst;
 }
 
+// ---- of a local file that is to make room
+
+inline string copy_that_is_wanting(const situation& now, size_t file, size_t place) {
+  const tier::inventory& in = now.lasting[place].has;
+  const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
+  const std::optional<string>& read = now.facts[file].copies[place].digest;
+  if (!in.receipt_problem.ok()) return in.receipt_problem.text;
+  if (!copy.is_regular()) return "there is no copy of " + local.name;
+  if (!copy.fits_receipt()) {
+    return join({"the copy of ", local.name, " has ", copy.size, " bytes, its receipt says ",
+        copy.said.size});
+  }
+  if (!copy.has_receipt()) {
+    return local.has_receipt() ? "no receipt speaks of the copy of " + local.name : string();
+  }
+  if (!read || copy.is_said_to_be(*read)) return {};
+  return join({"the copy of ", local.name, " is damaged: its SHA-256 is ", *read, ", not ",
+      copy.said.sha256, " as its receipt says"});
+}
+
+// Why it has to stay, as far as names, sizes and receipts tell, and what was read; empty: it may go
+// once its copy was read. Where a tier has no receipt of it, the local file has to be read too.
+inline string reason_to_stay(const situation& now, size_t file, size_t place) {
+  const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
+  if (local.is_absent()) {
+    const bool is_told_here_alone = local.has_receipt() && !copy.has_receipt();
+    return is_told_here_alone ? "the local receipt alone tells of " + local.name : string();
+  }
+  if (!local.is_regular()) return local.name + " is not a regular file";
+  string why = copy_that_is_wanting(now, file, place);
+  if (!why.empty()) return why;
+
+  const bool is_another =
+      local.has_receipt() && copy.has_receipt() && !copy.is_said_to_be(local.said.sha256);
+  if (is_another) {
+    return join({"the cache holds another ", local.name, " than the local receipt tells"});
+  }
+  const file_facts& known = now.facts[file];
+  const std::optional<string>& read = known.copies[place].digest;
+  const bool is_read = !known.digest.empty() && read;
+  const bool differs = local.size != copy.size || (is_read && known.digest != *read);
+  if (!local.has_receipt() && differs) {
+    return local.name + " differs from its copy";
+  }
+  return {};
+}
+
 // Steps that read or write follow in this order: refused, missing, suspects, blocked, verify; then
 // unreachable, restore, download; then the copies. After each that changes what the tiers hold, or
 // what is known of it, the plan is made anew.
@@ -13278,6 +13399,8 @@ class call {
 
   // ---- before: which set it is, and where its files lie
 
+  void be_no_use() { local_mode_ = os::mode::glance; }  // of the model: see os::last_used()
+
   // The tiers of the options, for a set of files; the lasting one comes last.
   status open(const string& name, const list<plan::wanted_file>& files, tier::layout how) {
     vector<string> names;
@@ -13303,7 +13426,7 @@ class call {
     has_one_place_ = o.keep_copy && is_one_place(fast, slow);
     using directory_tier = tier::directory_tier;
     auto local = box<directory_tier>(new directory_tier(
-        directory_tier::where{fast, false, os::mode::link, o.create_dirs}, name, names, how));
+        directory_tier::where{fast, false, local_mode_, o.create_dirs}, name, names, how));
     begin(name, files, std::move(local), lasting_tiers(name, names, how));
     return {};
   }
@@ -13392,7 +13515,7 @@ class call {
 
     string local;
     if (tier::spelling_in(fast, receipt).empty()) {  // else it is another model's
-      VQCACHE_NEED_(read_if_there(fast / receipt, os::mode::link, local));
+      VQCACHE_NEED_(read_if_there(fast / receipt, local_mode_, local));
     }
     vector<fs::path> places = who_.opts().also_look_in;
     if (who_.opts().keep_copy) {
@@ -13540,6 +13663,45 @@ class call {
     return who_.stop();
   }
 
+  // ---- the local tier makes room
+
+  // What is_removed tells is done, or in a dry run would be. A failure ends the whole of it; what
+  // keeps this model alone is told.
+  status prune(bool is_dry_run, pruned_model& to) {
+    look_into_tiers();
+    const string obvious = why_it_stays();
+    if (!obvious.empty()) {
+      to.why = obvious;
+      return {};
+    }
+    if (is_dry_run) {
+      to.is_removed = true;
+      to.why = join(
+          {"there is a copy of its size in ", lasting_[0]->description(), ", which was not read"});
+      return {};
+    }
+
+    const os::interrupt_guard guard(who_.opts().catch_interrupt);
+    who_.watch([&guard] { return guard.hit(); });
+    const status kept = make_room();
+    VQCACHE_NEED_(who_.stop());
+    to.is_removed = kept.ok();
+    to.why = kept.text;
+    if (kept.ok()) {
+      to.why = join({"its copy in ", lasting_[0]->description(), " was read, and is right"});
+    }
+    return {};
+  }
+
+  uint64_t local_bytes() {
+    uint64_t bytes = 0;
+    now_.local = local_->inspect();
+    for (const tier::stored_file& one : now_.local.files) {
+      bytes += one.is_regular() ? one.size : 0;
+    }
+    return bytes;
+  }
+
   // ---- afterwards
 
   const string& name() const { return name_; }
@@ -13619,6 +13781,92 @@ class call {
     plan::wanted_file& wanted = now_.wanted[file];
     if (url.empty() || strings::contains(url, "***")) return;  // a part of it was a secret
     (void)checks::examine(source(url), wanted.name, who_.opts(), wanted.from);
+  }
+
+  // ---- prune: the copy is in the first of the lasting tiers, the one that takes copies
+
+  string why_it_stays() const {
+    const tier::inventory& copies = now_.lasting[0].has;
+    for (const status& one : {now_.local.taken, now_.local.receipt_problem, copies.taken}) {
+      if (!one.ok()) return one.text;
+    }
+    for (size_t file = 0; file < size(); ++file) {
+      string why = plan::reason_to_stay(now_, file, 0);
+      if (why.empty()) {
+        why = why_no_second_file(file);
+      }
+      if (!why.empty()) return why + advice_to_keep(file);
+    }
+    return {};
+  }
+
+  // A link, or two names of one file, as of directories that are one: nothing would be won, and
+  // all might be lost.
+  string why_no_second_file(size_t file) const {
+    std::error_code e;
+    const fs::path here = local_path(file);
+    const fs::path there = lasting_[0]->place_of(now_.wanted[file].name).path;
+    if (!plan::local_of(now_, file).is_regular()) return {};
+    if (!os::look(here, false).regular) {
+      return now_.wanted[file].name + " is a symbolic link";
+    }
+    return fs::equivalent(here, there, e) ? now_.wanted[file].name + " and its copy are one file"
+                                          : string();
+  }
+
+  // What mends a copy needs a receipt.
+  string advice_to_keep(size_t file) const {
+    const tier::stored_file& local = plan::local_of(now_, file);
+    const bool is_wanting = !plan::copy_that_is_wanting(now_, file, 0).empty();
+    if (!is_wanting || !local.is_regular()) return {};
+    return local.has_receipt() ? "; repair_model mends that" : "; a call for this model mends that";
+  }
+
+  // ok: its local files are gone.
+  status make_room() {
+    const bool may_lock = os::open(lock_path(), os::mode::lock, lock_) == 0;
+    if (may_lock && os::try_lock(lock_) == EWOULDBLOCK) {
+      return fail(errc::io, {"another call is at work on it"});
+    }
+
+    vector<string> files;
+    for (size_t file = 0; file < size(); ++file) {
+      if (!plan::local_of(now_, file).is_regular()) continue;
+      files.push_back(now_.wanted[file].name);
+      VQCACHE_NEED_(read_both(file));
+    }
+    look_into_tiers();  // once more: a lock is no promise
+    const string why = why_it_stays();
+    if (!why.empty()) {
+      return fail(errc::io, {why});
+    }
+    if (!all_were_read()) {
+      return fail(errc::io, {"its receipt went away meanwhile"});
+    }
+    VQCACHE_NEED_(local_->withdraw(files));
+    (void)os::unlink(lock_path());
+    return {};
+  }
+
+  bool all_were_read() const {  // as far as they have no receipt
+    for (size_t file = 0; file < size(); ++file) {
+      const tier::stored_file& local = plan::local_of(now_, file);
+      const bool is_known = local.has_receipt() || !now_.facts[file].digest.empty();
+      if (local.is_regular() && !is_known) return false;
+    }
+    return true;
+  }
+
+  status read_both(size_t file) {
+    tier::digest_of_file read = tier::digest_of(*lasting_[0], file_in(file, 0), who_);
+    VQCACHE_NEED_(read.problem);
+    now_.facts[file].copies[0].digest = std::move(read.sha256);
+    if (plan::local_of(now_, file).has_receipt()) return {};
+
+    read = tier::digest_of(*local_, plan::local_of(now_, file), who_);
+    VQCACHE_NEED_(read.problem);
+    now_.facts[file].digest = std::move(read.sha256);
+    return {};
   }
 
   static status homeless(const fs::path& option, const char* member, const char* variable) {
@@ -14514,6 +14762,7 @@ class call {
   plan::situation now_{};
   plan::call_plan plan_{};
   list<mirror> mirrors_{};  // of each file
+  os::mode local_mode_ = os::mode::link;
   os::file lock_{};
   string lost_{};  // what an error says of a copy that could not be used
   origin from_ = origin::local;
@@ -14769,7 +15018,8 @@ inline status restore_model(const string& name, const options& opts, model& foun
 // ==== >>upkeep ==== what the tiers hold: listed, read, mended, removed ====
 //
 // Here belongs what is done with models that are held. A list reads no file but receipts: one open
-// and read for each, one look at each file. It uses >>tier, >>call and >>sets.
+// and read for each, one look at each file, and none of it is a use of the model. It uses >>tier,
+// >>call and >>sets.
 namespace upkeep {
 inline void add_name(vector<string>& names, const string& name) {
   if (strings::name_problem(name).empty()) {
@@ -14809,12 +15059,17 @@ inline string receipt_in(const fs::path& directory, const string& name, os::mode
   return text;
 }
 
-inline bool fits(const fs::path& file, const formats::entry* said, uint64_t& size) {
-  const os::info found = os::look(file);
+inline bool fits(const os::info& found, const formats::entry* said, uint64_t& size) {
   if (!found.regular) return false;
   size = size == 0 ? found.size : size;
   return !said || said->size == 0 || said->size == found.size;
 }
+
+struct shelved {  // a model, and what concerns its local files alone
+  held_model as{};
+  uint64_t local_bytes = 0;
+  int64_t last_used = 0;  // by the receipt, or else by the files
+};
 
 class inventory {
  public:
@@ -14822,7 +15077,7 @@ class inventory {
       : local_(call::directory(o, true)),
         lasting_(o.keep_copy ? call::lasting_directory(o) : fs::path()) {}
 
-  std::vector<held_model> all() const {
+  list<shelved> all() const {
     const vector<string> listed = sorted_list(local_);
     vector<string> names;
     add_names_of_local(listed, names);
@@ -14834,10 +15089,10 @@ class inventory {
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
 
-    std::vector<held_model> found;
+    list<shelved> found;
     for (const string& name : names) {
-      held_model one = look(name, has(listed, name + ".sha256"));
-      if (!one.files.empty()) {
+      shelved one = look(name, has(listed, name + ".sha256"));
+      if (!one.as.files.empty()) {
         found.push_back(std::move(one));
       }
     }
@@ -14845,19 +15100,21 @@ class inventory {
   }
 
  private:
-  held_model look(const string& name, bool has_local_receipt) const {
+  shelved look(const string& name, bool has_local_receipt) const {
     const fs::path copies = lasting_ / name;
-    const string here = has_local_receipt ? receipt_in(local_, name, os::mode::link) : string();
+    const string here = has_local_receipt ? receipt_in(local_, name, os::mode::glance) : string();
     const string there = lasting_.empty() ? string() : receipt_in(copies, name, os::mode::read);
     const formats::receipt local = formats::read_receipt(here);
     const formats::receipt lasting = formats::read_receipt(there);
 
-    held_model one;
+    shelved found;
+    held_model& one = found.as;
     one.name = name;
     one.stored = formats::date_of(here.empty() ? there : here);
     if (has_local_receipt) {
       one.last_used = os::last_used(local_ / (name + ".sha256"));
     }
+    found.last_used = one.last_used;
 
     tier::held_set set = tier::held_by(name, local, lasting);
     const bool is_pair = set.files.empty();
@@ -14873,27 +15130,41 @@ class inventory {
       it.file = file;
       it.sha256 = said ? said->sha256 : string();
       it.size = said ? said->size : 0;
-      it.is_local = fits(local_ / (folder + file), ours, it.size);
-      it.is_cached = !lasting_.empty() && fits(copies / file, copy, it.size);
+      it.is_local = look_at_local(local_ / (folder + file), ours, it.size, found);
+      it.is_cached = !lasting_.empty() && fits(os::look(copies / file), copy, it.size);
       one.files.push_back(std::move(it));
     }
     if (is_pair && !one.is_local() && !one.is_cached()) {
       one.files.clear();  // a folder of somebody else
     }
-    return one;
+    return found;
+  }
+
+  static bool look_at_local(
+      const fs::path& path, const formats::entry* said, uint64_t& size, shelved& of) {
+    const os::info stands = os::look(path);
+    const bool has_receipt = of.as.last_used != 0;
+    if (stands.regular) {
+      of.local_bytes += stands.size;
+      of.last_used = has_receipt ? of.last_used : (std::max)(of.last_used, os::last_used(path));
+    }
+    return fits(stands, said, size);
   }
 
   fs::path local_, lasting_;
 };
 
-inline status list(const options& opts, std::vector<held_model>& found) {
+inline status list_held(const options& opts, std::vector<held_model>& found) {
   VQCACHE_NEED_(checks::check_options(opts));
-  found = inventory(opts).all();
+  for (shelved& one : inventory(opts).all()) {
+    found.push_back(std::move(one.as));
+  }
   return {};
 }
 
 inline status read_all(const string& name, const options& opts, verification& found) {
   call::call one(opts);
+  one.be_no_use();
   VQCACHE_NEED_(sets::open_held(one, name));
   found.name = name;
   return one.read_all(found.files);
@@ -14917,6 +15188,77 @@ inline status take_away(const string& name, const options& opts) {
   return one.remove();
 }
 
+// ---- prune: the local tier makes room
+
+inline bool is_used_before(const shelved& a, const shelved& b) {
+  if (a.last_used != b.last_used) {
+    return a.last_used < b.last_used;
+  }
+  return a.as.name < b.as.name;
+}
+
+// Models of which the local tier has anything, in the order in which they are to go.
+inline list<shelved> local_models(const options& opts) {
+  list<shelved> found;
+  for (shelved& one : inventory(opts).all()) {
+    if (one.local_bytes > 0) {
+      found.push_back(std::move(one));
+    }
+  }
+  std::sort(found.begin(), found.end(), is_used_before);
+  return found;
+}
+
+inline status prune_opened(
+    const string& name, const options& opts, bool is_dry_run, pruned_model& to, uint64_t& freed) {
+  call::call one(opts);
+  one.be_no_use();
+  VQCACHE_NEED_(sets::find_any(one, name));
+  const uint64_t before = one.local_bytes();
+  to.bytes = before;
+  const status done = one.prune(is_dry_run, to);
+  const uint64_t after = to.is_removed && is_dry_run ? 0 : one.local_bytes();
+  freed = before - (std::min)(after, before);
+  return done;
+}
+
+inline bool is_of_caller(errc e) {  // it ends the whole of it, and not what concerns one model
+  return e == errc::cancelled || e == errc::interrupted || e == errc::callback;
+}
+
+inline status prune_one(const options& opts, bool is_dry_run, pruned_model& to, pruning& all) {
+  uint64_t freed = 0;
+  to.why = "the call ended while its copy was read";
+  status done =
+      call::contained(to.name, [&] { return prune_opened(to.name, opts, is_dry_run, to, freed); });
+  all.freed += freed;
+  all.left -= (std::min)(freed, all.left);
+  if (done.ok() || is_of_caller(done.code)) return done;
+  to.why = done.text;
+  return {};
+}
+
+inline status prune(uint64_t max_bytes, bool is_dry_run, const options& opts, pruning& found) {
+  VQCACHE_NEED_(checks::check_options(opts));
+  for (const shelved& one : local_models(opts)) {
+    found.models.push_back({one.as.name, one.local_bytes, false, "the call ended before"});
+    found.left += one.local_bytes;
+  }
+
+  const bool is_one_place =
+      call::call::is_one_place(call::directory(opts, true), call::lasting_directory(opts));
+  for (pruned_model& one : found.models) {
+    if (found.left <= max_bytes) {
+      one.why = "there is room for it";
+    } else if (!opts.keep_copy || is_one_place) {
+      one.why = "no copy is kept (options::keep_copy); vqcache::remove takes it away";
+    } else {
+      VQCACHE_NEED_(prune_one(opts, is_dry_run, one, found));
+    }
+  }
+  return {};
+}
+
 // ---- the whole calls: an error says which model it is about
 
 inline status verify_model(const string& name, const options& opts, verification& found) {
@@ -14929,7 +15271,13 @@ inline status repair_model(const string& name, const options& opts, verification
 
 inline status list_models(const options& opts, std::vector<held_model>& found) {
   const os::held_cancel until_the_end;
-  return error::contain([&] { return list(opts, found); });
+  return error::contain([&] { return list_held(opts, found); });
+}
+
+inline status prune_local(
+    uint64_t max_bytes, bool is_dry_run, const options& opts, pruning& found) {
+  const os::held_cancel until_the_end;
+  return error::contain([&] { return prune(max_bytes, is_dry_run, opts, found); });
 }
 
 inline status remove_all(const string& name, const options& opts) {
@@ -15213,6 +15561,14 @@ VQCACHE_API_ answer<verification> try_repair_model(const std::string& name, cons
   return found;
 }
 
+VQCACHE_API_ answer<pruning> try_prune(
+    std::uint64_t max_bytes, bool is_dry_run, const options& opts) {
+  answer<pruning> found;
+  found.error = detail::error::to_error(
+      detail::upkeep::prune_local(max_bytes, is_dry_run, opts, found.value));
+  return found;
+}
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
   return detail::error::to_error(detail::upkeep::remove_all(name, opts));
 }
@@ -15268,6 +15624,12 @@ VQCACHE_API_ verification verify_model(const std::string& name, const options& o
 VQCACHE_API_ verification repair_model(const std::string& name, const options& opts) {
   verification found;
   detail::error::raise(detail::upkeep::repair_model(name, opts, found));
+  return found;
+}
+
+VQCACHE_API_ pruning prune(std::uint64_t max_bytes, bool is_dry_run, const options& opts) {
+  pruning found;
+  detail::error::raise(detail::upkeep::prune_local(max_bytes, is_dry_run, opts, found));
   return found;
 }
 
