@@ -15219,6 +15219,7 @@ inline status prune_opened(
   const status done = one.prune(is_dry_run, to);
   const uint64_t after = to.is_removed && is_dry_run ? 0 : one.local_bytes();
   freed = before - (std::min)(after, before);
+  to.is_removed = after == 0;  // also where what came last has failed
   return done;
 }
 

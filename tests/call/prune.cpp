@@ -282,7 +282,9 @@ TEST_SUITE("prune") {
       const fs::path here = w.local / (name + ".ckpt"), there = w.cache / name / (name + ".ckpt");
       fs::remove(here);
       if (is_hard) fs::create_hard_link(there, here);
-      if (!is_hard) fs::create_symlink(there, here);
+      if (is_hard) continue;
+      write(w.root.at / "elsewhere.ckpt", checkpoint());
+      fs::create_symlink(w.root.at / "elsewhere.ckpt", here);
     }
     const auto before = contents(w.root.at);
     const auto p = w.pruned(0);
