@@ -13693,11 +13693,12 @@ class call {
     return {};
   }
 
-  uint64_t local_bytes() {
+  std::optional<uint64_t> local_bytes() {  // none: it cannot be told
     uint64_t bytes = 0;
     now_.local = local_->inspect();
     for (const tier::stored_file& one : now_.local.files) {
-      bytes += one.is_regular() ? one.size : 0;
+      if (one.is == tier::stored_file::presence::unknown) return {};
+      bytes += one.size;
     }
     return bytes;
   }
@@ -15214,10 +15215,13 @@ inline status prune_opened(
   call::call one(opts);
   one.be_no_use();
   VQCACHE_NEED_(sets::find_any(one, name));
-  const uint64_t before = one.local_bytes();
+  const uint64_t before = one.local_bytes().value_or(to.bytes);
   to.bytes = before;
   const status done = one.prune(is_dry_run, to);
-  const uint64_t after = to.is_removed && is_dry_run ? 0 : one.local_bytes();
+  uint64_t after = to.is_removed ? 0 : before;
+  if (!is_dry_run) {
+    after = one.local_bytes().value_or(after);
+  }
   freed = before - (std::min)(after, before);
   to.is_removed = after == 0;  // also where what came last has failed
   return done;
