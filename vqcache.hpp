@@ -591,6 +591,16 @@
 // A file that a program has open keeps its blocks until that ends, and so does one that shares them
 // with its copy: what prune() tells are sizes of files.
 //
+// explain() tells what a call for a name would do with each file, and why: use, hash, restore,
+// download or fail. It looks at what a call looks at, and changes nothing. Where a file would be
+// downloaded it asks each URL that is known, the receipt's or the catalogue's, for one byte:
+//
+//     const vqcache::explanation all = vqcache::explain("my_model");
+//     std::cout << all.summary << '\n';
+//     for (const vqcache::explained_file& one : all.files) {
+//       for (const std::string& line : one.why) std::cout << one.file << ": " << line << '\n';
+//     }
+//
 // By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
 // (their bytes come once more), the lock. So may a file, or one of the directories: the next call
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
@@ -610,7 +620,7 @@
 //
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
-// - list_models, verify_model, repair_model, prune.
+// - list_models, verify_model, repair_model, prune, explain.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -1040,12 +1050,35 @@ struct pruning {
 // cannot go is no error; where a callback ends the call, the value tells what went before.
 VQCACHE_API_ answer<pruning> try_prune(
     std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
+
+struct explained_file {
+  std::string file;            // as in its set
+  std::filesystem::path path;  // of the local file, absolute
+  // What a call would do: "use" it as it stands; "hash" it, to see whether it is right; "restore" it
+  // from a copy; "download" it; or "fail".
+  std::string step;
+  std::vector<std::string> why;  // lines for a person: what each place holds, what each URL answers
+};
+
+struct explanation {
+  std::string name;     // an alias of a published model is resolved
+  bool is_hit = false;  // a call would transfer nothing
+  std::string summary;  // one line
+  std::vector<explained_file> files;
+};
+
+// What a call for this name would do, and why, by names, sizes and receipts. Where a file is to be
+// downloaded, each URL that is known (where its receipt says that it came from, or the catalogue) is
+// asked for one byte, unless the call is offline; it may take as long as these answer. Nothing is
+// hashed, made, written or said. errc::unknown_model: nothing is known of that name.
+VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
 VQCACHE_API_ verification verify_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ verification repair_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ pruning prune(
     std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
+VQCACHE_API_ explanation explain(const std::string& name, const options& opts = {});
 #endif
 struct known_model {
   std::string name;
@@ -13703,7 +13736,43 @@ class call {
     return bytes;
   }
 
+  // ---- what download() would do, in words: nothing is changed, and nothing is said
+
+  void explain(explanation& to) {
+    inspect();
+    for (size_t file = 0; file < size(); ++file) {
+      if (now_.wanted[file].from.urls.empty()) {
+        take_source_of_receipt(file);
+      }
+    }
+    plan_ = plan::plan(now_);
+    const list<vector<string>> unusable = leave_out_unusable();
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      ask_whether_writable(place);
+    }
+
+    to.name = name_;
+    to.is_hit = is_hit();
+    for (size_t file = 0; file < size(); ++file) {
+      to.files.push_back(explained(file, unusable[file]));
+    }
+  }
+
   // ---- afterwards
+
+  caller& who() { return who_; }
+
+  bool is_offline() const { return now_.is_offline; }
+
+  const plan::wanted_file& wanted(size_t file) const { return now_.wanted[file]; }
+
+  bool has_receipt() const {
+    bool has_any = now_.local.has_receipt;
+    for (const plan::lasting_tier& one : now_.lasting) {
+      has_any = has_any || one.has.has_receipt;
+    }
+    return has_any;
+  }
 
   const string& name() const { return name_; }
 
@@ -13782,6 +13851,133 @@ class call {
     plan::wanted_file& wanted = now_.wanted[file];
     if (url.empty() || strings::contains(url, "***")) return;  // a part of it was a secret
     (void)checks::examine(source(url), wanted.name, who_.opts(), wanted.from);
+  }
+
+  // ---- explain
+
+  // A copy of which its size or its receipt tells already that it cannot serve: why, of each file.
+  list<vector<string>> leave_out_unusable() {
+    list<vector<string>> why(size());
+    for (size_t file = 0; file < size(); ++file) {
+      for (const plan::restorable& copy : plan_.files[file].sources) {
+        if (copy.fault.ok()) continue;
+        now_.facts[file].copies[copy.place].is_unusable = true;
+        why[file].push_back(join({shown(file, copy.place), " cannot be used: ", copy.fault.text}));
+      }
+    }
+    plan_ = plan::plan(now_);
+    return why;
+  }
+
+  bool is_hit() const {
+    if (plan_.refused || !plan_.keeps_all()) return false;
+    for (const plan::tier_plan& copies : plan_.copies) {
+      if (!copies.is_complete && !cannot_be_written(copies)) return false;
+    }
+    return true;
+  }
+
+  // What keeps the file from being had; ok: nothing that is known.
+  status hindered(size_t file) const {
+    const plan::local_step step = plan_.files[file].local;
+    if (plan_.refused) return failure_of(plan_.refused);
+    if (step == plan::local_step::keep) return {};
+    if (plan_.blocked) return failure_of(plan_.blocked);
+    const bool is_to_come = step == plan::local_step::download;
+    return is_to_come ? failure_of(plan_.unreachable) : status();
+  }
+
+  static const char* word_of(plan::local_step step) {
+    switch (step) {
+      case plan::local_step::keep: return "use";
+      case plan::local_step::verify: return "hash";
+      case plan::local_step::restore: return "restore";
+      case plan::local_step::download: break;
+    }
+    return "download";
+  }
+
+  explained_file explained(size_t file, const vector<string>& unusable) const {
+    const plan::file_plan& now = plan_.files[file];
+    const status problem = hindered(file);
+    explained_file to;
+    to.file = now_.wanted[file].name;
+    to.path = local_path(file);
+    to.step = problem.ok() ? word_of(now.local) : "fail";
+    to.why.push_back(join({to.step, ": ", problem.ok() ? now.reason : problem.text}));
+
+    to.why.push_back(what_stands(file, plan::in_local));
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      to.why.push_back(what_stands(file, place));
+    }
+    for (const string& line : unusable) {
+      to.why.push_back(line);
+    }
+    if (!now.local_wrong.empty()) {
+      to.why.push_back("the local file is not used: " + now.local_wrong);
+    }
+    add_copies(file, to.why);
+    const string& origin = origin_of(file);
+    if (strings::contains(origin, "***")) {
+      to.why.push_back(
+          join({"it came from ", origin, ", of which a part is not known: *** was a ", "secret"}));
+    }
+    for (string& line : to.why) {
+      line = strings::readable(line);
+    }
+    return to;
+  }
+
+  string what_stands(size_t file, size_t place) const {
+    const tier::stored_file& one = plan::copy_of(now_, file, place);
+    const string path = shown(file, place);
+    using presence = tier::stored_file::presence;
+    if (one.is == presence::absent) return path + " is not there";
+    if (one.is == presence::unknown) {
+      return error::system(one.problem, "look at", tier_of(place).place_of(one.name).path).text;
+    }
+    if (!one.is_regular()) return path + " is not a regular file";
+
+    const string size = join({path, " has ", one.size, " bytes"});
+    if (!one.look.ok()) {
+      return join({size, ", no receipt, and does not look right: ", one.look.text});
+    }
+    if (!one.has_receipt()) return size + ", and no receipt speaks of it";
+    if (!one.fits_receipt()) {
+      return join({size, ", and its receipt says ", one.said.size});
+    }
+    return size
+        + (one.said.unverified ? ", as its receipt says, which vouches for nothing"
+                               : ", as its receipt says");
+  }
+
+  void add_copies(size_t file, vector<string>& lines) const {
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      const plan::tier_plan& copies = plan_.copies[place];
+      const plan::copy_step step = copies.files[file].step;
+      const string where = lasting_[place]->description();
+      const bool is_to_come = step != plan::copy_step::keep && !copies.is_complete;
+      if (copies.in_way) {
+        lines.push_back(
+            join({"no copy can be kept in ", where, ": ", failure_of(copies.in_way).text}));
+      } else if (is_to_come) {
+        lines.push_back(
+            join({"its copy in ", where, " is to be made: ", copies.files[file].reason}));
+      }
+    }
+    if (!keeps_copy()) {
+      lines.push_back("no copy is kept");
+    }
+  }
+
+  const string& origin_of(size_t file) const {  // as a receipt tells it, or empty
+    const tier::stored_file* said = &plan::local_of(now_, file);
+    for (const plan::lasting_tier& one : now_.lasting) {
+      if (said->said.origin.empty()) {
+        said = &one.has.files[file];
+      }
+    }
+    return said->said.origin;
   }
 
   // ---- prune: the copy is in the first of the lasting tiers, the one that takes copies
@@ -14997,6 +15193,30 @@ inline status find_any(call::call& one, const string& name) {
   return vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name);
 }
 
+inline bool is_pair(const call::call& one) {
+  return one.size() == 2 && one.wanted(0).name == one.name() + catalog::endings[0]
+      && one.wanted(1).name == one.name() + catalog::endings[1];
+}
+
+// The same, with the sources that are known of it. Of what nobody knows it says what a call says.
+inline status find_known(call::call& one, const string& name) {
+  VQCACHE_NEED_(find_any(one, name));
+  const vqgan::rows meant = catalog::find(name);
+  const bool is_listed = meant.size() == 1;
+  const size_t held = one.count_held();
+  if (held == 0 && !one.has_receipt() && !is_listed) {
+    VQCACHE_NEED_(vqgan::open(one, name));
+    return vqgan::unknown(one, meant);
+  }
+  if (!is_listed || !is_pair(one)) return {};
+
+  const bool is_alias = one.name() != meant[0]->name;
+  if (is_alias && held < one.size()) {
+    VQCACHE_NEED_(vqgan::open(one, meant[0]->name));
+  }
+  return vqgan::take_listed(one, *meant[0]);
+}
+
 // ---- the whole calls: an error says which model it is about
 
 inline status download(
@@ -15020,7 +15240,7 @@ inline status restore_model(const string& name, const options& opts, model& foun
 //
 // Here belongs what is done with models that are held. A list reads no file but receipts: one open
 // and read for each, one look at each file, and none of it is a use of the model. It uses >>tier,
-// >>call and >>sets.
+// >>call, >>sets, and to ask a URL >>transport and >>connection.
 namespace upkeep {
 inline void add_name(vector<string>& names, const string& name) {
   if (strings::name_problem(name).empty()) {
@@ -15264,7 +15484,178 @@ inline status prune(uint64_t max_bytes, bool is_dry_run, const options& opts, pr
   return {};
 }
 
+// ---- explain: what each URL answers to the question for one byte
+
+class inquiry final : public transport::response_handler {
+ public:
+  bool on_head(const http::response_head& head) override {
+    head_ = head;
+    has_answered_ = true;
+    return false;
+  }
+
+  bool on_body(view) override { return false; }
+
+  void on_end(status why) noexcept override {
+    why_ = std::move(why);
+    is_over_ = true;
+  }
+
+  // ok: an answer came.
+  status ask(transport::pump& by, const transport::transfer_request& asked, caller& who,
+      const string& file) {
+    constexpr int look_every = 50;
+    constexpr unsigned patience = 3;  // times as long as any later silence, as of a download
+    worker::pace silence{asked.stall_seconds * patience};
+    by.start(asked, *this);
+    while (!is_over_ && !has_answered_ && who.step(phase::downloading, file, 0, 0)) {
+      if (silence.stalled(0)) {
+        why_ = fail(errc::timed_out, {"it said nothing in ", silence.limit, " s"});
+        break;
+      }
+      by.run_for(look_every);
+    }
+    if (!is_over_) {
+      by.cancel(*this);
+    }
+    if (who.stopped()) return who.stop();
+    return has_answered_ ? status() : std::move(why_);
+  }
+
+  const http::response_head& head() const { return head_; }
+
+ private:
+  http::response_head head_{};
+  status why_{};
+  bool has_answered_ = false, is_over_ = false;
+};
+
+inline string said_of(const http::response_head& head, const connection::route& way) {
+  const http::maybe_range& part = head.range;
+  std::optional<uint64_t> total = head.code == 200 ? head.content_length : std::nullopt;
+  if (head.code == 206 && part) {
+    total = part->total;
+  }
+  string text = join({"answered HTTP ", head.code});
+  if (total) {
+    text += join({", ", *total, " bytes"});
+  }
+  if (!head.content_type.empty()) {
+    text += ", " + head.content_type;
+  }
+  if (way.hops > 0) {
+    text += join({", after ", way.hops, " redirects, from ", way.host()});
+  }
+  return text + policy::hint_about(head.code, way.credentials());
+}
+
+// Through all redirects: what is said of it.
+inline string inquire(
+    const string& url, const source& from, transport::pump& by, caller& who, const string& file) {
+  connection::route way;
+  way.at = urls::parse_url(url).value_or(urls::url());
+  const std::optional<urls::url> first = urls::parse_url(from.urls[0]);
+  const string home = first ? first->origin() : string();
+  way.is_home = way.at.origin() == home;
+  way.has_user = !way.at.user.empty();
+  way.has_secret_headers = http::hold_credentials(from.headers);
+
+  for (string address = url;;) {
+    vector<string> lines = http::request_headers({"Accept: */*", "Accept-Encoding: identity"},
+        way.is_home ? from.headers : vector<string>());
+    if (!who.opts().fetch) {
+      lines.push_back("Range: bytes=0-0");
+    }
+    inquiry one;
+    const status answered = one.ask(by,
+        {address, http::with_cookies(lines, way.jar, way.at), 0, checks::connect_limit(who.opts()),
+            who.opts().stall_seconds},
+        who, file);
+    if (!answered.ok()) {
+      return join({"failed: ", answered.text, checks::advice_about(url, answered.code)});
+    }
+    const http::response_head& head = one.head();
+    if (!policy::is_redirect(head.code)) return said_of(head, way);
+
+    for (const string& cookie : head.set_cookies) {
+      http::take_cookie(way.jar, way.at, cookie);
+    }
+    const status next = connection::follow(way, head.location, home);
+    if (!next.ok()) return "failed: " + next.text;
+    address = way.at.whole();
+  }
+}
+
+inline string said_of_path(const string& path) {
+  const os::info found = os::look(os::resolved(os::to_path(path)));
+  if (found.regular) {
+    return join({"is there, ", found.size, " bytes"});
+  }
+  return found.exists ? "is not a regular file" : "is not there";
+}
+
+inline void ask_sources(call::call& one, size_t file, transport::pump& by, explained_file& to) {
+  const source& from = one.wanted(file).from;
+  for (const string& url : from.urls) {
+    const string path = urls::local_path(url);
+    string said = "was not asked: the call is offline";
+    if (!path.empty()) {
+      said = said_of_path(path);
+    } else if (!one.is_offline()) {
+      said = inquire(url, from, by, one.who(), to.file);
+    }
+    if (one.who().stopped()) return;
+    to.why.push_back(strings::readable(
+        join({"'", urls::redact(url), "' ", http::scrub(said, url, from.headers)})));
+  }
+}
+
+inline string summary_of(const explanation& all) {
+  if (all.is_hit) return "a hit: all files stand, and nothing is transferred";
+
+  constexpr const char* steps[] = {"use", "hash", "restore", "download", "fail"};
+  string text;
+  for (const char* const step : steps) {
+    size_t count = 0;
+    for (const explained_file& one : all.files) {
+      count += one.step == step ? 1 : 0;
+    }
+    if (count > 0) {
+      text += join({text.empty() ? "" : ", ", step, " ", count});
+    }
+  }
+  const bool uses_all = text == join({"use ", all.files.size()});
+  if (uses_all) return "all local files stand, and a copy is to be made";
+  return join({"a miss: of ", all.files.size(), " files ", text});
+}
+
+inline status explain_known(const string& name, const options& opts, explanation& to) {
+  call::call one(opts);
+  one.be_no_use();
+  VQCACHE_NEED_(checks::check_call(opts));
+  VQCACHE_NEED_(sets::find_known(one, name));
+  one.explain(to);
+
+  const os::quiet_signals quiet;
+  const os::interrupt_guard guard(opts.catch_interrupt);
+  one.who().watch([&guard] { return guard.hit(); });
+  transport::pump by(one.who());
+  for (size_t file = 0; file < one.size(); ++file) {
+    explained_file& its = to.files[file];
+    if (its.step == "download" || its.step == "fail") {
+      ask_sources(one, file, by, its);
+    }
+    VQCACHE_NEED_(one.who().stop());
+  }
+  to.summary = summary_of(to);
+  return {};
+}
+
 // ---- the whole calls: an error says which model it is about
+
+inline status explain(const string& name, const options& opts, explanation& to) {
+  return call::contained(name, [&] { return explain_known(name, opts, to); });
+}
 
 inline status verify_model(const string& name, const options& opts, verification& found) {
   return call::contained(name, [&] { return read_all(name, opts, found); });
@@ -15574,6 +15965,12 @@ VQCACHE_API_ answer<pruning> try_prune(
   return found;
 }
 
+VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts) {
+  answer<explanation> found;
+  found.error = detail::error::to_error(detail::upkeep::explain(name, opts, found.value));
+  return found;
+}
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
   return detail::error::to_error(detail::upkeep::remove_all(name, opts));
 }
@@ -15635,6 +16032,12 @@ VQCACHE_API_ verification repair_model(const std::string& name, const options& o
 VQCACHE_API_ pruning prune(std::uint64_t max_bytes, bool is_dry_run, const options& opts) {
   pruning found;
   detail::error::raise(detail::upkeep::prune_local(max_bytes, is_dry_run, opts, found));
+  return found;
+}
+
+VQCACHE_API_ explanation explain(const std::string& name, const options& opts) {
+  explanation found;
+  detail::error::raise(detail::upkeep::explain(name, opts, found));
   return found;
 }
 
