@@ -1054,8 +1054,8 @@ VQCACHE_API_ answer<pruning> try_prune(
 struct explained_file {
   std::string file;            // as in its set
   std::filesystem::path path;  // of the local file, absolute
-  // What a call would do: "use" it as it stands; "hash" it, to see whether it is right; "restore" it
-  // from a copy; "download" it; or "fail".
+  // What a call would do: "use" it as it stands; "hash" it, to see whether it is right; "restore"
+  // it from a copy; "download" it; or "fail".
   std::string step;
   std::vector<std::string> why;  // lines for a person: what each place holds, what each URL answers
 };
@@ -1068,9 +1068,9 @@ struct explanation {
 };
 
 // What a call for this name would do, and why, by names, sizes and receipts. Where a file is to be
-// downloaded, each URL that is known (where its receipt says that it came from, or the catalogue) is
-// asked for one byte, unless the call is offline; it may take as long as these answer. Nothing is
-// hashed, made, written or said. errc::unknown_model: nothing is known of that name.
+// downloaded, each URL that is known (where its receipt says that it came from, or the catalogue)
+// is asked for one byte, unless the call is offline: one after the other, and on_progress may
+// cancel. Nothing is hashed, made, written or said. errc::unknown_model: nothing is known of it.
 VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
