@@ -13333,6 +13333,9 @@ inline string reason_to_stay(const situation& now, size_t file, size_t place) {
     const bool is_told_here_alone = local.has_receipt() && !copy.has_receipt();
     return is_told_here_alone ? "the local receipt alone tells of " + local.name : string();
   }
+  if (local.is == tier::stored_file::presence::unknown) {
+    return "it cannot be told what stands under the name of " + local.name;
+  }
   if (!local.is_regular()) return local.name + " is not a regular file";
   string why = copy_that_is_wanting(now, file, place);
   if (!why.empty()) return why;

@@ -171,6 +171,13 @@ TEST_SUITE("explain") {
     CHECK(w.asked == lines{base + "model.onnx", "http://other.test/x"});
     check_told(e.files[1], "answered HTTP 503, after 1 redirects, from other.test");
 
+    write(w.local / "hand.sha256",
+        "# origin http://origin.test/hand?key=hunter2 hand\n" + sha256("x") + "  hand\n");
+    e = w.explained("hand");
+    CHECK(w.asked == lines{"http://origin.test/hand?key=hunter2"});
+    check_told(e.files[0], "'http://origin.test/hand?key=***' answered HTTP 404");
+    CHECK_MESSAGE(!has(text(e.files[0]), "hunter2"), text(e.files[0]));
+
     e = w.explained("secret.bin");
     for (const vqcache::explained_file& one : e.files) {
       CHECK_MESSAGE(!has(text(one), "hunter2"), text(one));
@@ -206,6 +213,11 @@ TEST_SUITE("explain") {
     REQUIRE(!known.aliases.empty());
     e = w.explained(known.aliases[0]);
     CHECK(e.name == known.name);
+    write(w.local / (known.aliases[0] + ".yaml"), config());  // half of a pair counts for none
+    e = w.explained(known.aliases[0]);
+    CHECK(e.name == known.name);
+    CHECK(steps(e) == lines{"download", "download"});
+    fs::remove_all(w.local);
 
     const auto nothing = vqcache::try_explain("nothing", w.options());
     CHECK(nothing.error.code() == errc::unknown_model);
