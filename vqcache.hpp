@@ -15534,14 +15534,13 @@ class inquiry final : public transport::response_handler {
 };
 
 inline string said_of(const http::response_head& head, const connection::route& way) {
-  const http::maybe_range& part = head.range;
-  std::optional<uint64_t> total = head.code == 200 ? head.content_length : std::nullopt;
-  if (head.code == 206 && part) {
-    total = part->total;
+  uint64_t total = head.code == 200 ? head.content_length.value_or(0) : 0;  // 0: not told
+  if (head.code == 206 && head.range) {
+    total = head.range->total.value_or(0);
   }
   string text = join({"answered HTTP ", head.code});
-  if (total) {
-    text += join({", ", *total, " bytes"});
+  if (total != 0) {
+    text += join({", ", total, " bytes"});
   }
   if (!head.content_type.empty()) {
     text += ", " + head.content_type;
@@ -15621,7 +15620,9 @@ inline string summary_of(const explanation& all) {
   for (const char* const step : steps) {
     size_t count = 0;
     for (const explained_file& one : all.files) {
-      count += one.step == step ? 1 : 0;
+      if (one.step == step) {
+        ++count;
+      }
     }
     if (count > 0) {
       text += join({text.empty() ? "" : ", ", step, " ", count});
