@@ -622,6 +622,36 @@
 //
 // A condition is right, missing, damaged, unreadable, or unvouched: no receipt speaks of that file.
 //
+// prune() makes room in LOCAL, and never touches CACHE. The models that were not used for longest
+// go first, until local files have at most so many bytes:
+//
+//     const vqcache::pruning would = vqcache::prune(std::uint64_t{20} << 30, true);  // a dry run
+//     for (const vqcache::pruned_model& one : would.models) {
+//       std::cout << one.name << (one.is_removed ? " goes: " : " stays: ") << one.why << '\n';
+//     }
+//
+// Before a model goes, each copy of its files is read, and is what its receipt and the local one
+// say; where neither directory has a receipt, both files are read and are equal. Then the local
+// receipt goes, then the files. A model stays where a copy is missing or damaged, where no copy is
+// kept, where LOCAL and CACHE lead to one file, and while another call works on it. remove() alone
+// takes away what has no copy; also_look_in counts for none. A dry run reads receipts and sizes, no
+// copy: a model that would go may stay. What is unfinished, or was put aside, stays.
+//
+// Used is when the local receipt was read last: a hit reads it, and what this chapter has does not
+// count. Most systems note that once a day; some never do: then it is when the receipt was written.
+// A file that a program has open keeps its blocks until that ends, and so does one that shares them
+// with its copy: what prune() tells are sizes of files.
+//
+// explain() tells what a call for a name would do with each file, and why: use, hash, restore,
+// download or fail. It looks at what a call looks at, and changes nothing. Where a file would be
+// downloaded it asks each URL that is known, the receipt's or the catalogue's, for one byte:
+//
+//     const vqcache::explanation all = vqcache::explain("my_model");
+//     std::cout << all.summary << '\n';
+//     for (const vqcache::explained_file& one : all.files) {
+//       for (const std::string& line : one.why) std::cout << one.file << ": " << line << '\n';
+//     }
+//
 // By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
 // (their bytes come once more), the lock. So may a file, or one of the directories: the next call
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
@@ -642,7 +672,7 @@
 //
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
-// - list_models, verify_model, repair_model.
+// - list_models, verify_model, repair_model, prune, explain, doctor.
 // - max_bytes_per_second.
 // - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
@@ -1075,10 +1105,57 @@ struct verification {
 // not be mended.
 [[nodiscard]] VQCACHE_API_ answer<verification> try_repair_model(
     const std::string& name, const options& opts = {});
+
+struct pruned_model {
+  std::string name;
+  std::uint64_t bytes = 0;  // that its local files have
+  bool is_removed = false;  // they are gone, or would be after a dry run
+  std::string why;          // for a person: why they stay, or why they go
+};
+
+struct pruning {
+  std::vector<pruned_model> models;  // with local files, the least recently used first
+  std::uint64_t freed = 0;           // bytes of files that went, or would
+  std::uint64_t left = 0;            // bytes of local files that stay
+};
+
+// Takes local files away until there are at most so many bytes of them; 0: all that have a copy. A
+// model goes as a whole, and only after its copy in cache_dir was read in this call: it is what its
+// receipt says, and the local one, or, where neither tier has a receipt, both files are read and
+// are equal. also_look_in does not count. What has one tier alone stays: remove() takes it. What
+// another call works on stays, too. A dry run reads no copy, and changes nothing. A model that
+// cannot go is no error; where a callback ends the call, the value tells what went before.
+[[nodiscard]] VQCACHE_API_ answer<pruning> try_prune(
+    std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
+
+struct explained_file {
+  std::string file;            // as in its set
+  std::filesystem::path path;  // of the local file, absolute
+  // What a call would do: "use" it as it stands; "hash" it, to see whether it is right; "restore"
+  // it from a copy; "download" it; or "fail".
+  std::string step;
+  std::vector<std::string> why;  // lines for a person: what each place holds, what each URL answers
+};
+
+struct explanation {
+  std::string name;     // an alias of a published model is resolved
+  bool is_hit = false;  // a call would transfer nothing
+  std::string summary;  // one line
+  std::vector<explained_file> files;
+};
+
+// What a call for this name would do, and why, by names, sizes and receipts. Where a file is to be
+// downloaded, each URL that is known (where its receipt says that it came from, or the catalogue)
+// is asked for one byte, unless the call is offline: one after the other, and on_progress may
+// cancel. Nothing is hashed, made, written or said. errc::unknown_model: nothing is known of it.
+[[nodiscard]] VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
 VQCACHE_API_ verification verify_model(const std::string& name, const options& opts = {});
 VQCACHE_API_ verification repair_model(const std::string& name, const options& opts = {});
+VQCACHE_API_ pruning prune(
+    std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
+VQCACHE_API_ explanation explain(const std::string& name, const options& opts = {});
 #endif
 struct known_model {
   std::string name;
@@ -4370,11 +4447,16 @@ class file {  // a descriptor that closes itself; close() tells what only closin
 enum class mode {
   read,    // what is there, but for a symbolic link (ELOOP)
   link,    // the same through a symbolic link
+  glance,  // as link, and no use of the file where the system can leave that out: see last_used()
   create,  // to read and write, with the rights that its directory gives to any file; EEXIST if
            // anything has the name, be it a link that leads nowhere
   lock,    // to read and write; made if it is not there
   update,  // to read and write what is there
 };
+
+constexpr bool follows_links(mode how) {
+  return how == mode::link || how == mode::glance;
+}
 
 // No program that is started has the file too. Opening waits for nobody, not even for the other end
 // of a FIFO. With POSIX the descriptor is none of 0 to 2, which may be closed: what the program
@@ -4424,7 +4506,8 @@ int list_names(const fs::path& directory, std::string_view prefix, std::vector<s
 // Whether it is there and may not be written, by its rights or since its file system is read-only.
 bool read_only(const fs::path& path);
 
-// When a file was read or written last, in seconds since 1970; 0: that cannot be told.
+// When a file was read or written last, in seconds since 1970; 0: that cannot be told. Most systems
+// note that it was read about once a day.
 int64_t last_used(const fs::path& path);
 
 // The size of the largest file that this process can have there, as far as that is known.
@@ -4994,11 +5077,18 @@ inline file above_standard_streams(file f) {
   return file(::fcntl(f.descriptor(), F_DUPFD_CLOEXEC, 3));
 }
 
+#if defined(O_NOATIME)  // for the owner of a file alone
+inline constexpr int unnoted = O_NOATIME;
+#else
+inline constexpr int unnoted = 0;
+#endif
+
 inline int open_flags(mode how) {
   constexpr int common = O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: for a FIFO in its place
   switch (how) {
     case mode::read: return common | O_RDONLY | O_NOFOLLOW;
     case mode::link: return common | O_RDONLY;
+    case mode::glance: return common | O_RDONLY | unnoted;
     case mode::create: return common | O_RDWR | O_NOFOLLOW | O_CREAT | O_EXCL;
     case mode::lock: return common | O_RDWR | O_NOFOLLOW | O_CREAT;
     case mode::update: break;
@@ -5008,11 +5098,14 @@ inline int open_flags(mode how) {
 
 inline int open(const fs::path& path, mode how, file& out) {
   constexpr ::mode_t rights = 0666;  // less what the umask takes
-  const bool is_only_read = how == mode::read || how == mode::link;
+  const bool is_only_read = how == mode::read || how == mode::link || how == mode::glance;
   const standard_places held(is_only_read ? places::may_be_taken : places::are_held);
 
   const int flags = open_flags(how);
   file opened(again([&] { return open_large(path.c_str(), flags, rights); }));
+  if (how == mode::glance && !opened.is_open() && errno == EPERM) {
+    return open(path, mode::link, out);
+  }
   opened = above_standard_streams(std::move(opened));
   const int error = opened.is_open() ? 0 : errno;
   out = std::move(opened);
@@ -5466,7 +5559,8 @@ inline int open_flags(mode how) {
   constexpr int common = _O_BINARY | _O_NOINHERIT;
   switch (how) {
     case mode::read:
-    case mode::link: return common | _O_RDONLY;
+    case mode::link:
+    case mode::glance: return common | _O_RDONLY;
     case mode::create: return common | _O_RDWR | _O_CREAT | _O_EXCL;
     case mode::lock: return common | _O_RDWR | _O_CREAT;
     case mode::update: break;
@@ -5475,7 +5569,7 @@ inline int open_flags(mode how) {
 }
 
 inline int open(const fs::path& path, mode how, file& out) {
-  const bool is_only_read = how == mode::read || how == mode::link;
+  const bool is_only_read = how == mode::read || how == mode::link || how == mode::glance;
   const standard_places held(is_only_read ? places::may_be_taken : places::are_held);
 
   file opened(::_wopen(path.c_str(), open_flags(how), windows::owner_may));
@@ -7226,7 +7320,7 @@ class digest_worker : os::pinned {
 };
 
 inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t& size) {
-  const os::info seen = os::look(path, how == os::mode::link);
+  const os::info seen = os::look(path, os::follows_links(how));
   size = seen.size;
   if (!seen.regular) {
     const string why = seen.exists ? string() : os::link_problem(path);
@@ -12910,6 +13004,19 @@ class directory_tier final : public tier {
     return {};
   }
 
+  // What is complete: the receipt first, so that none is without its files. What is unfinished, or
+  // was put aside, stays.
+  status withdraw(const vector<string>& files) const {
+    VQCACHE_NEED_(remove_recorded(receipt_name_));
+    VQCACHE_NEED_(sync());
+    for (const string& name : files) {
+      VQCACHE_NEED_(remove_recorded(recorded(name)));
+    }
+    VQCACHE_NEED_(sync_folders());
+    remove_empty_folders();
+    return {};
+  }
+
   // The files of the set of which there is a part. None: it cannot be told.
   optional<vector<string>> unfinished() const {
     vector<string> files;
@@ -13001,7 +13108,7 @@ class directory_tier final : public tier {
 
   stored_file look_at(const string& name) const {
     using presence = stored_file::presence;
-    const os::info found = os::look(path_of(name), how_ == os::mode::link);
+    const os::info found = os::look(path_of(name), os::follows_links(how_));
     stored_file file;
     file.name = name;
     file.size = found.size;
@@ -13898,6 +14005,56 @@ inline hindrance reach_of(const situation& now, const call_plan& plan) {
   return worst;
 }
 
+// ---- of a local file that is to make room
+
+inline string copy_that_is_wanting(const situation& now, size_t file, size_t place) {
+  const tier::inventory& in = now.lasting[place].has;
+  const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
+  const optional<string>& read = now.facts[file].copies[place].digest;
+  if (!in.receipt_problem.ok()) return in.receipt_problem.text;
+  if (!copy.is_regular()) return "there is no copy of " + local.name;
+  if (!copy.fits_receipt()) {
+    return join({"the copy of ", local.name, " has ", copy.size, " bytes, its receipt says ",
+        copy.said.size});
+  }
+  if (!copy.has_receipt()) {
+    return local.has_receipt() ? "no receipt speaks of the copy of " + local.name : string();
+  }
+  if (!read || copy.is_said_to_be(*read)) return {};
+  return join({"the copy of ", local.name, " is damaged: its SHA-256 is ", *read, ", not ",
+      copy.said.sha256, " as its receipt says"});
+}
+
+// Why it has to stay, as far as names, sizes and receipts tell, and what was read; empty: it may go
+// once its copy was read. Where a tier has no receipt of it, the local file has to be read too.
+inline string reason_to_stay(const situation& now, size_t file, size_t place) {
+  const tier::stored_file &local = local_of(now, file), &copy = copy_of(now, file, place);
+  if (local.is_absent()) {
+    const bool is_told_here_alone = local.has_receipt() && !copy.has_receipt();
+    return is_told_here_alone ? "the local receipt alone tells of " + local.name : string();
+  }
+  if (local.is == tier::stored_file::presence::unknown) {
+    return "it cannot be told what stands under the name of " + local.name;
+  }
+  if (!local.is_regular()) return local.name + " is not a regular file";
+  string why = copy_that_is_wanting(now, file, place);
+  if (!why.empty()) return why;
+
+  const bool is_another =
+      local.has_receipt() && copy.has_receipt() && !copy.is_said_to_be(local.said.sha256);
+  if (is_another) {
+    return join({"the cache holds another ", local.name, " than the local receipt tells"});
+  }
+  const file_facts& known = now.facts[file];
+  const optional<string>& read = known.copies[place].digest;
+  const bool is_read = !known.digest.empty() && read;
+  const bool differs = local.size != copy.size || (is_read && known.digest != *read);
+  if (!local.has_receipt() && differs) {
+    return local.name + " differs from its copy";
+  }
+  return {};
+}
+
 // Steps that read or write follow in this order: refused, missing, suspects, blocked, verify; then
 // unreachable, restore, download; then the copies. After each that changes what the tiers hold, or
 // what is known of it, the plan is made anew.
@@ -13978,6 +14135,8 @@ class call {
 
   // ---- before: which set it is, and where its files lie
 
+  void be_no_use() { local_mode_ = os::mode::glance; }  // of the model: see os::last_used()
+
   // The tiers of the options, for a set of files; the lasting one comes last.
   status open(const string& name, const list<plan::wanted_file>& files, tier::layout how) {
     vector<string> names;
@@ -14003,7 +14162,7 @@ class call {
     has_one_place_ = o.keep_copy && is_one_place(fast, slow);
     using directory_tier = tier::directory_tier;
     auto local = box<directory_tier>(new directory_tier(
-        directory_tier::where{fast, false, os::mode::link, o.create_dirs}, name, names, how));
+        directory_tier::where{fast, false, local_mode_, o.create_dirs}, name, names, how));
     begin(name, files, std::move(local), lasting_tiers(name, names, how));
     return {};
   }
@@ -14092,7 +14251,7 @@ class call {
 
     string local;
     if (tier::spelling_in(fast, receipt).empty()) {  // else it is another model's
-      VQCACHE_NEED_(read_if_there(fast / receipt, os::mode::link, local));
+      VQCACHE_NEED_(read_if_there(fast / receipt, local_mode_, local));
     }
     vector<fs::path> places = who_.opts().also_look_in;
     if (who_.opts().keep_copy) {
@@ -14240,7 +14399,83 @@ class call {
     return who_.stop();
   }
 
+  // ---- the local tier makes room
+
+  // What is_removed tells is done, or in a dry run would be. A failure ends the whole of it; what
+  // keeps this model alone is told.
+  status prune(bool is_dry_run, pruned_model& to) {
+    look_into_tiers();
+    const string obvious = why_it_stays();
+    if (!obvious.empty()) {
+      to.why = obvious;
+      return {};
+    }
+    if (is_dry_run) {
+      to.is_removed = true;
+      to.why = join(
+          {"there is a copy of its size in ", lasting_[0]->description(), ", which was not read"});
+      return {};
+    }
+
+    const os::interrupt_guard guard(who_.opts().catch_interrupt);
+    who_.watch([&guard] { return guard.hit(); });
+    const status kept = make_room();
+    VQCACHE_NEED_(who_.stop());
+    to.is_removed = kept.ok();
+    to.why = kept.text;
+    if (kept.ok()) {
+      to.why = join({"its copy in ", lasting_[0]->description(), " was read, and is right"});
+    }
+    return {};
+  }
+
+  optional<uint64_t> local_bytes() {  // none: it cannot be told
+    uint64_t bytes = 0;
+    now_.local = local_->inspect();
+    for (const tier::stored_file& one : now_.local.files) {
+      if (one.is == tier::stored_file::presence::unknown) return {};
+      bytes += one.size;
+    }
+    return bytes;
+  }
+
+  // ---- what download() would do, in words: nothing is changed, and nothing is said
+
+  void explain(explanation& to) {
+    inspect();
+    for (size_t file = 0; file < size(); ++file) {
+      if (now_.wanted[file].from.urls.empty()) {
+        take_source_of_receipt(file);
+      }
+    }
+    plan_ = plan::plan(now_);
+    const list<vector<string>> unusable = leave_out_unusable();
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      ask_whether_writable(place);
+    }
+
+    to.name = name_;
+    to.is_hit = is_hit();
+    for (size_t file = 0; file < size(); ++file) {
+      to.files.push_back(explained(file, unusable[file]));
+    }
+  }
+
   // ---- afterwards
+
+  caller& who() { return who_; }
+
+  bool is_offline() const { return now_.is_offline; }
+
+  const plan::wanted_file& wanted(size_t file) const { return now_.wanted[file]; }
+
+  bool has_receipt() const {
+    bool has_any = now_.local.has_receipt;
+    for (const plan::lasting_tier& one : now_.lasting) {
+      has_any = has_any || one.has.has_receipt;
+    }
+    return has_any;
+  }
 
   const string& name() const { return name_; }
 
@@ -14319,6 +14554,219 @@ class call {
     plan::wanted_file& wanted = now_.wanted[file];
     if (url.empty() || strings::contains(url, "***")) return;  // a part of it was a secret
     (void)checks::examine(source(url), wanted.name, who_.opts(), wanted.from);
+  }
+
+  // ---- explain
+
+  // A copy of which its size or its receipt tells already that it cannot serve: why, of each file.
+  list<vector<string>> leave_out_unusable() {
+    list<vector<string>> why(size());
+    for (size_t file = 0; file < size(); ++file) {
+      for (const plan::restorable& copy : plan_.files[file].sources) {
+        if (copy.fault.ok()) continue;
+        now_.facts[file].copies[copy.place].is_unusable = true;
+        why[file].push_back(join({shown(file, copy.place), " cannot be used: ", copy.fault.text}));
+      }
+    }
+    plan_ = plan::plan(now_);
+    return why;
+  }
+
+  bool is_hit() const {
+    if (plan_.refused || !plan_.keeps_all()) return false;
+    for (const plan::tier_plan& copies : plan_.copies) {
+      if (!copies.is_complete && !cannot_be_written(copies)) return false;
+    }
+    return true;
+  }
+
+  // What keeps the file from being had; ok: nothing that is known.
+  status hindered(size_t file) const {
+    const plan::local_step step = plan_.files[file].local;
+    if (plan_.refused) return failure_of(plan_.refused);
+    if (step == plan::local_step::keep) return {};
+    if (plan_.blocked) return failure_of(plan_.blocked);
+    const bool is_to_come = step == plan::local_step::download;
+    return is_to_come ? failure_of(plan_.unreachable) : status();
+  }
+
+  static const char* word_of(plan::local_step step) {
+    switch (step) {
+      case plan::local_step::keep: return "use";
+      case plan::local_step::verify: return "hash";
+      case plan::local_step::restore: return "restore";
+      case plan::local_step::download: break;
+    }
+    return "download";
+  }
+
+  explained_file explained(size_t file, const vector<string>& unusable) const {
+    const plan::file_plan& now = plan_.files[file];
+    const status problem = hindered(file);
+    explained_file to;
+    to.file = now_.wanted[file].name;
+    to.path = local_path(file);
+    to.step = problem.ok() ? word_of(now.local) : "fail";
+    to.why.push_back(join({to.step, ": ", problem.ok() ? now.reason : problem.text}));
+
+    to.why.push_back(what_stands(file, plan::in_local));
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      to.why.push_back(what_stands(file, place));
+    }
+    for (const string& line : unusable) {
+      to.why.push_back(line);
+    }
+    if (!now.local_wrong.empty()) {
+      to.why.push_back("the local file is not used: " + now.local_wrong);
+    }
+    add_copies(file, to.why);
+    const string& origin = origin_of(file);
+    if (strings::contains(origin, "***")) {
+      to.why.push_back(
+          join({"it came from ", origin, ", of which a part is not known: *** was a ", "secret"}));
+    }
+    for (string& line : to.why) {
+      line = strings::readable(line);
+    }
+    return to;
+  }
+
+  string what_stands(size_t file, size_t place) const {
+    const tier::stored_file& one = plan::copy_of(now_, file, place);
+    const string path = shown(file, place);
+    using presence = tier::stored_file::presence;
+    if (one.is == presence::absent) return path + " is not there";
+    if (one.is == presence::unknown) {
+      return error::system(one.problem, "look at", tier_of(place).place_of(one.name).path).text;
+    }
+    if (!one.is_regular()) return path + " is not a regular file";
+
+    const string size = join({path, " has ", one.size, " bytes"});
+    if (!one.look.ok()) {
+      return join({size, ", no receipt, and does not look right: ", one.look.text});
+    }
+    if (!one.has_receipt()) return size + ", and no receipt speaks of it";
+    if (!one.fits_receipt()) {
+      return join({size, ", and its receipt says ", one.said.size});
+    }
+    return size
+        + (one.said.unverified ? ", as its receipt says, which vouches for nothing"
+                               : ", as its receipt says");
+  }
+
+  void add_copies(size_t file, vector<string>& lines) const {
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      const plan::tier_plan& copies = plan_.copies[place];
+      const plan::copy_step step = copies.files[file].step;
+      const string where = lasting_[place]->description();
+      const bool is_to_come = step != plan::copy_step::keep && !copies.is_complete;
+      if (copies.in_way) {
+        lines.push_back(
+            join({"no copy can be kept in ", where, ": ", failure_of(copies.in_way).text}));
+      } else if (is_to_come) {
+        lines.push_back(
+            join({"its copy in ", where, " is to be made: ", copies.files[file].reason}));
+      }
+    }
+    if (!keeps_copy()) {
+      lines.push_back("no copy is kept");
+    }
+  }
+
+  const string& origin_of(size_t file) const {  // as a receipt tells it, or empty
+    const tier::stored_file* said = &plan::local_of(now_, file);
+    for (const plan::lasting_tier& one : now_.lasting) {
+      if (said->said.origin.empty()) {
+        said = &one.has.files[file];
+      }
+    }
+    return said->said.origin;
+  }
+
+  // ---- prune: the copy is in the first of the lasting tiers, the one that takes copies
+
+  string why_it_stays() const {
+    const tier::inventory& copies = now_.lasting[0].has;
+    for (const status& one : {now_.local.taken, now_.local.receipt_problem, copies.taken}) {
+      if (!one.ok()) return one.text;
+    }
+    for (size_t file = 0; file < size(); ++file) {
+      string why = plan::reason_to_stay(now_, file, 0);
+      if (why.empty()) {
+        why = why_no_second_file(file);
+      }
+      if (!why.empty()) return why + advice_to_keep(file);
+    }
+    return {};
+  }
+
+  // A link, or two names of one file, as of directories that are one: nothing would be won, and
+  // all might be lost.
+  string why_no_second_file(size_t file) const {
+    std::error_code e;
+    const fs::path here = local_path(file);
+    const fs::path there = lasting_[0]->place_of(now_.wanted[file].name).path;
+    if (!plan::local_of(now_, file).is_regular()) return {};
+    if (!os::look(here, false).regular) {
+      return now_.wanted[file].name + " is a symbolic link";
+    }
+    return fs::equivalent(here, there, e) ? now_.wanted[file].name + " and its copy are one file"
+                                          : string();
+  }
+
+  // What mends a copy needs a receipt.
+  string advice_to_keep(size_t file) const {
+    const tier::stored_file& local = plan::local_of(now_, file);
+    const bool is_wanting = !plan::copy_that_is_wanting(now_, file, 0).empty();
+    if (!is_wanting || !local.is_regular()) return {};
+    return local.has_receipt() ? "; repair_model mends that" : "; a call for this model mends that";
+  }
+
+  // ok: its local files are gone.
+  status make_room() {
+    const bool may_lock = os::open(lock_path(), os::mode::lock, lock_) == 0;
+    if (may_lock && os::try_lock(lock_) == EWOULDBLOCK) {
+      return fail(errc::io, {"another call is at work on it"});
+    }
+
+    vector<string> files;
+    for (size_t file = 0; file < size(); ++file) {
+      if (!plan::local_of(now_, file).is_regular()) continue;
+      files.push_back(now_.wanted[file].name);
+      VQCACHE_NEED_(read_both(file));
+    }
+    look_into_tiers();  // once more: a lock is no promise
+    const string why = why_it_stays();
+    if (!why.empty()) {
+      return fail(errc::io, {why});
+    }
+    if (!all_were_read()) {
+      return fail(errc::io, {"its receipt went away meanwhile"});
+    }
+    VQCACHE_NEED_(local_->withdraw(files));
+    (void)os::unlink(lock_path());
+    return {};
+  }
+
+  bool all_were_read() const {  // as far as they have no receipt
+    for (size_t file = 0; file < size(); ++file) {
+      const tier::stored_file& local = plan::local_of(now_, file);
+      const bool is_known = local.has_receipt() || !now_.facts[file].digest.empty();
+      if (local.is_regular() && !is_known) return false;
+    }
+    return true;
+  }
+
+  status read_both(size_t file) {
+    tier::digest_of_file read = tier::digest_of(*lasting_[0], file_in(file, 0), who_);
+    VQCACHE_NEED_(read.problem);
+    now_.facts[file].copies[0].digest = std::move(read.sha256);
+    if (plan::local_of(now_, file).has_receipt()) return {};
+
+    read = tier::digest_of(*local_, plan::local_of(now_, file), who_);
+    VQCACHE_NEED_(read.problem);
+    now_.facts[file].digest = std::move(read.sha256);
+    return {};
   }
 
   static status homeless(const fs::path& option, const char* member, const char* variable) {
@@ -15248,6 +15696,7 @@ class call {
   plan::situation now_{};
   plan::call_plan plan_{};
   list<mirror> mirrors_{};  // of each file
+  os::mode local_mode_ = os::mode::link;
   os::file lock_{};
   string lost_{};  // what an error says of a copy that could not be used
   origin from_ = origin::local;
@@ -15481,6 +15930,30 @@ inline status find_any(call::call& one, const string& name) {
   return vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name);
 }
 
+inline bool is_pair(const call::call& one) {
+  return one.size() == 2 && one.wanted(0).name == one.name() + catalog::endings[0]
+      && one.wanted(1).name == one.name() + catalog::endings[1];
+}
+
+// The same, with the sources that are known of it. Of what nobody knows it says what a call says.
+inline status find_known(call::call& one, const string& name) {
+  VQCACHE_NEED_(find_any(one, name));
+  const vqgan::rows meant = catalog::find(name);
+  const bool is_listed = meant.size() == 1;
+  const size_t held = one.count_held();
+  if (held == 0 && !one.has_receipt() && !is_listed) {
+    VQCACHE_NEED_(vqgan::open(one, name));
+    return vqgan::unknown(one, meant);
+  }
+  if (!is_listed || !is_pair(one)) return {};
+
+  const bool is_alias = one.name() != meant[0]->name;
+  if (is_alias && held < one.size()) {
+    VQCACHE_NEED_(vqgan::open(one, meant[0]->name));
+  }
+  return vqgan::take_listed(one, *meant[0]);
+}
+
 // ---- the whole calls: an error says which model it is about
 
 inline status download(
@@ -15503,7 +15976,8 @@ inline status restore_model(const string& name, const options& opts, model& foun
 // ==== >>upkeep ==== what the tiers hold: listed, read, mended, removed ====
 //
 // Here belongs what is done with models that are held. A list reads no file but receipts: one open
-// and read for each, one look at each file. It uses >>tier, >>call and >>sets.
+// and read for each, one look at each file, and none of it is a use of the model. It uses >>tier,
+// >>call, >>sets, and to ask a URL >>transport and >>connection.
 namespace upkeep {
 inline void add_name(vector<string>& names, const string& name) {
   if (strings::name_problem(name).empty()) {
@@ -15543,12 +16017,17 @@ inline string receipt_in(const fs::path& directory, const string& name, os::mode
   return text;
 }
 
-inline bool fits(const fs::path& file, const formats::entry* said, uint64_t& size) {
-  const os::info found = os::look(file);
+inline bool fits(const os::info& found, const formats::entry* said, uint64_t& size) {
   if (!found.regular) return false;
   size = size == 0 ? found.size : size;
   return !said || said->size == 0 || said->size == found.size;
 }
+
+struct shelved {  // a model, and what concerns its local files alone
+  held_model as{};
+  uint64_t local_bytes = 0;
+  int64_t last_used = 0;  // by the receipt, or else by the files
+};
 
 class inventory {
  public:
@@ -15556,7 +16035,7 @@ class inventory {
       : local_(call::directory(o, true)),
         lasting_(o.keep_copy ? call::lasting_directory(o) : fs::path()) {}
 
-  std::vector<held_model> all() const {
+  list<shelved> all() const {
     const vector<string> listed = sorted_list(local_);
     vector<string> names;
     add_names_of_local(listed, names);
@@ -15568,10 +16047,10 @@ class inventory {
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
 
-    std::vector<held_model> found;
+    list<shelved> found;
     for (const string& name : names) {
-      held_model one = look(name, has(listed, name + ".sha256"));
-      if (!one.files.empty()) {
+      shelved one = look(name, has(listed, name + ".sha256"));
+      if (!one.as.files.empty()) {
         found.push_back(std::move(one));
       }
     }
@@ -15579,19 +16058,21 @@ class inventory {
   }
 
  private:
-  held_model look(const string& name, bool has_local_receipt) const {
+  shelved look(const string& name, bool has_local_receipt) const {
     const fs::path copies = lasting_ / name;
-    const string here = has_local_receipt ? receipt_in(local_, name, os::mode::link) : string();
+    const string here = has_local_receipt ? receipt_in(local_, name, os::mode::glance) : string();
     const string there = lasting_.empty() ? string() : receipt_in(copies, name, os::mode::read);
     const formats::receipt local = formats::read_receipt(here);
     const formats::receipt lasting = formats::read_receipt(there);
 
-    held_model one;
+    shelved found;
+    held_model& one = found.as;
     one.name = name;
     one.stored = formats::date_of(here.empty() ? there : here);
     if (has_local_receipt) {
       one.last_used = os::last_used(local_ / (name + ".sha256"));
     }
+    found.last_used = one.last_used;
 
     tier::held_set set = tier::held_by(name, local, lasting);
     const bool is_pair = set.files.empty();
@@ -15607,27 +16088,41 @@ class inventory {
       it.file = file;
       it.sha256 = said ? said->sha256 : string();
       it.size = said ? said->size : 0;
-      it.is_local = fits(local_ / (folder + file), ours, it.size);
-      it.is_cached = !lasting_.empty() && fits(copies / file, copy, it.size);
+      it.is_local = look_at_local(local_ / (folder + file), ours, it.size, found);
+      it.is_cached = !lasting_.empty() && fits(os::look(copies / file), copy, it.size);
       one.files.push_back(std::move(it));
     }
     if (is_pair && !one.is_local() && !one.is_cached()) {
       one.files.clear();  // a folder of somebody else
     }
-    return one;
+    return found;
+  }
+
+  static bool look_at_local(
+      const fs::path& path, const formats::entry* said, uint64_t& size, shelved& of) {
+    const os::info stands = os::look(path);
+    const bool has_receipt = of.as.last_used != 0;
+    if (stands.regular) {
+      of.local_bytes += stands.size;
+      of.last_used = has_receipt ? of.last_used : (std::max)(of.last_used, os::last_used(path));
+    }
+    return fits(stands, said, size);
   }
 
   fs::path local_, lasting_;
 };
 
-inline status list(const options& opts, std::vector<held_model>& found) {
+inline status list_held(const options& opts, std::vector<held_model>& found) {
   VQCACHE_NEED_(checks::check_options(opts));
-  found = inventory(opts).all();
+  for (shelved& one : inventory(opts).all()) {
+    found.push_back(std::move(one.as));
+  }
   return {};
 }
 
 inline status read_all(const string& name, const options& opts, verification& found) {
   call::call one(opts);
+  one.be_no_use();
   VQCACHE_NEED_(sets::open_held(one, name));
   found.name = name;
   return one.read_all(found.files);
@@ -15651,7 +16146,254 @@ inline status take_away(const string& name, const options& opts) {
   return one.remove();
 }
 
+// ---- prune: the local tier makes room
+
+inline bool is_used_before(const shelved& a, const shelved& b) {
+  if (a.last_used != b.last_used) {
+    return a.last_used < b.last_used;
+  }
+  return a.as.name < b.as.name;
+}
+
+// Models of which the local tier has anything, in the order in which they are to go.
+inline list<shelved> local_models(const options& opts) {
+  list<shelved> found;
+  for (shelved& one : inventory(opts).all()) {
+    if (one.local_bytes > 0) {
+      found.push_back(std::move(one));
+    }
+  }
+  std::sort(found.begin(), found.end(), is_used_before);
+  return found;
+}
+
+inline status prune_opened(
+    const string& name, const options& opts, bool is_dry_run, pruned_model& to, uint64_t& freed) {
+  call::call one(opts);
+  one.be_no_use();
+  VQCACHE_NEED_(sets::find_any(one, name));
+  const uint64_t before = one.local_bytes().value_or(to.bytes);
+  to.bytes = before;
+  const status done = one.prune(is_dry_run, to);
+  uint64_t after = to.is_removed ? 0 : before;
+  if (!is_dry_run) {
+    after = one.local_bytes().value_or(after);
+  }
+  freed = before - (std::min)(after, before);
+  to.is_removed = after == 0;  // also where what came last has failed
+  return done;
+}
+
+inline bool is_of_caller(errc e) {  // it ends the whole of it, and not what concerns one model
+  return e == errc::cancelled || e == errc::interrupted || e == errc::callback;
+}
+
+inline status prune_one(const options& opts, bool is_dry_run, pruned_model& to, pruning& all) {
+  uint64_t freed = 0;
+  to.why = "the call ended while its copy was read";
+  status done =
+      call::contained(to.name, [&] { return prune_opened(to.name, opts, is_dry_run, to, freed); });
+  all.freed += freed;
+  all.left -= (std::min)(freed, all.left);
+  if (done.ok() || is_of_caller(done.code)) return done;
+  to.why = done.text;
+  return {};
+}
+
+inline status prune(uint64_t max_bytes, bool is_dry_run, const options& opts, pruning& found) {
+  VQCACHE_NEED_(checks::check_options(opts));
+  for (const shelved& one : local_models(opts)) {
+    found.models.push_back({one.as.name, one.local_bytes, false, "the call ended before"});
+    found.left += one.local_bytes;
+  }
+
+  const bool is_one_place =
+      call::call::is_one_place(call::directory(opts, true), call::lasting_directory(opts));
+  for (pruned_model& one : found.models) {
+    if (found.left <= max_bytes) {
+      one.why = "there is room for it";
+    } else if (!opts.keep_copy || is_one_place) {
+      one.why = "no copy is kept (options::keep_copy); vqcache::remove takes it away";
+    } else {
+      VQCACHE_NEED_(prune_one(opts, is_dry_run, one, found));
+    }
+  }
+  return {};
+}
+
+// ---- explain: what each URL answers to the question for one byte
+
+class inquiry final : public transport::response_handler {
+ public:
+  bool on_head(const http::response_head& head) override {
+    head_ = head;
+    has_answered_ = true;
+    return false;
+  }
+
+  bool on_body(view) override { return false; }
+
+  void on_end(status why) noexcept override {
+    why_ = std::move(why);
+    is_over_ = true;
+  }
+
+  // ok: an answer came.
+  status ask(transport::pump& by, const transport::transfer_request& asked, caller& who,
+      const string& file) {
+    constexpr int look_every = 50;
+    constexpr unsigned patience = 3;  // times as long as any later silence, as of a download
+    worker::pace silence{asked.stall_seconds * patience};
+    by.start(asked, *this);
+    while (!is_over_ && !has_answered_ && who.step(phase::downloading, file, 0, 0)) {
+      if (silence.stalled(0)) {
+        why_ = fail(errc::timed_out, {"it said nothing in ", silence.limit, " s"});
+        break;
+      }
+      by.run_for(look_every);
+    }
+    if (!is_over_) {
+      by.cancel(*this);
+    }
+    if (who.stopped()) return who.stop();
+    return has_answered_ ? status() : std::move(why_);
+  }
+
+  const http::response_head& head() const { return head_; }
+
+ private:
+  http::response_head head_{};
+  status why_{};
+  bool has_answered_ = false, is_over_ = false;
+};
+
+inline string said_of(const http::response_head& head, const connection::route& way) {
+  uint64_t total = head.code == 200 ? head.content_length.value_or(0) : 0;  // 0: not told
+  if (head.code == 206 && head.range) {
+    total = head.range->total.value_or(0);
+  }
+  string text = join({"answered HTTP ", head.code});
+  if (total != 0) {
+    text += join({", ", total, " bytes"});
+  }
+  if (!head.content_type.empty()) {
+    text += ", " + head.content_type;
+  }
+  if (way.hops > 0) {
+    text += join({", after ", way.hops, " redirects, from ", way.host()});
+  }
+  return text + policy::hint_about(head.code, way.credentials());
+}
+
+// Through all redirects: what is said of it.
+inline string inquire(
+    const string& url, const source& from, transport::pump& by, caller& who, const string& file) {
+  connection::route way;
+  way.at = urls::parse_url(url).value_or(urls::url());
+  const optional<urls::url> first = urls::parse_url(from.urls[0]);
+  const string home = first ? first->origin() : string();
+  way.is_home = way.at.origin() == home;
+  way.has_user = !way.at.user.empty();
+  way.has_secret_headers = http::hold_credentials(from.headers);
+
+  for (string address = url;;) {
+    vector<string> lines = http::request_headers({"Accept: */*", "Accept-Encoding: identity"},
+        way.is_home ? from.headers : vector<string>());
+    if (!who.opts().fetch) {
+      lines.push_back("Range: bytes=0-0");
+    }
+    inquiry one;
+    const status answered = one.ask(by,
+        {address, http::with_cookies(lines, way.jar, way.at), 0, checks::connect_limit(who.opts()),
+            who.opts().stall_seconds},
+        who, file);
+    if (!answered.ok()) {
+      return join({"failed: ", answered.text, checks::advice_about(url, answered.code)});
+    }
+    const http::response_head& head = one.head();
+    if (!policy::is_redirect(head.code)) return said_of(head, way);
+
+    for (const string& cookie : head.set_cookies) {
+      http::take_cookie(way.jar, way.at, cookie);
+    }
+    const status next = connection::follow(way, head.location, home);
+    if (!next.ok()) return "failed: " + next.text;
+    address = way.at.whole();
+  }
+}
+
+inline string said_of_path(const string& path) {
+  const os::info found = os::look(os::resolved(os::to_path(path)));
+  if (found.regular) {
+    return join({"is there, ", found.size, " bytes"});
+  }
+  return found.exists ? "is not a regular file" : "is not there";
+}
+
+inline void ask_sources(call::call& one, size_t file, transport::pump& by, explained_file& to) {
+  const source& from = one.wanted(file).from;
+  for (const string& url : from.urls) {
+    const string path = urls::local_path(url);
+    string said = "was not asked: the call is offline";
+    if (!path.empty()) {
+      said = said_of_path(path);
+    } else if (!one.is_offline()) {
+      said = inquire(url, from, by, one.who(), to.file);
+    }
+    if (one.who().stopped()) return;
+    to.why.push_back(strings::readable(
+        join({"'", urls::redact(url), "' ", http::scrub(said, url, from.headers)})));
+  }
+}
+
+inline string summary_of(const explanation& all) {
+  if (all.is_hit) return "a hit: all files stand, and nothing is transferred";
+
+  constexpr const char* steps[] = {"use", "hash", "restore", "download", "fail"};
+  string text;
+  for (const char* const step : steps) {
+    size_t count = 0;
+    for (const explained_file& one : all.files) {
+      if (one.step == step) {
+        ++count;
+      }
+    }
+    if (count > 0) {
+      text += join({text.empty() ? "" : ", ", step, " ", count});
+    }
+  }
+  const bool uses_all = text == join({"use ", all.files.size()});
+  if (uses_all) return "all local files stand, and a copy is to be made";
+  return join({"a miss: of ", all.files.size(), " files ", text});
+}
+
+inline status explain_known(const string& name, const options& opts, explanation& to) {
+  call::call one(opts);
+  one.be_no_use();
+  VQCACHE_NEED_(checks::check_call(opts));
+  VQCACHE_NEED_(sets::find_known(one, name));
+  one.explain(to);
+
+  const os::quiet_signals quiet;
+  const os::interrupt_guard guard(opts.catch_interrupt);
+  one.who().watch([&guard] { return guard.hit(); });
+  transport::pump by(one.who());
+  for (size_t file = 0; file < one.size(); ++file) {
+    explained_file& its = to.files[file];
+    if (its.step == "download" || its.step == "fail") {
+      ask_sources(one, file, by, its);
+    }
+    VQCACHE_NEED_(one.who().stop());
+  }
+  to.summary = summary_of(to);
+  return {};
+}
+
 // ---- the whole calls: an error says which model it is about
+
+inline status explain(const string& name, const options& opts, explanation& to) {
+  return call::contained(name, [&] { return explain_known(name, opts, to); });
+}
 
 inline status verify_model(const string& name, const options& opts, verification& found) {
   return call::contained(name, [&] { return read_all(name, opts, found); });
@@ -15663,7 +16405,13 @@ inline status repair_model(const string& name, const options& opts, verification
 
 inline status list_models(const options& opts, std::vector<held_model>& found) {
   const os::held_cancel until_the_end;
-  return error::contain([&] { return list(opts, found); });
+  return error::contain([&] { return list_held(opts, found); });
+}
+
+inline status prune_local(
+    uint64_t max_bytes, bool is_dry_run, const options& opts, pruning& found) {
+  const os::held_cancel until_the_end;
+  return error::contain([&] { return prune(max_bytes, is_dry_run, opts, found); });
 }
 
 inline status remove_all(const string& name, const options& opts) {
@@ -15974,6 +16722,20 @@ VQCACHE_API_ answer<verification> try_repair_model(const std::string& name, cons
   return found;
 }
 
+VQCACHE_API_ answer<pruning> try_prune(
+    std::uint64_t max_bytes, bool is_dry_run, const options& opts) {
+  answer<pruning> found;
+  found.error = detail::error::to_error(
+      detail::upkeep::prune_local(max_bytes, is_dry_run, opts, found.value));
+  return found;
+}
+
+VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts) {
+  answer<explanation> found;
+  found.error = detail::error::to_error(detail::upkeep::explain(name, opts, found.value));
+  return found;
+}
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
   return detail::error::to_error(detail::upkeep::remove_all(name, opts));
 }
@@ -16029,6 +16791,18 @@ VQCACHE_API_ verification verify_model(const std::string& name, const options& o
 VQCACHE_API_ verification repair_model(const std::string& name, const options& opts) {
   verification found;
   detail::error::raise(detail::upkeep::repair_model(name, opts, found));
+  return found;
+}
+
+VQCACHE_API_ pruning prune(std::uint64_t max_bytes, bool is_dry_run, const options& opts) {
+  pruning found;
+  detail::error::raise(detail::upkeep::prune_local(max_bytes, is_dry_run, opts, found));
+  return found;
+}
+
+VQCACHE_API_ explanation explain(const std::string& name, const options& opts) {
+  explanation found;
+  detail::error::raise(detail::upkeep::explain(name, opts, found));
   return found;
 }
 

@@ -9,6 +9,10 @@ I5 an error of write, fsync, close or rename is never swallowed: local: no exit 
 I6 the cache's faults never fail a call; the lock's neither; what was not kept is said
 I7 nothing outside the two directories changes, nothing unknown appears inside them
 I8 no hang, no death by a signal of its own, no exception but vqcache::error
+P1 prune: the copies stay as they are; a local receipt has its files beside it
+P2 what it says is true: of a model that is gone nothing is local, one that stays is whole, but for
+   a fault of the removal itself
+P3 nothing goes whose copy could not be read
 T1..T6 what the trace of a clean run must show (see check_trace)"""
 import hashlib
 import re
@@ -274,6 +278,37 @@ def judge(case, phase, run, snap, planted, right, hits, noticed=True):
             bad.append('I4: after the re-run cached=0: ' + run.out.strip()[-300:])
         if leftovers(snap) and not may_stay(case, run, snap):
             bad.append('I4: the re-run leaves ' + leftovers(snap)[0])
+    return bad
+
+
+def judge_prune(case, run, snap, planted, right, hits):
+    """the same of a call that makes room in the local tier"""
+    bad = judge_disk(snap, planted, right)
+    if run.outside:
+        bad.append('I7: outside the two directories: ' + run.outside)
+    if run.rc == 124:
+        return bad + ['I8: hang']
+    killed = run.rc == 137 and case.mode.startswith('kill')
+    if run.rc != 0 and not killed:
+        bad.append('I8: exit %d: %s' % (run.rc, run.err[-200:]))
+    here = {x for x in (*FINAL, *RECEIPTS.values()) if x in snap}
+    local = {x for x in here if x.startswith('L')}
+    bad += ['P1: %s is not as it was' % x for x in planted
+            if x.startswith('C') and snap.get(x) != planted[x]]
+    if RECEIPTS[L] in local and len(local) < 3:
+        bad.append('P1: the local receipt is without its files')
+    is_removed = 'removed=1' in run.out
+    if is_removed and local:
+        bad.append('P2: it is said to be gone: ' + ', '.join(sorted(local)))
+    is_of_removal = any(h.tier == 'local' and (h.name in UNLINKS | SYNCS or h.raw1.rstrip('/') == L) for h in hits)
+    is_of_removal = is_of_removal or (case and case.mode == 'dead' and hits[0].tier == 'local')
+    if not is_removed and not killed and len(local) < 3 and not is_of_removal:
+        bad.append('P2: it is said to stay, and there is ' + (', '.join(sorted(local)) or 'nothing'))
+    lost = hits and case.mode in ('error', 'eof') and case.what != 'EINTR' and \
+        hits[0].raw1 in FINAL and hits[0].raw1.startswith('C') and \
+        hits[0].name in READS | {'open', 'openat'}
+    if lost and is_removed:
+        bad.append('P3: its copy could not be read, and it went')
     return bad
 
 

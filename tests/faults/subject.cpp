@@ -2,8 +2,9 @@
 //
 //   subject TRANSPORT LOCAL CACHE CONFIG_URL CHECKPOINT_URL [CONNECTIONS [PIN PIN]]
 //
-// TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl. The pins are
-// the SHA-256 of the config and the checkpoint.
+// TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl; prune: the call is that
+// of vqcache::try_prune, and the URLs are not used. The pins are the SHA-256 of the config and the
+// checkpoint.
 // Standard output: "message: ..." for each message, then "from=local|cache|network cached=0|1".
 // Standard error: "error: ..." and "code: N no_space=0|1". Exit 0: the call returned; 1: it threw a
 // vqcache::error; 3: it threw anything else, which no fault may cause.
@@ -115,6 +116,15 @@ void fetch(const vqcache::request& ask, vqcache::response& out) {
   }
 }
 
+// "NAME removed=0|1: WHY" for each model
+int prune(const vqcache::options& with) {
+  const auto done = vqcache::try_prune(0, false, with);
+  for (const vqcache::pruned_model& one : done->models)
+    std::printf("%s removed=%d: %s\n", one.name.c_str(), one.is_removed ? 1 : 0, one.why.c_str());
+  if (!done) std::fprintf(stderr, "error: %s\n", done.error.what());
+  return done ? 0 : 1;
+}
+
 const char* word(vqcache::origin from) {
   switch (from) {
     case vqcache::origin::local: return "local";
@@ -134,7 +144,7 @@ int main(int argc, char** argv) {
   with.cache_dir = argv[3];
   if (transport == "fetch")
     with.fetch = fetch;
-  else
+  else if (transport != "prune")
     with.transport = transport;
   vqcache::source config = argv[4], checkpoint = argv[5];
   if (argc > 6) with.connections = static_cast<unsigned>(std::atoi(argv[6]));
@@ -145,6 +155,7 @@ int main(int argc, char** argv) {
     std::printf("message: %s\n", text.c_str());
     std::fflush(stdout);
   };
+  if (transport == "prune") return prune(with);
   try {
     const vqcache::model m = vqcache::download_vqgan_model("sweep_model", config, checkpoint, with);
     std::printf("from=%s cached=%d\n", word(m.from), m.cached ? 1 : 0);

@@ -167,6 +167,16 @@ int use_every_function(const char* directory) {
   EXPECT(put(r->files[0], "damaged"));
   EXPECT(!vqcache::try_verify_model("one.bin", opt)->ok());
   EXPECT(vqcache::try_repair_model("one.bin", opt)->ok());
+  const auto told = vqcache::try_explain("net", opt);
+  EXPECT(told.ok() && told->is_hit && !told->summary.empty() && told->name == "net");
+  for (const vqcache::explained_file& one : told->files) {
+    EXPECT(one.step == "use" && !one.why.empty() && !one.file.empty() && fs::exists(one.path));
+  }
+  const auto room = vqcache::try_prune(0, true, opt);
+  EXPECT(room.ok() && room->left == 0 && room->freed > 0);
+  for (const vqcache::pruned_model& one : room->models) {
+    EXPECT(one.is_removed && one.bytes > 0 && !one.why.empty());
+  }
   EXPECT(vqcache::source(top / "c.yaml").urls[0].find("file://") == 0);
   EXPECT(vqcache::source(std::string_view("a")).urls[0] == "a");
   EXPECT(!vqcache::user_options("app").keep_copy);
@@ -177,6 +187,8 @@ int use_every_function(const char* directory) {
   EXPECT(vqcache::list_models(opt).size() == held->size());
   EXPECT(vqcache::verify_model("net", opt).is_whole(vqcache::origin::cache));
   EXPECT(vqcache::repair_model("net", opt).ok());
+  EXPECT(vqcache::explain("net", opt).is_hit);
+  EXPECT(vqcache::prune(0, false, opt).freed > 0 && !fs::exists(r->files[0]));
 #endif
   for (const vqcache::known_model& known : vqcache::known_models())
     EXPECT(!known.name.empty());

@@ -2,6 +2,7 @@
 
 #include "vqcache.hpp"
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -72,6 +73,8 @@ int main(int argc, char** argv) {
   EXPECT(vqcache::try_restore_model("m", opt)->files.size() == 2);
   EXPECT(vqcache::try_download_model("s", {{"a.bin", from_config}}, opt).ok() == false);
   EXPECT(vqcache::try_download_file("c.yaml", from_config, opt).ok());
+  EXPECT(vqcache::try_explain("m", opt)->is_hit);
+  EXPECT(vqcache::try_prune(std::uint64_t{1} << 40, false, opt)->freed == 0);
   EXPECT(!vqcache::try_remove("m", opt).code());
   EXPECT(!std::filesystem::exists(opt.local_dir / "m.ckpt"));
   std::puts("download, hit, restore, error and remove without exceptions and rtti");

@@ -448,6 +448,46 @@ TEST_SUITE("plan") {
     CHECK_FALSE(plan::has_to_be_judged(hashed, 0, plan::in_local));
   }
 
+  TEST_CASE("a local file makes room only for a copy that is as its receipts say") {
+    struct room_row {
+      const char *local, *copy;  // as file_of()
+      const char* read;          // of the copy, and of the local file: r right, o other, - not read
+      const char* why;           // empty: it may go
+    };
+
+    for (const room_row& r : {room_row{"R", "R", "--", ""}, room_row{"R", "R", "r-", ""},
+             room_row{"R", "R", "o-", "is damaged: its SHA-256 is"}, room_row{"U", "U", "r-", ""},
+             room_row{"Z", "Z", "r-", ""}, room_row{"S", "R", "r-", ""},
+             room_row{"R", "-", "--", "there is no copy"},
+             room_row{"R", "x", "--", "there is no copy"},
+             room_row{"R", "D", "--", "there is no copy"},
+             room_row{"R", "?", "--", "there is no copy"},
+             room_row{"R", "S", "--", "has 500 bytes, its receipt says 1000"},
+             room_row{"R", "C", "--", "has 500 bytes, its receipt says 1000"},
+             room_row{"R", "n", "--", "no receipt speaks of the copy"},
+             room_row{"R", "O", "--", "another a than the local receipt tells"},
+             room_row{"R", "unread R", "--", "cannot read the receipt"},
+             room_row{"n", "n", "--", ""}, room_row{"n", "n", "rr", ""},
+             room_row{"n", "n", "oo", ""}, room_row{"n", "n", "ro", "differs from its copy"},
+             room_row{"n", "N", "--", "differs from its copy"}, room_row{"n", "R", "rr", ""},
+             room_row{"n", "R", "ro", "differs from its copy"},
+             room_row{"n", "R", "oo", "is damaged"}, room_row{"-", "-", "--", ""},
+             room_row{"-", "R", "--", ""}, room_row{"x", "R", "--", ""},
+             room_row{"x", "-", "--", "the local receipt alone"},
+             room_row{"D", "R", "--", "is not a regular file"},
+             room_row{"?", "R", "--", "it cannot be told"}}) {
+      CAPTURE(r.local);
+      CAPTURE(r.copy);
+      CAPTURE(r.read);
+      plan::situation now = situation_of({"", "", r.local, {r.copy}, ""});
+      if (r.read[0] != '-') now.facts[0].copies[0].digest = r.read[0] == 'r' ? right : other;
+      if (r.read[1] != '-') now.facts[0].digest = r.read[1] == 'r' ? right : other;
+      const std::string why = plan::reason_to_stay(now, 0, 0);
+      CHECK_MESSAGE(why.empty() == !*r.why, why);
+      CHECK_MESSAGE(why.find(r.why) != std::string::npos, why);
+    }
+  }
+
   TEST_CASE("a copy is doubted where neither it nor the local file has a receipt") {
     for (const char* local : {"n", "R"})
       for (const char* copy : {"N", "S"}) {
