@@ -4912,7 +4912,7 @@ inline std::string file_system_of(const fs::path&) {
 inline std::optional<uint64_t> device_of(const fs::path& path) {
   struct stat found{};
   if (::stat(path.c_str(), &found) != 0) return {};
-  return static_cast<uint64_t>(found.st_dev);
+  return found.st_dev;
 }
 
 inline uint64_t largest_file(const fs::path& directory) {
@@ -5353,7 +5353,7 @@ inline uint64_t largest_file(const fs::path&) {
 inline std::optional<uint64_t> device_of(const fs::path& path) {
   struct _stat64 found{};
   if (::_wstat64(path.c_str(), &found) != 0) return {};
-  return static_cast<uint64_t>(found.st_dev);
+  return found.st_dev;
 }
 
 inline std::string file_system_of(const fs::path&) {
@@ -9356,7 +9356,8 @@ inline status check_directory(const fs::path& given, const char* option, const c
   const string why = directory_problem(path);
   if (why.empty()) return {};
   return fail(errc::invalid_argument,
-      {given.empty() ? variable : option, " ", why, ": '", strings::printable(path), "'"});
+      {given.empty() ? variable : option, " ", why, ": '", urls::redact(strings::printable(path)),
+          "'"});
 }
 
 inline status check_options(const options& o) {  // what may be wrong in any call
@@ -15469,6 +15470,12 @@ inline bool excludes_another(const probe& held) {
   return error == EWOULDBLOCK || error == EAGAIN;
 }
 
+// Nobody else has a name like it. By its inode it cannot be told: some mounts have one for a name.
+inline bool has_another_case(const fs::path& file) {
+  const string name = os::shown(file.filename());
+  return os::look(file.parent_path() / strings::upper(name)).exists;
+}
+
 inline void measure_files(const fs::path& at, abilities& found) {
   constexpr char old_letter = 'o', new_letter = 'n';
   probe file(at), twin(at), newer(at);
@@ -15482,16 +15489,16 @@ inline void measure_files(const fs::path& at, abilities& found) {
   if (found.making != 0) return;
 
   found.syncing = os::sync(newer.opened());
-  found.ignores_case = tier::ignores_case(at, os::shown(file.path().filename()));
+  found.ignores_case = has_another_case(file.path());
   found.shares_blocks = os::clone(file.opened(), twin.opened());
   found.locking = os::try_lock(file.opened());
   found.locks_exclude = found.locking == 0 && excludes_another(file);
 
   found.renaming = newer.rename_over(file);
   found.syncing_directory = os::sync_directory(at);
-  string text;
-  const int reading = os::read_text(file.path(), text);
-  found.replaces = reading == 0 && strings::starts_with(text, string(1, new_letter));
+  string content;
+  const int reading = os::read_text(file.path(), content);
+  found.replaces = reading == 0 && strings::starts_with(content, string(1, new_letter));
   found.removing = file.remove();
 }
 
@@ -15748,8 +15755,10 @@ inline string place_problem(const fs::path& given, const fs::path& found) {
   const string odd = checks::directory_problem(error::shown(given));
   if (!odd.empty()) return odd;
   if (!found.empty() && found.is_absolute()) return {};
-  return call::begins_at_home(given) ? "begins with ~, and HOME is not set"
-                                     : string(os::no_working_directory);
+  if (call::begins_at_home(given)) {
+    return "begins with ~, and HOME is not set";
+  }
+  return "is relative, and the working directory is not there any more";
 }
 
 class examination {
@@ -15767,26 +15776,32 @@ class examination {
     say_variables(*to_, *o_, os::env);
     say_hash(*to_, hash::system_engine(), hash_rate());
 
-    const auto local = directory(role::local, "local_dir", call::given_directory(*o_, true));
-    if (o_->keep_copy) {
-      const auto lasting = directory(role::lasting, "cache_dir", call::given_directory(*o_, false));
-      if (local && lasting) {
-        both(*local, *lasting);
-      }
-    } else {
-      tell(*to_, "cache_dir", {"options::keep_copy is false: no copy is kept"});
-    }
+    const place local = directory(role::local, "local_dir", call::given_directory(*o_, true));
+    const place lasting = copies();
     for (const fs::path& given : o_->also_look_in) {
       (void)directory(role::lent, "also_look_in", given);
+    }
+    if (!local.at.empty() && !lasting.at.empty()) {
+      both(local, lasting);
     }
   }
 
  private:
-  std::optional<place> directory(role as, const char* about, const fs::path& given) {
+  place copies() {  // without a path: there is none
+    if (o_->keep_copy) {
+      return directory(role::lasting, "cache_dir", call::given_directory(*o_, false));
+    }
+    tell(*to_, "cache_dir", {"options::keep_copy is false: no copy is kept"});
+    return {};
+  }
+
+  place directory(role as, const char* about, const fs::path& given) {
     const fs::path at = os::resolved(given);
     const string problem = place_problem(given, at);
     if (!problem.empty()) {
-      add(*to_, about, worst(as), {given, " cannot be used: ", problem}, "give an absolute path");
+      const string name = urls::redact(error::shown(given));
+      add(*to_, about, worst(as), {"'", name, "' cannot be used: it ", problem},
+          "give the absolute path of a directory");
       return {};
     }
 
@@ -15797,7 +15812,7 @@ class examination {
       if (is_there) {
         lent(one);
       }
-      return {};
+      return one;
     }
     if (is_there || one.is == place::presence::absent) {
       say_room(*to_, one);

@@ -167,6 +167,12 @@ int use_every_function(const char* directory) {
   EXPECT(put(r->files[0], "damaged"));
   EXPECT(!vqcache::try_verify_model("one.bin", opt)->ok());
   EXPECT(vqcache::try_repair_model("one.bin", opt)->ok());
+  const auto findings = vqcache::try_doctor(opt);
+  EXPECT(findings.ok() && !findings->empty());
+  for (const vqcache::finding& one : *findings.operator->()) {
+    EXPECT(!one.about.empty() && !one.said.empty());
+    EXPECT(one.how == vqcache::severity::information || !one.advice.empty());
+  }
   EXPECT(vqcache::source(top / "c.yaml").urls[0].find("file://") == 0);
   EXPECT(vqcache::source(std::string_view("a")).urls[0] == "a");
   EXPECT(!vqcache::user_options("app").keep_copy);
@@ -177,6 +183,7 @@ int use_every_function(const char* directory) {
   EXPECT(vqcache::list_models(opt).size() == held->size());
   EXPECT(vqcache::verify_model("net", opt).is_whole(vqcache::origin::cache));
   EXPECT(vqcache::repair_model("net", opt).ok());
+  EXPECT(!vqcache::doctor(opt).empty());
 #endif
   for (const vqcache::known_model& known : vqcache::known_models())
     EXPECT(!known.name.empty());
