@@ -15752,7 +15752,7 @@ inline bool shares_blocks(const fs::path& local, const fs::path& lasting) {
 
 // Why a place that is given is none; empty: it is one.
 inline string place_problem(const fs::path& given, const fs::path& found) {
-  const string odd = checks::directory_problem(error::shown(given));
+  string odd = checks::directory_problem(error::shown(given));
   if (!odd.empty()) return odd;
   if (!found.empty() && found.is_absolute()) return {};
   if (call::begins_at_home(given)) {
