@@ -378,6 +378,8 @@
 //   call        default_limit = 30 s     the wait for another call, where stall_seconds is 0
 //   error       least_pause = 500 ms     between two calls of on_progress
 //   process     patience = 5000 ms       for the program curl to end
+//   doctor      slowest = 5 s            for the program curl to tell its version
+//   doctor      little_room = 2 GiB      less free space is warned of
 //
 // A cut connection is taken up at once as long as it gains. Else there is a pause of up to a
 // second, then one of up to two.
@@ -652,6 +654,31 @@
 //       for (const std::string& line : one.why) std::cout << one.file << ": " << line << '\n';
 //     }
 //
+// doctor() tells what a call would find here, and what to do where that is not good. No request is
+// sent, no directory is made, also_look_in is not written, and what is measured with private files
+// in the other two goes at once (what a kill leaves of them, after a day). In this order:
+//
+//   transport      libcurl or curl with its version and TLS, or fetch; why there is none
+//   proxy          for https and http, by which variable; no_proxy. Not with fetch
+//   certificates   the file or directory, and whether it can be read. Not with fetch
+//   offline        where an option or a variable asks for that
+//   environment    each variable of chapter 8 that is set, for directories, transport and hub; of a
+//                  token, that it is
+//   hash           by which library, and at which rate
+//   local_dir      whether it is there or may be made, and on what; its free space, with a warning
+//                  under 2 GiB; whether it can be listed and written; what rename, fsync, flock and
+//                  reflink do in it; whether case counts
+//   cache_dir      the same; what fails there is a warning, since calls go on without it
+//   also_look_in   of each: whether it is there, and can be listed
+//   tiers          whether a copy would outlast the disk, and costs room
+//
+// A finding is information, a warning, or a failure: then calls fail by it. In a program:
+//
+//     for (const vqcache::finding& one : vqcache::doctor()) {
+//       if (one.how == vqcache::severity::information) continue;
+//       std::cout << one.about << ": " << one.said << "; " << one.advice << '\n';
+//     }
+//
 // By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
 // (their bytes come once more), the lock. So may a file, or one of the directories: the next call
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
@@ -696,8 +723,8 @@
 //
 // Rooms of this file, each using only those above it: config, api, containers, error, strings,
 // urls, http, formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial,
-// transport, checks, hub, policy, connection, download, tier, plan, call, sets, upkeep, notebook,
-// public, undef.
+// transport, checks, hub, policy, connection, download, tier, plan, call, sets, upkeep, doctor,
+// notebook, public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
@@ -1149,6 +1176,20 @@ struct explanation {
 // is asked for one byte, unless the call is offline: one after the other, and on_progress may
 // cancel. Nothing is hashed, made, written or said. errc::unknown_model: nothing is known of it.
 [[nodiscard]] VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts = {});
+
+struct finding {
+  std::string about;  // "transport", "local_dir", ...: the table in chapter 14
+  severity how = severity::information;
+  std::string said;    // one line for a person
+  std::string advice;  // what to do; empty where nothing is
+};
+
+// What a call would find here: transport, proxy, certificates, environment, and what each directory
+// can do, measured with private files that are gone afterwards. No directory is made, no request is
+// sent, also_look_in is not written, and no secret is told. What is wrong is a finding; an error is
+// told for wrong options and want of memory alone. It takes a second or less, but where the program
+// curl does not answer, 5 s.
+[[nodiscard]] VQCACHE_API_ answer<std::vector<finding>> try_doctor(const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
 VQCACHE_API_ verification verify_model(const std::string& name, const options& opts = {});
@@ -1156,6 +1197,7 @@ VQCACHE_API_ verification repair_model(const std::string& name, const options& o
 VQCACHE_API_ pruning prune(
     std::uint64_t max_bytes, bool is_dry_run = false, const options& opts = {});
 VQCACHE_API_ explanation explain(const std::string& name, const options& opts = {});
+VQCACHE_API_ std::vector<finding> doctor(const options& opts = {});
 #endif
 struct known_model {
   std::string name;
@@ -1182,6 +1224,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 //
 //   download_vqgan_model()
 //     upkeep                what the tiers hold: listed, read, mended, removed
+//     doctor                what a call would find on this machine, and what to do about it
 //     sets                  which files a name and its sources mean
 //     call                  looks at the tiers, asks for a plan, carries it out, says what it does
 //       plan                a pure function: what is wanted and what the tiers hold, to a step for
@@ -1224,6 +1267,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 //   teach it what a page or a text looks like         sniff
 //   mend something for one system                     os or process: the block of that system
 //   change a message or its advice                    where the fault is found; call says the rest
+//   have doctor() tell more of this machine           doctor: what it measures, then what it says
 //
 // One word for one thing:
 //   attempt       one try of a source, as the policy sees it
@@ -2376,11 +2420,13 @@ inline bool holds_one_of(const vector<string>& secrets, std::string_view value) 
 
 enum class shown_of_query { names_of_files, nothing };
 
+inline constexpr const char* malformed = "***://*** (malformed)";  // any of it may be a secret
+
 // User info and query values become ***, but for those that name a file; no fragment.
 inline string redact(std::string_view text, shown_of_query what = shown_of_query::names_of_files) {
   if (!has_scheme(text)) return string(text);
   optional<url> address = parse_url(text);
-  if (!address) return "***://*** (malformed)";  // anything in it may be a secret
+  if (!address) return malformed;
 
   const vector<string> secrets = secrets_of(*address);
   if (!address->user.empty()) {
@@ -4513,6 +4559,12 @@ int64_t last_used(const fs::path& path);
 // The size of the largest file that this process can have there, as far as that is known.
 uint64_t largest_file(const fs::path& directory);
 
+// A number of the device that it is on (Windows: of the drive). None: that cannot be told.
+optional<uint64_t> device_of(const fs::path& path);
+
+// What its file system is called; empty: there is no name for it here.
+std::string file_system_of(const fs::path& directory);
+
 // Whether standard input, output or error may be closed, and what can be opened in their place.
 bool may_lack_standard_streams();
 file open_null_device();
@@ -5248,11 +5300,41 @@ inline uint64_t file_system_limit(const fs::path& directory) {
   const bool is_fat = ::statfs(directory.c_str(), &is) == 0 && is.f_type == fat;
   return is_fat ? largest_of_fat : unknown;
 }
+
+struct known_file_system {
+  std::uint32_t magic;  // statfs(2), linux/magic.h
+  const char* name;
+};
+
+inline std::string file_system_of(const fs::path& directory) {
+  static constexpr known_file_system all[] = {{0xef53, "ext4"}, {0x58465342, "xfs"},
+      {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"}, {0xf2f52010, "f2fs"}, {0x4d44, "fat"},
+      {0x2011bab0, "exfat"}, {0x7366746e, "ntfs"}, {0x01021994, "tmpfs"}, {0x858458f6, "ramfs"},
+      {0x794c7630, "overlay"}, {0x65735546, "fuse"}, {0x6969, "nfs"}, {0xff534d42, "cifs"},
+      {0xfe534d42, "smb2"}, {0x01021997, "9p"}, {0x00c36400, "ceph"}, {0x0bd00bd0, "lustre"}};
+  struct statfs is{};
+  if (::statfs(directory.c_str(), &is) != 0) return {};
+
+  for (const known_file_system& one : all) {
+    if (one.magic == static_cast<std::uint32_t>(is.f_type)) return one.name;
+  }
+  return {};
+}
 #else
 inline uint64_t file_system_limit(const fs::path&) {
   return unknown;
 }
+
+inline std::string file_system_of(const fs::path&) {
+  return {};
+}
 #endif
+
+inline optional<uint64_t> device_of(const fs::path& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0) return {};
+  return found.st_dev;
+}
 
 inline uint64_t largest_file(const fs::path& directory) {
   const uint64_t by_disk = file_system_limit(directory);
@@ -5685,6 +5767,16 @@ inline bool read_only(const fs::path& path) {
 
 inline uint64_t largest_file(const fs::path&) {
   return unknown;
+}
+
+inline optional<uint64_t> device_of(const fs::path& path) {
+  struct _stat64 found{};
+  if (::_wstat64(path.c_str(), &found) != 0) return {};
+  return found.st_dev;
+}
+
+inline std::string file_system_of(const fs::path&) {
+  return {};
 }
 
 inline unsigned process_number() {
@@ -6406,6 +6498,7 @@ struct engine {
   enum class keeper { portable, context, handle };
 
   keeper kept_by = keeper::portable;
+  const char* library = "";  // as it was loaded
   void* begin = nullptr;
   void* add = nullptr;
   void* end = nullptr;
@@ -6432,6 +6525,7 @@ inline engine engine_of(const library_names& names) {
   if (!is_complete) return {};
 
   found.kept_by = names.free ? engine::keeper::handle : engine::keeper::context;
+  found.library = *names.file ? names.file : "CommonCrypto";
   return found;
 }
 
@@ -8602,6 +8696,11 @@ inline string either(environment value, const char* lower, const char* upper) {
 }
 
 inline string shown_proxy(const string& value) {
+  const size_t user_end = value.rfind('@');
+  const size_t begin = urls::has_scheme(value) ? value.find("://") + 3 : 0;
+  const bool has_odd_user = user_end != npos && value.find_first_of("/?#", begin) < user_end;
+  if (has_odd_user) return urls::malformed;  // what looks like a path may be of a password
+
   string shown = urls::redact(urls::has_scheme(value) ? value : "http://" + value);
   if (strings::ends_with(shown, "/")) {
     shown.pop_back();
@@ -9089,6 +9188,9 @@ struct libcurl {
   int (*multi_wait)(void*, void*, unsigned, int, int*);
   multi_message* (*multi_info_read)(void*, int*);
   int (*multi_cleanup)(void*);
+  // to tell about it; null: it has none
+  const char* (*version)();
+  int (*easy_getinfo)(void*, int, ...);
 };
 
 template <class F>
@@ -9106,6 +9208,8 @@ inline bool bind(void* symbol, F& function) {
 // Whether all of them are there; libcurl has kept its ABI since 7.16. Without a library: in what
 // the process has loaded already.
 inline bool bind_all([[maybe_unused]] void* library, libcurl& curl) {
+  (void)bind(VQCACHE_SYMBOL_(curl_version), curl.version);
+  (void)bind(VQCACHE_SYMBOL_(curl_easy_getinfo), curl.easy_getinfo);
   return bind(VQCACHE_SYMBOL_(curl_global_init), curl.global_init)
       && bind(VQCACHE_SYMBOL_(curl_easy_init), curl.easy_init)
       && bind(VQCACHE_SYMBOL_(curl_easy_setopt), curl.easy_setopt)
@@ -9147,6 +9251,9 @@ enum curl_option : int {
   opt_header_function = 20079
 };
 
+// What it tells of itself, since 7.84 the authorities that it was built with, too: strings.
+enum curl_info : int { info_ca_info = 0x10003d, info_ca_path = 0x10003e };
+
 inline constexpr long protocols_http_and_https = 3;
 inline constexpr long verify_that_the_host_is_named = 2;
 inline constexpr long http_version_1_1 = 2;
@@ -9178,6 +9285,21 @@ inline const libcurl* loaded_libcurl() {
   const bool works = is_complete && found.global_init(global_all) == 0;
   is_usable = works;
   return works ? &found : nullptr;
+}
+
+struct authorities {           // who may sign certificates
+  const char* named_by = "";   // the variable that names the file
+  string file{}, directory{};  // empty: as the transport has it
+};
+
+// By the variables that the program curl obeys, and libcurl does not.
+inline authorities told_authorities() {
+  authorities told{"CURL_CA_BUNDLE", os::env("CURL_CA_BUNDLE"), os::env("SSL_CERT_DIR")};
+  if (told.file.empty()) {
+    told.named_by = "SSL_CERT_FILE";
+    told.file = os::env("SSL_CERT_FILE");
+  }
+  return told;
 }
 
 class libcurl_exchange final : public exchange {
@@ -9256,15 +9378,10 @@ class libcurl_exchange final : public exchange {
         && set(opt_http_version, http_version_1_1) && set(opt_no_signal, 1L);
   }
 
-  bool set_authorities() {  // by the variables that the program curl obeys, and libcurl does not
-    const string directory = os::env("SSL_CERT_DIR");
-    string bundle = os::env("CURL_CA_BUNDLE");
-    if (bundle.empty()) {
-      bundle = os::env("SSL_CERT_FILE");
-    }
-
-    const bool has_bundle = bundle.empty() || set(opt_ca_info, bundle.c_str());
-    return has_bundle && (directory.empty() || set(opt_ca_path, directory.c_str()));
+  bool set_authorities() {
+    const authorities told = told_authorities();
+    const bool has_bundle = told.file.empty() || set(opt_ca_info, told.file.c_str());
+    return has_bundle && (told.directory.empty() || set(opt_ca_path, told.directory.c_str()));
   }
 
   void set_what_may_be_unknown() {  // to an old one, and does no harm then
@@ -9773,6 +9890,17 @@ inline string wanted_name(const options& o) {
   return o.transport.empty() ? os::env("VQCACHE_TRANSPORT") : o.transport;
 }
 
+// Where libcurl alone is wanted.
+inline status no_libcurl() {
+  if (!os::has_descriptors()) {
+    return fail(
+        errc::connection, {"libcurl cannot be loaded: too many open files", error::no_descriptors});
+  }
+  return fail(errc::no_transport,
+      {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
+       "install it, or set options::fetch"});
+}
+
 // The transport of a call. It is made when the first request needs it: a call that only copies
 // loads no library.
 class pump final : public transport {
@@ -9817,15 +9945,7 @@ class pump final : public transport {
       chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi, pace_));
       return {};
     }
-    if (name == "libcurl" && !os::has_descriptors()) {
-      return fail(errc::connection,
-          {"libcurl cannot be loaded: too many open files", error::no_descriptors});
-    }
-    if (name == "libcurl") {
-      return fail(errc::no_transport,
-          {"libcurl cannot be loaded, and options::transport or VQCACHE_TRANSPORT wants it alone; "
-           "install it, or set options::fetch"});
-    }
+    if (name == "libcurl") return no_libcurl();
 
     chosen_ = box<program_transport>(new program_transport(pace_));
     return {};
@@ -9888,7 +10008,8 @@ inline status check_directory(const fs::path& given, const char* option, const c
   const string why = directory_problem(path);
   if (why.empty()) return {};
   return fail(errc::invalid_argument,
-      {given.empty() ? variable : option, " ", why, ": '", strings::printable(path), "'"});
+      {given.empty() ? variable : option, " ", why, ": '", urls::redact(strings::printable(path)),
+          "'"});
 }
 
 inline status check_places(const std::vector<fs::path>& all) {  // options::also_look_in
@@ -16233,6 +16354,8 @@ class inquiry final : public transport::response_handler {
 
   bool on_body(view) override { return false; }
 
+  bool on_wait() override { return true; }
+
   void on_end(status why) noexcept override {
     why_ = std::move(why);
     is_over_ = true;
@@ -16418,6 +16541,799 @@ inline status remove_all(const string& name, const options& opts) {
   return call::contained(name, [&] { return take_away(name, opts); });
 }
 }  // namespace upkeep
+
+// ==== >>doctor ==== what a call would find on this machine, and what to do about it ====
+//
+// Here belongs what is told of transport, environment and directories. What is looked up or
+// measured comes as a struct; what is said of it is for pure functions, which have their tables in
+// tests/unit/doctor.cpp. No request is sent, no directory is made, and each file that is made goes.
+// It uses >>os, >>process, >>hash, >>transport, >>checks and >>call.
+namespace doctor {
+using findings = std::vector<finding>;
+using text = std::initializer_list<error::piece>;
+
+inline void add(findings& to, const char* about, severity how, text said, const string& advice) {
+  to.push_back({about, how, strings::readable(join(said)), strings::readable(advice)});
+}
+
+inline void tell(findings& to, const char* about, text said, const string& advice = {}) {
+  add(to, about, severity::information, said, advice);
+}
+
+inline void warn(findings& to, const char* about, text said, const string& advice) {
+  add(to, about, severity::warning, said, advice);
+}
+
+inline string words_of(int error) {  // of errno
+  return std::generic_category().message(error);
+}
+
+inline string advice_for(int error) {
+  view advice = error::cause_of(error).advice;
+  advice.remove_prefix((std::min)(advice.size(), size_t{2}));  // "; "
+  return advice.empty() ? "look at that disk, or choose another directory" : string(advice);
+}
+
+// ---- transport, proxy, certificates
+
+struct transport_facts {
+  enum class kind { users, library, program };
+
+  kind is = kind::users;
+  string version{};                  // as it tells it
+  status problem{};                  // why there is none
+  string ca_file{}, ca_directory{};  // that libcurl was built with; empty: it does not tell
+};
+
+inline bool names_tls(view version) {
+  static constexpr const char* all[] = {"openssl", "libressl", "boringssl", "aws-lc", "quictls",
+      "gnutls", "nss", "mbedtls", "wolfssl", "bearssl", "rustls", "schannel", "winssl",
+      "securetransport"};
+  const string known = strings::lower(version);
+  for (const char* const one : all) {
+    if (strings::contains(known, one)) return true;
+  }
+  return false;
+}
+
+// "curl 7.54.1 (...)": the program lacks options that it is started with. What cannot be read is
+// not held against it.
+inline bool is_too_old(view version) {
+  constexpr uint64_t least_major = 7;
+  constexpr uint64_t least_minor = 55;
+  strings::take(version, ' ');
+  const auto major = strings::parse_number(strings::take(version, '.'));
+  const auto minor = strings::parse_number(strings::take(version, '.'));
+  if (!major || !minor) return false;
+  if (*major != least_major) {
+    return *major < least_major;
+  }
+  return *minor < least_minor;
+}
+
+inline constexpr const char* get_a_transport = "install curl or libcurl, or set options::fetch";
+
+inline void say_transport(findings& to, const transport_facts& facts) {
+  using kind = transport_facts::kind;
+  constexpr const char* about = "transport";
+  if (!facts.problem.ok()) {
+    return add(to, about, severity::failure, {facts.problem.text}, get_a_transport);
+  }
+  if (facts.is == kind::users) {
+    return tell(to, about, {"options::fetch, which has its own proxy and certificates"});
+  }
+
+  const bool is_program = facts.is == kind::program;
+  const char* const name = is_program ? "the program curl" : "libcurl";
+  if (is_program && is_too_old(facts.version)) {
+    return add(to, about, severity::failure, {name, ", which is older than 7.55: ", facts.version},
+        get_a_transport);
+  }
+  if (!facts.version.empty() && !names_tls(facts.version)) {
+    return warn(to, about, {name, ", which names no TLS library: ", facts.version},
+        "https may not work with it; install another one");
+  }
+  tell(to, about, {name, facts.version.empty() ? ", which tells no version" : ": ", facts.version});
+}
+
+// The first line of what the program tells of itself.
+inline status ask_program(string& version) {
+  constexpr std::chrono::seconds slowest{5};
+  constexpr int step_ms = 100;
+  constexpr size_t enough = 65536;
+  process::child program;
+  const int error = program.start({"curl", "-q", "--version"}, "");
+  if (error != 0) return transport::cannot_start(error);
+
+  string said;
+  char block[4096];
+  const clock::time_point end = clock::now() + slowest;
+  while (said.size() < enough && clock::now() < end) {
+    process::child::wait({&program}, step_ms);
+    const long got = program.read(block, sizeof block);
+    if (got == 0) break;
+    said.append(block, got < 0 ? 0 : static_cast<size_t>(got));
+  }
+
+  view first = said;
+  version = strings::trim(strings::take(first, '\n'));
+  if (!version.empty()) return {};
+  return fail(errc::no_transport, {"the program curl does not tell its version"});
+}
+
+// Empty: it does not tell.
+inline string told_by(const transport::libcurl& curl, void* easy, transport::curl_info what) {
+  const char* told = nullptr;
+  const int problem = curl.easy_getinfo(easy, what, &told);
+  return problem == 0 && told ? told : "";
+}
+
+inline void ask_library(const transport::libcurl& curl, transport_facts& facts) {
+  if (curl.version) {
+    facts.version = curl.version();
+  }
+  if (!curl.easy_getinfo) return;
+
+  void* const easy = curl.easy_init();
+  if (!easy) return;
+
+  facts.ca_file = told_by(curl, easy, transport::info_ca_info);
+  facts.ca_directory = told_by(curl, easy, transport::info_ca_path);
+  curl.easy_cleanup(easy);
+}
+
+inline transport_facts find_transport(const options& o) {  // as transport::pump chooses
+  transport_facts facts;
+  if (o.fetch) return facts;
+
+  facts.problem = checks::check_call(o);
+  if (!facts.problem.ok()) return facts;
+
+  const string name = transport::wanted_name(o);
+  const transport::libcurl* const curl = name == "curl" ? nullptr : transport::loaded_libcurl();
+  if (curl) {
+    facts.is = transport_facts::kind::library;
+    ask_library(*curl, facts);
+  } else if (name == "libcurl") {
+    facts.problem = transport::no_libcurl();
+  } else {
+    facts.is = transport_facts::kind::program;
+    facts.problem = ask_program(facts.version);
+  }
+  return facts;
+}
+
+inline void say_proxies(findings& to, transport::environment value) {
+  constexpr const char* about = "proxy";
+  for (const char* const scheme : {"https", "http"}) {
+    const transport::proxy one = transport::proxy_of(join({scheme, "://origin.invalid/"}), value);
+    if (one.variable.empty()) {
+      tell(to, about, {scheme, " goes without a proxy"});
+    } else if (one.address == urls::malformed) {
+      warn(to, about, {"the address in ", one.variable, " is malformed"},
+          join({"write it as http://HOST:PORT, or unset ", one.variable}));
+    } else {
+      tell(to, about, {scheme, " goes through ", one.address, ", by ", one.variable});
+    }
+  }
+
+  const string exempt = transport::either(value, "no_proxy", "NO_PROXY");
+  if (!exempt.empty()) {
+    tell(to, about, {"no_proxy exempts ", exempt});
+  }
+  if (value("http_proxy").empty() && !value("HTTP_PROXY").empty()) {
+    warn(to, about, {"HTTP_PROXY is not obeyed: a web server may set it from a request"},
+        "write it as http_proxy");
+  }
+}
+
+inline string file_problem(const fs::path& path) {  // empty: it can be read
+  os::file opened;
+  if (const int error = os::open(path, os::mode::link, opened)) return words_of(error);
+  return os::look(path).regular ? "" : "it is no file";
+}
+
+inline string folder_problem(const fs::path& path) {
+  vector<string> some;
+  const int error = os::list_names(path, "", some);
+  if (error != 0) return words_of(error);
+  return some.empty() ? "it is empty" : "";
+}
+
+inline void say_named(findings& to, const char* variable, const string& path, const string& why) {
+  constexpr const char* about = "certificates";
+  if (why.empty()) {
+    return tell(to, about, {"from '", path, "', by ", variable});
+  }
+  add(to, about, severity::failure, {variable, " names '", path, "', which cannot be used: ", why},
+      join({"mend or unset ", variable, ": no https works like that"}));
+}
+
+inline void say_built_in(findings& to, const transport_facts& facts) {
+  constexpr const char* about = "certificates";
+  const string& file = facts.ca_file;
+  const string& folder = facts.ca_directory;
+  if (file.empty() && folder.empty()) {
+    return tell(to, about, {"those that the transport knows by itself"});
+  }
+
+  const bool has_file = !file.empty() && file_problem(os::to_path(file)).empty();
+  const bool has_folder = !folder.empty() && folder_problem(os::to_path(folder)).empty();
+  if (has_file || has_folder) {
+    const string& used = has_file ? file : folder;
+    return tell(to, about, {"from '", used, "', as libcurl was built"});
+  }
+
+  const string& missing = file.empty() ? folder : file;
+  warn(to, about, {"libcurl looks for them where they are not: '", missing, "'"},
+      "install the certificates of this system, or set CURL_CA_BUNDLE to a file of them");
+}
+
+inline void say_certificates(findings& to, const transport_facts& facts) {
+  const transport::authorities told = transport::told_authorities();
+  if (!told.file.empty()) {
+    const string why = file_problem(os::to_path(told.file));
+    say_named(to, told.named_by, told.file, why);
+  }
+  if (!told.directory.empty()) {
+    const string why = folder_problem(os::to_path(told.directory));
+    say_named(to, "SSL_CERT_DIR", told.directory, why);
+  }
+  if (told.file.empty() && told.directory.empty()) {
+    say_built_in(to, facts);
+  }
+}
+
+// ---- environment, digests
+
+struct known_variable {
+  const char* name;
+  enum class shown { value, address, nothing } how;
+};
+
+inline constexpr known_variable variables[] = {{"VQCACHE_LOCAL_DIR", known_variable::shown::value},
+    {"VQCACHE_CACHE_DIR", known_variable::shown::value},
+    {"VQCACHE_OFFLINE", known_variable::shown::value},
+    {"VQCACHE_TRANSPORT", known_variable::shown::value},
+    {"HF_ENDPOINT", known_variable::shown::address}, {"HF_TOKEN", known_variable::shown::nothing},
+    {"HF_TOKEN_PATH", known_variable::shown::value},
+    {"HF_HUB_DISABLE_IMPLICIT_TOKEN", known_variable::shown::value},
+    {"HF_HUB_CACHE", known_variable::shown::value},
+    {"HUGGINGFACE_HUB_CACHE", known_variable::shown::value},
+    {"HF_HOME", known_variable::shown::value}};
+
+// What takes the place of a variable; empty: nothing does.
+inline view outweighed_by(const options& o, view variable) {
+  if (variable == "VQCACHE_LOCAL_DIR" && !o.local_dir.empty()) {
+    return ", but options::local_dir is set";
+  }
+  if (variable == "VQCACHE_CACHE_DIR" && !o.cache_dir.empty()) {
+    return ", but options::cache_dir is set";
+  }
+  if (variable == "VQCACHE_TRANSPORT" && !o.transport.empty()) {
+    return ", but options::transport is set";
+  }
+  return {};
+}
+
+inline void say_variables(findings& to, const options& o, transport::environment value_of) {
+  for (const known_variable& one : variables) {
+    const string value = value_of(one.name);
+    if (value.empty()) continue;
+    if (one.how == known_variable::shown::nothing) {
+      tell(to, "environment", {one.name, " is set"});
+      continue;
+    }
+    const bool is_address = one.how == known_variable::shown::address || urls::has_scheme(value);
+    const string shown = is_address ? transport::shown_proxy(value) : value;
+    tell(to, "environment", {one.name, " is '", shown, "'", outweighed_by(o, one.name)});
+  }
+}
+
+inline void say_offline(findings& to, const options& o, transport::environment value_of) {
+  if (o.offline) {
+    tell(to, "offline", {"options::offline is set: nothing is downloaded"});
+  } else if (strings::means_yes(value_of("VQCACHE_OFFLINE"))) {
+    warn(to, "offline", {"VQCACHE_OFFLINE is set: nothing is downloaded"},
+        "unset it, or set it to 0, to download");
+  }
+}
+
+inline uint64_t hash_rate() {  // in MB a second
+  constexpr size_t most = 16;
+  constexpr std::chrono::milliseconds enough{200};
+  const string block(size_t{1} << 20, 'x');
+  hash::sha256 digest;
+  digest.start();
+  const clock::time_point begin = clock::now();
+  clock::duration taken{};
+  size_t done = 0;
+  while (done < most && taken < enough) {
+    digest.update(block.data(), block.size());
+    ++done;
+    taken = clock::now() - begin;
+  }
+  const double seconds = std::chrono::duration<double>(taken).count();
+  return static_cast<uint64_t>(double(done * block.size()) / (std::max)(seconds, 1e-6) / 1e6);
+}
+
+inline void say_hash(findings& to, const hash::engine& by, uint64_t rate) {
+  if (by.kept_by != hash::engine::keeper::portable) {
+    return tell(to, "hash", {"SHA-256 by ", by.library, ", ", rate, " MB/s"});
+  }
+  tell(to, "hash", {"SHA-256 by the library's own code, ", rate, " MB/s"},
+      "a libcrypto that can be loaded (OpenSSL 3 or 1.1) is several times faster");
+}
+
+// ---- a directory, measured
+
+enum class role { local, lasting, lent };
+
+struct place {
+  enum class presence { directory, absent, something_else, unknown };
+
+  role as = role::local;
+  const char* about = "";
+  fs::path at{};
+  presence is = presence::absent;
+  int problem = 0;          // of presence::unknown, a value of errno
+  bool may_be_made = true;  // by options::create_dirs
+  string obstacle{};        // why the first call could not make it; and behind a "; " what to do
+  string file_system{};     // what it is on, or would be
+  optional<uint64_t> device{};
+  os::disk room{};
+};
+
+struct abilities {  // each a value of errno; what comes behind a failure of making was not tried
+  int reading = 0, making = 0, syncing = 0, syncing_directory = 0, renaming = 0, locking = 0;
+  int removing = 0;
+  bool replaces = false;       // what was renamed is what is there now
+  bool locks_exclude = false;  // a second descriptor
+  bool shares_blocks = false;
+  bool ignores_case = false;
+};
+
+inline constexpr std::string_view probe_begin = ".vqcache_doctor.", probe_end = ".part";
+
+// A file of ours, named like the partial of a model "vqcache_doctor": what a crash leaves goes with
+// the next doctor() after a day, or with a remove() of that name.
+class probe : os::pinned {
+ public:
+  explicit probe(const fs::path& in) : path_(in / join({probe_begin, os::unique(), probe_end})) {}
+
+  ~probe() {
+    (void)file_.close();
+    if (is_made_) {
+      (void)os::unlink(path_);
+    }
+  }
+
+  int make(char letter) {
+    constexpr size_t block = 4096;  // what is smaller, some file systems keep without one
+    const int opened = os::open(path_, os::mode::create, file_);
+    is_made_ = opened == 0;
+    return is_made_ ? os::write_at(file_, 0, string(block, letter)) : opened;
+  }
+
+  int rename_over(probe& other) {
+    (void)file_.close();
+    (void)other.file_.close();
+    return os::rename(path_, other.path_);
+  }
+
+  int remove() {
+    (void)file_.close();
+    is_made_ = false;
+    return os::unlink(path_);
+  }
+
+  os::file& opened() { return file_; }
+
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+  os::file file_{};
+  bool is_made_ = false;
+};
+
+// Of doctors that were killed. Whose it is cannot be told by its name alone.
+inline void sweep(const fs::path& at, const vector<string>& names) {
+  for (const string& name : names) {
+    const fs::path left = at / os::to_path(name);
+    if (strings::ends_with(name, probe_end) && os::older_than_a_day(left)) {
+      (void)os::unlink(left);
+    }
+  }
+}
+
+inline bool excludes_another(const probe& held) {
+  os::file again;
+  if (os::open(held.path(), os::mode::update, again) != 0) return false;
+  const int error = os::try_lock(again);
+  return error == EWOULDBLOCK || error == EAGAIN;
+}
+
+// Nobody else has a name like it. By its inode it cannot be told: some mounts have one for a name.
+inline bool has_another_case(const fs::path& file) {
+  const string name = os::shown(file.filename());
+  return os::look(file.parent_path() / strings::upper(name)).exists;
+}
+
+inline void measure_files(const fs::path& at, abilities& found) {
+  constexpr char old_letter = 'o', new_letter = 'n';
+  probe file(at), twin(at), newer(at);
+  found.making = file.make(old_letter);
+  if (found.making == 0) {
+    found.making = twin.make(old_letter);
+  }
+  if (found.making == 0) {
+    found.making = newer.make(new_letter);
+  }
+  if (found.making != 0) return;
+
+  found.syncing = os::sync(newer.opened());
+  found.ignores_case = has_another_case(file.path());
+  found.shares_blocks = os::clone(file.opened(), twin.opened());
+  found.locking = os::try_lock(file.opened());
+  found.locks_exclude = found.locking == 0 && excludes_another(file);
+
+  found.renaming = newer.rename_over(file);
+  found.syncing_directory = os::sync_directory(at);
+  string content;
+  const int reading = os::read_text(file.path(), content);
+  found.replaces = reading == 0 && strings::starts_with(content, string(1, new_letter));
+  found.removing = file.remove();
+}
+
+inline abilities measure(const fs::path& at) {
+  abilities found;
+  vector<string> left;
+  found.reading = os::list_names(at, probe_begin, left);
+  sweep(at, left);
+  measure_files(at, found);
+  return found;
+}
+
+inline fs::path nearest(fs::path at) {  // of it and the directories above it, what is there
+  while (!os::look(at).exists && at.has_relative_path()) {
+    at = at.parent_path();
+  }
+  return at;
+}
+
+// Why a directory that is not there cannot be made in what is there; empty: it may be.
+inline string obstacle_to(const fs::path& missing, const fs::path& above) {
+  string link = os::link_problem(missing);
+  if (!link.empty()) return link;
+
+  constexpr const char* another = ", or choose another directory";
+  if (!os::look(above).directory) {
+    return join({above, " is no directory; move it", another});
+  }
+  if (os::read_only(above)) {
+    return join({above, " cannot be written; check its permissions", another});
+  }
+  return {};
+}
+
+inline place::presence presence_of(const os::info& found) {
+  if (found.directory) {
+    return place::presence::directory;
+  }
+  if (found.exists) {
+    return place::presence::something_else;
+  }
+  return found.problem != 0 ? place::presence::unknown : place::presence::absent;
+}
+
+inline place look_at(role as, const char* about, const fs::path& at, bool may_be_made) {
+  const os::info found = os::look(at);
+  place one;
+  one.as = as;
+  one.about = about;
+  one.at = at;
+  one.may_be_made = may_be_made;
+  one.problem = found.problem;
+  one.is = presence_of(found);
+
+  const fs::path above = nearest(at);
+  if (one.is == place::presence::absent) {
+    one.obstacle = obstacle_to(at, above);
+  }
+  one.file_system = os::file_system_of(above);
+  one.device = os::device_of(above);
+  one.room = os::disk_of(above);
+  return one;
+}
+
+// ---- a directory, told
+
+inline severity worst(role as) {  // without a cache a call goes on
+  return as == role::local ? severity::failure : severity::warning;
+}
+
+inline void say_absent(findings& to, const place& one) {
+  if (one.as == role::lent) {
+    return warn(to, one.about, {one.at, " is not there: nothing is restored from it"},
+        "mount or create it, or take it out of options::also_look_in");
+  }
+  if (!one.may_be_made) {
+    return add(to, one.about, worst(one.as),
+        {one.at, " is not there, and options::create_dirs is false"}, "create it");
+  }
+  if (!one.obstacle.empty()) {
+    const size_t end = one.obstacle.rfind("; ");
+    return add(to, one.about, worst(one.as),
+        {one.at, " is not there, and cannot be made: ", view(one.obstacle).substr(0, end)},
+        one.obstacle.substr(end + 2));
+  }
+  tell(to, one.about, {one.at, " is not there; the first call makes it"});
+}
+
+inline void say_file_system(findings& to, const place& one) {
+  const string& on = one.file_system;
+  const string where = on.empty() ? string() : join({" on ", on});
+  const bool is_in_memory = on == "tmpfs" || on == "ramfs";
+  if (one.as == role::lasting && is_in_memory) {
+    return warn(to, one.about, {one.at, " is a directory", where, ": in memory"},
+        "a restart takes it away: choose a directory on a disk that stays");
+  }
+  if (one.as == role::lasting && on == "overlay") {
+    return warn(to, one.about, {one.at, " is a directory", where, ": in a container's own layer"},
+        "it may go with the container: choose a directory of a volume that stays");
+  }
+  tell(to, one.about, {one.at, " is a directory", where});
+}
+
+inline void say_presence(findings& to, const place& one) {
+  switch (one.is) {
+    case place::presence::directory: return say_file_system(to, one);
+    case place::presence::absent: return say_absent(to, one);
+    case place::presence::something_else:
+      return add(to, one.about, worst(one.as), {one.at, " is no directory"},
+          "move what is there, or choose another directory");
+    case place::presence::unknown: break;
+  }
+  add(to, one.about, worst(one.as), {one.at, " cannot be looked at: ", words_of(one.problem)},
+      advice_for(one.problem));
+}
+
+inline constexpr uint64_t little_room = uint64_t{2} << 30;  // a checkpoint has 0.3 to 8 GB
+inline constexpr uint64_t large_checkpoint = uint64_t{8} << 30;
+
+inline string gigabytes(uint64_t bytes) {
+  const uint64_t tenths = bytes / 100000000;
+  return join({tenths / 10, ".", tenths % 10, " GB"});
+}
+
+inline void say_room(findings& to, const place& one) {
+  const os::disk& room = one.room;
+  if (room.available == os::unknown || room.capacity == os::unknown) {
+    return tell(to, one.about, {"its free space is not told"});
+  }
+
+  const uint64_t percent = room.available / (std::max)(room.capacity / 100, uint64_t{1});
+  const string said = join({gigabytes(room.available), " of ", gigabytes(room.capacity),
+      " are free (", (std::min)(percent, uint64_t{100}), " %)"});
+  if (room.available < little_room) {
+    warn(to, one.about, {said},
+        "free some space there, or choose another directory: a checkpoint has 0.3 to 8 GB");
+  } else {
+    tell(to, one.about, {said});
+  }
+  if (room.largest < large_checkpoint) {
+    warn(to, one.about, {"a file there has at most ", gigabytes(room.largest)},
+        "by its file system or a limit of this process (ulimit -f): larger checkpoints do not fit");
+  }
+}
+
+// That a step works; or why not, and then nothing can be published there.
+inline bool say_step(
+    findings& to, const place& one, int error, const char* works, const char* fails) {
+  if (error == 0) {
+    tell(to, one.about, {works});
+  } else {
+    add(to, one.about, worst(one.as), {fails, ": ", words_of(error)}, advice_for(error));
+  }
+  return error == 0;
+}
+
+inline void say_locks(findings& to, const place& one, const abilities& can) {
+  constexpr const char* advice =
+      "two calls may download the same model twice; nothing else rests on it";
+  if (can.locks_exclude) {
+    return tell(to, one.about, {"flock keeps a second caller out"});
+  }
+  if (one.as == role::lasting) {  // where nothing is locked
+    return tell(to, one.about, {"flock does not work, and is not used there"});
+  }
+  if (can.locking != 0) {
+    return warn(to, one.about, {"flock does not work: ", words_of(can.locking)}, advice);
+  }
+  warn(to, one.about, {"flock says yes to everybody"}, advice);
+}
+
+inline void say_case(findings& to, const place& one, bool is_ignored) {
+  if (!is_ignored) {
+    return tell(to, one.about, {"names that differ in case alone are two"});
+  }
+  tell(to, one.about, {"names that differ in case alone are one"},
+      "use names that differ in more, or errc::name_taken is told");
+}
+
+inline void say_blocks(findings& to, const place& one, bool are_shared) {
+  const char* const shared = "files can share blocks (reflink)";
+  const char* const not_shared = "files share no blocks (reflink)";
+  tell(to, one.about, {are_shared ? shared : not_shared});
+}
+
+inline void say_abilities(findings& to, const place& one, const abilities& can) {
+  (void)say_step(to, one, can.reading, "it can be listed", "it cannot be listed");
+  if (!say_step(to, one, can.making, "files can be made and written", "no file can be written")) {
+    return;
+  }
+
+  int renaming = can.renaming;
+  if (renaming == 0 && !can.replaces) {
+    renaming = EIO;
+  }
+  (void)say_step(to, one, renaming, "rename replaces a file", "rename does not replace a file");
+
+  int syncing = can.syncing;
+  if (syncing == 0) {
+    syncing = can.syncing_directory;
+  }
+  (void)say_step(to, one, syncing, "fsync works", "fsync fails");
+
+  say_locks(to, one, can);
+  say_blocks(to, one, can.shares_blocks);
+  say_case(to, one, can.ignores_case);
+  if (can.removing != 0) {
+    (void)say_step(to, one, can.removing, "", "a file that was made there cannot be removed");
+  }
+}
+
+// ---- both directories
+
+enum class between { one_place, sharing_blocks, one_device, two_devices, unknown };
+
+inline between relation(const place& local, const place& lasting, bool shares_blocks) {
+  if (call::call::is_one_place(local.at, lasting.at)) return between::one_place;
+  if (shares_blocks) return between::sharing_blocks;
+  if (!local.device || !lasting.device) return between::unknown;
+  return *local.device == *lasting.device ? between::one_device : between::two_devices;
+}
+
+inline void say_relation(findings& to, between is) {
+  constexpr const char* about = "tiers";
+  constexpr const char* advice = "put cache_dir on another disk, one that stays";
+  switch (is) {
+    case between::one_place:
+      return warn(to, about, {"local_dir and cache_dir are one place: no copy is kept"},
+          "choose another cache_dir, or set options::keep_copy to false");
+    case between::sharing_blocks:
+      tell(to, about, {"a copy shares the blocks of its file: it takes no room, and no time"});
+      return warn(to, about,
+          {"such a copy protects against deletion alone, not against the end of the disk"}, advice);
+    case between::one_device:
+      return warn(to, about,
+          {"both are on one device: the copy protects against deletion alone, not against the end "
+           "of the disk"},
+          advice);
+    case between::two_devices: return tell(to, about, {"they are on two devices"});
+    case between::unknown: break;
+  }
+  tell(to, about, {"whether they are on one device cannot be told"});
+}
+
+inline bool shares_blocks(const fs::path& local, const fs::path& lasting) {
+  probe from(local), to(lasting);
+  return from.make('f') == 0 && to.make('t') == 0 && os::clone(from.opened(), to.opened());
+}
+
+// ---- the whole
+
+// Why a place that is given is none; empty: it is one.
+inline string place_problem(const fs::path& given, const fs::path& found) {
+  string odd = checks::directory_problem(error::shown(given));
+  if (!odd.empty()) return odd;
+  if (!found.empty() && found.is_absolute()) return {};
+  if (call::begins_at_home(given)) {
+    return "begins with ~, and HOME is not set";
+  }
+  return "is relative, and the working directory is not there any more";
+}
+
+class examination {
+ public:
+  examination(const options& o, findings& to) : o_(&o), to_(&to) {}
+
+  void run() {
+    const transport_facts facts = find_transport(*o_);
+    say_transport(*to_, facts);
+    if (!o_->fetch) {
+      say_proxies(*to_, os::env);
+      say_certificates(*to_, facts);
+    }
+    say_offline(*to_, *o_, os::env);
+    say_variables(*to_, *o_, os::env);
+    say_hash(*to_, hash::system_engine(), hash_rate());
+
+    const place local = directory(role::local, "local_dir", call::given_directory(*o_, true));
+    const place lasting = copies();
+    for (const fs::path& given : o_->also_look_in) {
+      (void)directory(role::lent, "also_look_in", given);
+    }
+    if (!local.at.empty() && !lasting.at.empty()) {
+      both(local, lasting);
+    }
+  }
+
+ private:
+  place copies() {  // without a path: there is none
+    if (o_->keep_copy) {
+      return directory(role::lasting, "cache_dir", call::given_directory(*o_, false));
+    }
+    tell(*to_, "cache_dir", {"options::keep_copy is false: no copy is kept"});
+    return {};
+  }
+
+  place directory(role as, const char* about, const fs::path& given) {
+    const fs::path at = os::resolved(given);
+    const string problem = place_problem(given, at);
+    if (!problem.empty()) {
+      const string name = urls::redact(error::shown(given));
+      add(*to_, about, worst(as), {"'", name, "' cannot be used: it ", problem},
+          "give the absolute path of a directory");
+      return {};
+    }
+
+    place one = look_at(as, about, at, o_->create_dirs);
+    say_presence(*to_, one);
+    const bool is_there = one.is == place::presence::directory;
+    if (as == role::lent) {  // it is never written
+      if (is_there) {
+        lent(one);
+      }
+      return one;
+    }
+    if (is_there || one.is == place::presence::absent) {
+      say_room(*to_, one);
+    }
+    if (is_there) {
+      say_abilities(*to_, one, measure(one.at));
+    }
+    return one;
+  }
+
+  void lent(const place& one) {
+    vector<string> names;
+    const int error = os::list_names(one.at, probe_begin, names);
+    (void)say_step(*to_, one, error, "it can be listed", "it cannot be listed");
+  }
+
+  void both(const place& local, const place& lasting) {
+    const bool are_there =
+        local.is == place::presence::directory && lasting.is == place::presence::directory;
+    say_relation(*to_, relation(local, lasting, are_there && shares_blocks(local.at, lasting.at)));
+  }
+
+  const options* o_;
+  findings* to_;
+};
+
+inline status examine(const options& o, findings& found) {
+  const os::held_cancel until_the_end;
+  const os::quiet_signals quiet;
+  return error::contain([&] {
+    (void)error::ready();  // while there is memory
+    VQCACHE_NEED_(checks::check_options(o));
+    examination(o, found).run();
+    return status();
+  });
+}
+}  // namespace doctor
 
 // ==== >>notebook ==== knows where a platform has its fast and its lasting disk ====
 //
@@ -16736,6 +17652,12 @@ VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const opti
   return found;
 }
 
+VQCACHE_API_ answer<std::vector<finding>> try_doctor(const options& opts) {
+  answer<std::vector<finding>> found;
+  found.error = detail::error::to_error(detail::doctor::examine(opts, found.value));
+  return found;
+}
+
 VQCACHE_API_ error try_remove(const std::string& name, const options& opts) {
   return detail::error::to_error(detail::upkeep::remove_all(name, opts));
 }
@@ -16803,6 +17725,12 @@ VQCACHE_API_ pruning prune(std::uint64_t max_bytes, bool is_dry_run, const optio
 VQCACHE_API_ explanation explain(const std::string& name, const options& opts) {
   explanation found;
   detail::error::raise(detail::upkeep::explain(name, opts, found));
+  return found;
+}
+
+VQCACHE_API_ std::vector<finding> doctor(const options& opts) {
+  std::vector<finding> found;
+  detail::error::raise(detail::doctor::examine(opts, found));
   return found;
 }
 

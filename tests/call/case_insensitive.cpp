@@ -169,6 +169,27 @@ TEST_CASE(
   CHECK(world::contents(t.at / "cache") == before);
 }
 
+TEST_CASE("the doctor tells where case is ignored, and leaves nothing") {
+  const drive_mount drive;
+  if (!drive.why().empty()) return skipped(drive.why());
+  tiers t{drive.at() / "x"};
+  for (const char* const tier : {"local", "cache"}) {
+    fs::create_directories(t.at / tier);
+  }
+  const auto found = vqcache::try_doctor(t.options());
+  REQUIRE_MESSAGE(found.ok(), found.error.what());
+  int told = 0;
+  for (const vqcache::finding& one : found.value) {
+    if (!has(one.said, "names that differ in case alone are one")) continue;
+    ++told;
+    CHECK(one.how == vqcache::severity::information);
+    CHECK(has(one.advice, "name_taken"));
+  }
+  CHECK(told == 2);
+  CHECK(names_in(t.at / "local").empty());
+  CHECK(names_in(t.at / "cache").empty());
+}
+
 TEST_CASE("where case counts, names that differ in case only are two models") {
   scratch home;
   tiers t{home / "x"};

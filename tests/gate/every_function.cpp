@@ -177,6 +177,12 @@ int use_every_function(const char* directory) {
   for (const vqcache::pruned_model& one : room->models) {
     EXPECT(one.is_removed && one.bytes > 0 && !one.why.empty());
   }
+  const auto findings = vqcache::try_doctor(opt);
+  EXPECT(findings.ok() && !findings->empty());
+  for (const vqcache::finding& one : *findings.operator->()) {
+    EXPECT(!one.about.empty() && !one.said.empty());
+    EXPECT(one.how == vqcache::severity::information || !one.advice.empty());
+  }
   EXPECT(vqcache::source(top / "c.yaml").urls[0].find("file://") == 0);
   EXPECT(vqcache::source(std::string_view("a")).urls[0] == "a");
   EXPECT(!vqcache::user_options("app").keep_copy);
@@ -189,6 +195,7 @@ int use_every_function(const char* directory) {
   EXPECT(vqcache::repair_model("net", opt).ok());
   EXPECT(vqcache::explain("net", opt).is_hit);
   EXPECT(vqcache::prune(0, false, opt).freed > 0 && !fs::exists(r->files[0]));
+  EXPECT(!vqcache::doctor(opt).empty());
 #endif
   for (const vqcache::known_model& known : vqcache::known_models())
     EXPECT(!known.name.empty());

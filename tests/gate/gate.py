@@ -26,8 +26,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 
 ROOMS = ("manual config api containers error strings urls http formats sniff catalog os process hash ranges journal "
-         "worker partial transport checks hub policy connection download tier plan call sets upkeep notebook "
-         "public undef").split()
+         "worker partial transport checks hub policy connection download tier plan call sets upkeep doctor "
+         "notebook public undef").split()
 SYSTEM_ROOMS = ("os", "process")  # a contract, declared ahead, and two definitions of all in it
 COLUMNS = 100
 COST_BAR, DECLARATIONS_BAR = 2.2, 1.0  # of its own includes; 2.0 before there were sets of files

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   EXPECT(!r && r.error.code() == vqcache::make_error_code(vqcache::errc::invalid_argument));
   EXPECT(vqcache::try_list_models(opt)->size() == 1);
   EXPECT(vqcache::try_verify_model("m", opt)->ok() && vqcache::try_repair_model("m", opt)->ok());
+  EXPECT(vqcache::try_doctor(opt).ok() && !vqcache::try_doctor(opt)->empty());
   EXPECT(vqcache::try_restore_model("m", opt)->files.size() == 2);
   EXPECT(vqcache::try_download_model("s", {{"a.bin", from_config}}, opt).ok() == false);
   EXPECT(vqcache::try_download_file("c.yaml", from_config, opt).ok());

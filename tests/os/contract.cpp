@@ -351,6 +351,17 @@ TEST_SUITE("os contract") {
     if (os::clone(from, twin)) CHECK(get(twin, 0, content.size() + 1) == content);
   }
 
+  TEST_CASE("a device is told by a number, and what is not there has none") {
+    const scratch top;
+    put(top / "f", "f");
+    const auto of_directory = os::device_of(top.path());
+    REQUIRE(of_directory.has_value());
+    CHECK(os::device_of(top / "f") == of_directory);
+    CHECK_FALSE(os::device_of(top / "absent").has_value());
+    CHECK(os::file_system_of(top / "absent").empty());
+    CHECK(os::file_system_of(top.path()) == os::file_system_of(top.path()));
+  }
+
   TEST_CASE("rename takes the place of what has the name") {
     const scratch top;
     put(top / "old", "old");
