@@ -109,6 +109,9 @@
 //   # origin URL FILE          what served it: no user info, and of a query what names a file
 //   # etag TAG FILE            as its server told it
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
+//   # blocks xxh64 8388608 FIRST SUM SUM ... FILE
+//                              of each block of 8 MiB, from number FIRST on: its XXH64, 16 digits.
+//                              They only tell repair_model() what to fetch; the DIGEST decides
 //
 // Beside a file, called FILE here, there may be:
 //
@@ -168,6 +171,11 @@
 //   It could not be restored whole, downloading.
 //   Continuing FILE at byte N.
 //       what an earlier call left is taken up
+//   Fetching N of N blocks of FILE; the others are here.
+//       repair_model(): blocks of damaged files are not fetched again
+//   Damaged files hold all N blocks of FILE between them; nothing of it is fetched.
+//   The blocks of FILE are right by their checksums, but WHY.
+//       then the whole file is fetched
 //   Discarded N bytes of FILE: WHY.
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //   The server of FILE asks to wait N s until the next try.
@@ -311,6 +319,10 @@
 //                                        not begin with . or -, does not end in ., and is no device
 //                                        of Windows (con, nul, com1, ...)
 //   formats     most_files = 20000       of a set
+//   formats     block_size = 8 MiB       of a file, that a receipt has a checksum of; it has them
+//                                        of all blocks of a file, or of none where they would
+//                                        make it larger than 8 MB (some 3 TB of files)
+//   partial     most_gaps = 16           requests by which repair_model() fetches the rest
 //   checks      most_connections = 16    of a file
 //   checks      most_seconds = 2147483   of connect_seconds and stall_seconds
 //   connection  most_hops = 20           redirects of one request
@@ -571,6 +583,13 @@
 //
 // A condition is right, missing, damaged, unreadable, or unvouched: no receipt speaks of that file.
 //
+// Where no place has the whole file, its blocks of 8 MiB are taken from all damaged ones that have
+// its receipt's checksum of them, and only the rest is fetched: one flipped byte costs one block,
+// and 64 KiB on both sides. The whole file is fetched where the receipt has no checksums (a file of
+// up to 8 MiB, or one that an older version stored), where the server gives no parts, through
+// options::fetch, and where what was put together does not have its digest. Until it is complete it
+// takes as much room as a download.
+//
 // By hand, while no call runs, these may be deleted: FILE.corrupt-X, partials with their records
 // (their bytes come once more), the lock. So may a file, or one of the directories: the next call
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
@@ -591,6 +610,7 @@
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
 // - list_models, verify_model, repair_model.
+// - Receipts have checksums of blocks, so that repair_model fetches only what is damaged.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -3074,7 +3094,7 @@ using receipt = vector<entry>;
 inline constexpr size_t most_files = 20000;                  // in a set
 inline constexpr size_t largest_receipt = most_files * 800;  // bytes; a line has some 300
 
-enum : uint64_t { block_size = 8 << 20 };  // that a receipt has a checksum of
+enum : size_t { block_size = 8 << 20 };  // that a receipt has a checksum of
 
 inline constexpr size_t sums_in_line = 64;
 
@@ -3094,7 +3114,7 @@ inline const entry* find(const receipt& all, std::string_view file) {
   return nullptr;
 }
 
-// "# blocks xxh64 8388608 FIRST SUM SUM ... FILE": FIRST is the number of the first block of a line.
+// "# blocks xxh64 8388608 FIRST SUM SUM ... FILE", where FIRST is the number of its first block.
 inline string write_blocks(const entry& one) {
   string text;
   for (size_t first = 0; first < one.blocks.size(); first += sums_in_line) {
@@ -6289,28 +6309,31 @@ class xxh64 {
     const uint64_t initial[4] = {prime1 + prime2, prime2, 0, 0 - prime1};
     std::memcpy(lanes_, initial, sizeof lanes_);
     length_ = 0;
+    kept_ = 0;
   }
 
   void update(std::string_view bytes) {
-    const size_t waiting = size_t(length_ % stripe);
     length_ += bytes.size();
-    const std::string_view first = bytes.substr(0, waiting == 0 ? 0 : stripe - waiting);
-    keep(first, waiting);
-    bytes.remove_prefix(first.size());
-    if (waiting != 0 && waiting + first.size() == stripe) {
+    if (kept_ > 0) {
+      const std::string_view first = bytes.substr(0, stripe - kept_);
+      keep(first);
+      bytes.remove_prefix(first.size());
+    }
+    if (kept_ == stripe) {
       take(waiting_, stripe);
+      kept_ = 0;
     }
 
     const size_t whole = bytes.size() / stripe * stripe;
     take(bytes.data(), whole);
-    keep(bytes.substr(whole), 0);
+    keep(bytes.substr(whole));
   }
 
   uint64_t value() const {
     uint64_t sum = length_ < stripe ? prime5 : merged();
     sum += length_;
     const char* at = waiting_;
-    const char* const end = at + length_ % stripe;
+    const char* const end = at + kept_;
     for (; end - at >= 8; at += 8) {
       sum = rotated(sum ^ round(0, word(at)), 27) * prime1 + prime4;
     }
@@ -6373,8 +6396,10 @@ class xxh64 {
     std::memcpy(lanes_, now, sizeof lanes_);
   }
 
-  void keep(std::string_view bytes, size_t behind) {
-    if (!bytes.empty()) std::memcpy(waiting_ + behind, bytes.data(), bytes.size());
+  void keep(std::string_view bytes) {
+    if (bytes.empty()) return;
+    std::memcpy(waiting_ + kept_, bytes.data(), bytes.size());
+    kept_ += bytes.size();
   }
 
   uint64_t merged() const {
@@ -6389,6 +6414,7 @@ class xxh64 {
   uint64_t lanes_[4] = {};
   uint64_t length_ = 0;
   char waiting_[stripe] = {};  // what is no whole stripe yet
+  size_t kept_ = 0;            // bytes of it
 };
 
 // Of each block of a file, whose bytes come in order.
@@ -6403,7 +6429,7 @@ class block_sums {
 
   void update(std::string_view bytes) noexcept {  // without memory: there will be none
     while (!bytes.empty()) {
-      const std::string_view part = bytes.substr(0, size_t(formats::block_size - in_block_));
+      const std::string_view part = bytes.substr(0, formats::block_size - in_block_);
       sum_.update(part);
       in_block_ += part.size();
       bytes.remove_prefix(part.size());
@@ -6435,7 +6461,7 @@ class block_sums {
 
   list<uint64_t> sums_{};
   xxh64 sum_{};
-  uint64_t in_block_ = 0;
+  size_t in_block_ = 0;
   state state_ = state::complete;
 };
 
@@ -14483,7 +14509,7 @@ class call {
 
   // ---- put together: what damaged files hold of a file, by the checksums of its blocks
 
-  struct aside {  // a damaged file that this call has put aside
+  struct removed {  // a damaged file that this call has put aside
     size_t file = 0, place = 0;
     string name{};
   };
@@ -14534,7 +14560,7 @@ class call {
       const size_t place = n == 0 ? plan::in_local : n - 1;
       VQCACHE_NEED_(salvage_from(place, now_.wanted[file].name, all));
     }
-    for (const aside& one : asides_) {
+    for (const removed& one : asides_) {
       if (one.file == file && !all.is_whole()) {
         VQCACHE_NEED_(salvage_from(one.place, one.name, all));
       }
@@ -14997,7 +15023,7 @@ class call {
   bool has_one_place_ = false;  // local_dir and cache_dir are one directory: no copy is kept
   bool is_cached_ = false, is_announced_ = false;
   bool salvages_ = false;  // repair: blocks of damaged files are not fetched again
-  list<aside> asides_{};
+  list<removed> asides_{};
 };
 
 // The whole of a call: every error says which model it is about, also one of an exception
