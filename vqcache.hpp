@@ -4329,7 +4329,7 @@ inline bool is_refusal(int error) {
 // A small text, of a large one the first `most` bytes. After a failure `out` is empty.
 inline int read_text(
     const fs::path& path, std::string& out, mode how = mode::read, size_t most = 65536) {
-  constexpr size_t mostly = 4096, times_more = 16;
+  constexpr size_t mostly = 4096, times_more = 24;
   out.clear();
   file from;
   if (const int error = open(path, how, from)) return error;
@@ -6320,12 +6320,12 @@ class xxh64 {
       bytes.remove_prefix(first.size());
     }
     if (kept_ == stripe) {
-      take(waiting_, stripe);
+      take({waiting_, stripe});
       kept_ = 0;
     }
 
     const size_t whole = bytes.size() / stripe * stripe;
-    take(bytes.data(), whole);
+    take(bytes.substr(0, whole));
     keep(bytes.substr(whole));
   }
 
@@ -6384,13 +6384,15 @@ class xxh64 {
     return word;
   }
 
-  void take(const char* at, size_t size) {  // whole stripes
+  void take(std::string_view stripes) {
     uint64_t a = lanes_[0], b = lanes_[1], c = lanes_[2], d = lanes_[3];
-    for (const char* const end = at + size; at != end; at += stripe) {
+    const char* at = stripes.data();
+    for (size_t left = stripes.size(); left > 0; left -= stripe) {
       a = round(a, word(at));
       b = round(b, word(at + 8));
       c = round(c, word(at + 16));
       d = round(d, word(at + 24));
+      at += stripe;
     }
     const uint64_t now[4] = {a, b, c, d};
     std::memcpy(lanes_, now, sizeof lanes_);

@@ -239,6 +239,18 @@ TEST_SUITE("blocks") {
     CHECK(w.fetched() >= big);
   }
 
+  TEST_CASE("a receipt that is written again keeps its blocks") {
+    shelf w;
+    w.bring();
+    fs::remove(w.receipt());
+    REQUIRE(vqcache::try_download_file(file, support::hostile().url(w.path), w.options()).ok());
+    CHECK(shelf::lines_of_blocks(read(w.receipt())) == 1);
+    fs::remove_all(w.dir / "cache");
+    REQUIRE(vqcache::try_download_file(file, support::hostile().url(w.path), w.options()).ok());
+    CHECK(shelf::lines_of_blocks(read(w.copied_receipt())) == 1);
+    CHECK(support::hostile().log(w.path).empty());
+  }
+
   TEST_CASE("checksums of blocks that are wrong mend nothing wrong") {
     SUBCASE("they fit the damaged file: the digest of all decides") {
       shelf w;
