@@ -113,6 +113,9 @@
 //   # declared SHA256 HOST HEADER FILE
 //                              its server declared this digest itself (chapter 4), and it held
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
+//   # blocks xxh64 8388608 FIRST SUM SUM ... FILE
+//                              of each block of 8 MiB, from number FIRST on: its XXH64, 16 digits.
+//                              They only tell repair_model() what to fetch; the DIGEST decides
 //
 // Beside a file, called FILE here, there may be:
 //
@@ -162,6 +165,9 @@
 //   The file NAME is right after all; it is 'PATH' again.
 //   Continuing FILE at byte N.
 //       what an earlier call left is taken up
+//   Fetching N of N blocks of FILE; the others are here.
+//       repair_model(): blocks of damaged files are not fetched again
+//   Damaged files hold all N blocks of FILE between them; nothing of it is fetched.
 //   The server of FILE asks to wait N s until the next try.
 //   The server of FILE refuses another connection; it waits for its turn.
 //
@@ -187,6 +193,8 @@
 //   The cached FILE is damaged (WHY), but stays: WHY.
 //   The cache holds another FILE than the local receipt; it stays.
 //   The servers of FILE contradict each other about its SHA-256 (WHO, WHO); neither is believed.
+//   The blocks of FILE are right by their checksums, but WHY.
+//       then the whole file is fetched
 //   Discarded N bytes of FILE: WHY.
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //
@@ -355,6 +363,10 @@
 //                                        not begin with . or -, does not end in ., and is no device
 //                                        of Windows (con, nul, com1, ...)
 //   formats     most_files = 20000       of a set
+//   formats     block_size = 8 MiB       of a file, that a receipt has a checksum of; it has them
+//                                        of all blocks of a file, or of none where they would
+//                                        make it larger than 8 MB (some 3 TB of files)
+//   partial     most_gaps = 16           requests by which repair_model() fetches the rest
 //   checks      most_connections = 16    of a file
 //   checks      most_seconds = 2147483   of connect_seconds and stall_seconds
 //   checks      largest_file = 9223372036854775807   of source::size and max_bytes_per_second
@@ -624,6 +636,13 @@
 //
 // A condition is right, missing, damaged, unreadable, or unvouched: no receipt speaks of that file.
 //
+// Where no place has the whole file, its blocks of 8 MiB are taken from all damaged ones that have
+// its receipt's checksum of them, and only the rest is fetched: one flipped byte costs one block,
+// and 64 KiB on both sides. The whole file is fetched where the receipt has no checksums (a file of
+// up to 8 MiB, or one that an older version stored), where the server gives no parts, through
+// options::fetch, and where what was put together does not have its digest. Until it is complete it
+// takes as much room as a download.
+//
 // prune() makes room in LOCAL, and never touches CACHE. The models that were not used for longest
 // go first, until local files have at most so many bytes:
 //
@@ -702,6 +721,7 @@
 // - list_models, verify_model, repair_model, prune, explain, doctor.
 // - max_bytes_per_second.
 // - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
+// - Receipts have checksums of blocks, so that repair_model fetches only what is damaged.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
@@ -1175,7 +1195,8 @@ struct explanation {
 // downloaded, each URL that is known (where its receipt says that it came from, or the catalogue)
 // is asked for one byte, unless the call is offline: one after the other, and on_progress may
 // cancel. Nothing is hashed, made, written or said. errc::unknown_model: nothing is known of it.
-[[nodiscard]] VQCACHE_API_ answer<explanation> try_explain(const std::string& name, const options& opts = {});
+[[nodiscard]] VQCACHE_API_ answer<explanation> try_explain(
+    const std::string& name, const options& opts = {});
 
 struct finding {
   std::string about;  // "transport", "local_dir", ...: the table in chapter 14
@@ -1493,6 +1514,8 @@ class optional {
     if (one.has_value_ != other.has_value_) return false;
     return !one.has_value_ || one.value_ == other.value_;
   }
+
+  friend bool operator!=(const optional& one, const optional& other) { return !(one == other); }
 
  private:
   T value_{};
@@ -3491,7 +3514,8 @@ struct entry {
   uint64_t size = 0;  // 0: not told
   bool unverified = false;
   string address{};  // a digest of the origin, which tells it from others; empty: of a path, or old
-  string declared{};  // "DIGEST HOST HEADER": its server said so itself, and it held
+  string declared{};        // "DIGEST HOST HEADER": its server said so itself, and it held
+  list<uint64_t> blocks{};  // the XXH64 of each block, or none: see has_blocks()
 };
 
 using receipt = list<entry>;
@@ -3499,11 +3523,50 @@ using receipt = list<entry>;
 inline constexpr size_t most_files = 20000;                  // in a set
 inline constexpr size_t largest_receipt = most_files * 800;  // bytes; a line has some 300
 
+enum : size_t { block_size = 8 << 20 };  // that a receipt has a checksum of
+
+inline constexpr size_t sums_in_line = 64;
+
+inline uint64_t count_of_blocks(uint64_t size) {
+  return size / block_size + (size % block_size != 0 ? 1 : 0);
+}
+
+// Whether all its blocks have a checksum. A file of one block has none: its digest says as much.
+inline bool has_blocks(const entry& one) {
+  return one.size > block_size && one.blocks.size() == count_of_blocks(one.size);
+}
+
 inline const entry* find(const receipt& all, std::string_view file) {
   for (const entry& one : all) {
     if (one.file == file) return &one;
   }
   return nullptr;
+}
+
+// "# blocks xxh64 8388608 FIRST SUM SUM ... FILE", where FIRST is the number of its first block.
+inline string write_blocks(const entry& one) {
+  string text;
+  for (size_t first = 0; first < one.blocks.size(); first += sums_in_line) {
+    text += join({"# blocks xxh64 ", uint64_t{block_size}, " ", first, " "});
+    const size_t end = (std::min)(first + sums_in_line, one.blocks.size());
+    for (size_t i = first; i < end; ++i) {
+      text += strings::hex(one.blocks[i], 16) + " ";
+    }
+    text += one.file + "\n";
+  }
+  return text;
+}
+
+// Those of all files, in so many bytes: where they would be too many, files do without.
+inline string write_blocks(const receipt& all, size_t most) {
+  string text;
+  for (const entry& one : all) {
+    const string more = has_blocks(one) ? write_blocks(one) : string();
+    if (text.size() + more.size() <= most) {
+      text += more;
+    }
+  }
+  return text;
 }
 
 inline string write_receipt(const receipt& all, const string& date) {
@@ -3532,7 +3595,11 @@ inline string write_receipt(const receipt& all, const string& date) {
     }
     digests += join({one.sha256, "  ", file, "\n"});
   }
-  return facts + digests;
+
+  string text = facts + digests;
+  constexpr size_t most = largest_receipt / 2;
+  text += write_blocks(all, most - (std::min)(most, text.size()));  // last: a cut takes them first
+  return text;
 }
 
 inline entry& entry_of(receipt& all, std::string_view file) {  // a new one if there is none
@@ -3558,6 +3625,20 @@ inline void read_digest(receipt& into, std::string_view line) {  // the first of
   entry& its = entry_of(into, line.substr(file_at));
   if (its.sha256.empty()) {
     its.sha256 = strings::lower(digest);
+  }
+}
+
+// A line counts that continues those before it; where one is missing or odd, too few blocks remain.
+inline void read_blocks(entry& into, std::string_view words) {
+  if (strings::take(words, ' ') != "xxh64") return;
+  if (strings::parse_number(strings::take(words, ' ')) != uint64_t{block_size}) return;
+  if (strings::parse_number(strings::take(words, ' ')) != uint64_t{into.blocks.size()}) return;
+
+  while (!words.empty()) {
+    const std::string_view digits = strings::take(words, ' ');
+    const optional<uint64_t> sum = strings::parse_number(digits, 16);
+    if (!sum || digits.size() != 16) return;
+    into.blocks.push_back(*sum);
   }
 }
 
@@ -3589,6 +3670,9 @@ inline void read_fact(receipt& into, std::string_view line) {
   }
   if (key == "unverified") {
     its.unverified = true;
+  }
+  if (key == "blocks") {
+    read_blocks(its, value);
   }
 }
 
@@ -4708,7 +4792,7 @@ inline bool is_refusal(int error) {
 // A small text, of a large one the first `most` bytes. After a failure `out` is empty.
 inline int read_text(
     const fs::path& path, std::string& out, mode how = mode::read, size_t most = 65536) {
-  constexpr size_t mostly = 4096, times_more = 16;
+  constexpr size_t mostly = 4096, times_more = 24;
   out.clear();
   file from;
   if (const int error = open(path, how, from)) return error;
@@ -6487,8 +6571,9 @@ class child : os::pinned {
 
 // ==== >>hash ==== computes a digest: the system's library where there is one, else portable ====
 //
-// SHA-256 alone. The system's code is several times faster, and is loaded at run time, so that
-// nothing has to be linked; both give the same digest, or none and say so. It uses >>os.
+// SHA-256 alone vouches for bytes. The system's code is several times faster, and is loaded at run
+// time, so that nothing has to be linked; both give the same digest, or none and say so. Checksums
+// of blocks are kept beside it, which only find what is damaged. It uses >>os and >>formats.
 namespace hash {
 // ---- the system's library, loaded at the first digest and never unloaded
 
@@ -6729,6 +6814,175 @@ class sha256 : os::pinned {
   portable_sha256 ours_{};
 };
 
+// ---- the checksums of blocks, which find what is damaged in a file
+
+// XXH64 (the xxHash specification 0.1.1), seed 0: "xxhsum -H1" tells the same of a block. It is no
+// protection against anybody, and need not be, since the SHA-256 of the mended file decides. It is
+// here because it costs a tenth of a fast SHA-256; CRC-32 by tables would cost as much as that.
+class xxh64 {
+ public:
+  void start() {
+    const uint64_t initial[4] = {prime1 + prime2, prime2, 0, 0 - prime1};
+    std::memcpy(lanes_, initial, sizeof lanes_);
+    length_ = 0;
+    kept_ = 0;
+  }
+
+  void update(std::string_view bytes) {
+    length_ += bytes.size();
+    if (kept_ > 0) {
+      const std::string_view first = bytes.substr(0, stripe - kept_);
+      keep(first);
+      bytes.remove_prefix(first.size());
+    }
+    if (kept_ == stripe) {
+      take({waiting_, stripe});
+      kept_ = 0;
+    }
+
+    const size_t whole = bytes.size() / stripe * stripe;
+    take(bytes.substr(0, whole));
+    keep(bytes.substr(whole));
+  }
+
+  uint64_t value() const {
+    uint64_t sum = length_ < stripe ? prime5 : merged();
+    sum += length_;
+    const char* at = waiting_;
+    const char* const end = at + kept_;
+    for (; end - at >= 8; at += 8) {
+      sum = rotated(sum ^ round(0, word(at)), 27) * prime1 + prime4;
+    }
+    if (end - at >= 4) {
+      sum = rotated(sum ^ half_word(at) * prime1, 23) * prime2 + prime3;
+      at += 4;
+    }
+    for (; at != end; ++at) {
+      sum = rotated(sum ^ static_cast<unsigned char>(*at) * prime5, 11) * prime1;
+    }
+    sum = (sum ^ sum >> 33) * prime2;
+    sum = (sum ^ sum >> 29) * prime3;
+    return sum ^ sum >> 32;
+  }
+
+ private:
+  enum : size_t { stripe = 32 };
+
+  static constexpr uint64_t prime1 = 0x9e3779b185ebca87, prime2 = 0xc2b2ae3d27d4eb4f;
+  static constexpr uint64_t prime3 = 0x165667b19e3779f9, prime4 = 0x85ebca77c2b2ae63;
+  static constexpr uint64_t prime5 = 0x27d4eb2f165667c5;
+
+  static uint64_t rotated(uint64_t x, int n) { return x << n | x >> (64 - n); }
+
+  static uint64_t round(uint64_t lane, uint64_t word) {
+    return rotated(lane + word * prime2, 31) * prime1;
+  }
+
+  static bool is_little_endian() {
+    const uint64_t one = 1;
+    char first = 0;
+    std::memcpy(&first, &one, 1);
+    return first == 1;
+  }
+
+  static uint64_t half_word(const char* at) {  // little-endian
+    uint64_t word = 0;
+    for (size_t i = 4; i-- > 0;) {
+      word = word << 8 | static_cast<unsigned char>(at[i]);
+    }
+    return word;
+  }
+
+  static uint64_t word(const char* at) {
+    if (!is_little_endian()) return half_word(at) | half_word(at + 4) << 32;
+    uint64_t word = 0;  // a compiler makes one instruction of it, and not of the above
+    std::memcpy(&word, at, sizeof word);
+    return word;
+  }
+
+  void take(std::string_view stripes) {
+    uint64_t a = lanes_[0], b = lanes_[1], c = lanes_[2], d = lanes_[3];
+    const char* at = stripes.data();
+    for (size_t left = stripes.size(); left > 0; left -= stripe) {
+      a = round(a, word(at));
+      b = round(b, word(at + 8));
+      c = round(c, word(at + 16));
+      d = round(d, word(at + 24));
+      at += stripe;
+    }
+    const uint64_t now[4] = {a, b, c, d};
+    std::memcpy(lanes_, now, sizeof lanes_);
+  }
+
+  void keep(std::string_view bytes) {
+    if (bytes.empty()) return;
+    std::memcpy(waiting_ + kept_, bytes.data(), bytes.size());
+    kept_ += bytes.size();
+  }
+
+  uint64_t merged() const {
+    uint64_t sum = rotated(lanes_[0], 1) + rotated(lanes_[1], 7) + rotated(lanes_[2], 12)
+        + rotated(lanes_[3], 18);
+    for (const uint64_t lane : lanes_) {
+      sum = (sum ^ round(0, lane)) * prime1 + prime4;
+    }
+    return sum;
+  }
+
+  uint64_t lanes_[4] = {};
+  uint64_t length_ = 0;
+  char waiting_[stripe] = {};  // what is no whole stripe yet
+  size_t kept_ = 0;            // bytes of it
+};
+
+// Of each block of a file, whose bytes come in order.
+class block_sums {
+ public:
+  void start() {
+    sums_.clear();
+    sum_.start();
+    in_block_ = 0;
+    state_ = state::complete;
+  }
+
+  void update(std::string_view bytes) noexcept {  // without memory: there will be none
+    while (!bytes.empty()) {
+      const std::string_view part = bytes.substr(0, formats::block_size - in_block_);
+      sum_.update(part);
+      in_block_ += part.size();
+      bytes.remove_prefix(part.size());
+      if (in_block_ == formats::block_size) {
+        end_block();
+      }
+    }
+  }
+
+  list<uint64_t> all() {  // ends it
+    if (in_block_ > 0) {
+      end_block();
+    }
+    const bool is_worth_a_line = state_ == state::complete && sums_.size() > 1;
+    return is_worth_a_line ? sums_ : list<uint64_t>();
+  }
+
+ private:
+  enum class state { complete, given_up };
+
+  void end_block() noexcept {
+    const bool is_kept = error::attempt([this] { sums_.push_back(sum_.value()); });
+    if (!is_kept) {
+      state_ = state::given_up;
+    }
+    sum_.start();
+    in_block_ = 0;
+  }
+
+  list<uint64_t> sums_{};
+  xxh64 sum_{};
+  size_t in_block_ = 0;
+  state state_ = state::complete;
+};
+
 inline string of(std::string_view bytes) {
   return sha256().start().update(bytes.data(), bytes.size()).hex();
 }
@@ -6824,6 +7078,20 @@ class range_set {
       last->at = (std::max)(last->at, less.end);
     }
     all_.erase(first, last);
+  }
+
+  // To so many at most, over the shortest of what is between two.
+  void join_to(size_t most) {
+    while (all_.size() > (std::max)(most, size_t{1})) {
+      byte_range shortest{all_[0].end, all_[1].at};
+      for (size_t i = 1; i + 1 < all_.size(); ++i) {
+        const byte_range between{all_[i].end, all_[i + 1].at};
+        if (size_of(between) < size_of(shortest)) {
+          shortest = between;
+        }
+      }
+      add(shortest);
+    }
   }
 
   bool is_empty() const { return all_.empty(); }
@@ -7525,9 +7793,12 @@ inline judged_by judge_with(const string& sha256) {
   return sha256.empty() ? judged_by::look : judged_by::digest;
 }
 
+enum class block_sums { none, kept };  // beside the digest, for the receipt
+
 struct content {  // what is to come
   sniff::kind kind = sniff::kind::binary;
   judged_by judge = judged_by::look;
+  block_sums sums = block_sums::none;
 };
 
 // When the bytes of a file are hashed: behind the writing, from the file; or as they are given to
@@ -7551,8 +7822,8 @@ enum class end_told_by { length, connection, content };
 //   3. The journal never claims more than the disk has: a range leaves "todo" when it is written,
 //      and "safe" when it is synced; nothing is written beyond the first gap before "todo" stands.
 //   4. After a failed write nothing is written any more: the kernel may have dropped the pages.
-//   5. The digest is of the bytes before the first gap. While digest_ is started, sha_, nul_bytes_,
-//      hashed_ and synced_ belong to its thread.
+//   5. The digest is of the bytes before the first gap. While digest_ is started, sha_, sums_,
+//      nul_bytes_, hashed_ and synced_ belong to its thread.
 class partial_file : os::pinned {
  public:
   // What one connection brings: a range that nobody else writes, and its bytes that wait to be
@@ -7615,6 +7886,8 @@ class partial_file : os::pinned {
   const formats::identity& id() const { return id_; }
 
   const string& sha256() const { return sha256_; }  // once it is sealed
+
+  const list<uint64_t>& blocks() const { return blocks_; }  // the same, where they are kept
 
   end_told_by end_is_told_by() const { return end_is_told_by_; }
 
@@ -7847,6 +8120,21 @@ class partial_file : os::pinned {
     digest_.may_read_until(front());
   }
 
+  // At any place, in a file that is to get its identity afterwards: by has_all_but().
+  status put_at(uint64_t at, std::string_view bytes) {
+    return lost("write", os::write_at(file_, at, bytes));
+  }
+
+  // As an earlier call's would be, which has brought so much of it.
+  status has_all_but(const range_set& gaps, const formats::identity& id) {
+    id_ = id;
+    set_end(id.total);
+    missing_ = gaps;
+    missing_.reserve(most_parts + 2);
+    VQCACHE_NEED_(lost("write", describe()));
+    return lost("write", journal_.note_gaps(missing_));
+  }
+
   // Hashes what has come, on another thread; from: this file, or the one that it is a clone of.
   status follow(os::file from, const fs::path& path) {
     const auto take = [this](std::string_view bytes) {
@@ -7957,6 +8245,7 @@ class partial_file : os::pinned {
     missing_.clear();
     end_ = hashed_ = synced_ = 0;
     sha256_.clear();
+    blocks_.clear();
     failure_ = status();
   }
 
@@ -7979,6 +8268,7 @@ class partial_file : os::pinned {
     leases_.reserve(most_parts + 1);
     VQCACHE_NEED_(journal_.create(named(".record"), final_));
     sha_.start();
+    sums_.start();
     return {};
   }
 
@@ -8137,6 +8427,9 @@ class partial_file : os::pinned {
   void absorb(std::string_view bytes) {
     sha_.update(bytes.data(), bytes.size());
     hashed_ += bytes.size();
+    if (content_.sums == block_sums::kept) {
+      sums_.update(bytes);
+    }
     const bool is_config = content_.kind == sniff::kind::text;
     if (is_config && bytes.find('\0') != npos) {
       nul_bytes_ = nul_bytes::seen;
@@ -8212,6 +8505,7 @@ class partial_file : os::pinned {
     }
     VQCACHE_NEED_(digest_.finish(front(), step));
     sha256_ = sha_.hex();
+    blocks_ = sums_.all();
     return sha256_.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
   }
 
@@ -8289,6 +8583,8 @@ class partial_file : os::pinned {
   lease in_order_{};  // of who writes it alone
 
   hash::sha256 sha_{};
+  hash::block_sums sums_{};
+  list<uint64_t> blocks_{};
   nul_bytes nul_bytes_ = nul_bytes::none;
   uint64_t hashed_ = 0, synced_ = 0;  // bytes from the start
   string sha256_{};
@@ -8448,6 +8744,85 @@ inline copy_result copy_and_seal(const fs::path& from, os::mode how, partial_fil
   }
   return result;
 }
+
+// What damaged files still hold of one file: the blocks that have its receipt's checksums, put
+// together in a new file. They only say what need not be fetched; the digest of all decides.
+class salvage : os::pinned {
+ public:
+  salvage(const formats::entry& said, partial_file& to) : said_(said), to_(to) {
+    gaps_.add({0, said.size});
+  }
+
+  bool is_whole() const { return gaps_.is_empty(); }
+
+  bool has_any() const { return gaps_.total() < said_.size; }
+
+  uint64_t size() const { return said_.size - gaps_.total(); }  // bytes that are here
+
+  uint64_t missing_blocks() const { return formats::count_of_blocks(gaps_.total()); }
+
+  // A problem is one of the new file, or the end of the call. What cannot be read is not used.
+  status take_from(const fs::path& path, os::mode how, caller& who) {
+    os::file from;
+    uint64_t size = 0;
+    if (!worker::open(path, how, from, size).ok()) return {};
+
+    const bool is_first = !has_any();
+    by_ = is_first && to_.clone_from(from) ? copied_by::kernel : copied_by::reading;
+    block_.resize(worker::block_size);
+    worker::watch seen{who, phase::verifying, path, who.called(os::shown(path))};
+    for (size_t number = 0; number < said_.blocks.size(); ++number) {
+      const byte_range block = range_of(number);
+      if (!gaps_.overlaps(block) || block.end > size) continue;
+      VQCACHE_NEED_(take_block(from, block, said_.blocks[number]));
+      if (!who.step(phase::verifying, seen.name, block.end, said_.size)) return who.stop();
+      if (seen.speed.stalled(this->size())) return {};  // of a disk that is dying
+    }
+    return {};
+  }
+
+  // From now on it can be sealed, or continued by its digest.
+  status give(const formats::identity& id) {
+    gaps_.join_to(most_gaps);
+    return to_.has_all_but(gaps_, id);
+  }
+
+ private:
+  enum : size_t { most_gaps = 16 };  // each is a request
+
+  byte_range range_of(size_t number) const {
+    const uint64_t at = number * uint64_t{formats::block_size};
+    return {at, (std::min)(at + formats::block_size, said_.size)};
+  }
+
+  status take_block(os::file& from, const byte_range& block, uint64_t wanted) {
+    hash::xxh64 sum;
+    sum.start();
+    for (uint64_t at = block.at; at < block.end;) {
+      size_t got = 0;
+      const size_t most = smaller(worker::block_size, block.end - at);
+      const int failed = os::read_at(from, at, block_.data(), most, got);
+      if (failed != 0 || got == 0) return {};
+
+      const std::string_view bytes(block_.data(), got);
+      sum.update(bytes);
+      if (by_ == copied_by::reading) {
+        VQCACHE_NEED_(to_.put_at(at, bytes));
+      }
+      at += got;
+    }
+    if (sum.value() == wanted) {
+      gaps_.remove(block);
+    }
+    return {};
+  }
+
+  const formats::entry& said_;
+  partial_file& to_;
+  range_set gaps_{};
+  copied_by by_ = copied_by::reading;
+  string block_{};
+};
 
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
 // Not where the finished file can be cloned: that takes a moment, and no room.
@@ -12330,7 +12705,7 @@ class download final : os::pinned, public connection::connection::owner {
   bool is_unvouched_for() const { return !has_pin() && target_.want.size == 0; }
 
   partial::content content() const {  // of what is to come
-    return {target_.want.kind, partial::judge_with(target_.want.sha256)};
+    return {target_.want.kind, partial::judge_with(target_.want.sha256), partial::block_sums::kept};
   }
 
   bool tell() {
@@ -13653,10 +14028,11 @@ struct copy_facts {           // of a file in one lasting tier
 };
 
 struct file_facts {
-  bool is_right = false;      // the local file was hashed: it is what it has to be
-  string digest{};            // of the local file, where it has no receipt, for one
-  string wrong{};             // why the local file, which stands, is not used
-  list<copy_facts> copies{};  // in the order of the lasting tiers
+  bool is_right = false;         // the local file was hashed: it is what it has to be
+  string digest{};               // of the local file, where it has no receipt, for one
+  string wrong{};                // why the local file, which stands, is not used
+  bool is_put_together = false;  // of what damaged files held: it waits for the others of the set
+  list<copy_facts> copies{};     // in the order of the lasting tiers
 };
 
 struct lasting_tier {
@@ -14114,7 +14490,8 @@ inline hindrance blockade_of(const situation& now, const call_plan& plan) {
 inline hindrance reach_of(const situation& now, const call_plan& plan) {
   hindrance worst;
   for (size_t file = 0; file < plan.files.size(); ++file) {
-    if (plan.files[file].local != local_step::download) continue;
+    const bool is_to_come = plan.files[file].local == local_step::download;
+    if (!is_to_come || now.facts[file].is_put_together) continue;
     const vector<string>& urls = now.wanted[file].from.urls;
     if (urls.empty()) return {obstacle::no_source, in_local, file};
     for (const string& url : urls) {
@@ -14498,6 +14875,7 @@ class call {
     }
     if (!has_any) return {};
 
+    salvages_ = true;
     for (size_t file = 0; file < size(); ++file) {
       take_source_of_receipt(file);
     }
@@ -15302,6 +15680,10 @@ class call {
     const bool is_of_copy = !local.has_receipt() && copy && copy->is_said_to_be(sha256);
 
     formats::entry now = is_of_copy ? copy->said : local.said;
+    if (now.sha256 != sha256) {  // then these were said of other bytes
+      now.declared.clear();
+      now.blocks.clear();
+    }
     now.file = local.name;
     now.sha256 = sha256;
     now.size = local.size;
@@ -15324,7 +15706,11 @@ class call {
       add(one.has.files[file].said.sha256);
     }
     add(also);
-    return tier_of(place).set_aside(file_in(file, place), why, known, who_);
+    tier::put_aside moved = tier_of(place).set_aside(file_in(file, place), why, known, who_);
+    if (!moved.name.empty()) {
+      asides_.push_back({file, place, moved.name});
+    }
+    return moved;
   }
 
   // ---- bring: what is missing, all of it before any gets its name
@@ -15335,6 +15721,7 @@ class call {
     if (plan_.keeps_all()) return {};
 
     for (plan::file_facts& known : now_.facts) {
+      known.is_put_together = false;
       for (plan::copy_facts& copy : known.copies) {
         copy.is_unusable = false;
       }
@@ -15396,8 +15783,128 @@ class call {
       if (to.is_here) return {};
       now_.facts[file].copies[copy.place].is_unusable = true;
     }
+    if (salvages_) {
+      VQCACHE_NEED_(put_together(file, to));
+    }
     if (!now.sources.empty()) {
       plan_ = plan::plan(now_);
+    }
+    return {};
+  }
+
+  // ---- put together: what damaged files hold of a file, by the checksums of its blocks
+
+  struct removed {  // a damaged file that this call has put aside
+    size_t file = 0, place = 0;
+    string name{};
+  };
+
+  // Nothing of it can fail the call: what does not come so is downloaded.
+  status put_together(size_t file, arrival& to) {
+    const string sha256 = plan::expected_of_download(now_, file).sha256;
+    const formats::entry* const said = with_blocks(file, sha256);
+    if (!said) return {};
+    const fs::path path = local_path(file);
+    if (!partial::has_room(path.parent_path(), said->size, 0).ok()) return {};
+
+    auto part = box<partial::partial_file>(new partial::partial_file());
+    const partial::content what{
+        now_.wanted[file].kind, partial::judged_by::digest, partial::block_sums::kept};
+    if (!part->create(path, what).ok()) return {};
+    partial::salvage all(*said, *part);
+    const status taken = salvage_all(file, all);
+    if (who_.stopped()) return who_.stop();
+
+    const formats::identity id{sha256, {}, {}, said->size};
+    const bool is_useful =
+        taken.ok() && all.has_any() && !has_begun_with_more(path, id, all.size());
+    if (!is_useful || !all.give(id).ok()) {
+      part->drop();
+      return {};
+    }
+    return all.is_whole() ? seal_salvage(file, *said, std::move(part), to)
+                          : leave_salvage(file, *said, all, *part);
+  }
+
+  // What the receipts say of this very file, if one tells the checksums of its blocks.
+  const formats::entry* with_blocks(size_t file, const string& sha256) const {
+    const formats::entry* found = &plan::local_of(now_, file).said;
+    const auto fits = [&sha256](const formats::entry& said) {
+      return !sha256.empty() && said.sha256 == sha256 && formats::has_blocks(said);
+    };
+    for (const plan::lasting_tier& one : now_.lasting) {
+      if (!fits(*found)) {
+        found = &one.has.files[file].said;
+      }
+    }
+    return fits(*found) ? found : nullptr;
+  }
+
+  status salvage_all(size_t file, partial::salvage& all) {
+    for (size_t n = 0; n <= lasting_.size() && !all.is_whole(); ++n) {
+      const size_t place = n == 0 ? plan::in_local : n - 1;
+      VQCACHE_NEED_(salvage_from(place, now_.wanted[file].name, all));
+    }
+    for (const removed& one : asides_) {
+      if (one.file == file && !all.is_whole()) {
+        VQCACHE_NEED_(salvage_from(one.place, one.name, all));
+      }
+    }
+    return {};
+  }
+
+  status salvage_from(size_t place, const string& name, partial::salvage& all) {
+    if (!tier_of(place).can().has_paths) return {};
+    const tier::file_place at = tier_of(place).place_of(name);
+    return all.take_from(at.path, at.how, who_);
+  }
+
+  // Whether an earlier call has left more of it.
+  static bool has_begun_with_more(
+      const fs::path& path, const formats::identity& id, uint64_t bytes) {
+    const journal::beginnings begun = journal::beginnings_of(path);
+    for (const journal::unfinished& one : begun.all) {
+      if (one.bytes > bytes && journal::is_to_continue(one, id)) return true;
+    }
+    return false;
+  }
+
+  status seal_salvage(
+      size_t file, const formats::entry& said, box<partial::partial_file> part, arrival& to) {
+    partial::demand want = demand_of(file, plan::expected_of_download(now_, file));
+    want.size = said.size;
+    const string name = to.entry.file;
+    const status sealed = part->seal(want, &who_);
+    if (who_.stopped()) return who_.stop();
+    if (!sealed.ok()) {
+      who_.warn({"The blocks of ", name, " are right by their checksums, but ", sealed.text, "."});
+      part->drop();
+      return {};
+    }
+
+    who_.say({"Damaged files hold all ", said.blocks.size(), " blocks of ", name,
+        " between them; nothing of it is fetched."});
+    to.entry = said;
+    to.entry.file = name;
+    to.sink = box<tier::directory_sink>(new tier::directory_sink(std::move(part)));
+    to.is_here = true;
+    now_.facts[file].is_put_together = true;
+    return {};
+  }
+
+  // As what an earlier call has brought: then the download asks for the rest.
+  status leave_salvage(size_t file, const formats::entry& said, const partial::salvage& all,
+      partial::partial_file& part) {
+    const vector<string>& urls = now_.wanted[file].from.urls;
+    const bool can_fetch_parts =
+        !who_.opts().fetch && !urls.empty() && urls::local_path(urls[0]).empty();
+    if (!can_fetch_parts) {
+      part.drop();
+      return {};
+    }
+    if (part.release() > 0) {
+      who_.say({"Fetching ", all.missing_blocks(), " of ", said.blocks.size(), " blocks of ",
+          now_.wanted[file].name, "; the others are here."});
     }
     return {};
   }
@@ -15598,6 +16105,7 @@ class call {
     entry.size = one.to->size();
     entry.unverified = one.is_unsized;
     entry.declared = one.declared;
+    entry.blocks = one.to->blocks();
     if (one.is_unsized) {
       who_.warn({"Nothing vouches for the end of ", entry.file, ": ", one.got, " told no length."});
     }
@@ -15823,6 +16331,8 @@ class call {
   origin from_ = origin::local;
   bool has_one_place_ = false;  // local_dir and cache_dir are one directory: no copy is kept
   bool is_cached_ = false, is_announced_ = false;
+  bool salvages_ = false;  // repair: blocks of damaged files are not fetched again
+  list<removed> asides_{};
 };
 
 // The whole of a call: every error says which model it is about, also one of an exception

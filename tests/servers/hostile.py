@@ -7,7 +7,7 @@ The first part of the path names the behaviour (`hostile.py --list` names them a
 between it and the file keeps tests apart: requests are counted per path.  CERTS is a directory that
 make-certs.sh made; without it certificates are made for this run.
 
-Options: size=N bytes of the checkpoint, rate=N bytes a second for the body, delay=S seconds before
+Options: size=N bytes of the checkpoint (or /size=N/ in the path), rate=N bytes a second for the body, delay=S seconds before
 the answer, abrupt=1 TLS ends without its closing alert, n=N how often (retry_503, cut_once, ...),
 after=S for Retry-After, to=URL for redirects, code=N status of redirects, at=N where to cut.
 
@@ -101,7 +101,8 @@ class Target:
 
     @property
     def size(self):
-        return int(self.q.get('size') or SIZE)
+        in_path = [x[5:] for x in self.args if x.startswith('size=')]  # which a receipt shows
+        return int(self.q.get('size') or (in_path and in_path[0]) or SIZE)
 
     def body(self, seed='v1'):
         if self.is_config:
