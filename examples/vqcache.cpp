@@ -381,7 +381,9 @@ outcome misused(const std::string& why) {
   outcome one;
   one.status = misuse;
   one.complaint = why + "; see vqcache --help";
-  one.document = {{"error", object({{"code", "usage"}, {"text", why}})}};
+  one.document = {
+      {"error", object({{"code", "usage"}, {"text", why}})},
+  };
   return one;
 }
 
@@ -637,8 +639,12 @@ outcome get(const invocation& a) {
   for (const std::filesystem::path& file : got.model.files) {
     one.text += file.string() + "\n";
   }
-  one.document = {{"name", got.model.name}, {"from", name_of(got.model.from)},
-      {"is_cached", got.model.cached}, {"files", array(got.model.files)}};
+  one.document = {
+      {"name", got.model.name},
+      {"from", name_of(got.model.from)},
+      {"is_cached", got.model.cached},
+      {"files", array(got.model.files)},
+  };
   if (!got.model.config.empty()) {
     one.document.emplace_back("config", got.model.config);
     one.document.emplace_back("checkpoint", got.model.checkpoint);
@@ -662,18 +668,28 @@ std::uint64_t size_of(const vqcache::held_model& model) {
 }
 
 json described(const vqcache::held_file& file) {
-  return object({{"file", file.file}, {"size", file.size}, {"sha256", file.sha256},
-      {"is_local", file.is_local}, {"is_cached", file.is_cached}});
+  return object({
+      {"file", file.file},
+      {"size", file.size},
+      {"sha256", file.sha256},
+      {"is_local", file.is_local},
+      {"is_cached", file.is_cached},
+  });
 }
 
 json described(const vqcache::held_model& model) {
   const auto each = [](const vqcache::held_file& file) {
     return described(file);
   };
-  return object({{"name", model.name}, {"size", size_of(model)}, {"is_local", model.is_local()},
-      {"is_cached", model.is_cached()}, {"stored", model.stored},
+  return object({
+      {"name", model.name},
+      {"size", size_of(model)},
+      {"is_local", model.is_local()},
+      {"is_cached", model.is_cached()},
+      {"stored", model.stored},
       {"last_used", date(model.last_used, "%Y-%m-%dT%H:%M:%SZ")},
-      {"files", array(model.files, each)}});
+      {"files", array(model.files, each)},
+  });
 }
 
 const char* tiers_of(bool is_local, bool is_cached) {
@@ -739,12 +755,20 @@ outcome list(const invocation& a) {
 }
 
 json described(const vqcache::source& from) {
-  return object({{"urls", array(from.urls)}, {"sha256", from.sha256}, {"size", from.size}});
+  return object({
+      {"urls", array(from.urls)},
+      {"sha256", from.sha256},
+      {"size", from.size},
+  });
 }
 
 json described(const vqcache::known_model& model) {
-  return object({{"name", model.name}, {"aliases", array(model.aliases)},
-      {"config", described(model.config)}, {"checkpoint", described(model.checkpoint)}});
+  return object({
+      {"name", model.name},
+      {"aliases", array(model.aliases)},
+      {"config", described(model.config)},
+      {"checkpoint", described(model.checkpoint)},
+  });
 }
 
 const char* pins_of(const vqcache::known_model& model) {
@@ -824,8 +848,13 @@ outcome where(const invocation& a) {
 // ---- verify, repair, remove ---------------------------------------------------------------------
 
 json described(const vqcache::checked_file& file) {
-  return object({{"file", file.file}, {"where", name_of(file.where)}, {"path", file.path},
-      {"condition", name_of(file.is)}, {"why", in_our_words(file.why)}});
+  return object({
+      {"file", file.file},
+      {"where", name_of(file.where)},
+      {"path", file.path},
+      {"condition", name_of(file.is)},
+      {"why", in_our_words(file.why)},
+  });
 }
 
 json described(const vqcache::verification& found) {
