@@ -32,13 +32,15 @@ class workplace {
 
   fs::path operator/(const std::string& file) const { return at_ / file; }
 
-  printed tool(const std::vector<std::string>& words, const environment& more = {}) const {
+  printed tool(const std::vector<std::string>& words, const environment& more = {},
+      const std::function<void()>& also = {}) const {
     const fs::path out = at_ / "out", errors = at_ / "errors";
     fs::remove(out);
     fs::remove(errors);
     const int code = start(words, more, [&] {
       redirect(1, out);
       redirect(2, errors);
+      if (also) also();
     });
     return {code, slurp(out), slurp(errors)};
   }
@@ -466,6 +468,25 @@ TEST_CASE("a shell that has the completions completes commands, options, names a
   } else {
     CHECK(support::run("zsh -n " + support::quoted((here / "zsh.sh").string())).code == 0);
   }
+}
+
+TEST_CASE("Ctrl-C ends it by that signal, after it has told what is kept") {
+  const workplace here;
+  const std::string url = hostile().url("/hold_body/tool_interrupt/last.ckpt");
+  const auto interrupts = [] {
+    std::thread([] {
+      sleep_ms(700);
+      ::kill(::getpid(), SIGINT);
+    }).detach();
+  };
+  const printed p = here.tool({"get", "m", "./c.yaml", url}, {}, interrupts);
+  CHECK(p.code == -SIGINT);
+  CHECK(has(p.errors, "interrupted"));
+  CHECK(p.out.empty());
+  const printed document = here.tool({"--json", "get", "m", "./c.yaml", url}, {}, interrupts);
+  CHECK(document.code == -SIGINT);
+  CHECK(from_json(document.out, "d['error']['code']") == "interrupted");
+  hostile().release("/hold_body/tool_interrupt/last.ckpt");
 }
 
 TEST_CASE("output that cannot be written is an error") {
