@@ -14,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,11 @@ const char* name_of(vqcache::origin where) {
   return names[static_cast<int>(where)];
 }
 
+const char* name_of(vqcache::severity how) {
+  static constexpr const char* names[] = {"information", "warning", "failure"};
+  return names[static_cast<int>(how)];
+}
+
 const char* name_of(vqcache::condition is) {
   static constexpr const char* names[] = {"right", "missing", "damaged", "unreadable", "unvouched"};
   return names[static_cast<int>(is)];
@@ -105,6 +111,34 @@ std::string sized(std::uint64_t bytes) {
   const auto value = static_cast<double>(bytes);
   if (value < 1e5) return decimal(value / 1e3, "kB");
   return value < 1e10 ? decimal(value / 1e6, "MB") : decimal(value / 1e9, "GB");
+}
+
+// 100, 500M, 1.5GB, 20GiB
+struct unit {
+  const char* name;
+  double bytes;
+};
+
+constexpr unit units[] = {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
+    {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0}};
+
+std::optional<std::uint64_t> read_size(const std::string& text) {  // nothing: it is none
+  const std::size_t end = (std::min)(text.find_first_not_of("0123456789."), text.size());
+  const std::string number = text.substr(0, end);
+  std::string called = text.substr(end);
+  if (!called.empty() && called.back() == 'B') {
+    called.pop_back();
+  }
+
+  const bool has_digit = number.find_first_not_of('.') != std::string::npos;
+  const bool is_number = has_digit && number.find('.') == number.rfind('.');
+  for (const unit& one : units) {
+    if (!is_number || called != one.name) continue;
+    const double bytes = std::strtod(number.c_str(), nullptr) * one.bytes;
+    constexpr double too_many = 1.8e19;
+    if (bytes < too_many) return static_cast<std::uint64_t>(bytes);
+  }
+  return {};
 }
 
 std::string date(std::int64_t seconds, const char* format) {  // UTC; empty: never
@@ -178,6 +212,11 @@ UTC. What failed as a whole is {"error": ERROR}; where some models failed, "erro
   and repair   "path", "condition": "right" | "missing" | "damaged" | "unreadable" | "unvouched",
                "why"}]}], "error"}; a model may have "error" in place of the last two
   remove       {"models": [{"name", "is_removed", "error"}], "error"}
+  prune        {"models": [{"name", "size", "is_removed", "why"}], "freed", "left", "is_dry_run"};
+               in a dry run what would be removed, and freed
+  explain      {"name", "is_hit", "summary", "files": [{"file", "path", "step", "why": [TEXT]}]}
+  doctor       {"findings": [{"about", "severity": "information" | "warning" | "failure", "said",
+               "advice"}]}
   completions  {"script"}
   help         {"help"}
   version      {"version"}
@@ -295,12 +334,30 @@ json array(const List& all) {
 
 // ---- the terminal, where standard error is one --------------------------------------------------
 
-bool is_terminal() {
+bool is_terminal(std::FILE* stream) {
 #ifdef _WIN32
-  return _isatty(_fileno(stderr)) != 0;
+  return _isatty(_fileno(stream)) != 0;
 #else
-  return isatty(2) != 0;
+  return isatty(fileno(stream)) != 0;
 #endif
+}
+
+bool has_colours(std::FILE* stream) {
+#ifdef _WIN32
+  (void)stream;  // an older console would print the codes
+  return false;
+#else
+  const char* const unwanted = std::getenv("NO_COLOR");  // https://no-color.org
+  const char* const kind = std::getenv("TERM");
+  const bool is_dumb = !kind || std::strcmp(kind, "dumb") == 0;
+  return is_terminal(stream) && !is_dumb && (!unwanted || !*unwanted);
+#endif
+}
+
+std::string coloured(const std::string& text, vqcache::severity how, std::FILE* stream) {
+  if (how == vqcache::severity::information || !has_colours(stream)) return text;
+  const std::string start = how == vqcache::severity::warning ? "\033[33m" : "\033[31m";
+  return start + text + "\033[0m";
 }
 
 std::size_t columns() {
@@ -359,11 +416,12 @@ bool show_progress(const vqcache::progress& p) {
   return true;
 }
 
-void tell(const std::string& said) {  // over the progress that may stand there
+void tell(const vqcache::message& said) {  // over the progress that may stand there
   std::string line = in_our_words(said);
-  if (is_terminal()) {
+  if (is_terminal(stderr)) {
     line = padded(line, columns() - 1);
   }
+  line = coloured(line, said.how, stderr);
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
@@ -433,7 +491,7 @@ struct invocation {
   std::vector<const char*> given{};  // the names of its options
   std::vector<std::string> headers{};
   std::string chosen_name{};
-  bool is_quiet = false, is_verbose = false, is_json = false, is_all = false;
+  bool is_quiet = false, is_verbose = false, is_json = false, is_all = false, is_dry_run = false;
   vqcache::options opts{};
 };
 
@@ -943,6 +1001,118 @@ outcome remove_each(const invocation& a) {
   return all;
 }
 
+// ---- prune, explain, doctor ---------------------------------------------------------------------
+
+json described(const vqcache::pruned_model& model) {
+  return object({
+      {"name", model.name},
+      {"size", model.bytes},
+      {"is_removed", model.is_removed},
+      {"why", in_our_words(model.why)},
+  });
+}
+
+std::string row_of(const vqcache::pruned_model& model, bool is_dry_run) {
+  const char* const removed = is_dry_run ? "would remove" : "removed";
+  const std::string why = in_our_words(model.why);
+  return padded(model.is_removed ? removed : "kept", 14) + model.name + ", " + sized(model.bytes)
+      + (why.empty() ? "" : ": " + why) + "\n";
+}
+
+outcome prune(const invocation& a) {
+  const auto most = read_size(a.words[0]);
+  if (!most) return misused("'" + a.words[0] + "' is no size, as 20G or 500M or 1.5GB or 0 is one");
+  const auto pruned = vqcache::try_prune(*most, a.is_dry_run, a.opts);
+  if (!pruned) return failed(pruned.error);
+
+  outcome one;
+  const auto each = [](const vqcache::pruned_model& model) {
+    return described(model);
+  };
+  one.document = {
+      {"models", array(pruned->models, each)},
+      {"freed", pruned->freed},
+      {"left", pruned->left},
+      {"is_dry_run", a.is_dry_run},
+  };
+  if (a.is_quiet) return one;
+
+  for (const vqcache::pruned_model& model : pruned->models) {
+    one.text += row_of(model, a.is_dry_run);
+  }
+  one.text += (a.is_dry_run ? "would free " : "freed ") + sized(pruned->freed) + ", left "
+      + sized(pruned->left) + "\n";
+  return one;
+}
+
+json described(const vqcache::explained_file& file) {
+  return object({
+      {"file", file.file},
+      {"path", file.path},
+      {"step", in_our_words(file.step)},
+      {"why", array(file.why, in_our_words)},
+  });
+}
+
+outcome explain(const invocation& a) {
+  const auto found = vqcache::try_explain(a.words[0], a.opts);
+  if (!found) return failed(found.error);
+
+  outcome one;
+  const auto each = [](const vqcache::explained_file& file) {
+    return described(file);
+  };
+  one.document = {
+      {"name", found->name},
+      {"is_hit", found->is_hit},
+      {"summary", in_our_words(found->summary)},
+      {"files", array(found->files, each)},
+  };
+  one.text = in_our_words(found->summary) + "\n";
+  for (const vqcache::explained_file& file : found->files) {
+    one.text += file.file + ": " + in_our_words(file.step) + "\n    " + file.path.string() + "\n";
+    for (const std::string& why : file.why) {
+      one.text += "    " + in_our_words(why) + "\n";
+    }
+  }
+  return one;
+}
+
+json described(const vqcache::finding& one) {
+  return object({
+      {"about", one.about},
+      {"severity", name_of(one.how)},
+      {"said", in_our_words(one.said)},
+      {"advice", in_our_words(one.advice)},
+  });
+}
+
+std::string row_of(const vqcache::finding& one) {
+  const bool is_fine = one.how == vqcache::severity::information;
+  const std::string how = is_fine ? std::string() : std::string(name_of(one.how)) + ": ";
+  const std::string said = how + one.about + ": " + in_our_words(one.said);
+  const std::string advice = one.advice.empty() ? "" : "    " + in_our_words(one.advice) + "\n";
+  return coloured(said, one.how, stdout) + "\n" + advice;
+}
+
+outcome doctor(const invocation& a) {
+  const auto found = vqcache::try_doctor(a.opts);
+  if (!found) return failed(found.error);
+
+  outcome all;
+  const auto each = [](const vqcache::finding& one) {
+    return described(one);
+  };
+  all.document = {{"findings", array(found.value, each)}};
+  for (const vqcache::finding& one : found.value) {
+    const bool is_failure = one.how == vqcache::severity::failure;
+    const bool is_told = !a.is_quiet || one.how != vqcache::severity::information;
+    all.status = is_failure ? failure : all.status;
+    all.text += is_told ? row_of(one) : std::string();
+  }
+  return all;
+}
+
 // ---- the tables of commands and of options ------------------------------------------------------
 
 outcome completions(const invocation& a);
@@ -967,6 +1137,11 @@ constexpr command commands[] = {
         verify_each},
     {"repair", "NAME...", 1, any_number, "held", "bring again what is not right", repair},
     {"remove", "NAME...", 1, any_number, "held", "delete it from both directories", remove_each},
+    {"prune", "SIZE", 1, 1, "", "delete local files that have a copy, oldest first, down to SIZE",
+        prune},
+    {"explain", "NAME", 1, 1, "known", "what get would do with each file, and why", explain},
+    {"doctor", "", 0, 0, "", "the transport, the directories, and what to mend; -q: that alone",
+        doctor},
     {"completions", "bash | zsh", 1, 1, "shell", "a script: source <(vqcache completions bash)",
         completions},
     {"help", "[json]", 0, 1, "", "this text, or the fields of --json", help},
@@ -1011,6 +1186,14 @@ void read_connections(invocation& a, const std::string& value) {
   a.opts.connections = static_cast<unsigned>(std::atoi(value.c_str()));
 }
 
+void read_rate(invocation& a, const std::string& value) {
+  const auto rate = read_size(value);
+  if (!rate) {
+    a.problem = "--limit-rate wants bytes per second, as 2M is, not '" + value + "'";
+  }
+  a.opts.max_bytes_per_second = rate.value_or(0);
+}
+
 struct option {
   const char* name;
   const char* letter;   // its short form, or ""
@@ -1051,6 +1234,12 @@ constexpr option options[] = {
           a.opts.transport = value;
         }},
     {"--connections", "", "N", "", "at most, for each file, 1 to 16; default: 4", read_connections},
+    {"--limit-rate", "", "RATE", "", "bytes per second, of all connections: 500k, 2M; 0: no limit",
+        read_rate},
+    {"--dry-run", "", "", "prune", "delete nothing; say what would be",
+        [](invocation& a, const std::string&) {
+          a.is_dry_run = true;
+        }},
     {"--header", "", "H", "get",
         "\"Name: value\" for the hosts of the URLs; may be repeated; @FILE: one a line",
         read_headers},
@@ -1261,7 +1450,10 @@ const char* const help_end = R"(
   --                what follows is no option, and no command
 Of old: --help, --version, --list (which is known), --remove NAME.
 
-exit status: 0 done; 1 it could not be done, a model is not right, or is not here; 2 wrong usage.
+A SIZE is in bytes, or of k, M, G, T (of 1000), or KiB, MiB, GiB, TiB.
+
+exit status: 0 done; 1 it could not be done, a model is not right, or is not here, or doctor found a
+failure; 2 wrong usage.
 After Ctrl-C it ends by that signal, and what came is kept for the next call.
 )";
 
@@ -1392,7 +1584,7 @@ void set_output(invocation& a) {
   if (a.is_quiet) return;
 
   a.opts.on_message = tell;
-  if (is_terminal()) {
+  if (is_terminal(stderr)) {
     a.opts.on_progress = show_progress;
   } else {
     a.opts.on_progress = vqcache::progress_line{stderr};
@@ -1402,7 +1594,9 @@ void set_output(invocation& a) {
 void complain(const std::string& lines) {
   for (std::size_t at = 0; at <= lines.size();) {
     const std::size_t end = (std::min)(lines.find('\n', at), lines.size());
-    tell("vqcache: " + lines.substr(at, end - at));
+    vqcache::message line("vqcache: " + lines.substr(at, end - at));
+    line.how = vqcache::severity::failure;
+    tell(line);
     at = end + 1;
   }
 }

@@ -190,6 +190,10 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
       {{"verify"}, "verify takes names, or --all"},
       {{"verify", "x", "--all"}, "verify takes names, or --all"},
       {{"remove", "x", "--all"}, "--all is for verify"},
+      {{"remove", "x", "--dry-run"}, "--dry-run is for prune"},
+      {{"prune", "much"}, "'much' is no size"},
+      {{"prune"}, "prune needs SIZE"},
+      {{"--limit-rate", "fast", "m"}, "--limit-rate wants bytes per second, as 2M is, not 'fast'"},
       {{"--name", "x", "m", "c.yaml", "k.ckpt"}, "--name is for the form with two URLs"},
       {{"--name", "x", "get", "m", "f=c.yaml"}, "--name is for the form with two URLs"},
       {{"--header", "A: b", "m"}, "--header is for the forms with URLs"},
@@ -278,6 +282,75 @@ TEST_CASE("list, where, verify, repair and remove, as text") {
   CHECK(here.tool({"--remove=m", "--quiet"}).errors.empty());
 }
 
+TEST_CASE("prune frees what has a copy, and in a dry run nothing") {
+  const workplace here;
+  REQUIRE(here.tool({"get", "m", "./c.yaml", "./k.ckpt"}).code == 0);
+  const printed tried = here.tool({"prune", "1k", "--dry-run"});
+  CHECK(tried.code == 0);
+  CHECK(has(tried.out, "would remove  m, "));
+  CHECK(has(tried.out, "would free "));
+  CHECK(slurp(here / "content/models/m.ckpt") == v1().ckpt);
+
+  const printed enough = here.tool({"prune", "1GiB", "-q"});
+  CHECK(enough.code == 0);
+  CHECK(enough.out.empty());
+  CHECK(slurp(here / "content/models/m.ckpt") == v1().ckpt);
+
+  const printed pruned = here.tool({"prune", "0"});
+  CHECK(pruned.code == 0);
+  CHECK(has(pruned.out, "removed       m, "));
+  CHECK_FALSE(fs::exists(here / "content/models/m.ckpt"));
+  CHECK(slurp(here / "content/cache/models/m/m.ckpt") == v1().ckpt);
+}
+
+TEST_CASE("explain tells a hit from a miss; doctor ends with 1 where something has failed") {
+  const workplace here;
+  REQUIRE(here.tool({"get", "m", "./c.yaml", "./k.ckpt"}).code == 0);
+  const printed hit = here.tool({"explain", "m"});
+  CHECK(hit.code == 0);
+  CHECK(has(hit.out, "m.ckpt: "));
+  CHECK(here.tool({"explain", "a/b"}).code == 2);
+
+  const printed told = here.tool({"doctor"});
+  const printed document = here.tool({"doctor", "--json"});
+  CHECK(told.code == document.code);
+  CHECK(from_json(document.out, "int(any(f['severity'] == 'failure' for f in d['findings']))")
+      == std::to_string(document.code));
+  CHECK(from_json(document.out, "len(d['findings']) > 0") == "True");
+  CHECK(told.out.size() > here.tool({"doctor", "-q"}).out.size());
+}
+
+TEST_CASE("sizes are of thousands, or with an i of 1024") {
+  const std::pair<const char*, std::uint64_t> sizes[] = {{"0", 0}, {"100", 100}, {"500k", 500000},
+      {"500K", 500000}, {"20G", 20000000000}, {"1.5GB", 1500000000}, {"2MiB", 2097152}, {"7B", 7},
+      {"1T", 1000000000000}, {"1KiB", 1024}, {".5M", 500000}};
+  for (const auto& one : sizes) {
+    CAPTURE(one.first);
+    CHECK(read_size(one.first).value_or(42) == one.second);
+  }
+  for (const char* bad :
+      {"", ".", "G", "-1", "1.2.3", "1X", "1iB", "1GG", "1 G", "1e3", "99999999T"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(read_size(bad));
+  }
+  CHECK(reader({"--limit-rate", "2M", "m"}).read().opts.max_bytes_per_second == 2000000);
+}
+
+TEST_CASE("what failed is red on a terminal, but for NO_COLOR, and nowhere else") {
+  const workplace here;
+  const std::string red = "\033[31m";
+  const std::vector<std::string> words = {"where", "nobody"};
+  const environment terminal = {{"TERM", "xterm"}, {"NO_COLOR", ""}};
+  const std::string all = here.on_terminal(80, words, terminal);
+  if (all.empty()) return skipped("no terminal can be opened here");
+  CHECK(has(all, red + "vqcache: "));
+  CHECK(has(all, "\033[0m"));
+  CHECK_FALSE(has(here.on_terminal(80, words, {{"TERM", "xterm"}, {"NO_COLOR", "1"}}), "\033"));
+  CHECK_FALSE(has(here.on_terminal(80, words, {{"TERM", "dumb"}, {"NO_COLOR", ""}}), "\033"));
+  CHECK_FALSE(has(here.tool(words, terminal).errors, "\033"));
+  CHECK(coloured("x", vqcache::severity::information, stderr) == "x");
+}
+
 TEST_CASE(
     "the catalogue, the version and the help are printed by commands and by the old options") {
   const workplace here;
@@ -339,6 +412,13 @@ TEST_CASE("with --json each command prints one document, and its fields are thos
   CHECK(ask({"verify", "gone", "m"}, "d['models'][0]['error'] == d['error'], d['error']['code']")
       == "(True, 'unknown_model')");
   CHECK(ask({"repair", "net"}, "d['models'][0]['is_right']") == "True");
+  CHECK(ask({"explain", "m"}, "d['name'], d['is_hit'], len(d['files']), len(d['summary']) > 0")
+      == "('m', True, 2, True)");
+  CHECK(ask({"doctor"}, "len(d['findings']) > 0") == "True");
+  CHECK(ask({"prune", "1k", "--dry-run"},
+            "[m['is_removed'] for m in d['models'] if m['name'] == 'm'], d['is_dry_run'],"
+            " d['freed'] > 0")
+      == "([True], True, True)");
   CHECK(ask({"remove", "net", "a/b"}, "[(m['name'], m['is_removed']) for m in d['models']]")
       == "[('net', True), ('a/b', False)]");
   CHECK(ask({"completions", "bash"}, "'_vqcache' in d['script']") == "True");
