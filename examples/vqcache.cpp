@@ -47,12 +47,21 @@ constexpr phrase phrases[] = {
     {", or set options::fetch", ""},
     {"; options::fetch can serve others", ""},
     {"or set options::create_dirs", "or leave --no-create-dirs away"},
+    {"options::create_dirs is false", "--no-create-dirs is given"},
+    {"or set options::keep_copy to false", "or give --no-copy"},
+    {"options::keep_copy is false", "--no-copy is given"},
+    {"(options::keep_copy)", "(--no-copy)"},
+    {"options::also_look_in", "--also"},
+    {"errc::name_taken is told", "the second one is refused"},
+    {"repair_model mends", "vqcache repair NAME mends"},
     {"options::local_dir", "--local"},
     {"options::cache_dir", "--cache"},
     {"options::transport", "--transport"},
     {"options::offline", "--offline"},
     {"options::connections", "--connections"},
     {"vqcache::remove", "vqcache remove NAME"},
+    {"local_dir", "--local"},  // of the doctor
+    {"cache_dir", "--cache"},
     // what this tool never sets
     {"options::connect_seconds", "the time to connect"},
     {"options::stall_seconds", "the time of silence"},
@@ -1090,7 +1099,7 @@ json described(const vqcache::finding& one) {
 std::string row_of(const vqcache::finding& one) {
   const bool is_fine = one.how == vqcache::severity::information;
   const std::string how = is_fine ? std::string() : std::string(name_of(one.how)) + ": ";
-  const std::string said = how + one.about + ": " + in_our_words(one.said);
+  const std::string said = how + in_our_words(one.about + ": " + one.said);
   const std::string advice = one.advice.empty() ? "" : "    " + in_our_words(one.advice) + "\n";
   return coloured(said, one.how, stdout) + "\n" + advice;
 }
