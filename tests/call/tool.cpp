@@ -206,7 +206,7 @@ TEST_CASE("what the tool prints of an error names its own options and commands")
       {{"--local", (home / "has").string(), "m", yaml, page}, 1, {"URL#sha256=HEX overrules"}, {}},
       {{"--local", held, "--cache", held + "2", "m", yaml,
            kept + "#sha256=" + std::string(64, 'b')},
-          1, {"vqcache --remove NAME"}, {}},
+          1, {"vqcache remove NAME"}, {}},
       {{"--remove", "a/b"}, 2, {"letters, digits"}, {}},
       {{"nobody"}, 1, {"known are", "or give its URLs"}, {}},
   };
