@@ -1306,7 +1306,7 @@ VQCACHE_API_ options user_options(const std::string& app);
 //   source        where one file comes from: URLs or a path
 //   tier          a place where finished files lie: the local one, and lasting ones
 //
-// ==== >>containers ==== a list, a box and an optional of our own ====
+// ==== >>containers ==== a list, a box, an optional and a function of our own ====
 //
 // Compiling std::vector for one more type costs 25 million instructions (g++ 12), std::unique_ptr
 // 27 million, std::optional 10 million, and these 1 to 3: it is more than half of what including
@@ -1521,9 +1521,46 @@ class optional {
   T value_{};
   bool has_value_ = false;
 };
+
+template <class Signature>
+class function {};
+
+// Anything that can be called like this, or nothing.
+template <class R, class... Arguments>
+class function<R(Arguments...)> {
+ public:
+  function() = default;
+
+  template <class Called>
+  function(Called called) : it_(new held<Called>(std::move(called))) {}
+
+  explicit operator bool() const { return static_cast<bool>(it_); }
+
+  R operator()(Arguments... with) const { return it_->call(with...); }
+
+ private:
+  struct callable {
+    callable() = default;
+    callable(const callable&) = delete;
+    callable& operator=(const callable&) = delete;
+    virtual ~callable() = default;
+    virtual R call(Arguments... with) = 0;
+  };
+
+  template <class Called>
+  struct held final : callable {
+    explicit held(Called one) : called(std::move(one)) {}
+
+    R call(Arguments... with) override { return called(with...); }
+
+    Called called;
+  };
+
+  box<callable> it_{};
+};
 }  // namespace containers
 
-using containers::box, containers::list, containers::optional;
+using containers::box, containers::function, containers::list, containers::optional;
 
 // ==== >>error ==== makes or names an error; holds the only throw ====
 namespace error {
@@ -1939,7 +1976,7 @@ class caller {  // the first callback that throws or cancels ends it
     return !stopped();
   }
 
-  void watch(std::function<bool()> f) { interrupted_ = std::move(f); }
+  void watch(function<bool()> f) { interrupted_ = std::move(f); }
 
  private:
   static constexpr std::chrono::milliseconds least_pause{500};  // between two steps that are told
@@ -1991,17 +2028,17 @@ class caller {  // the first callback that throws or cancels ends it
   status stop_{};
   list<meter> meters_{};
   clock::time_point told_{};
-  std::function<bool()> interrupted_{};
+  function<bool()> interrupted_{};
 };
 
 class category_of_errc final : public std::error_category {
  public:
   const char* name() const noexcept override { return "vqcache"; }
 
-  string message(int code) const override { return wordless() > 0 ? "" : row(code).first; }
+  string message(int code) const override { return wordless() > 0 ? "" : row(code).text; }
 
   std::error_condition default_error_condition(int code) const noexcept override {
-    return std::make_error_condition(row(code).second);
+    return std::make_error_condition(row(code).equals);
   }
 
   // By names, not by addresses: of these objects, and of the standard's with a static libstdc++,
@@ -2024,8 +2061,13 @@ class category_of_errc final : public std::error_category {
 
   using is = std::errc;
 
-  static std::pair<const char*, is> row(int code) noexcept {  // in the order of errc
-    static constexpr std::pair<const char*, is> rows[] = {{"no error", is{}},
+  struct meaning {
+    const char* text;
+    is equals;
+  };
+
+  static meaning row(int code) noexcept {  // in the order of errc
+    static constexpr meaning rows[] = {{"no error", is{}},
         {"invalid argument", is::invalid_argument},
         {"unknown model", is::no_such_file_or_directory},
         {"another model has this name", is::file_exists},
@@ -2192,15 +2234,31 @@ inline string name_problem(std::string_view name) {
   return {};
 }
 
+inline size_t common_front(std::string_view one, std::string_view other) {  // letters
+  const size_t most = (std::min)(one.size(), other.size());
+  size_t same = 0;
+  while (same < most && one[same] == other[same]) {
+    ++same;
+  }
+  return same;
+}
+
+inline size_t common_back(std::string_view one, std::string_view other) {
+  const size_t most = (std::min)(one.size(), other.size());
+  size_t same = 0;
+  while (same < most && one[one.size() - 1 - same] == other[other.size() - 1 - same]) {
+    ++same;
+  }
+  return same;
+}
+
 // The other has all of the name, or they differ in one short stretch.
 inline bool are_alike(std::string_view name, std::string_view other) {
-  const auto front =
-      std::mismatch(name.begin(), name.end(), other.begin(), other.end()).first - name.begin();
-  const auto back =
-      std::mismatch(name.rbegin(), name.rend(), other.rbegin(), other.rend()).first - name.rbegin();
+  if (contains(other, name)) return true;
+
+  const size_t same = common_front(name, other) + common_back(name, other);
   const size_t tolerated = 2 + name.size() / 6;
-  return contains(other, name)
-      || size_t(front + back) + tolerated >= (std::max)(name.size(), other.size());
+  return same + tolerated >= (std::max)(name.size(), other.size());
 }
 }  // namespace strings
 
@@ -2580,7 +2638,7 @@ struct header {
   string value;
 };
 
-using headers = vector<header>;
+using headers = list<header>;
 
 // ---- lines
 
@@ -3035,10 +3093,12 @@ inline string digest_of_instance(std::string_view member) {
 // Of X-Linked-ETag: a strong tag of 64 hex digits is the digest by which git-LFS names a file's
 // bytes. One of 40 is a hash of git's own, which is of more than the bytes; a weak one is none.
 inline string digest_of_link(std::string_view tag) {
-  const bool is_quoted = tag.size() == strings::digest_size + 2 && tag[0] == '"';
-  const std::string_view digest = tag.substr((std::min)(tag.size(), size_t{1}), tag.size() - 2);
-  const bool is_tag = is_quoted && tag.back() == '"' && strings::is_digest(digest);
-  return is_tag ? strings::lower(digest) : string();
+  if (tag.size() != strings::digest_size + 2) return {};
+
+  const std::string_view digest = tag.substr(1, strings::digest_size);
+  const bool is_quoted = tag.front() == '"' && tag.back() == '"';
+  const bool is_digest = is_quoted && strings::is_digest(digest);
+  return is_digest ? strings::lower(digest) : string();
 }
 
 // Whether a checksum of S3 is of all the object. A composite one, of an upload in parts, is a hash
@@ -3171,7 +3231,7 @@ struct cookie {
   bool secure = false;      // over https only
 };
 
-using cookies = vector<cookie>;
+using cookies = list<cookie>;
 
 // more than any login needs (browsers keep 50 of 4096 bytes for a host, RFC 6265 6.1)
 enum : size_t { most_cookies = 50, cookie_size = 4096, cookies_size = 16384 };
@@ -3295,10 +3355,11 @@ inline void take_cookie(
   cookie made = make_cookie(at, pair, said);
   if (made.name.empty() || !may_set(at, said)) return;
 
-  const auto is_same = [&made](const cookie& one) {
-    return is_same_cookie(one, made);
-  };
-  jar.erase(std::remove_if(jar.begin(), jar.end(), is_same), jar.end());
+  for (size_t i = jar.size(); i-- > 0;) {
+    if (is_same_cookie(jar[i], made)) {
+      jar.erase_at(i);
+    }
+  }
   if (has_gone(said.age, said.expires, now) || jar.size() >= most_cookies) {
     return;
   }
@@ -7485,8 +7546,8 @@ class digest_worker : os::pinned {
   };
 
  public:
-  using taker = std::function<status(std::string_view bytes)>;  // no bytes: that was all
-  using stepper = std::function<status(uint64_t done)>;
+  using taker = function<status(std::string_view bytes)>;  // no bytes: that was all
+  using stepper = function<status(uint64_t done)>;
 
   enum class state { idle, running, draining, finished, failed };
 
@@ -8767,8 +8828,11 @@ class salvage : os::pinned {
     uint64_t size = 0;
     if (!worker::open(path, how, from, size).ok()) return {};
 
+    by_ = copied_by::reading;
     const bool is_first = !has_any();
-    by_ = is_first && to_.clone_from(from) ? copied_by::kernel : copied_by::reading;
+    if (is_first && to_.clone_from(from)) {
+      by_ = copied_by::kernel;
+    }
     block_.resize(worker::block_size);
     worker::watch seen{who, phase::verifying, path, who.called(os::shown(path))};
     for (size_t number = 0; number < said_.blocks.size(); ++number) {
@@ -9101,8 +9165,11 @@ inline proxy proxy_of(view address, environment value = os::env) {
 
   for (const row& one : all) {
     const bool is_meant = one.scheme[0] == '\0' || to->scheme == one.scheme;
-    const string named = is_meant ? value(one.variable) : string();
+    if (!is_meant) continue;
+
+    const string named = value(one.variable);
     if (named.empty()) continue;
+
     const bool speaks_tls = strings::starts_with(strings::lower(named), "https://");
     return {one.variable, shown_proxy(named), speaks_tls};
   }
@@ -15816,14 +15883,16 @@ class call {
     if (who_.stopped()) return who_.stop();
 
     const formats::identity id{sha256, {}, {}, said->size};
-    const bool is_useful =
-        taken.ok() && all.has_any() && !has_begun_with_more(path, id, all.size());
+    bool is_useful = taken.ok() && all.has_any();
+    is_useful = is_useful && !has_begun_with_more(path, id, all.size());
     if (!is_useful || !all.give(id).ok()) {
       part->drop();
       return {};
     }
-    return all.is_whole() ? seal_salvage(file, *said, std::move(part), to)
-                          : leave_salvage(file, *said, all, *part);
+    if (!all.is_whole()) {
+      return leave_salvage(file, *said, all, *part);
+    }
+    return seal_salvage(file, *said, std::move(part), to);
   }
 
   // What the receipts say of this very file, if one tells the checksums of its blocks.
@@ -16284,10 +16353,8 @@ class call {
     stored result{done.problem, false};
     result.is_local_damaged = is_judged(result.problem) && local.has_receipt();
     if (result.is_local_damaged) {
-      status moved = set_aside(file, plan::in_local, result.problem.text).problem;
-      if (!moved.ok()) {
-        result.problem = std::move(moved);
-      }
+      const status moved = set_aside(file, plan::in_local, result.problem.text).problem;
+      result.problem = moved.ok() ? result.problem : moved;
     }
     if (is_doubted && !result.problem.ok()) {
       result.problem.text = join({shown(file, plan::in_local), " differs from ", shown(file, place),
@@ -16532,33 +16599,44 @@ inline bool has_nothing(call::call& one) {
   return one.count_held() == 0 && !one.has_leftovers();
 }
 
+// A pair, and what else a receipt names: of a pair it may name one file, or more than both.
+inline vector<string> pair_and(const string& name, const vector<string>& held) {
+  vector<string> files;
+  files.push_back(name + catalog::endings[0]);
+  files.push_back(name + catalog::endings[1]);
+  for (const string& file : held) {
+    if (std::find(files.begin(), files.end(), file) == files.end()) {
+      files.push_back(file);
+    }
+  }
+  return files;
+}
+
+inline status open_published(call::call& one, const string& name) {
+  const vqgan::rows meant = catalog::find(name);
+  const bool is_alias = meant.size() == 1;
+  return vqgan::open(one, is_alias ? string(meant[0]->name) : name);
+}
+
 // What its receipts name. Without one: a notebook's pair, or what interrupted calls have left, or
 // the published model that has it as an alias.
 inline status find_any(call::call& one, const string& name) {
   result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_nothing);
   VQCACHE_NEED_(held.why());
-  vector<string> pair{name + catalog::endings[0], name + catalog::endings[1]};
-  const bool may_be_pair = held->how == tier::layout::flat && (held->files != vector<string>{name});
+  const vector<string> itself{name};
+  const bool may_be_pair = held->how == tier::layout::flat && held->files != itself;
   if (!may_be_pair) {
     return one.open(name, wanted(name, held->files), held->how);
   }
 
-  for (const string& file : held->files) {  // of a pair a receipt may name one file, or more
-    if (std::find(pair.begin(), pair.end(), file) == pair.end()) {
-      pair.push_back(file);
-    }
+  VQCACHE_NEED_(one.open(name, wanted(name, pair_and(name, held->files)), tier::layout::flat));
+  if (!has_nothing(one)) return {};
+
+  for (const tier::layout how : {tier::layout::flat, tier::layout::folder}) {
+    VQCACHE_NEED_(one.open(name, wanted(name, itself), how));
+    if (!has_nothing(one)) return {};
   }
-  VQCACHE_NEED_(one.open(name, wanted(name, pair), tier::layout::flat));
-  if (!has_nothing(one)) return {};
-
-  VQCACHE_NEED_(one.open(name, wanted(name, {name}), tier::layout::flat));
-  if (!has_nothing(one)) return {};
-
-  VQCACHE_NEED_(one.open(name, wanted(name, {name}), tier::layout::folder));
-  if (!has_nothing(one)) return {};
-
-  const vqgan::rows meant = catalog::find(name);
-  return vqgan::open(one, meant.size() == 1 ? string(meant[0]->name) : name);
+  return open_published(one, name);
 }
 
 inline bool is_pair(const call::call& one) {
@@ -16708,17 +16786,21 @@ class inventory {
     tier::held_set set = tier::held_by(name, local, lasting);
     const bool is_pair = set.files.empty();
     if (is_pair) {
-      set.files = {name + catalog::endings[0], name + catalog::endings[1]};
+      set.files = sets::pair_and(name, {});
     }
-    const string folder = set.how == tier::layout::folder ? name + "/" : string();
+    const bool has_folder = set.how == tier::layout::folder;
+    const string folder = has_folder ? name + "/" : string();
     for (const string& file : set.files) {
       const formats::entry* ours = formats::find(local, folder + file);
       const formats::entry* copy = formats::find(lasting, file);
       const formats::entry* said = ours ? ours : copy;
+
       held_file it;
       it.file = file;
-      it.sha256 = said ? said->sha256 : string();
-      it.size = said ? said->size : 0;
+      if (said) {
+        it.sha256 = said->sha256;
+        it.size = said->size;
+      }
       it.is_local = look_at_local(local_ / (folder + file), ours, it.size, found);
       it.is_cached = !lasting_.empty() && fits(os::look(copies / file), copy, it.size);
       one.files.push_back(std::move(it));
@@ -16918,28 +17000,49 @@ inline string said_of(const http::response_head& head, const connection::route& 
   return text + policy::hint_about(head.code, way.credentials());
 }
 
+inline string home_of(const source& from) {
+  const optional<urls::url> first = urls::parse_url(from.urls[0]);
+  return first ? first->origin() : string();
+}
+
+inline connection::route route_to(const string& url, const source& from) {
+  connection::route way;
+  way.at = urls::parse_url(url).value_or(urls::url());
+  way.is_home = way.at.origin() == home_of(from);
+  way.has_user = !way.at.user.empty();
+  way.has_secret_headers = http::hold_credentials(from.headers);
+  return way;
+}
+
+// One byte of it, and with options::fetch all: it may not know of ranges.
+inline transport::transfer_request request_for_a_byte(
+    const string& address, const source& from, const connection::route& way, const options& opts) {
+  vector<string> own;
+  if (way.is_home) {
+    own = from.headers;
+  }
+  vector<string> lines = http::request_headers({"Accept: */*", "Accept-Encoding: identity"}, own);
+  if (!opts.fetch) {
+    lines.push_back("Range: bytes=0-0");
+  }
+
+  transport::transfer_request asked;
+  asked.url = address;
+  asked.headers = http::with_cookies(lines, way.jar, way.at);
+  asked.connect_seconds = checks::connect_limit(opts);
+  asked.stall_seconds = opts.stall_seconds;
+  return asked;
+}
+
 // Through all redirects: what is said of it.
 inline string inquire(
     const string& url, const source& from, transport::pump& by, caller& who, const string& file) {
-  connection::route way;
-  way.at = urls::parse_url(url).value_or(urls::url());
-  const optional<urls::url> first = urls::parse_url(from.urls[0]);
-  const string home = first ? first->origin() : string();
-  way.is_home = way.at.origin() == home;
-  way.has_user = !way.at.user.empty();
-  way.has_secret_headers = http::hold_credentials(from.headers);
-
+  const string home = home_of(from);
+  connection::route way = route_to(url, from);
   for (string address = url;;) {
-    vector<string> lines = http::request_headers({"Accept: */*", "Accept-Encoding: identity"},
-        way.is_home ? from.headers : vector<string>());
-    if (!who.opts().fetch) {
-      lines.push_back("Range: bytes=0-0");
-    }
     inquiry one;
-    const status answered = one.ask(by,
-        {address, http::with_cookies(lines, way.jar, way.at), 0, checks::connect_limit(who.opts()),
-            who.opts().stall_seconds},
-        who, file);
+    const status answered =
+        one.ask(by, request_for_a_byte(address, from, way, who.opts()), who, file);
     if (!answered.ok()) {
       return join({"failed: ", answered.text, checks::advice_about(url, answered.code)});
     }
@@ -18052,7 +18155,11 @@ inline string key(const progress& p, int percent) {  // what has to change for a
 
 inline string line(const progress& p, int percent) {
   string text = join({doing(p.phase), " ", p.file, " "});
-  text += p.total > 0 ? join({percent, "% of ", megabytes(p.total)}) : megabytes(p.done);
+  if (p.total > 0) {
+    text += join({percent, "% of ", megabytes(p.total)});
+  } else {
+    text += megabytes(p.done);
+  }
   if (p.seconds_left < 0) return text;
 
   const auto rate = static_cast<uint64_t>(p.bytes_per_second);
@@ -18072,7 +18179,10 @@ VQCACHE_API_ void print_message(const std::string& line) {
 
 VQCACHE_API_ bool progress_line::operator()(const progress& p) {
   const bool is_live = detail::os::is_terminal(to) || (VQCACHE_INTERPRETED && to == stdout);
-  const int percent = p.total > 0 ? static_cast<int>(100.0 * double(p.done) / double(p.total)) : 0;
+  int percent = 0;
+  if (p.total > 0) {
+    percent = static_cast<int>(100.0 * double(p.done) / double(p.total));
+  }
   // elsewhere one line for each tenth of a large file
   const std::string now = detail::progress_text::key(p, percent);
   const bool is_new = p.total >= detail::progress_text::large && now != last;

@@ -105,8 +105,8 @@ inline string decoded(string_view s) {  // of percent-encoding
   return r;
 }
 
-inline std::vector<http::header> headers_of(string_view bytes) {  // as a transport hands them over
-  std::vector<http::header> all;
+inline http::headers headers_of(string_view bytes) {  // as a transport hands them over
+  http::headers all;
   for (const string& line : split(bytes, '\n')) {
     const auto parsed = http::parse_header(line);
     if (parsed) all.push_back(*parsed);
@@ -136,7 +136,7 @@ inline void header_line(string_view line) {
 }
 
 inline void length(string_view bytes) {
-  const std::vector<http::header> headers = headers_of(bytes);
+  const http::headers headers = headers_of(bytes);
   bool told = false, good = true, chunked = false;
   std::uint64_t expected = 0;
   for (const http::header& h : headers) {
@@ -236,7 +236,7 @@ inline void date(string_view s) {
 }
 
 inline void same_file(string_view bytes) {  // validator()
-  const std::vector<http::header> headers = headers_of(bytes);
+  const http::headers headers = headers_of(bytes);
   const auto first = [&](string_view name) {
     for (const http::header& h : headers)
       if (h.name == name && !h.value.empty()) return h.value;  // an empty one says nothing
@@ -275,7 +275,7 @@ inline void declared(string_view bytes) {  // the first byte chooses the status
   const std::vector<int> codes{200, 206, 302, 404};
   const int code = bytes.empty() ? 200 : codes[static_cast<unsigned char>(bytes[0]) & 3];
   const string_view rest = bytes.substr((std::min)(bytes.size(), std::size_t{1}));
-  std::vector<http::header> headers = headers_of(rest);
+  http::headers headers = headers_of(rest);
   const http::declaration found = http::declared_by(code, headers);
   need(found.sha256.empty() == (found.how != http::telling::readable), "one digest, or none");
   need(found.by.empty() == (found.how == http::telling::nothing), "somebody has declared it");
