@@ -1506,7 +1506,7 @@ class optional {
 
   const T* operator->() const { return &value_; }
 
-  T value_or(T other) const { return has_value_ ? value_ : std::move(other); }
+  T value_or(const T& other) const { return has_value_ ? value_ : other; }
 
   void reset() { *this = optional(); }
 
@@ -8948,8 +8948,9 @@ class trailing_copy : os::pinned {
 
   // Asked of what has come so far.
   bool can_be_clone(const os::file& from) {
-    const bool is_shared = os::may_be_one(os::disk_of(place()), os::disk_of(from_.parent_path()));
-    if (!is_shared || !os::ready_directory(final_.parent_path()).ok()) {
+    const optional<uint64_t> here = os::device_of(place());
+    const bool is_one_device = here && here == os::device_of(from_);
+    if (!is_one_device || !os::ready_directory(final_.parent_path()).ok()) {
       return false;
     }
 
