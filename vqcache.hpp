@@ -10461,7 +10461,8 @@ inline status check_places(const std::vector<fs::path>& all) {  // options::also
     const string why = path.empty() ? "is empty" : directory_problem(path);
     if (why.empty()) continue;
     return fail(errc::invalid_argument,
-        {"options::also_look_in[", i, "] ", why, ": '", strings::printable(path), "'"});
+        {"options::also_look_in[", i, "] ", why, ": '", urls::redact(strings::printable(path)),
+            "'"});
   }
   return {};
 }

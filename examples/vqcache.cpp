@@ -59,6 +59,7 @@ constexpr phrase phrases[] = {
     {"options::transport", "--transport"},
     {"options::offline", "--offline"},
     {"options::connections", "--connections"},
+    {"options::max_bytes_per_second", "--limit-rate"},
     {"vqcache::remove", "vqcache remove NAME"},
     {"local_dir", "--local"},  // of the doctor
     {"cache_dir", "--cache"},

@@ -290,14 +290,19 @@ TEST_CASE("more places to restore from are only read") {
   write_file(team / ".vqcache_doctor.00000000cafecafe.part", "not ours to take");
   set_time(team / ".vqcache_doctor.00000000cafecafe.part", std::chrono::hours(48));
   const fs::file_time_type then = fs::last_write_time(team);
-  o.also_look_in = {team, "https://u:canary@team.test/x"};
+  o.also_look_in = {team};
   const findings all = examined(o);
   CHECK(the(all, "also_look_in", team.string()).how == severity::information);
   (void)the(all, "also_look_in", "it can be listed");
-  CHECK(the(all, "also_look_in", "cannot be used").how == severity::warning);
-  CHECK_FALSE(has(shown(all), "canary"));
   CHECK(fs::last_write_time(team) == then);
   CHECK(names_in(team).size() == 2);
+
+  INFO("an entry that is a URL is a wrong option, and its secret is not told");
+  o.also_look_in = {team, "https://u:canary@team.test/x"};
+  const auto refused = vqcache::try_doctor(o);
+  CHECK(refused.error.code() == vqcache::errc::invalid_argument);
+  CHECK(has(refused.error.what(), "options::also_look_in[1] is a URL"));
+  CHECK_FALSE(has(refused.error.what(), "canary"));
 }
 
 TEST_CASE("what a killed doctor has left goes after a day, and what is anybody else's stays") {
