@@ -1531,6 +1531,8 @@ class function<R(Arguments...)> {
  public:
   function() = default;
 
+  function(std::nullptr_t) {}
+
   template <class Called>
   function(Called called) : it_(new held<Called>(std::move(called))) {}
 
