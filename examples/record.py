@@ -5,6 +5,7 @@ TOOL is examples/vqcache.cpp, compiled; without it c++ or $CXX compiles it. A sh
 what SESSION says, typed; an origin on 127.0.0.1 serves a model that is made here; no other network is used.
 Commands and output are what the terminal showed, at the pace at which it did: only the typing is ours. It
 needs a POSIX system and curl. For an image that is the same wherever it is made, directory and port are fixed."""
+import fcntl
 import functools
 import hashlib
 import html
@@ -21,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import termios
-import fcntl
 import time
 import zipfile
 
@@ -129,8 +129,11 @@ class Recorder:
         """Shows what comes within these seconds, or until the prompt stands there."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if until and self.tail.endswith(until): return True
-            if not select.select([self.terminal], [], [], max(0.0, min(0.1, end - time.monotonic())))[0]: continue
+            if until and self.tail.endswith(until):
+                return True
+            wait = max(0.0, min(0.1, end - time.monotonic()))
+            if not select.select([self.terminal], [], [], wait)[0]:
+                continue
             got = os.read(self.terminal, 65536).decode("utf-8", "replace")
             self.tail = (self.tail + got)[-200:]
             self.screen.put(got)
