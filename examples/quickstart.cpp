@@ -6,8 +6,7 @@ int main() try {
   const vqcache::model m = vqcache::download_vqgan_model(
       "vqgan_imagenet_f16_1024", u + "%2Fconfigs%2Fmodel.yaml", u + "%2Fckpts%2Flast.ckpt");
   std::printf("%s is in %s\n", m.name.c_str(), m.checkpoint.string().c_str());
-} catch (const vqcache::error& e) {  // without a network, for example
-
+} catch (const vqcache::error& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return 1;
 }
