@@ -248,6 +248,25 @@ def namespace_statements(code, first_line=1, scope=()):
 
 # ---- the checks -----------------------------------------------------------------------------------
 
+TOP_LEVEL = {"vqcache.hpp", "tests", "examples", "CMakeLists.txt", "meson.build", "README.md", "LICENSE"}
+
+
+def check_top_level(gate):
+    """The top level is what the project promises, and no test has left anything there."""
+    if (gate.root / ".git").exists():
+        done = gate.run(["git", "-C", str(gate.root), "ls-files", "--cached", "--others",
+                         "--exclude-standard"])
+        if done.returncode != 0:
+            raise Skipped("git cannot list the files: " + tail(done.stderr))
+        names = {line.split("/")[0].strip('"') for line in done.stdout.splitlines()}
+    else:
+        names = {path.name for path in gate.root.iterdir() if path != gate.scratch}
+    strange = sorted(name for name in names if name not in TOP_LEVEL and not name.startswith("."))
+    if strange:
+        raise Failed("at the top level there may not be: " + ", ".join(strange))
+    print("%d names at the top level" % len(names))
+
+
 def check_layout(gate):
     """The room table of the design holds for the file."""
     text = gate.text

@@ -233,6 +233,8 @@ FILE_VIOLATIONS = [  # the same for another file
      lambda text: text.replace("sh tests/run.sh", "make test")),
     ("readme", "a command that does not exist", "there is no", "README.md",
      lambda text: text + "\n```sh\nsh tests/no_such.sh\n```\n"),
+    ("top_level", "a file that does not belong there", "may not be: notes.txt", "notes.txt",
+     lambda text: text + "left by a test"),
 ]
 
 
@@ -264,7 +266,8 @@ def main(arguments, gate_module):
                     shutil.copy(root / kept, place / kept)
             if check == "package":
                 shutil.copytree(root / "tests", place / "tests", dirs_exist_ok=True)
-            text = (place / name).read_text(encoding="utf-8")
+            file = place / name
+            text = file.read_text(encoding="utf-8") if file.exists() else ""
             try:
                 broken = edit(text)
             except LookupError as why:
@@ -273,7 +276,7 @@ def main(arguments, gate_module):
             if broken == text and "linked" not in what:
                 lost.append("%s: %s: the edit changes nothing" % (check, what))
                 continue
-            (place / name).write_text(broken, encoding="utf-8")
+            file.write_text(broken, encoding="utf-8")
             scratch = place / "scratch"
             scratch.mkdir()
             said = io.StringIO()
