@@ -49,6 +49,8 @@
 //   cached               the copy in the cache is complete
 //   files                the local files of any set, absolute, in the order of the call
 //
+// Printed to a stream it is its name. On older systems link with -pthread -ldl.
+//
 // Other models have other files, and any number of them. They are brought, copied, restored and
 // removed as one:
 //
@@ -141,11 +143,13 @@
 // 4. A file of which only the digest can tell whether it is right is hashed.
 // 5. What is missing here and stands in the cache is copied from there. It is hashed on the way and
 //    held to the pin, or else to its receipt.
-// 6. What is still missing is downloaded, config and checkpoint at the same time. They are checked,
+// 6. What is still missing is downloaded, config and checkpoint at the same time. Before the first
+//    byte of a file its size is compared with the free space and with the largest file that the
+//    disk can hold; the error says what is needed, what there is, and where. Files are checked,
 //    synced, and get their names together; then the receipt follows.
 // 7. What the cache lacks is stored. A download is copied to the cache while it arrives, or cloned
-//    behind it where the disk can do that: a clone takes no room. A cache that is full, read-only,
-//    slow or gone is no error: cached is false, and the reason is said.
+//    behind it where the disk can do that: a clone takes no room. A slow cache holds up no download.
+//    One that is full, read-only or gone is no error: cached is false, and the reason is said.
 //
 // on_message gets what follows, a line at a time. A message is a string with a severity, `how`.
 // FILE is a name, 'PATH' and 'DIR' are quoted. information, how the call goes on:
@@ -228,7 +232,8 @@
 //     vqcache::try_download_vqgan_model("my_model", "https://example.org/my.yaml", checkpoint);
 //
 // A pin is the SHA-256 of a file. It decides: other bytes are errc::hash_mismatch, whoever sent
-// them. It goes behind #sha256= or to source::sha256; a second string in the braces is a mirror.
+// them. It goes behind #sha256= or to source::sha256; a second string in the braces is a mirror, and
+// 64 hex digits there are an error. A file of this machine that is called so is ./NAME.
 //
 // Without a pin the first download is trusted. Its digest goes into the receipt, and every later
 // restore and download of that name is held to it. So a changed origin is errc::hash_mismatch. A
@@ -252,12 +257,19 @@
 // A file without a receipt, put there by hand, is served and said to be unverified. What is no such
 // file by its look is not: an empty file, a web page, an error text, a cut zip archive, a config
 // without a key, a checkpoint that is a short text. It stays until its replacement is complete, and
-// the call fails if there is none. A pin overrules the look.
+// the call fails if there is none. A pin overrules the look. Of two without a receipt that differ
+// the local one is stored, if it is whole as far as can be told.
 //
 // A body whose end nobody tells, neither by a length nor by chunks, may be cut unseen. If there is
 // no pin, declared digest or size, such an address is put off until the others have failed. What it
 // brings, unless it is a zip archive whose end was seen, is "unverified" in the receipt and does
 // not bind.
+//
+// What an earlier call left is hashed again before it is believed; after a power cut only what was
+// synced counts. An answer is believed for what its head and its bytes prove together: a 200 whose
+// Content-Range does not cover all of the file, or one ETag with two lengths, leaves what is here
+// alone. Where the rest cannot be had, the whole is fetched beside it, and the first beginning goes
+// when that is complete or has more. Where there is no room for both, the error says so.
 //
 // The next mirror is asked after 401, 403, 404, 410, another refusal, bytes that are not the file,
 // or three tries in a row that gained nothing. With a pin it continues the bytes that are here, and
@@ -323,8 +335,10 @@
 // ---- 6 errors -----------------------------------------------------------------------------------
 //
 // A vqcache::error is thrown or returned; it is a std::system_error. what() is complete: which
-// model, what failed, on what, why, and what to do. code() is compared with errc, or with the
-// std::errc beside it in enum errc. cause() is the code of the operating system, if it has one.
+// model, what failed, on what, why, and what to do; of a download every address, and what happened
+// there. code() is compared with errc, or with the std::errc beside it in enum errc; two objects of
+// std::error_code, of two libraries with hidden symbols, may differ. cause() is the code of the
+// operating system, if it has one.
 //
 //   invalid_argument    a name, an address, a pin, a header or an option is malformed; mend it
 //   unknown_model       a name alone that is not held, and not listed, or as two; give its URLs
@@ -461,7 +475,8 @@
 //
 // Units of both kinds link. Units with another version, with another VQCACHE_USE_LIBCURL, or with
 // and without exceptions have other names: they share nothing. Without exceptions the throwing
-// forms do not exist.
+// forms do not exist. Programs, shared libraries, plugins that are closed again and extensions of
+// Python may include this file, with hidden symbols too.
 //
 // ---- 10 threads and signals ---------------------------------------------------------------------
 //
@@ -475,7 +490,9 @@
 // on_progress gets the phase: waiting for another call, downloading, restoring, storing, verifying.
 // It is called at the first step of each phase of a file, at the last where bytes are counted, and
 // at most twice a second between. On a hit it is not called. false in the phase storing is no
-// error: the local files are complete, and cached is false.
+// error: the local files are complete, and cached is false. progress_line{FILE} rewrites one line
+// on a terminal and in a notebook; in a log it writes one for each tenth of what has over 1 MB. It
+// and on_message are all that is ever printed.
 //
 // An exception of a callback ends the call. None leaves a thread or a destructor. When memory runs
 // out the call ends with an error, and nothing on the disk is lost by it (with exceptions on).
@@ -524,7 +541,8 @@
 //
 //     opts.on_progress = always;
 //
-// clang-repl 14 and 16 do not say that they interpret; they need -Xcc=-DVQCACHE_INTERPRETED=1.
+// clang-repl 14 and 16 do not say that they interpret; they need -Xcc=-DVQCACHE_INTERPRETED=1, or
+// Ctrl-C ends the session. examples/vqcache_display.hpp has a table and a progress bar for xeus.
 //
 // cppyy finds the first overload of a name alone, and crashes in a fetch that is written in Python:
 // a call by name and an own fetch go through cppdef. Python:
@@ -588,7 +606,7 @@
 // answers 206 with a Content-Range. request::length is 0 in this version: to the end. Where it
 // answers with a redirect, to http or https alone, it is asked for that address. status() or
 // header() after write(), or returning without status, write and fail, is errc::callback. It sees
-// addresses with their secrets.
+// addresses with their secrets, and as they were given: there may be .. in them.
 //
 // SHA-256 is computed by libcrypto (3 or 1.1), CommonCrypto or BCrypt, loaded when they are there,
 // else by code in this file.
@@ -708,8 +726,9 @@
 // ---- 15 what it does not do ---------------------------------------------------------------------
 //
 // - It never looks whether the origin has a newer file.
-// - It does not load models, and knows no third file of one.
-// - A cache whose system calls never return, as a dead mount of a network, holds the call.
+// - It does not load models. What a model's own code fetches besides it does not see.
+// - A cache whose system calls never return, as a dead mount of a network, holds the call; so does,
+//   over libcurl, the look-up of a name, for as long as the system takes for it.
 // - A stored model is served whatever address is given. Another address than that of its receipt is
 //   said, but for a pin, and for what signs or authorises a request: X-Amz-*, sig, token, ...
 // - On Windows no copy is made while a file arrives: storing comes after.
