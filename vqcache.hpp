@@ -148,8 +148,8 @@
 //    disk can hold; the error says what is needed, what there is, and where. Files are checked,
 //    synced, and get their names together; then the receipt follows.
 // 7. What the cache lacks is stored. A download is copied to the cache while it arrives, or cloned
-//    behind it where the disk can do that: a clone takes no room. A slow cache holds up no download.
-//    One that is full, read-only or gone is no error: cached is false, and the reason is said.
+//    behind it where the disk can do that: a clone takes no room. A slow cache holds up no
+//    download. One that is full, read-only or gone is no error: cached is false, and it is said why.
 //
 // on_message gets what follows, a line at a time. A message is a string with a severity, `how`.
 // FILE is a name, 'PATH' and 'DIR' are quoted. information, how the call goes on:
@@ -232,8 +232,8 @@
 //     vqcache::try_download_vqgan_model("my_model", "https://example.org/my.yaml", checkpoint);
 //
 // A pin is the SHA-256 of a file. It decides: other bytes are errc::hash_mismatch, whoever sent
-// them. It goes behind #sha256= or to source::sha256; a second string in the braces is a mirror, and
-// 64 hex digits there are an error. A file of this machine that is called so is ./NAME.
+// them. It goes behind #sha256= or to source::sha256; a second string in the braces is a mirror,
+// and 64 hex digits there are an error. A file of this machine that is called so is ./NAME.
 //
 // Without a pin the first download is trusted. Its digest goes into the receipt, and every later
 // restore and download of that name is held to it. So a changed origin is errc::hash_mismatch. A
