@@ -149,7 +149,7 @@
 //    synced, and get their names together; then the receipt follows.
 // 7. What the cache lacks is stored. A download is copied to the cache while it arrives, or cloned
 //    behind it where the disk can do that: a clone takes no room. A slow cache holds up no
-//    download. One that is full, read-only or gone is no error: cached is false, and it is said why.
+//    download. One that is full, read-only or gone is no error: cached is false, and why is said.
 //
 // on_message gets what follows, a line at a time. A message is a string with a severity, `how`.
 // FILE is a name, 'PATH' and 'DIR' are quoted. information, how the call goes on:
