@@ -1,10 +1,10 @@
 """check.py: the invariants of a call, judged after every fault and again after a clean re-run.
 
 I1 every final name is absent or has the right bytes; a receipt, the right hashes
-I2 exit 0 says the truth: the local pair and its receipt are there; cached=1: theirs too
+I2 exit 0 says the truth: the local files and their receipt are there; cached=1: theirs too
 I3 exit 1 has a message that names something; nothing temporary of its own stays behind but a partial
    that the next call can continue: right as far as it goes, with a record of what it is
-I4 after any fault a plain re-run ends right: both pairs, both receipts, no temporaries left
+I4 after any fault a plain re-run ends right: all files, both receipts, no temporaries left
 I5 an error of write, fsync, close or rename is never swallowed: local: no exit 0; cache: cached=0
 I6 the cache's faults never fail a call; the lock's neither; what was not kept is said
 I7 nothing outside the two directories changes, nothing unknown appears inside them
@@ -13,14 +13,22 @@ P1 prune: the copies stay as they are; a local receipt has its files beside it
 P2 what it says is true: of a model that is gone nothing is local, one that stays is whole, but for
    a fault of the removal itself
 P3 nothing goes whose copy could not be read
-T1..T6 what the trace of a clean run must show (see check_trace)"""
+V1 verify: nothing on either disk changes
+V2 what it says of a file is true: right, missing and damaged as it stands there. Of one that could
+   not be read it says so; a read that fails is no damage, and a receipt that stands there not none
+V3 ok=1 is not said when a read has failed, or when a file is damaged
+V4 a signal or a short read changes nothing of what is said
+M1 repair: of every file the right bytes stand somewhere, as a file or as what was put aside; what
+   was right where nothing has failed stays under its name
+M2 exit 0: the local files are right; and what is said then is true, as of verify
+M3 after any fault a plain repair ends right: all files in both tiers, both receipts
+T1..T7 what the trace of a clean run must show (see check_trace)"""
 import hashlib
 import re
 
 NAME = 'sweep_model'
 SUFFIXES = ('.yaml', '.ckpt')
-L, C = 'L', 'C/' + NAME  # the labels of the two directories that hold the files
-FINAL = {L + '/' + NAME + s: s for s in SUFFIXES} | {C + '/' + NAME + s: s for s in SUFFIXES}
+L, C = 'L', 'C/' + NAME  # the labels of the two directories that hold a receipt
 RECEIPTS = {L: L + '/' + NAME + '.sha256', C: C + '/' + NAME + '.sha256'}
 LOCK = L + '/.' + NAME + '.lock'
 PRIVATE = re.compile(r'/\.[^/]+\.[0-9a-f]{16}\.(part|record)$')
@@ -33,6 +41,30 @@ SYNCS = {'fsync', 'fdatasync', 'syncfs'}
 RENAMES = {'rename', 'renameat', 'renameat2', 'link', 'linkat'}
 UNLINKS = {'unlink', 'unlinkat'}
 LOST = {'EIO', 'ENOSPC', 'EDQUOT'}  # errors after which data may be gone
+
+
+class Model(dict):
+    """the files of a model by how their URLs end: those of a pair by '.yaml' and '.ckpt', which lie
+    flat (L/NAME.ckpt), those of a set by their names, which lie in a folder (L/NAME/onnx/FILE)"""
+
+    def __init__(self, files):
+        super().__init__(files)
+        is_pair = set(files) == set(SUFFIXES)
+        copies = {NAME + end if is_pair else end: data for end, data in files.items()}
+        local = copies if is_pair else {NAME + '/' + file: copies[file] for file in copies}
+        self.listed = {L: local, C: copies}  # as the receipts name them, below their directories
+        self.final = {place + '/' + file: data for place in (L, C)
+                      for file, data in self.listed[place].items()}
+        self.places = {'local': {file: L + '/' + here for file, here in zip(copies, local)},
+                       'cache': {file: C + '/' + file for file in copies}}
+        self.words = '|'.join(map(re.escape, (*copies, NAME + '.')))
+
+    def finals(self):
+        return {*self.final, *RECEIPTS.values()}
+
+    def wrong(self, snap):
+        """the final names under which other bytes stand"""
+        return {x for x in self.final if snap.get(x, self.final[x]) != self.final[x]}
 
 
 class Call:
@@ -81,6 +113,7 @@ def kind_of(name):
 def receipt_text(label, data, snap, planted, right):
     """why this receipt is wrong, or None"""
     folder = label.rsplit('/', 1)[0]
+    listed = right.listed[folder]
     try:
         text = data.decode('ascii')
     except UnicodeDecodeError:
@@ -89,17 +122,17 @@ def receipt_text(label, data, snap, planted, right):
     for line in text.splitlines():
         if line.startswith('#'):
             size = re.match(r'# size (\d+) (\S+)$', line)
-            if size and int(size[1]) != len(right.get(size[2][len(NAME):], b'')):
+            if size and int(size[1]) != len(listed.get(size[2], b'')):
                 return 'has a wrong size: ' + line
             continue
         m = re.match(r'([0-9a-f]{64})  (\S+)$', line)
         if not m:
             return 'does not parse: ' + repr(line[:80])
         named[m[2]] = m[1]
-    if set(named) != {NAME + s for s in SUFFIXES}:
+    if set(named) != set(listed):
         return 'names ' + (', '.join(named) or 'nothing')
     for file, digest in named.items():
-        want = right[file[len(NAME):]]
+        want = listed[file]
         if digest != hashlib.sha256(want).hexdigest():
             return 'names another content of ' + file
         here = snap.get(folder + '/' + file)
@@ -110,10 +143,11 @@ def receipt_text(label, data, snap, planted, right):
     return None
 
 
-def pair_there(snap, folder, right, receipt=True):
-    for s in SUFFIXES:
-        if snap.get(folder + '/' + NAME + s) != right[s]:
-            return NAME + s
+def missing_of(snap, folder, right, receipt=True):
+    """the first file of a directory that is not right, or ''"""
+    for file, data in right.listed[folder].items():
+        if snap.get(folder + '/' + file) != data:
+            return file
     return '' if RECEIPTS[folder] in snap or not receipt else NAME + '.sha256'
 
 
@@ -121,10 +155,10 @@ def judge_disk(snap, planted, right):
     """I1 and I7: what may stand in the two directories at any moment"""
     bad, aside = [], {}
     for label, data in snap.items():
-        if label in FINAL:
-            if data != right[FINAL[label]] and data != planted.get(label):
+        if label in right.final:
+            if data != right.final[label] and data != planted.get(label):
                 bad.append('I1: %s is wrong (%d of %d bytes)'
-                           % (label, len(data), len(right[FINAL[label]])))
+                           % (label, len(data), len(right.final[label])))
         elif label in RECEIPTS.values():
             why = receipt_text(label, data, snap, planted, right)
             if why:
@@ -134,7 +168,7 @@ def judge_disk(snap, planted, right):
             aside[of] = aside.get(of, 0) + 1
             if aside[of] > 1:
                 bad.append('I1: %s was put aside more than once' % of)
-            if data not in (planted.get(of), right.get(FINAL.get(of)), planted.get(label)):
+            if data not in (planted.get(of), right.final.get(of), planted.get(label)):
                 bad.append('I1: %s is not what stood there' % label)
         elif label != LOCK and not PRIVATE.search(label):
             bad.append('I7: unknown file %s (%d bytes)' % (label, len(data)))
@@ -149,9 +183,9 @@ def continuable(snap, right):
     """partials whose record says of which URL they are, right as far as they go"""
     good = set()
     for label, data in snap.items():
-        file = re.match(r'L/\.%s(\.\w+)\.[0-9a-f]{16}\.part$' % NAME, label)
+        file = re.match(r'(L/(?:.*/)?)\.([^/]+)\.[0-9a-f]{16}\.part$', label)
         record = snap.get(label[:-4] + 'record', b'')
-        want = right.get(file[1], b'') if file else b''
+        want = right.final.get(file[1] + file[2], b'') if file else b''
         data, want = bytearray(data), bytearray(want[:len(data)])
         todo = re.search(rb'(?m)^todo ([-0-9 ]*)$', record)
         for gap in todo[1].split() if todo else []:  # what the record says has not come
@@ -177,16 +211,17 @@ def may_stay(case, run, snap):
     if case.mode.startswith('powercut'):  # the record is not synced: it may be empty, or lost
         empty = not any(snap.get(re.sub('part$', 'record', label)) for label in left)
     hit = 'is already available locally' in run.out and 'from=local' in run.out
+    hit = hit or ('checked' in run.out and 'message' not in run.out)  # there was nothing to repair
     small = all(len(snap[label]) < 4096 for label in left)
     return (empty and case.mode != 'error') or (hit and (small or case.call in UNLINKS))
 
 
-def says_something(text):
+def says_something(text, right):
     m = re.search(r'^error: (.*)', text, re.M)
-    return bool(m and re.search(r'%s\.|/fast|/slow|127\.0\.0\.1|curl' % NAME, m[1]))
+    return bool(m and re.search(r'%s|/fast|/slow|127\.0\.0\.1|curl' % right.words, m[1]))
 
 
-def expectations(case, hits):
+def expectations(case, hits, right):
     """what I5 and I6 ask of the faulted run: a set of 'ok', 'fail', 'uncached'"""
     want = set()
     tiers = {h.tier for h in hits}
@@ -203,17 +238,26 @@ def expectations(case, hits):
         if case.what == 'EINTR' and h.tier in ('local', 'cache') and h.name != 'close':
             want.add('ok')
         to = h.p2 or h.p1
-        ours = PRIVATE.search(h.raw1) or h.raw1 in FINAL or h.raw1 in RECEIPTS.values()
+        ours = PRIVATE.search(h.raw1) or h.raw1 in right.finals()
         folder = h.raw1 in (L, C, 'C', 'fast', 'slow')
         ours = ours and not h.raw1.endswith('.record')
         lost = case.what in LOST and (
             (h.name in WRITES and ours) or (h.name in SYNCS and (ours or folder)) or
             (h.name == 'close' and ours and h.writable) or
-            (h.name in RENAMES and (to in FINAL or to in RECEIPTS.values())))
-        dropped = case.scenario.startswith('damaged') and h.name == 'close'  # not to be published
+            (h.name in RENAMES and to in right.finals()))
+        dropped = case.scenario.startswith(('damaged', 'repair-both')) and \
+            h.name == 'close'  # not to be published
         if lost and not dropped:
             want.add('fail' if h.tier == 'local' else 'uncached')
     return want
+
+
+def left_behind(case, run, snap, planted, right, hits):
+    """I3 of a faulted run that has ended by itself"""
+    unremovable = case.mode == 'dead' or any(h.name in UNLINKS for h in hits)
+    left = [x for x in leftovers(snap) if x not in planted and
+            (run.rc == 0 or x not in continuable(snap, right))]
+    return ['I3: exit %d leaves %s' % (run.rc, left[0])] if left and not unremovable else []
 
 
 def judge(case, phase, run, snap, planted, right, hits, noticed=True):
@@ -233,30 +277,26 @@ def judge(case, phase, run, snap, planted, right, hits, noticed=True):
     # what a notebook left has no receipts, and may stay so until something hashes it
     receipts = not (case and case.scenario.endswith('-seed'))
     # a copy that rotted is believed by size and receipt (promise 7) until a call has read it
-    rotten = noticed is False and any(planted.get(x) not in (None, right[FINAL[x]]) and
-                                      snap.get(x) == planted[x] and len(snap[x]) ==
-                                      len(right[FINAL[x]]) for x in FINAL if x[0] == 'C')
+    rotten = noticed is False and any(x[0] == 'C' and snap[x] == planted.get(x) and
+                                      len(snap[x]) == len(right.final[x])
+                                      for x in right.wrong(snap))
     own_words = [x for x in re.findall(r'^message: (.*)', run.out, re.M)
                  if not re.search(SEED_WORDS, x)]
     if run.rc == 0:
-        missing = pair_there(snap, L, right, receipts)
+        missing = missing_of(snap, L, right, receipts)
         if missing:
             bad.append('I2: exit 0, but local %s is not right' % missing)
-        missing = cached and pair_there(snap, C, right, receipts)
+        missing = cached and missing_of(snap, C, right, receipts)
         if missing and not rotten:
             bad.append('I2: cached=1, but cached %s is not right' % missing)
         if not cached and not own_words:
             bad.append('I6: not cached, and nobody says so')
-    if run.rc == 1 and not says_something(run.err):
+    if run.rc == 1 and not says_something(run.err, right):
         bad.append('I3: a message that names nothing: ' + repr(run.err[-200:]))
 
     if phase == 'fault' and not killed and not case.mode.startswith('powercut'):
-        unremovable = case.mode == 'dead' or any(h.name in UNLINKS for h in hits)
-        left = [x for x in leftovers(snap) if x not in planted and
-                (run.rc == 0 or x not in continuable(snap, right))]
-        if left and not unremovable:
-            bad.append('I3: exit %d leaves %s' % (run.rc, left[0]))
-        want = expectations(case, hits)
+        bad += left_behind(case, run, snap, planted, right, hits)
+        want = expectations(case, hits, right)
         said = not receipts and own_words  # for a notebook's pair the receipt is a gift
         if 'fail' in want and run.rc == 0 and not said:
             bad.append('I5: a swallowed error, exit 0')
@@ -271,7 +311,7 @@ def judge(case, phase, run, snap, planted, right, hits, noticed=True):
         if run.rc != 0:
             bad.append('I4: the re-run fails: ' + run.err.strip()[:300])
         for folder in (L, C):
-            missing = pair_there(snap, folder, right, receipts)
+            missing = missing_of(snap, folder, right, receipts)
             if missing and not (rotten and folder == C):
                 bad.append('I4: after the re-run %s/%s is not right' % (folder, missing))
         if run.rc == 0 and not cached:
@@ -291,24 +331,128 @@ def judge_prune(case, run, snap, planted, right, hits):
     killed = run.rc == 137 and case.mode.startswith('kill')
     if run.rc != 0 and not killed:
         bad.append('I8: exit %d: %s' % (run.rc, run.err[-200:]))
-    here = {x for x in (*FINAL, *RECEIPTS.values()) if x in snap}
+    here = {x for x in right.finals() if x in snap}
     local = {x for x in here if x.startswith('L')}
     bad += ['P1: %s is not as it was' % x for x in planted
             if x.startswith('C') and snap.get(x) != planted[x]]
-    if RECEIPTS[L] in local and len(local) < 3:
+    if RECEIPTS[L] in local and len(local) <= len(right):
         bad.append('P1: the local receipt is without its files')
     is_removed = 'removed=1' in run.out
     if is_removed and local:
         bad.append('P2: it is said to be gone: ' + ', '.join(sorted(local)))
-    is_of_removal = any(h.tier == 'local' and (h.name in UNLINKS | SYNCS or h.raw1.rstrip('/') == L) for h in hits)
+    is_of_removal = any(h.tier == 'local' and (h.name in UNLINKS | SYNCS or
+                                               h.raw1.rstrip('/') == L) for h in hits)
     is_of_removal = is_of_removal or (case and case.mode == 'dead' and hits[0].tier == 'local')
-    if not is_removed and not killed and len(local) < 3 and not is_of_removal:
+    if not is_removed and not killed and len(local) <= len(right) and not is_of_removal:
         bad.append('P2: it is said to stay, and there is ' + (', '.join(sorted(local)) or 'nothing'))
     lost = hits and case.mode in ('error', 'eof') and case.what != 'EINTR' and \
-        hits[0].raw1 in FINAL and hits[0].raw1.startswith('C') and \
+        hits[0].raw1 in right.final and hits[0].raw1.startswith('C') and \
         hits[0].name in READS | {'open', 'openat'}
     if lost and is_removed:
         bad.append('P3: its copy could not be read, and it went')
+    return bad
+
+
+def has_failed(case):
+    """whether the fault was an error: not a signal, a kill, or a call that did less"""
+    return bool(case) and case.mode in ('error', 'sticky', 'dead', 'full') and case.what != 'EINTR'
+
+
+def is_as_without(case):
+    """whether nothing of the fault may be seen: there was none, a signal, or a call that did less"""
+    return not case or case.mode == 'short' or (case.mode == 'error' and case.what == 'EINTR')
+
+
+def judge_words(case, run, snap, right, hits):
+    """V2, V3 and V4: what verify, and repair at its end, say of each file"""
+    bad, truth = [], {}
+    hit = {h.raw1 for h in hits}
+    tiers = {h.tier for h in hits} if has_failed(case) else set()
+    is_cut = case is not None and case.mode == 'eof'
+    said = re.findall(r'^checked (local|cache) (\w+) (\S+): (.*)', run.out, re.M)
+    if len(said) != 2 * len(right):
+        bad.append('V2: it speaks of %d files' % len(said))
+    for where, word, file, why in said:
+        label = right.places[where][file]
+        receipt = RECEIPTS[L if where == 'local' else C]
+        is_right = snap.get(label) == right.final[label]
+        now = truth[label] = 'missing' if label not in snap else \
+            'unvouched' if receipt not in snap else 'right' if is_right else 'damaged'
+        may_be = {now} | ({'unreadable'} if where in tiers else set())
+        if is_cut and hit & {label, receipt}:  # shorter than its size; a receipt has none
+            may_be.add('unreadable' if label in hit else 'unvouched')
+        if word not in may_be:
+            bad.append('V2: %s is %s, and said to be %s: %s' % (label, now, word, why))
+    is_right = set(truth.values()) <= {'right', 'missing'} and any(
+        all(truth.get(x) == 'right' for x in labels.values()) for labels in right.places.values())
+    if 'ok=1' in run.out and not is_right:
+        bad.append('V3: ok=1, and not all files are right')
+    if is_as_without(case) and 'ok=%d' % is_right not in run.out:
+        bad.append('V4: it does not say what a clean run does: ' + run.out.strip()[-300:])
+    return bad
+
+
+def judge_end(case, run, right):
+    """I3, I7 and I8 of a call of upkeep -> (what is wrong, whether it has said all it has to say)"""
+    bad = ['I7: outside the two directories: ' + run.outside] if run.outside else []
+    if run.rc == 124:
+        return bad + ['I8: hang'], False
+    if case and run.rc == 137 and case.mode.startswith('kill'):
+        return bad, False
+    if run.rc not in (0, 1):
+        return bad + ['I8: exit %d: %s' % (run.rc, run.err[-200:])], False
+    if run.rc == 1 and not says_something(run.err, right):
+        bad.append('I3: a message that names nothing: ' + repr(run.err[-200:]))
+    if run.rc == 1 and is_as_without(case):
+        bad.append('V4: it fails: ' + run.err.strip()[:300])
+    return bad, run.rc == 0
+
+
+def judge_verify(case, run, snap, planted, right, hits):
+    """the same of a call that reads all there is"""
+    bad, has_said = judge_end(case, run, right)
+    bad += ['V1: %s has changed' % x for x in {*snap, *planted} if snap.get(x) != planted.get(x)]
+    if has_said:
+        bad += judge_words(case, run, snap, right, hits)
+    unread = [h.raw1 for h in hits if h.name in READS | {'open', 'openat'} and
+              h.raw1 in right.finals()]
+    if has_failed(case) and unread and 'ok=1' in run.out:
+        bad.append('V3: ok=1, and %s could not be read' % unread[0])
+    return bad
+
+
+def judge_repair(case, phase, run, snap, planted, right, hits):
+    """the same of a call that mends"""
+    bad, has_said = judge_end(case, run, right)
+    bad += judge_disk(snap, planted, right)
+    failed = {h.tier for h in hits} if has_failed(case) or (case and case.mode == 'eof') else set()
+    aside = {ASIDE.match(x)[1]: data for x, data in snap.items() if ASIDE.match(x)}
+    for places in zip(*(right.places[x].values() for x in right.places)):
+        was_there = any(planted.get(x) == right.final[x] for x in places)
+        is_there = any(right.final[x] in (snap.get(x), aside.get(x)) for x in places)
+        if was_there and not is_there:
+            bad.append('M1: %s is lost' % ' and '.join(places))
+        bad += ['M1: %s was right, and is gone' % x for x in places if tier_of(x) not in failed and
+                planted.get(x) == right.final[x] != snap.get(x)]
+    if has_said:
+        bad += judge_words(case, run, snap, right, hits)
+        missing = missing_of(snap, L, right)
+        if missing:
+            bad.append('M2: exit 0, but local %s is not right' % missing)
+    if phase == 'fault' and run.rc in (0, 1):
+        bad += left_behind(case, run, snap, planted, right, hits)
+        want = expectations(case, hits, right)
+        if 'fail' in want and run.rc == 0:
+            bad.append('I5: a swallowed error, exit 0')
+        if 'uncached' in want and 'ok=1' in run.out and 'message: ' not in run.out:
+            bad.append('I5: a swallowed error, ok=1')
+    if phase == 'recover':
+        missing = missing_of(snap, L, right) or missing_of(snap, C, right)
+        if missing or run.rc or 'ok=1' not in run.out:
+            bad.append('M3: after a plain repair: exit %d, %s, %s'
+                       % (run.rc, missing or 'all files are right', run.err.strip()[:300]))
+        if leftovers(snap) and not may_stay(case, run, snap):
+            bad.append('M3: a plain repair leaves ' + leftovers(snap)[0])
     return bad
 
 
@@ -317,16 +461,21 @@ def judge_prune(case, run, snap, planted, right, hits):
 O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_CLOEXEC = 0o100, 0o200, 0o1000, 0o400000, 0o2000000
 
 
-def check_trace(calls, needs_network):
+def check_trace(calls, needs_network, right, may_write=True):
     """T1 a file is synced after its last write and before it gets its final name
     T2 after the last publication in a directory that directory is synced
-    T3 a receipt is published after both files of its pair
+    T3 a receipt is published after all of its files
     T4 private files are made with O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC
     T5 nobody writes to a final name
-    T6 a call that a tier or a file can serve makes no socket"""
+    T6 a call that a tier or a file can serve makes no socket
+    T7 verify opens nothing for writing, and makes, changes and removes nothing"""
     bad, dirty, synced, unsynced, made = [], set(), set(), {}, {}
-    finals = set(FINAL) | set(RECEIPTS.values())
+    finals = right.finals()
     for c in calls:
+        changes = c.name in WRITES | RENAMES | UNLINKS | {'mkdir', 'mkdirat', 'ftruncate', 'ioctl'} or (
+            c.name in ('open', 'openat') and c.flags & (3 | O_CREAT | O_TRUNC))
+        if changes and not may_write and c.tier in ('local', 'cache'):
+            bad.append('T7: %s on %s' % (c.name, c.label))
         if c.name in ('open', 'openat') and c.tier in ('local', 'cache'):
             if c.raw1 in finals and c.flags & (3 | O_CREAT | O_TRUNC):
                 bad.append('T5: %s is opened for writing' % c.raw1)
@@ -352,7 +501,7 @@ def check_trace(calls, needs_network):
             folder = c.raw2.rsplit('/', 1)[0]
             unsynced[folder] = c.raw2
             made[c.raw2] = c.seq
-            if c.raw2 in FINAL and RECEIPTS[folder] in made:
+            if c.raw2 in right.final and RECEIPTS[L if c.raw2[0] == 'L' else C] in made:
                 bad.append('T3: %s is published after its receipt' % c.raw2)
         elif c.tier == 'net' and not needs_network:
             bad.append('T6: %s in a call that needs no network' % c.name)

@@ -233,7 +233,7 @@ class Judge(sweep.Judge):
         if not bad and check.leftovers(snap):
             bad = self.third_run(case, snap)
         continued = length(without([(0, len(b.right['.ckpt']))], sent))
-        if any(label in state for label in check.FINAL if label.endswith('.ckpt')):
+        if any(label in state for label in b.right.final if label.endswith('.ckpt')):
             continued = 0  # it had its name already
         elif not b.pin:
             believed = without(unsafe, sent)

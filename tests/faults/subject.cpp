@@ -1,11 +1,15 @@
 // subject: what the fault sweep runs. It makes ONE call of the library and says how that went.
 //
 //   subject TRANSPORT LOCAL CACHE CONFIG_URL CHECKPOINT_URL [CONNECTIONS [PIN PIN]]
+//   subject set LOCAL CACHE URL FILE...
+//   subject prune|verify|repair LOCAL CACHE
 //
-// TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl; prune: the call is that
-// of vqcache::try_prune, and the URLs are not used. The pins are the SHA-256 of the config and the
-// checkpoint.
-// Standard output: "message: ..." for each message, then "from=local|cache|network cached=0|1".
+// TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl. The pins are the
+// SHA-256 of the config and the checkpoint. set: the call is that of vqcache::download_model, each
+// file is at URL followed by its name; prune, verify, repair: of vqcache::try_prune(),
+// try_verify_model() and try_repair_model(). All of these use our fetch.
+// Standard output: "message: ..." for each message, then "from=local|cache|network cached=0|1"; of
+// verify and repair "checked local|cache CONDITION FILE: WHY" for each file, then "ok=0|1".
 // Standard error: "error: ..." and "code: N no_space=0|1". Exit 0: the call returned; 1: it threw a
 // vqcache::error; 3: it threw anything else, which no fault may cause.
 #include "vqcache.hpp"
@@ -20,6 +24,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -125,6 +130,17 @@ int prune(const vqcache::options& with) {
   return done ? 0 : 1;
 }
 
+const char* word(vqcache::condition is) {
+  switch (is) {
+    case vqcache::condition::right: return "right";
+    case vqcache::condition::missing: return "missing";
+    case vqcache::condition::damaged: return "damaged";
+    case vqcache::condition::unreadable: return "unreadable";
+    case vqcache::condition::unvouched: return "unvouched";
+  }
+  return "?";
+}
+
 const char* word(vqcache::origin from) {
   switch (from) {
     case vqcache::origin::local: return "local";
@@ -134,32 +150,62 @@ const char* word(vqcache::origin from) {
   return "?";
 }
 
-}  // namespace
+int tell(const vqcache::answer<vqcache::verification>& found) {
+  if (!found) {
+    std::fprintf(stderr, "error: %s\n", found.error.what());
+    return 1;
+  }
+  for (const vqcache::checked_file& one : found->files)
+    std::printf("checked %s %s %s: %s\n", word(one.where), word(one.is), one.file.c_str(),
+        one.why.c_str());
+  std::printf("ok=%d\n", found->ok() ? 1 : 0);
+  return 0;
+}
 
-int main(int argc, char** argv) {
-  if (argc != 6 && argc != 7 && argc != 9) return 2;
-  const std::string transport = argv[1];
-  vqcache::options with;
-  with.local_dir = argv[2];
-  with.cache_dir = argv[3];
-  if (transport == "fetch")
-    with.fetch = fetch;
-  else if (transport != "prune")
-    with.transport = transport;
+int tell(const vqcache::model& m) {
+  std::printf("from=%s cached=%d\n", word(m.from), m.cached ? 1 : 0);
+  return 0;
+}
+
+vqcache::model download_set(int argc, char** argv, const vqcache::options& with) {
+  std::vector<vqcache::named_source> files;
+  for (int i = 5; i < argc; ++i)
+    files.push_back({argv[i], std::string(argv[4]) + argv[i]});
+  return vqcache::download_model("sweep_model", files, with);
+}
+
+vqcache::model download_pair(int argc, char** argv, vqcache::options& with) {
   vqcache::source config = argv[4], checkpoint = argv[5];
   if (argc > 6) with.connections = static_cast<unsigned>(std::atoi(argv[6]));
   if (argc > 8) config.sha256 = argv[7], checkpoint.sha256 = argv[8];
+  return vqcache::download_vqgan_model("sweep_model", config, checkpoint, with);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) return 2;
+  const std::string what = argv[1];
+  const bool is_upkeep = what == "prune" || what == "verify" || what == "repair";
+  if (!is_upkeep && argc < 6) return 2;
+  vqcache::options with;
+  with.local_dir = argv[2];
+  with.cache_dir = argv[3];
+  if (is_upkeep || what == "set" || what == "fetch")
+    with.fetch = fetch;
+  else
+    with.transport = what;
   with.connect_seconds = 5;
   with.stall_seconds = 5;
   with.on_message = [](const std::string& text) {
     std::printf("message: %s\n", text.c_str());
     std::fflush(stdout);
   };
-  if (transport == "prune") return prune(with);
+  if (what == "prune") return prune(with);
+  if (what == "verify") return tell(vqcache::try_verify_model("sweep_model", with));
+  if (what == "repair") return tell(vqcache::try_repair_model("sweep_model", with));
   try {
-    const vqcache::model m = vqcache::download_vqgan_model("sweep_model", config, checkpoint, with);
-    std::printf("from=%s cached=%d\n", word(m.from), m.cached ? 1 : 0);
-    return 0;
+    return tell(what == "set" ? download_set(argc, argv, with) : download_pair(argc, argv, with));
   } catch (const vqcache::error& e) {
     std::fprintf(stderr, "error: %s\ncode: %d no_space=%d\n", e.what(), e.code().value(),
         e.code() == std::errc::no_space_on_device ? 1 : 0);

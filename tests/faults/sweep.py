@@ -92,20 +92,23 @@ CHANGES = set(SPACE.split(',')) | check.RENAMES | check.UNLINKS | {
 WIRE = 'connect,recvfrom,recvmsg,sendto,sendmsg,read,write,readv,writev'
 # dead cloud drives say ENOTCONN, dead disks EIO; a wire that is cut, ENETUNREACH
 GROUPS = {'*': '', 'SPACE': SPACE, 'WIRE': WIRE}
+UPKEEP = ('prune', 'verify', 'repair')  # "transports" of the subject which download no model
 DEAD = {'cache': ['ENOTCONN', 'EIO'], 'local': ['EIO'], 'net': ['ENETUNREACH']}
 ALL_MODES = ['error', 'sticky', 'dead', 'full', 'short', 'eof', 'kill', 'kill-after']
 POWER = ['powercut', 'powercut-log']
 
-Scenario = collections.namedtuple('Scenario', 'name transport network modes quick power')
+Scenario = collections.namedtuple('Scenario', 'name transport network modes quick power of')
 Case = collections.namedtuple('Case', 'scenario mode call path k what layout')
 Run = collections.namedtuple('Run', 'rc out err outside')
 
 
-def scenario(name, transport='fetch', network=False, modes=None, quick=None, power=False):
-    return Scenario(name, transport, network, modes or ALL_MODES, quick or [], power)
+def scenario(name, transport='fetch', network=False, modes=None, quick=None, power=False, of='pair'):
+    """of: pair or set, which files its model has"""
+    return Scenario(name, transport, network, modes or ALL_MODES, quick or [], power, of)
 
 
 FEW = ['error', 'kill', 'kill-after']
+MOST = ['error', 'dead', 'short', 'eof', 'kill', 'kill-after']
 SCENARIOS = {s.name: s for s in [
     scenario('cold', network=True, quick=['error', 'kill'], power=True),
     scenario('cold-libcurl', 'libcurl', True, ['error', 'dead', 'short', 'eof']),
@@ -133,8 +136,18 @@ SCENARIOS = {s.name: s for s in [
     scenario('file', modes=['error', 'short', 'eof', 'kill', 'dead']),
     scenario('hit', quick=['error']),
     # not a call for the model, but the local tier makes room; the next call restores it
-    scenario('prune', 'prune', modes=['error', 'dead', 'short', 'eof', 'kill', 'kill-after'],
-             quick=['error']),
+    scenario('prune', 'prune', modes=MOST, quick=['error']),
+    # a set of three files, two of them in a folder of their own
+    scenario('set-cold', 'set', True, ['error', 'dead', 'kill', 'kill-after'], of='set'),
+    scenario('set-restore', 'set', modes=MOST, of='set'),
+    scenario('set-store', 'set', modes=['error', 'dead', 'kill', 'kill-after'], of='set'),
+    # every byte is read: all of them are right; one of the copy has flipped
+    scenario('verify', 'verify', modes=MOST, quick=['error'], of='set'),
+    scenario('verify-damaged', 'verify', modes=MOST),
+    # a byte has flipped in a local file, in the copy of one, or in both, so that the origin has to help
+    scenario('repair-local', 'repair', modes=MOST, quick=['error'], of='set'),
+    scenario('repair-copy', 'repair', modes=MOST),
+    scenario('repair-both', 'repair', True, FEW),
 ]}
 
 
@@ -151,7 +164,13 @@ def make_model(blocks=6200):
         for name, data in (('archive/data.pkl', b'\x80\x02}q\x00.'), ('archive/version', b'3\n'),
                            ('archive/data/0', noise)):
             z.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-    return {'.yaml': config.encode(), '.ckpt': out.getvalue()}
+    return check.Model({'.yaml': config.encode(), '.ckpt': out.getvalue()})
+
+
+def make_set():
+    noise = b''.join(hashlib.sha512(b'%d' % i).digest() for i in range(2200))
+    return check.Model({'config.json': b'{"layers": 12}\n', 'onnx/model.onnx': noise[:40000],
+                        'onnx/model.onnx_data': noise[40000:]})
 
 
 def serve(right, to):
@@ -159,6 +178,7 @@ def serve(right, to):
     files = {b'/m.yaml': right['.yaml'], b'/m.ckpt': right['.ckpt'],
              b'/close.yaml': right['.yaml'], b'/close.ckpt': right['.ckpt'],
              b'/slow.yaml': right['.yaml'], b'/slow.ckpt': right['.ckpt']}
+    files.update((b'/set/' + file.encode(), data) for file, data in make_set().items())
 
     def answer(c):
         with c:
@@ -317,6 +337,7 @@ class Bench:
         self.subject = os.path.join(bin_dir, 'subject')
         self.small = os.path.join(bin_dir, 'small')
         self.port, self.right, self.disk, self.layout = port, right, None, None
+        self.models = {'pair': right, 'set': make_set()}
         self.texts = [open(self.root + '/text%d' % i, 'w+b') for i in (1, 2)]
         self.trace, self.report = self.root + '/trace', self.root + '/report'
         self.env = {'PATH': os.environ.get('PATH', '/usr/bin:/bin'), 'LC_ALL': 'C',
@@ -393,13 +414,18 @@ class Bench:
 
     def command(self, s):
         base = 'http://127.0.0.1:%d/m' % self.port
+        places = [self.fast + '/models', self.slow + '/models']
+        if s.transport in UPKEEP:
+            return [self.subject, s.transport, *places]
+        if s.transport == 'set':
+            return [self.subject, 'set', *places, base[:-1] + 'set/', *self.models['set']]
         if s.name.startswith('cold-close'):
             base = base[:-1] + 'close'
         if s.name == 'file':
             base = 'file://' + self.out + '/source/m'
         if s.name == 'parts':
             base = base[:-1] + 'slow'
-        return [self.small if s.name == 'parts' else self.subject, s.transport, self.fast + '/models', self.slow + '/models',
+        return [self.small if s.name == 'parts' else self.subject, s.transport, *places,
                 base + '.yaml', base + '.ckpt']
 
     def start(self, command):
@@ -437,7 +463,7 @@ class Bench:
         return args
 
     def plain(self, s):
-        return self.start(self.command(SCENARIOS['restore'] if s.name == 'prune' else s))
+        return self.start(self.command(SCENARIOS['restore'] if s.transport == 'prune' else s))
 
     def traced(self, s, extra=('--sockets',)):
         r = self.start([self.faultrun, '--no-sleep', *self.watch(s), *extra, '--trace', self.trace,
@@ -469,23 +495,33 @@ class Bench:
         return r, self.calls(self.report)
 
 
-def templates(bench):
-    """what stands on the two disks at the start of each scenario, made from one clean cold call"""
+def stand_after(bench, s):
+    """what stands on the two disks after a clean cold call"""
     bench.setup({})
-    r = bench.plain(SCENARIOS['cold'])
+    r = bench.plain(s)
     base = bench.snapshot()
-    bad = check.judge(None, 'recover', r, base, {}, bench.right, [])
+    bad = check.judge(None, 'recover', r, base, {}, bench.models[s.of], [])
     if bad:
         raise SystemExit('faults: a plain cold call breaks the invariants:\n  %s\n%s%s'
                          % ('\n  '.join(bad), r.out, r.err))
     base.pop(check.LOCK, None)
+    return base
+
+
+def flip(data):
+    return data[:100000] + bytes([data[100000] ^ 255]) + data[100001:]
+
+
+def templates(bench):
+    """what stands on the two disks at the start of each scenario"""
+    base, whole = (stand_after(bench, SCENARIOS[x]) for x in ('cold', 'set-cold'))
     ly, lc, lr = (check.L + '/' + NAME + s for s in ('.yaml', '.ckpt', '.sha256'))
     cy, cc, cr = (check.C + '/' + NAME + s for s in ('.yaml', '.ckpt', '.sha256'))
 
     def only(*labels, **changed):
         return {x: changed.get(x[0] + x[-1], base[x]) for x in labels}
     good = bench.right['.ckpt']
-    flipped = good[:100000] + bytes([good[100000] ^ 255]) + good[100001:]
+    data = check.L + '/' + NAME + '/onnx/model.onnx_data'
     part = '%s/.%s.ckpt.%016x.' % (check.L, NAME, 7)
     url = ('http://127.0.0.1:%d/m.ckpt' % bench.port).encode()
     record = 'elsewhere/- - 1 1\nurl %s\nvalidator "%s"\ntotal %d\nsafe 120000-%d\nreleased\n' % (
@@ -497,14 +533,24 @@ def templates(bench):
         'store-seed': only(ly, lc), 'half': only(ly, lr, cy, cc, cr), 'half-cold': only(ly, lr),
         'half-store': only(ly, lc, lr, cy, cr), 'no-receipt': only(ly, lc, lr, cy, cc), 'hit': base,
         'prune': base,
-        'damaged': dict(only(cy, cc, cr), **{cc: flipped}),
+        'damaged': dict(only(cy, cc, cr), **{cc: flip(good)}),
         'damaged-short': dict(only(cy, cc, cr), **{cc: good[:150000]}),
         'damaged-local': dict(base, **{lc: good[:150000]}),
+        'set-restore': {x: whole[x] for x in whole if x.startswith('C')},
+        'set-store': {x: whole[x] for x in whole if x.startswith('L')},
+        'verify': whole, 'verify-damaged': dict(base, **{cc: flip(good)}),
+        'repair-local': dict(whole, **{data: flip(whole[data])}),
+        'repair-copy': dict(base, **{cc: flip(good)}),
+        'repair-both': dict(base, **{lc: flip(good), cc: flip(good)}),
     }
     return {name: t.get(name, {}) for name in SCENARIOS}
 
 
 # ---- the cases of a scenario ---------------------------------------------------------------------
+
+def is_damaged(s):
+    return 'damaged' in s.name or s.transport == 'repair'
+
 
 def list_cases(s, calls, modes, layout='tmp'):
     cases, kth = [], collections.Counter()
@@ -538,7 +584,7 @@ def list_cases(s, calls, modes, layout='tmp'):
             elif m == 'short' and c.name in SHORT:
                 add(m, c, k, 'short')
             elif m == 'eof' and c.name in EOF and not (
-                    s.name.startswith('damaged') and c.label in check.RECEIPTS.values()):
+                    is_damaged(s) and c.label in check.RECEIPTS.values()):
                 # a damaged file and a lost receipt are two faults: nothing is left to tell by
                 add(m, c, k, EOF[c.name])
             elif m == 'kill' or (m == 'kill-after' and c.name in CHANGES) or \
@@ -556,6 +602,17 @@ def spec(case):
 
 
 # ---- workers -------------------------------------------------------------------------------------
+
+def judged(bench, s, case, phase, run, snap, planted, hits, noticed=True):
+    right = bench.models[s.of]
+    if s.transport == 'verify':
+        return check.judge_verify(case if hits else None, run, snap, planted, right, hits)
+    if s.transport == 'repair':
+        return check.judge_repair(case, phase, run, snap, planted, right, hits)
+    if s.transport == 'prune' and phase != 'recover':  # what restores it afterwards is a call
+        return check.judge_prune(case, run, snap, planted, right, hits)
+    return check.judge(case, phase, run, snap, planted, right, hits, noticed)
+
 
 class Judge:
     def __init__(self, bench, files):
@@ -579,9 +636,8 @@ class Judge:
         b = self.bench
         for label in check.leftovers(snap):
             os.utime(b.path(label), (time.time() - 2 * 86400,) * 2)
-        for label in check.FINAL:
-            if label.endswith('.ckpt') and label.startswith('L'):
-                os.unlink(b.path(label))
+        *_, last = b.models[SCENARIOS[case.scenario].of].places['local'].values()
+        os.unlink(b.path(last))
         b.plain(SCENARIOS[case.scenario])
         left = check.leftovers(b.snapshot())
         self.litter += 1
@@ -603,10 +659,7 @@ class Judge:
         reached = bool(hits) or case.call == 'exit'
         snap = b.snapshot()
         noticed = 'amaged' in r.out
-        if s.name == 'prune':
-            bad = check.judge_prune(case, r, snap, planted, b.right, hits)
-        else:
-            bad = check.judge(case, 'fault', r, snap, planted, b.right, hits, noticed)
+        bad = judged(b, s, case, 'fault', r, snap, planted, hits, noticed)
         if bad:
             return reached, [('fault', x) for x in bad]
         key = self.state(case, snap)
@@ -614,7 +667,7 @@ class Judge:
             return reached, []
         again = b.plain(s)
         snap = b.snapshot()
-        bad = check.judge(case, 'recover', again, snap, planted, b.right, [], noticed)
+        bad = judged(b, s, case, 'recover', again, snap, planted, [], noticed)
         if not bad and check.leftovers(snap):
             bad = self.third_run(case, snap)
         if not bad and key:
@@ -627,13 +680,12 @@ def clean_run(bench, files, s, layout='tmp'):
     bench.set_layout(layout)
     bench.setup(files[s.name])
     r, calls = bench.traced(s)
-    if s.name == 'prune':
-        bad = check.judge_prune(None, r, bench.snapshot(), files[s.name], bench.right, [])
-        if 'removed=1' not in r.out:
-            bad.append('P2: without a fault it stays: ' + r.out)
-    else:
-        bad = check.judge(None, 'recover', r, bench.snapshot(), files[s.name], bench.right, [])
-    return calls, bad + check.check_trace(calls, s.network)
+    phase = 'clean' if s.transport == 'prune' else 'recover'
+    bad = judged(bench, s, None, phase, r, bench.snapshot(), files[s.name], [])
+    if s.transport == 'prune' and 'removed=1' not in r.out:
+        bad.append('P2: without a fault it stays: ' + r.out)
+    return calls, bad + check.check_trace(calls, s.network, bench.models[s.of],
+                                          s.transport != 'verify')
 
 
 def in_parallel(jobs, make, tasks, work):
@@ -728,7 +780,7 @@ def sweep(o, origin, power):
             calls, wrong = clean_run(bench, files, s)
             bad += [((name, 'clean'), 'clean', x) for x in wrong]
             calls = [c for c in calls if s.network or c.tier not in ('net', 'process')]
-            if s.transport != 'fetch' and name not in ('resume', 'parts', 'prune'):  # the disks' part is that of the cold call
+            if s.name.startswith('cold-'):  # the disks' part is that of the cold call
                 calls = [c for c in calls if c.tier in ('net', 'process')]
             calls_of[name] = len(calls)
             cases += list_cases(s, calls, modes)
