@@ -14,9 +14,10 @@ P2 what it says is true: of a model that is gone nothing is local, one that stay
    a fault of the removal itself
 P3 nothing goes whose copy could not be read
 V1 verify: nothing on either disk changes
-V2 what it says of a file is true: right, missing and damaged as it stands there. Of one that could
-   not be read it says so; a read that fails is no damage, and a receipt that stands there not none
-V3 ok=1 is not said when a read has failed, or when a file is damaged
+V2 what it says of a file is true: right, missing or damaged as it stands there, unreadable only
+   where a call has failed (a read that fails or ends early is no damage), and unvouched only where
+   no receipt stands or it read as empty
+V3 ok=1 is not said when a read has failed, or when a file is not right
 V4 a signal or a short read changes nothing of what is said
 M1 repair: of every file the right bytes stand somewhere, as a file or as what was put aside; what
    was right where nothing has failed stays under its name
@@ -57,6 +58,7 @@ class Model(dict):
                       for file, data in self.listed[place].items()}
         self.places = {'local': {file: L + '/' + here for file, here in zip(copies, local)},
                        'cache': {file: C + '/' + file for file in copies}}
+        self.folders = {x.rsplit('/', 1)[0] for x in self.final}
         self.words = '|'.join(map(re.escape, (*copies, NAME + '.')))
 
     def finals(self):
@@ -239,7 +241,7 @@ def expectations(case, hits, right):
             want.add('ok')
         to = h.p2 or h.p1
         ours = PRIVATE.search(h.raw1) or h.raw1 in right.finals()
-        folder = h.raw1 in (L, C, 'C', 'fast', 'slow')
+        folder = h.raw1.rstrip('/') in {L, C, 'C', 'fast', 'slow', *right.folders}
         ours = ours and not h.raw1.endswith('.record')
         lost = case.what in LOST and (
             (h.name in WRITES and ours) or (h.name in SYNCS and (ours or folder)) or
@@ -363,6 +365,15 @@ def is_as_without(case):
     return not case or case.mode == 'short' or (case.mode == 'error' and case.what == 'EINTR')
 
 
+def truth_of(snap, label, receipt, right):
+    """what verify has to say of a file"""
+    if label not in snap:
+        return 'missing'
+    if receipt not in snap:
+        return 'unvouched'
+    return 'right' if snap[label] == right.final[label] else 'damaged'
+
+
 def judge_words(case, run, snap, right, hits):
     """V2, V3 and V4: what verify, and repair at its end, say of each file"""
     bad, truth = [], {}
@@ -375,16 +386,15 @@ def judge_words(case, run, snap, right, hits):
     for where, word, file, why in said:
         label = right.places[where][file]
         receipt = RECEIPTS[L if where == 'local' else C]
-        is_right = snap.get(label) == right.final[label]
-        now = truth[label] = 'missing' if label not in snap else \
-            'unvouched' if receipt not in snap else 'right' if is_right else 'damaged'
-        may_be = {now} | ({'unreadable'} if where in tiers else set())
+        now = truth[label] = truth_of(snap, label, receipt, right)
+        may_be = {now, 'unreadable'} if where in tiers else {now}
         if is_cut and hit & {label, receipt}:  # shorter than its size; a receipt has none
             may_be.add('unreadable' if label in hit else 'unvouched')
         if word not in may_be:
             bad.append('V2: %s is %s, and said to be %s: %s' % (label, now, word, why))
-    is_right = set(truth.values()) <= {'right', 'missing'} and any(
-        all(truth.get(x) == 'right' for x in labels.values()) for labels in right.places.values())
+    is_whole = any(all(truth.get(x) == 'right' for x in places.values())
+                   for places in right.places.values())
+    is_right = is_whole and set(truth.values()) <= {'right', 'missing'}
     if 'ok=1' in run.out and not is_right:
         bad.append('V3: ok=1, and not all files are right')
     if is_as_without(case) and 'ok=%d' % is_right not in run.out:
@@ -444,7 +454,7 @@ def judge_repair(case, phase, run, snap, planted, right, hits):
         want = expectations(case, hits, right)
         if 'fail' in want and run.rc == 0:
             bad.append('I5: a swallowed error, exit 0')
-        if 'uncached' in want and 'ok=1' in run.out and 'message: ' not in run.out:
+        if 'uncached' in want and 'ok=1' in run.out and 'but not in the cache' not in run.out:
             bad.append('I5: a swallowed error, ok=1')
     if phase == 'recover':
         missing = missing_of(snap, L, right) or missing_of(snap, C, right)

@@ -156,8 +156,8 @@ int tell(const vqcache::answer<vqcache::verification>& found) {
     return 1;
   }
   for (const vqcache::checked_file& one : found->files)
-    std::printf("checked %s %s %s: %s\n", word(one.where), word(one.is), one.file.c_str(),
-        one.why.c_str());
+    std::printf(
+        "checked %s %s %s: %s\n", word(one.where), word(one.is), one.file.c_str(), one.why.c_str());
   std::printf("ok=%d\n", found->ok() ? 1 : 0);
   return 0;
 }

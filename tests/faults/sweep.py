@@ -5,7 +5,8 @@
            [--no-power] [--cuts] [--json OUT]
 
 DIR holds the programs faultrun and subject (run.sh builds them). A scenario is what stands on the
-two disks before the call. For each, a clean run is traced; every call on the two directories and,
+two disks before the call, and which call it is: that for a pair, for a set of three files, or
+prune, verify or repair. For each, a clean run is traced; every call on the two directories and,
 where there is a network, every socket call (and with the curl program every process call) gives:
 
   error       it fails once with each errno that it may plausibly give
@@ -138,13 +139,14 @@ SCENARIOS = {s.name: s for s in [
     # not a call for the model, but the local tier makes room; the next call restores it
     scenario('prune', 'prune', modes=MOST, quick=['error']),
     # a set of three files, two of them in a folder of their own
-    scenario('set-cold', 'set', True, ['error', 'dead', 'kill', 'kill-after'], of='set'),
+    scenario('set-cold', 'set', True, ['error', 'dead', 'kill', 'kill-after'], quick=['kill'],
+             of='set'),
     scenario('set-restore', 'set', modes=MOST, of='set'),
     scenario('set-store', 'set', modes=['error', 'dead', 'kill', 'kill-after'], of='set'),
     # every byte is read: all of them are right; one of the copy has flipped
     scenario('verify', 'verify', modes=MOST, quick=['error'], of='set'),
     scenario('verify-damaged', 'verify', modes=MOST),
-    # a byte has flipped in a local file, in the copy of one, or in both, so that the origin has to help
+    # a byte has flipped in a local file, in a copy, or in both, so that the origin has to help
     scenario('repair-local', 'repair', modes=MOST, quick=['error'], of='set'),
     scenario('repair-copy', 'repair', modes=MOST),
     scenario('repair-both', 'repair', True, FEW),
@@ -168,6 +170,7 @@ def make_model(blocks=6200):
 
 
 def make_set():
+    """three small files, two of them in a folder"""
     noise = b''.join(hashlib.sha512(b'%d' % i).digest() for i in range(2200))
     return check.Model({'config.json': b'{"layers": 12}\n', 'onnx/model.onnx': noise[:40000],
                         'onnx/model.onnx_data': noise[40000:]})
@@ -548,7 +551,7 @@ def templates(bench):
 
 # ---- the cases of a scenario ---------------------------------------------------------------------
 
-def is_damaged(s):
+def is_damaged(s):  # what stands there at the start
     return 'damaged' in s.name or s.transport == 'repair'
 
 
@@ -604,6 +607,7 @@ def spec(case):
 # ---- workers -------------------------------------------------------------------------------------
 
 def judged(bench, s, case, phase, run, snap, planted, hits, noticed=True):
+    """what check.py says of one run, by what its call was"""
     right = bench.models[s.of]
     if s.transport == 'verify':
         return check.judge_verify(case if hits else None, run, snap, planted, right, hits)
