@@ -361,7 +361,7 @@ def has_failed(case):
 
 
 def is_as_without(case):
-    """whether nothing of the fault may be seen: there was none, a signal, or a call that did less"""
+    """whether nothing of the fault may be seen: none, a signal, or a call that did less"""
     return not case or case.mode == 'short' or (case.mode == 'error' and case.what == 'EINTR')
 
 
@@ -403,7 +403,7 @@ def judge_words(case, run, snap, right, hits):
 
 
 def judge_end(case, run, right):
-    """I3, I7 and I8 of a call of upkeep -> (what is wrong, whether it has said all it has to say)"""
+    """I3, I7 and I8 of verify and repair -> (what is wrong, whether it has said all)"""
     bad = ['I7: outside the two directories: ' + run.outside] if run.outside else []
     if run.rc == 124:
         return bad + ['I8: hang'], False
@@ -468,6 +468,7 @@ def judge_repair(case, phase, run, snap, planted, right, hits):
 
 # ---- the trace of a clean run --------------------------------------------------------------------
 
+CHANGES = WRITES | RENAMES | UNLINKS | {'mkdir', 'mkdirat', 'ftruncate', 'fallocate', 'ioctl'}
 O_CREAT, O_EXCL, O_TRUNC, O_NOFOLLOW, O_CLOEXEC = 0o100, 0o200, 0o1000, 0o400000, 0o2000000
 
 
@@ -482,9 +483,8 @@ def check_trace(calls, needs_network, right, may_write=True):
     bad, dirty, synced, unsynced, made = [], set(), set(), {}, {}
     finals = right.finals()
     for c in calls:
-        changes = c.name in WRITES | RENAMES | UNLINKS | {'mkdir', 'mkdirat', 'ftruncate', 'ioctl'} or (
-            c.name in ('open', 'openat') and c.flags & (3 | O_CREAT | O_TRUNC))
-        if changes and not may_write and c.tier in ('local', 'cache'):
+        opens = c.name in ('open', 'openat') and c.flags & (3 | O_CREAT | O_TRUNC)
+        if (opens or c.name in CHANGES) and not may_write and c.tier in ('local', 'cache'):
             bad.append('T7: %s on %s' % (c.name, c.label))
         if c.name in ('open', 'openat') and c.tier in ('local', 'cache'):
             if c.raw1 in finals and c.flags & (3 | O_CREAT | O_TRUNC):

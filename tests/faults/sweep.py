@@ -103,7 +103,8 @@ Case = collections.namedtuple('Case', 'scenario mode call path k what layout')
 Run = collections.namedtuple('Run', 'rc out err outside')
 
 
-def scenario(name, transport='fetch', network=False, modes=None, quick=None, power=False, of='pair'):
+def scenario(name, transport='fetch', network=False, modes=None, quick=None, power=False,
+             of='pair'):
     """of: pair or set, which files its model has"""
     return Scenario(name, transport, network, modes or ALL_MODES, quick or [], power, of)
 
