@@ -247,8 +247,12 @@ def expectations(case, hits, right):
             (h.name in WRITES and ours) or (h.name in SYNCS and (ours or folder)) or
             (h.name == 'close' and ours and h.writable) or
             (h.name in RENAMES and to in right.finals()))
-        dropped = case.scenario.startswith(('damaged', 'repair-both')) and \
-            h.name == 'close'  # not to be published
+        # not to be published: what a damaged copy gave, and the empty file of parts that only asks
+        # whether it could be a clone
+        dropped = h.name == 'close' and (
+            case.scenario.startswith(('damaged', 'repair-both')) or
+            (case.scenario == 'parts' and h.tier == 'cache' and h.p1.endswith('.ckpt.*.part') and
+             case.k == 1))
         if lost and not dropped:
             want.add('fail' if h.tier == 'local' else 'uncached')
     return want
