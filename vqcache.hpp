@@ -4903,8 +4903,11 @@ inline info look(const fs::path& path, bool follow = true) {
   const uint64_t size = fs::file_size(path, e);
   if (!e) return {true, true, false, size, 0};
 
-  const fs::file_status status = fs::status(path, e);
-  const int problem = fs::status_known(status) ? 0 : value(e);
+  std::error_code then;
+  const fs::file_status status = fs::status(path, then);
+  const bool is_regular = fs::is_regular_file(status);  // it is one, and its size was not told
+  const bool is_told = fs::status_known(status) && !is_regular;
+  const int problem = is_told ? 0 : value(is_regular ? e : then);
   return {fs::exists(status), false, fs::is_directory(status), 0, problem};
 }
 
@@ -7766,6 +7769,7 @@ class digest_worker : os::pinned {
 inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t& size) {
   const os::info seen = os::look(path, os::follows_links(how));
   size = seen.size;
+  if (seen.exists && seen.problem != 0) return error::system(seen.problem, "look at", path);
   if (!seen.regular) {
     const string why = seen.exists ? string() : os::link_problem(path);
     return fail(errc::io,
@@ -8967,13 +8971,19 @@ class trailing_copy : os::pinned {
     return at;
   }
 
+  // Once: a directory whose making was not synced looks made afterwards.
+  bool is_ready() {
+    if (ready_.ok()) {
+      ready_ = os::ready_directory(final_.parent_path());
+    }
+    return ready_.ok();
+  }
+
   // Asked of what has come so far.
   bool can_be_clone(const os::file& from) {
     const optional<uint64_t> here = os::device_of(place());
     const bool is_one_device = here && here == os::device_of(from_);
-    if (!is_one_device || !os::ready_directory(final_.parent_path()).ok()) {
-      return false;
-    }
+    if (!is_one_device || !is_ready()) return false;
 
     partial_file twin;
     const status made = twin.create(final_, {kind_, judged_by::digest}, hashing::as_given);
@@ -8995,8 +9005,7 @@ class trailing_copy : os::pinned {
 
   status take(std::string_view bytes) {  // on the thread
     if (!to.is_begun()) {
-      const fs::path at = final_.parent_path();
-      VQCACHE_NEED_(os::ready_directory(at));
+      if (!is_ready()) return ready_;
       // its digest is that of the file which it copies
       VQCACHE_NEED_(to.create(final_, {kind_, judged_by::digest}, hashing::as_given));
     }
@@ -9011,6 +9020,7 @@ class trailing_copy : os::pinned {
 
   fs::path final_, from_{};
   sniff::kind kind_;
+  status ready_{};                  // of its directory
   worker::digest_worker behind_{};  // its thread uses the others: the first member to go
 };
 }  // namespace partial
@@ -13701,10 +13711,10 @@ class directory_tier final : public tier {
     file.problem = found.problem;
     if (found.regular) {
       file.is = presence::regular;
-    } else if (found.exists) {
-      file.is = presence::something_else;
     } else if (found.problem != 0) {
       file.is = presence::unknown;
+    } else if (found.exists) {
+      file.is = presence::something_else;
     }
     if (const formats::entry* said = formats::find(receipt_, recorded(name))) {
       file.said = *said;
@@ -14943,6 +14953,7 @@ class call {
     for (size_t n = 0; n <= lasting_.size(); ++n) {
       const size_t place = n == 0 ? plan::in_local : n - 1;
       if (place != plan::in_local && !now_.lasting[place].can.takes_copies) continue;
+      VQCACHE_NEED_(inventory_of(place).receipt_problem);  // it is there: nothing can be said
       for (size_t file = 0; file < size(); ++file) {
         found.push_back(read_one(file, place));
         VQCACHE_NEED_(who_.stop());
