@@ -17760,7 +17760,8 @@ inline void say_room(findings& to, const place& one) {
     return tell(to, one.about, {"its free space is not told"});
   }
 
-  const uint64_t percent = room.available / (std::max)(room.capacity / 100, uint64_t{1});
+  const uint64_t hundredth = (std::max)(uint64_t{room.capacity / 100}, uint64_t{1});
+  const uint64_t percent = room.available / hundredth;
   const string said = join({gigabytes(room.available), " of ", gigabytes(room.capacity),
       " are free (", (std::min)(percent, uint64_t{100}), " %)"});
   if (room.available < little_room) {
