@@ -315,13 +315,13 @@ X
 meson_builds() {  # DIRECTORY ARGUMENTS...
   from=$1
   shift
-  bodies && ${meson:-meson} setup "$from/build" "$from" "$@" && ninja -C "$from/build" &&
-    runs "$from/build/app" && {
+  bodies && ${meson:-meson} setup "$from/build" "$from" "$@" || return
+  [ "$(grep -c '^build .*: cpp_COMPILER' "$from/build/build.ninja")" = 1 ] ||
+    wrong "a subproject builds its tests or examples" || return
+  ninja -C "$from/build" && runs "$from/build/app" && {
     link=$(grep LINK_ARGS "$from/build/build.ninja")
     case $link in *-pthread* | *-lpthread*) ;; *) wrong "no threads: $link" || return ;; esac
-    case $link in *-ldl* | *libdl*) ;; *) wrong "no dl: $link" || return ;; esac
-    [ "$(grep -c '^build .*: cpp_COMPILER' "$from/build/build.ninja")" = 1 ] ||
-      wrong "a subproject builds its tests or examples"
+    case $link in *-ldl* | *libdl*) ;; *) wrong "no dl: $link" ;; esac
   }
 }
 way_meson_wrap() {
