@@ -109,7 +109,7 @@ printf '%s\n' "$root ${CXX:-}" >"$build/.for"
 say "building in $build"
 # shellcheck disable=SC2086
 cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE="${VQCACHE_BUILD_TYPE:-Debug}" \
-  ${VQCACHE_CMAKE_ARGS:-} >"$build/configure.log" 2>&1 || {
+  -DVQCACHE_BUILD_TESTS=ON ${VQCACHE_CMAKE_ARGS:-} >"$build/configure.log" 2>&1 || {
   tail -n 30 "$build/configure.log"
   fail "CMake cannot configure"
 }

@@ -266,6 +266,7 @@ def main(arguments, gate_module):
                     shutil.copy(root / kept, place / kept)
             if check == "package":
                 shutil.copytree(root / "tests", place / "tests", dirs_exist_ok=True)
+                shutil.copytree(root / ".packaging", place / ".packaging")
             file = place / name
             text = file.read_text(encoding="utf-8") if file.exists() else ""
             try:
