@@ -478,6 +478,9 @@
 // forms do not exist. Programs, shared libraries, plugins that are closed again and extensions of
 // Python may include this file, with hidden symbols too.
 //
+// find_package(vqcache 0.2) finds any 0.2 and no 0.3: before 1.0 a minor version may change what is
+// public. There are no components. What may be switched when it is built is told in CMakeLists.txt.
+//
 // ---- 10 threads and signals ---------------------------------------------------------------------
 //
 // Every function may be called from any thread at once. Callbacks and output happen on the thread
