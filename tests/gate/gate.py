@@ -253,14 +253,12 @@ TOP_LEVEL = {"vqcache.hpp", "tests", "examples", "CMakeLists.txt", "meson.build"
 
 def check_top_level(gate):
     """The top level is what the project promises, and no test has left anything there."""
-    if (gate.root / ".git").exists():
+    names = {path.name for path in gate.root.iterdir() if path != gate.scratch}
+    if (gate.root / ".git").exists() and shutil.which("git"):  # what it ignores is nobody's concern
         done = gate.run(["git", "-C", str(gate.root), "ls-files", "--cached", "--others",
                          "--exclude-standard"])
-        if done.returncode != 0:
-            raise Skipped("git cannot list the files: " + tail(done.stderr))
-        names = {line.split("/")[0].strip('"') for line in done.stdout.splitlines()}
-    else:
-        names = {path.name for path in gate.root.iterdir() if path != gate.scratch}
+        if done.returncode == 0:
+            names = {line.split("/")[0].strip('"') for line in done.stdout.splitlines()}
     strange = sorted(name for name in names if name not in TOP_LEVEL and not name.startswith("."))
     if strange:
         raise Failed("at the top level there may not be: " + ", ".join(strange))
