@@ -4908,10 +4908,15 @@ inline info look(const fs::path& path, bool follow = true) {
 
   std::error_code then;
   const fs::file_status status = fs::status(path, then);
-  const bool is_regular = fs::is_regular_file(status);  // it is one, and its size was not told
-  const bool is_told = fs::status_known(status) && !is_regular;
-  const int problem = is_told ? 0 : value(is_regular ? e : then);
-  return {fs::exists(status), false, fs::is_directory(status), 0, problem};
+  info found;
+  found.exists = fs::exists(status);
+  found.directory = fs::is_directory(status);
+  if (fs::is_regular_file(status)) {  // its size was not told
+    found.problem = value(e);
+  } else if (!fs::status_known(status)) {
+    found.problem = value(then);
+  }
+  return found;
 }
 
 inline bool older_than_a_day(const fs::path& path) {
@@ -7361,7 +7366,9 @@ class journal_file : os::pinned {
     }
     if (failed != 0) return failed;  // the next line takes its place
 
-    if (place) *place = {at, padded.size() - 1};
+    if (place) {
+      *place = {at, padded.size() - 1};
+    }
     size_ = (std::max)(size_, at + padded.size());
     return 0;
   }
@@ -8123,9 +8130,13 @@ class partial_file : os::pinned {
     if (!is_behind) {
       VQCACHE_NEED_(begin_write_back(from, to));
     }
-    if (is_behind && !is_little) (void)follow_itself();  // if it fails, seal() tries again
+    if (is_behind && !is_little) {  // if it fails, seal() tries again
+      (void)follow_itself();
+    }
 
-    if (id_.usable()) (void)journal_.note_missing(missing_);  // after the bytes: invariant 3
+    if (id_.usable()) {  // after the bytes: invariant 3
+      (void)journal_.note_missing(missing_);
+    }
     digest_.may_read_until(front());
     return {};
   }
@@ -8179,7 +8190,9 @@ class partial_file : os::pinned {
     if (said.sha256.empty() || !id_.declared.empty()) return;
     id_.declared = said.sha256;
     id_.declared_by = said.by;
-    if (journal_.is_described()) (void)journal_.note_declared(id_);  // else describe() does
+    if (journal_.is_described()) {  // else describe() does
+      (void)journal_.note_declared(id_);
+    }
   }
 
   void tell_end_by(end_told_by how) { end_is_told_by_ = how; }
@@ -8205,7 +8218,9 @@ class partial_file : os::pinned {
   void arrived(lease& part, uint64_t until) {
     missing_.remove({part.position_, until});
     part.position_ = until;
-    if (hashing_ == hashing::behind) (void)follow_itself();  // if it fails, seal() tries again
+    if (hashing_ == hashing::behind) {  // if it fails, seal() tries again
+      (void)follow_itself();
+    }
     digest_.may_read_until(front());
   }
 
@@ -8684,12 +8699,16 @@ class partial_file : os::pinned {
 inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
   const uint64_t need = total - (std::min)(have, total);
   const os::disk disk = os::disk_of(at);
-  const bool may = total <= disk.largest;
-  if (may && need <= disk.available) return {};
-  return {errc::no_space,
-      join({"it needs ", may ? need : total, may ? " bytes more, but " : " bytes, but ", at,
-          may ? " has room for " : " takes files of at most ", may ? disk.available : disk.largest,
-          "; free some space there, or choose another directory"}),
+  const bool may_be_so_large = total <= disk.largest;
+  if (may_be_so_large && need <= disk.available) return {};
+
+  string why;
+  if (may_be_so_large) {
+    why = join({"it needs ", need, " bytes more, but ", at, " has room for ", disk.available});
+  } else {
+    why = join({"it needs ", total, " bytes, but ", at, " takes files of at most ", disk.largest});
+  }
+  return {errc::no_space, why + "; free some space there, or choose another directory",
       std::make_error_code(std::errc::no_space_on_device), {}};
 }
 
@@ -8782,7 +8801,9 @@ class file_copy : os::pinned {
   }
 
   status copy_block() {
-    if (done_ == 0) to_.hash_as_given();  // to read it again may cost another transfer
+    if (done_ == 0) {  // to read it again may cost another transfer
+      to_.hash_as_given();
+    }
     size_t got = 0;
     block_.resize(block_size);
     const int failed = os::read_at(in_, done_, block_.data(), block_.size(), got);
@@ -12394,7 +12415,9 @@ class download final : os::pinned, public connection::connection::owner {
       i = 0;  // the list has changed
     }
     const bool is_between = state_ == state::transferring && connections_.empty();
-    if (is_between) enter(state::pausing);  // the rest is asked for at once
+    if (is_between) {  // the rest is asked for at once
+      enter(state::pausing);
+    }
   }
 
   void settle(box<connection::connection> ended) {
@@ -12419,7 +12442,9 @@ class download final : os::pinned, public connection::connection::owner {
       return finish(ended->told());
     }
 
-    if (why.ok()) why = file().write_back(ended->part());  // else nobody would hear of a full disk
+    if (why.ok()) {  // else nobody would hear of a full disk
+      why = file().write_back(ended->part());
+    }
     settle_part(*ended);
     if (!who_->stopped()) {
       settle_failure(why, *ended);
@@ -12660,7 +12685,9 @@ class download final : os::pinned, public connection::connection::owner {
       ask_this_host_last();
     }
     const uint64_t size = file().size();
-    if (!has_digest()) why = keep(std::move(why));  // another server's file may be another
+    if (!has_digest()) {  // another server's file may be another
+      why = keep(std::move(why));
+    }
 
     tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(target_.got),
         "': ", http::scrub(why.text, use_.url, target_.from->headers),
@@ -12791,7 +12818,9 @@ class download final : os::pinned, public connection::connection::owner {
     const fs::path here = target_.final_path.parent_path();
     const uint64_t needed = total - (std::min)(have, total);
     const bool has_copy = target_.copy && target_.copy->fits(total, here, needed);
-    if (!has_copy) target_.copy = nullptr;  // one that would not fit is not begun
+    if (!has_copy) {  // one that would not fit is not begun
+      target_.copy = nullptr;
+    }
 
     status room = partial::has_room(here, total, have);
     if (!room.ok() && held > 0) {
