@@ -7901,6 +7901,10 @@ struct content {  // what is to come
 // it, in order.
 enum class hashing { behind, as_given };
 
+// When the last bytes are written, up to a block: as soon as they are here; or in seal(), which
+// another thread may call.
+enum class last_bytes { at_once, in_seal };
+
 // How it is known where the file ends. Nothing but the end of the connection: a cut looks the same.
 enum class end_told_by { length, connection, content };
 
@@ -8006,9 +8010,11 @@ class partial_file : os::pinned {
   // ---- its beginning
 
   // A private file, after a record of whose it is.
-  status create(const fs::path& final_path, content what, hashing when = hashing::behind) {
+  status create(const fs::path& final_path, content what, hashing when = hashing::behind,
+      last_bytes last = last_bytes::at_once) {
     VQCACHE_NEED_(own(final_path, what));
     hashing_ = when;
+    last_ = last;
     end_ = ranges::endless;
     missing_.add({0, ranges::endless});
     VQCACHE_NEED_(lost("create", os::open(named(".part"), os::mode::create, file_)));
@@ -8104,9 +8110,13 @@ class partial_file : os::pinned {
     if (hashing_ == hashing::as_given) {
       absorb(bytes);
     }
+    if (part.waiting_.empty()) {
+      part.waiting_.reserve(smaller(block_size, part.left()));
+    }
     part.waiting_.append(bytes);
-    if (part.waiting_.size() < block_size && part.left() > 0) return {};
-    return write_back(part);
+    const bool is_at_end = part.left() == 0 && last_ == last_bytes::at_once;
+    const bool is_due = part.waiting_.size() >= block_size || is_at_end;
+    return is_due ? write_back(part) : status();
   }
 
   status append(std::string_view bytes) {  // by the only writer, in order
@@ -8257,6 +8267,16 @@ class partial_file : os::pinned {
 
   // ---- what becomes of it
 
+  // To another thread, which seals it: what waits for that in a connection's lease becomes the
+  // file's own. false: it is too large for that, or came over several connections.
+  bool can_be_handed_over() {
+    if (end_ >= thread_from || leases_.size() != 1) return false;
+    if (leases_[0] != &in_order_) {
+      in_order_ = std::move(*leases_[0]);
+    }
+    return true;
+  }
+
   status seal(const demand& d, caller* who = nullptr) {
     status s = verify_and_sync(d, who);
     if (s.ok()) {
@@ -8344,6 +8364,7 @@ class partial_file : os::pinned {
     id_ = formats::identity();
     content_ = content();
     hashing_ = hashing::behind;
+    last_ = last_bytes::at_once;
     end_is_told_by_ = end_told_by::length;
     nul_bytes_ = nul_bytes::none;
     missing_.clear();
@@ -8678,6 +8699,7 @@ class partial_file : os::pinned {
   content content_{};
   end_told_by end_is_told_by_ = end_told_by::length;
   hashing hashing_ = hashing::behind;
+  last_bytes last_ = last_bytes::at_once;
 
   os::file file_{};
   journal::journal_file journal_{};
@@ -8693,6 +8715,99 @@ class partial_file : os::pinned {
   uint64_t hashed_ = 0, synced_ = 0;  // bytes from the start
   string sha256_{};
   worker::digest_worker digest_{};  // its thread uses the others: the first member to go
+};
+
+// Seals files on a thread of its own, in the order in which they are given, while others still come.
+//
+//   given --give()--> waiting --> in hand --> back        take_back() waits for that
+//
+// Until it is back, a file and what is wanted of it belong to the thread.
+class sealer : os::pinned {
+ public:
+  class order {  // of one file
+    friend class sealer;
+    enum class state { none, waiting, back };
+
+    partial_file* file_ = nullptr;
+    const demand* want_ = nullptr;
+    state state_ = state::none;  // under the sealer's mutex, as result_ is
+    status result_{};
+  };
+
+  ~sealer() {
+    set_closed();
+    thread_.join();
+  }
+
+  bool start() { return thread_.start(this) == 0; }  // else nothing may be given
+
+  void give(order& one, partial_file& file, const demand& want) {
+    one.file_ = &file;
+    one.want_ = &want;
+    const std::lock_guard<std::mutex> turn(mutex_);
+    waiting_.push_back(&one);
+    one.state_ = order::state::waiting;
+    changed_.notify_all();
+  }
+
+  bool is_back(const order& one) const {
+    const std::lock_guard<std::mutex> turn(mutex_);
+    return one.state_ == order::state::back;
+  }
+
+  status take_back(order& one) {  // waits for it; what seal() said
+    std::unique_lock<std::mutex> turn(mutex_);
+    changed_.wait(turn, [&one] { return one.state_ != order::state::waiting; });
+    if (one.state_ == order::state::back) {
+      --back_;
+    }
+    one.state_ = order::state::none;
+    return std::exchange(one.result_, status());
+  }
+
+  void wait_for_any(std::chrono::milliseconds longest) {  // to be back
+    std::unique_lock<std::mutex> turn(mutex_);
+    (void)changed_.wait_for(turn, longest, [this] { return back_ > 0; });
+  }
+
+  void loop() noexcept {  // of its thread
+    for (order* one = next(); one; one = next()) {
+      status s = error::contain([one] { return one->file_->seal(*one->want_); });
+      give_back(*one, std::move(s));
+    }
+  }
+
+ private:
+  order* next() {  // none: no more will come
+    std::unique_lock<std::mutex> turn(mutex_);
+    changed_.wait(turn, [this] { return is_closed_ || !waiting_.empty(); });
+    if (waiting_.empty()) return nullptr;
+
+    order* const one = waiting_[0];
+    waiting_.erase_at(0);
+    return one;
+  }
+
+  void give_back(order& one, status result) {
+    const std::lock_guard<std::mutex> turn(mutex_);
+    one.result_ = std::move(result);
+    one.state_ = order::state::back;
+    ++back_;
+    changed_.notify_all();
+  }
+
+  void set_closed() {
+    const std::lock_guard<std::mutex> turn(mutex_);
+    is_closed_ = true;
+    changed_.notify_all();
+  }
+
+  mutable std::mutex mutex_{};
+  std::condition_variable changed_{};
+  list<order*> waiting_{};
+  size_t back_ = 0;  // orders that nobody has taken back yet
+  bool is_closed_ = false;
+  os::thread thread_{};
 };
 
 // whether a file of so many bytes, of which some are there, can be written
@@ -11982,9 +12097,10 @@ class remains {
 
 // enter() alone changes the state.
 //
-//   choosing --> pausing --begin_try()--> transferring --finish()--> done
-//      ^           ^                          |  |
-//      |           +------ decide(): again ---+  |          failed: from every state
+//   choosing --> pausing --begin_try()--> transferring --finish()--> sealing --> done
+//      ^           ^                          |  |                      |
+//      |           +------ decide(): again ---+--|----------------------+
+//      |           |                             |          failed: from every state
 //      |           +-- end_turn() -- awaiting_turn <--+
 //      +----------- decide(): another source ----+
 class download final : os::pinned, public connection::connection::owner {
@@ -11992,30 +12108,39 @@ class download final : os::pinned, public connection::connection::owner {
   using connection_list = list<box<connection::connection>>;
   using group = list<box<download>>;  // of a call
 
-  enum class state { choosing, pausing, awaiting_turn, transferring, done, failed };
+  enum class state { choosing, pausing, awaiting_turn, transferring, sealing, done, failed };
 
-  download(target& wanted, caller& who, transport::pump& by, const group& all)
+  // beside: who seals small files on another thread; nullptr: they are sealed here.
+  download(
+      target& wanted, caller& who, transport::pump& by, const group& all, partial::sealer* beside)
       : target_(wanted),
         who_(&who),
         pump_(&by),
-        all_(&all) {}
+        all_(&all),
+        sealer_(beside) {}
 
-  ~download() { hang_up(); }
+  ~download() {
+    take_back();
+    hang_up();
+  }
 
   bool is_over() const { return state_ == state::done || state_ == state::failed; }
+
+  bool is_sealing() const { return state_ == state::sealing; }
 
   const status& result() const { return result_; }
 
   void advance() {
+    if (is_sealing()) return look_at_seal();
     if (state_ == state::choosing) {
       choose_source();
     }
     look_at_connections();
     settle_ended();
-    if (target_.copy && !is_over()) {
+    if (target_.copy && !is_over() && !is_sealing()) {
       target_.copy->follow(file());
     }
-    if (is_over() || who_->stopped()) return;
+    if (is_over() || is_sealing() || who_->stopped()) return;
 
     switch (state_) {
       case state::transferring: widen(); break;
@@ -12030,9 +12155,11 @@ class download final : os::pinned, public connection::connection::owner {
         }
         break;
       case state::choosing:
+      case state::sealing:
       case state::done:
       case state::failed: break;
     }
+    if (is_sealing()) return;
     (void)tell();
   }
 
@@ -12046,6 +12173,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   // To a later call, when this one has failed.
   void leave(remains& behind) {
+    take_back();
     hang_up();
     keep_the_larger();
     const uint64_t had = file().size();
@@ -12111,7 +12239,8 @@ class download final : os::pinned, public connection::connection::owner {
       leave_to_others();
     }
     set_aside();
-    VQCACHE_NEED_(file().create(target_.final_path, content()));
+    VQCACHE_NEED_(
+        file().create(target_.final_path, content(), partial::hashing::behind, last_bytes()));
     (void)file().keep_as({target_.want.sha256, use_.id.url, of.mark(), of.head().total, said.sha256,
         said.sha256.empty() ? string() : said.by});
     of.take_part(file().take(1, formats::endless));
@@ -12404,7 +12533,7 @@ class download final : os::pinned, public connection::connection::owner {
   // ---- the end of an answer
 
   void settle_ended() {
-    for (size_t i = 0; i < connections_.size() && !is_over();) {
+    for (size_t i = 0; i < connections_.size() && !is_over() && !is_sealing();) {
       if (!connections_[i]->is_over()) {
         ++i;
         continue;
@@ -12511,7 +12640,28 @@ class download final : os::pinned, public connection::connection::owner {
     target_.want.declared = its.declared;
     target_.want.declared_by = its.declared_by;
     target_.declared = its.declared.empty() ? string() : join({its.declared, " ", its.declared_by});
-    const status sealed = file().seal(target_.want, who_);
+    // what takes longer tells its progress, which is for this thread
+    if (sealer_ && file().can_be_handed_over()) {
+      last_ = last;
+      sealer_->give(sealing_, file(), target_.want);
+      return enter(state::sealing);
+    }
+    conclude(file().seal(target_.want, who_), last);
+  }
+
+  void look_at_seal() {
+    if (!sealer_->is_back(sealing_)) return;
+    const outcome last = std::exchange(last_, outcome());
+    conclude(sealer_->take_back(sealing_), last);
+  }
+
+  void take_back() {  // before anybody else touches the file
+    if (is_sealing()) {
+      (void)sealer_->take_back(sealing_);
+    }
+  }
+
+  void conclude(const status& sealed, const outcome& last) {  // of finish()
     if (may_be_cut(sealed)) return continue_cut(sealed, last);
     if (!sealed.ok()) return fail_try(sealed, last);
 
@@ -12840,6 +12990,10 @@ class download final : os::pinned, public connection::connection::owner {
     return {target_.want.kind, partial::judge_with(target_.want.sha256), partial::block_sums::kept};
   }
 
+  partial::last_bytes last_bytes() const {
+    return sealer_ ? partial::last_bytes::in_seal : partial::last_bytes::at_once;
+  }
+
   bool tell() {
     const uint64_t known = target_.to->id().total;
     const uint64_t total = known != 0 ? known : target_.from->size;
@@ -12852,6 +13006,9 @@ class download final : os::pinned, public connection::connection::owner {
   caller* who_;
   transport::pump* pump_;
   const group* all_;  // those of one host take turns where it wants that
+  partial::sealer* sealer_;
+  partial::sealer::order sealing_{};
+  outcome last_{};  // of state::sealing: the answer that brought the last of it
   string name_ = who_->called(os::shown(target_.final_path));
   vector<string> untried_ = target_.from->urls, unsized_{};
   string tried_{};  // what is said of the sources that failed
@@ -12888,21 +13045,28 @@ inline size_t files_at_once(const options& o) {
 
 struct progress_of {  // a few downloads
   status result{};
-  size_t under_way = 0;
+  size_t under_way = 0, sealing = 0;
   int idle = idle_milliseconds;  // for which nothing needs to be looked at
 };
+
+inline constexpr size_t most_sealing = 32;  // files that wait for it: each is open
 
 inline progress_of advance(const download::group& all, size_t first, caller& who) {
   const size_t most = files_at_once(who.opts());
   progress_of now;
-  for (size_t i = first; i < all.size() && now.under_way < most; ++i) {
+  const auto may_be_more = [&now, most] {
+    return now.under_way < most && now.sealing < most_sealing;
+  };
+  for (size_t i = first; i < all.size() && may_be_more(); ++i) {
     download& one = *all[i];
     if (one.is_over()) continue;
 
     one.advance();
     now.result = who.stopped() ? who.stop() : one.result();
     if (!now.result.ok()) break;
-    if (!one.is_over()) {
+    if (one.is_sealing()) {
+      ++now.sealing;
+    } else if (!one.is_over()) {
       ++now.under_way;
     }
     now.idle = (std::min)(now.idle, one.idle_for());
@@ -12912,10 +13076,13 @@ inline progress_of advance(const download::group& all, size_t first, caller& who
 
 // Side by side; the first that fails ends the others.
 inline status fetch(list<target>& targets, caller& who) {
+  constexpr size_t many = 3;  // files: there others still come while one is sealed
   transport::pump by(who);
+  partial::sealer beside;
+  const bool is_beside = targets.size() >= many && beside.start();
   download::group all;
   for (target& wanted : targets) {
-    all.push_back(box<download>(new download(wanted, who, by, all)));
+    all.push_back(box<download>(new download(wanted, who, by, all, is_beside ? &beside : nullptr)));
   }
 
   status result;
@@ -12928,6 +13095,8 @@ inline status fetch(list<target>& targets, caller& who) {
     }
     if (now.under_way > 0 && result.ok()) {
       by.run_for(now.idle);
+    } else if (now.sealing > 0 && result.ok()) {
+      beside.wait_for_any(std::chrono::milliseconds(idle_milliseconds));
     }
   }
   if (result.ok()) return result;
@@ -14334,6 +14503,13 @@ inline bool is_good(const situation& now, size_t file) {
   return fits_pin && local.look.ok() && !is_lent_a_receipt(now, file);
 }
 
+inline bool has_no_local_file(const situation& now) {
+  const auto is_there = [](const tier::stored_file& one) {
+    return one.is_regular();
+  };
+  return std::none_of(now.local.files.begin(), now.local.files.end(), is_there);
+}
+
 // What the bytes have to be: the pin's, else what the receipt here says, else that of a copy.
 // place: the copy that is to be restored, whose own receipt counts before another tier's.
 inline expectation expected_of(const situation& now, size_t file, size_t place = in_local) {
@@ -14347,11 +14523,7 @@ inline expectation expected_of(const situation& now, size_t file, size_t place =
   }
 
   // a receipt that is all that is left of the local files yields to that of the copies
-  bool is_alone = true;
-  for (const tier::stored_file& one : now.local.files) {
-    is_alone = is_alone && !one.is_regular();
-  }
-  const bool is_local = local.has_receipt() && !(is_alone && copy);
+  const bool is_local = local.has_receipt() && !(copy && has_no_local_file(now));
   if (!is_local && !copy) return {};
 
   const formats::entry& said = is_local ? local.said : copy->said;

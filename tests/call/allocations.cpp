@@ -107,7 +107,10 @@ struct ground {   // of one process: two directories, and what its calls found t
   folder root{};  // a child's own: it goes with it
   fs::path local = root.at / "local", cache = root.at / "cache";
   std::size_t heard = 0;
-  bool gone = false;        // the origin answers 404
+  bool gone = false;    // the origin answers 404
+  bool is_set = false;  // of small files, which one thread brings and another seals
+  const std::vector<vqcache::named_source> set{
+      {"a.txt", config_url}, {"b.txt", config_url}, {"c.txt", config_url}, {"d.txt", config_url}};
   std::string transport{};  // empty: from memory, by a callback
   vqcache::source config_from = config_url, checkpoint_from = checkpoint_url;
   std::string right_config = yaml, right_checkpoint = ckpt;
@@ -139,11 +142,22 @@ struct ground {   // of one process: two directories, and what its calls found t
   }
 
   vqcache::result call(const vqcache::options& o) {
-    return vqcache::try_download_vqgan_model("m", config_from, checkpoint_from, o);
+    if (!is_set) return vqcache::try_download_vqgan_model("m", config_from, checkpoint_from, o);
+
+    return vqcache::try_download_model("m", set, o);
   }
+
+  // what has to lie there, by name
+  std::map<std::string, std::string> right_files() const {
+    if (!is_set) return {{"m.yaml", right_config}, {"m.ckpt", right_checkpoint}};
+    return {{"a.txt", yaml}, {"b.txt", yaml}, {"c.txt", yaml}, {"d.txt", yaml}};
+  }
+
+  fs::path here() const { return is_set ? local / "m" : local; }
 
   void clear() {
     gone = false;
+    is_set = false;
     fs::remove_all(local), fs::remove_all(cache);
   }
 };
@@ -214,6 +228,7 @@ const std::vector<scenario> scenarios = {{"a cold call", 4000, nothing, called},
           }
           return no_error;
         }},
+    {"a set", 1500, [](ground& g) { g.is_set = true; }, called},
     {"a damaged local file, and a pin", 150,
         [](ground& g) {
           both_tiers(g);
@@ -278,14 +293,15 @@ bool holds(const fs::path& p, const std::string& bytes) {
 }
 
 bool right_or_absent(const ground& g, const fs::path& at) {
-  const auto is = [&at](const char* file, const std::string& bytes) {
-    return !fs::exists(at / file) || holds(at / file, bytes);
-  };
-  return is("m.yaml", g.right_config) && is("m.ckpt", g.right_checkpoint);
+  for (const auto& [file, bytes] : g.right_files())
+    if (fs::exists(at / file) && !holds(at / file, bytes)) return false;
+  return true;
 }
 
-bool both_there(const ground& g, const fs::path& at) {
-  return holds(at / "m.yaml", g.right_config) && holds(at / "m.ckpt", g.right_checkpoint);
+bool all_there(const ground& g, const fs::path& at) {
+  for (const auto& [file, bytes] : g.right_files())
+    if (!holds(at / file, bytes)) return false;
+  return true;
 }
 
 // of the checkpoint, under whatever name: what a later call need not ask for
@@ -307,7 +323,7 @@ std::string judge(
   const bool has_same_threads = now.threads <= before.threads || ends_with_threads(before.threads);
   if (!has_same_threads) return "a thread is left";
   if (now.descriptors != before.descriptors) return "a descriptor is left";
-  if (!damaged && !(right_or_absent(g, g.local) && right_or_absent(g, g.cache / "m")))
+  if (!damaged && !(right_or_absent(g, g.here()) && right_or_absent(g, g.cache / "m")))
     return "a wrong file under a final name";
 
   if (!next_too) return "";
@@ -316,7 +332,7 @@ std::string judge(
   const vqcache::result next = g.call(g.options());
   if (!next.ok()) return std::string("the next call failed: ") + next.error.what();
   if (!next.model.cached) return "the next call did not store";
-  if (!both_there(g, g.local) || !both_there(g, g.cache / "m"))
+  if (!all_there(g, g.here()) || !all_there(g, g.cache / "m"))
     return "the next call left a wrong file";
   for (const fs::path& tier : {g.local, g.cache})
     for (const std::string& name : tree(tier))
@@ -378,10 +394,10 @@ std::string sweep(const scenario& s, how kind, long most, ground& g, report& r) 
   fs::create_directory(saved);
   for (const fs::path& tier : {g.local, g.cache})
     if (fs::exists(tier)) fs::copy(tier, saved / tier.filename(), fs::copy_options::recursive);
-  const bool gone = g.gone;
+  const bool gone = g.gone, is_set = g.is_set;
   const auto prepared = [&] {
     g.clear();
-    g.gone = gone;
+    g.gone = gone, g.is_set = is_set;
     for (const fs::path& tier : {g.local, g.cache})
       if (const fs::path from = saved / tier.filename(); fs::exists(from))
         fs::copy(from, tier, fs::copy_options::recursive);

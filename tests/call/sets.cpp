@@ -199,6 +199,56 @@ TEST_SUITE("sets") {
     CHECK(!fs::exists(w.cache / "net/net.sha256"));
   }
 
+  // Small files are sealed beside the bringing of others: what is found of one is told of that one.
+  TEST_CASE(
+      "a fault of one small file among many is told of it, and the rest is not asked for again") {
+    struct row {
+      const char* title;
+      std::string body, pin;
+      errc want;
+      const char* says;
+    };
+
+    const std::string right = "{\"part\": 17}", page = "<!DOCTYPE html><html>Sign in</html>";
+    const row rows[] = {{"other bytes than its pin's", right, std::string(64, 'a'),
+                            errc::hash_mismatch, "the pin says"},
+        {"a page", page, "", errc::not_the_file, "HTML"},
+        {"nothing at all", "", "", errc::not_the_file, ""}};
+    for (const row& one : rows)
+      for (const int at : {0, 17, 39}) {
+        CAPTURE(one.title);
+        CAPTURE(at);
+        net w;
+        std::vector<named_source> files;
+        for (int i = 0; i < 40; ++i) {
+          const std::string file = std::to_string(i) + ".json";
+          w.serve(base + file, {"{\"part\": " + std::to_string(i) + "}"});
+          files.push_back({file, base + file});
+        }
+        const std::string its = std::to_string(at) + ".json";
+        const vqcache::source whole = files[std::size_t(at)].from;
+        w.serve(base + its, {one.body});
+        files[std::size_t(at)].from.sha256 = one.pin;
+
+        const auto bad = w.bring_these("net", files);
+        CHECK_MESSAGE(bad.error.code() == one.want, why(bad));
+        CHECK_MESSAGE(why(bad).find(its) != std::string::npos, why(bad));
+        CHECK_MESSAGE(why(bad).find(one.says) != std::string::npos, why(bad));
+        CHECK(matching(w.local, ".sha256").empty());
+        for (const std::string& there : tree(w.local)) {
+          const bool has_final_name = fs::path(there).extension() == ".json";
+          CHECK_MESSAGE(!has_final_name, there);
+        }
+
+        w.serve(base + its, {right});
+        files[std::size_t(at)].from = whole;
+        const auto good = w.bring_these("net", files);
+        CHECK_MESSAGE(good.ok(), why(good));
+        CHECK(read(w.local / "net" / its) == right);
+        CHECK(w.receipt_holds(w.cache / "net", "net.sha256"));
+      }
+  }
+
   TEST_CASE("pages and error texts are refused by what a file is called") {
     struct row {
       const char* title;
