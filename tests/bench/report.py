@@ -109,11 +109,13 @@ def digest_of(text):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def why_skipped(results, case, word):
-    """what the bench said when it left out a case (no word), or the peer of that name in it"""
+def why_skipped(results, case, word='', contender=''):
+    """what the bench said when it left out a case, or the peer of that word in it"""
     for line in results['skipped']:
         name, _, why = line.partition(': ')
         if name == case.name and word in why:
+            if contender and why.startswith(contender + ': '):
+                why = why[len(contender) + 2:]
             return why if len(why) <= 60 else why[:57] + '...'
     return ''
 
@@ -137,7 +139,7 @@ def group_of(results, case, left_out):
     samples = results['samples'].get(case.key)
     title = words_for(results, case.title)
     if samples is None:
-        why = why_skipped(results, case, '')
+        why = why_skipped(results, case)
         if not why:
             raise Wrong('%s has no case %r, and no skip says why: measure it with `%s`' % (
                 RESULTS, case.key, AGAIN))
@@ -159,14 +161,14 @@ def peer_of(results, case, samples, peer, left_out):
     name = next((n for n in samples if n.startswith(start)), '')
     if not name or samples[name].get('void'):
         word = start.rstrip(',')
-        why = why_skipped(results, case, word)
+        why = why_skipped(results, case, word, name)
         if not why:
             raise Wrong('%s: the case %s has no right run of %s, and no skip says why' % (
                 RESULTS, case.key, word))
         left_out.append('%s: no %s (%s)' % (words_for(results, case.title), word, why))
         return None
     label, _, note = name.partition(': ')
-    return Bar(label, note, brief, times_of(case, name, samples[name]))
+    return Bar(label.replace(' (Python)', ''), note, brief, times_of(case, name, samples[name]))
 
 
 def groups_of(results):
@@ -244,7 +246,9 @@ def with_section(readme, text):
 
 # ---- the chart -----------------------------------------------------------------------------------
 
-WIDTH, LEFT, LONGEST = 900, 324, 340  # LEFT: where bars begin; behind the longest is room for time and note
+# LEFT: where bars begin. LONGEST: the longest of them; a spread may go on by BEYOND, and behind that is room
+# for time and notes.
+WIDTH, LEFT, LONGEST, BEYOND = 920, 264, 320, 16
 ROW, BAR, TITLE = 21, 13, 27
 
 # The page behind an image may be light or dark whatever the reader's system says: the chart has a ground.
@@ -267,17 +271,20 @@ def bar_rows(bar, y, scale):
     """a contender at the height y: its name, its bar with the spread, its time"""
     ours = bar.label == 'vqcache'
     value, least, most = median(bar), min(bar.times), max(bar.times)
-    middle = y + BAR / 2
+    end = LEFT + min(most * scale, LONGEST + BEYOND)  # one lame run shall not make all bars short
+    notes = [bar.note] if bar.note else []
+    if most * scale > LONGEST + BEYOND:
+        notes.append('up to %.2f s' % most)
+
     rows = ['<text class="l%s" x="%d" y="%d">%s</text>' % (
         ' v' if ours else '', LEFT - 8, y + BAR - 2, escaped(bar.label))]
     rows.append('<rect class="%s" x="%d" y="%d" width="%.1f" height="%d"/>' % (
         'o' if ours else 'p', LEFT, y, max(1, value * scale), BAR))
     if most > least:
-        rows.append('<path class="w" d="M%.1f %.1fH%.1f"/>' % (
-            LEFT + least * scale, middle, LEFT + most * scale))
-    note = '<tspan class="m"> (%s)</tspan>' % escaped(bar.note) if bar.note else ''
+        rows.append('<path class="w" d="M%.1f %.1fH%.1f"/>' % (LEFT + least * scale, y + BAR / 2, end))
+    note = '<tspan class="m"> (%s)</tspan>' % escaped('; '.join(notes)) if notes else ''
     rows.append('<text%s x="%.1f" y="%d">%.2f s%s</text>' % (
-        ' class="v"' if ours else '', LEFT + most * scale + 7, y + BAR - 2, value, note))
+        ' class="v"' if ours else '', end + 7, y + BAR - 2, value, note))
     return rows
 
 
@@ -294,8 +301,9 @@ def wrapped(text, columns=128):
 def foot(results, groups, hit, left_out):
     """what a bar cannot say"""
     said = [
-        'Each bar is the %s; the thin line goes from the least to the most. Timed are whole processes, '
-        'which took turns; every file was then compared with the origin’s.' % runs_text(groups)]
+        'Each bar is the %s; the thin line goes from the least to the most. Whole processes are timed, the start '
+        'of Python included; they took turns, and every file was then compared with the origin’s.' % (
+            runs_text(groups))]
     if hit:
         ours, peer = hit.bars
         said.append('Too short to draw: %s, %s (%s: %s).' % (
@@ -317,7 +325,7 @@ def described(groups):
 
 def chart(results, digest):
     groups, hit, left_out = groups_of(results)
-    scale = LONGEST / max(max(bar.times) for group in groups for bar in group.bars)
+    scale = LONGEST / max(median(bar) for group in groups for bar in group.bars)
     rows, y = [], 34
     for group in groups:
         y += TITLE
