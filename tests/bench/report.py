@@ -301,8 +301,8 @@ def wrapped(text, columns=128):
 def foot(results, groups, hit, left_out):
     """what a bar cannot say"""
     said = [
-        'Each bar is the %s; the thin line goes from the least to the most. Whole processes are timed, the start '
-        'of Python included; they took turns, and every file was then compared with the origin’s.' % (
+        'Each bar is the %s; the thin line goes from the least to the most. Whole processes are timed, the '
+        'start of Python included; they took turns, and every file was then compared with the origin’s.' % (
             runs_text(groups))]
     if hit:
         ours, peer = hit.bars
