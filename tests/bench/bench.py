@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench.py [--size 1G] [--runs 5] [--only CASE]... [--json OUT]: vqcache.hpp against its peers.
+"""bench.py [--size 1G] [--runs 5] [--only CASE]... [--json OUT] [--write]: vqcache.hpp against its peers.
 
 The same bytes from the same nginx on 127.0.0.1, the contenders of a case in turn (rotated from run
 to run), each as a whole process from its start to its end. Each is timed until its files are synced.
@@ -25,6 +25,8 @@ Cases (--only may be given more than once):
   upkeep   a list of 10,000 models in both tiers, and every byte of one file verified
 With --against DIR the peer is the vqcache.hpp in DIR and nothing else, in pairs, in the cases disk,
 limited, restore and hit: what a change of the header costs.
+With --write the results are kept as tests/bench/results.json, and report.py makes of them what README
+shows: its section "Speed" and the chart examples/benchmark.svg. Nothing is written where vqcache failed.
 Peak memory is taken of every run of every case."""
 import argparse
 import contextlib
@@ -51,7 +53,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SERVERS = os.path.join(ROOT, 'tests', 'servers')
 sys.path.insert(0, SERVERS)
+sys.path.insert(0, HERE)
 import common  # noqa: E402
+import report  # noqa: E402
+from report import shown_size  # noqa: E402
 
 GIB = 1 << 30
 NOWHERE = 'http://127.0.0.1:9/none/'  # an origin that a restore or a hit must not ask
@@ -100,13 +105,6 @@ def bytes_of(text):
     return int(float(m.group(1)) * {'': 1, 'k': 1 << 10, 'm': 1 << 20, 'g': GIB}[m.group(2).lower()])
 
 
-def shown_size(n):
-    for unit, name in ((GIB, 'GiB'), (1 << 20, 'MiB'), (1 << 10, 'KiB')):
-        if n >= unit:
-            return ('%.1f' % (n / unit)).rstrip('0').rstrip('.') + ' ' + name
-    return '%d B' % n
-
-
 def shown_time(s):
     for least, unit, name in ((1, 1, 's'), (1e-3, 1e-3, 'ms'), (0, 1e-6, 'us')):
         if s >= least:
@@ -125,6 +123,10 @@ def output(*command):
         return done.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ''
+
+
+def compiler():
+    return os.environ.get('CXX') or program('g++') or program('c++') or 'c++'
 
 
 def free(where):
@@ -213,6 +215,7 @@ class Bench:
         self.a, self.stack = arguments, stack
         self.python = arguments.python or sys.executable
         self.case = ''
+        self.date = time.strftime('%Y-%m-%d', time.gmtime())
         self.rows, self.skipped, self.samples, self.peaks, self.checked = [], [], {}, [], 0
         self.disk = self.scratch(arguments.disk or self.choose_disk())
         ram = arguments.ram or '/dev/shm'
@@ -264,9 +267,8 @@ class Bench:
 
     def compiled(self, source, *more, include=None, name=None):
         binary = os.path.join(self.disk, name or os.path.splitext(source)[0])
-        cxx = os.environ.get('CXX') or program('g++') or program('c++') or 'c++'
-        command = [cxx, '-std=c++17', '-O2', '-I', include or self.a.include, os.path.join(HERE, source),
-                   '-o', binary, '-pthread', *more]
+        command = [compiler(), '-std=c++17', '-O2', '-I', include or self.a.include,
+                   os.path.join(HERE, source), '-o', binary, '-pthread', *more]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, universal_newlines=True,
                                  preexec_fn=dies_with_parent)
         with ended(child):
@@ -412,9 +414,13 @@ class Bench:
             for c in contenders[k:] + contenders[:k]:
                 if c.runs is None or len(c.times) < c.runs:
                     self.run(c)
-        self.samples.setdefault(case, {}).update({c.name: {
-            'seconds': c.times, 'published': c.seen, 'cpu': c.cpu, 'void': c.void}
-            for c in contenders})
+        self.samples.setdefault(case, {}).update({c.name: self.sample(c) for c in contenders})
+
+    @staticmethod
+    def sample(c):
+        """all single values of a contender, without what it does not have"""
+        values = {'seconds': c.times, 'published': c.seen, 'cpu': c.cpu}
+        return {what: some for what, some in dict(values, void=c.void).items() if some}
 
     def pairs(self, case, text, ours):
         """the same with the header of --against, one after the other, by turns the first"""
@@ -557,7 +563,8 @@ class Bench:
             self.skip('disk', 'wget2 is not installed')
         for module, title, script, fact in (
                 ('pooch', 'pooch.retrieve(known_hash) (Python), copy, sync', POOCH, self.digest),
-                ('huggingface_hub', 'huggingface_hub http_get (Python), copy, sync', HUB, self.a.size)):
+                ('huggingface_hub', 'huggingface_hub http_get (Python), copy, sync: no hash', HUB,
+                 self.a.size)):
             if not output(self.python, '-c', 'import %s; print("is there")' % module) == 'is there':
                 self.skip('disk', 'the Python package %s is not installed' % module)
                 continue
@@ -596,7 +603,7 @@ class Bench:
         curl = self.download('curl: one copy, sync', self.with_curl(url), self.disk, synced, runs=2)
         contenders = [ours, curl]
         if program('aria2c'):
-            contenders.insert(1, self.download('aria2c -x8 -s8: one copy, no hash, sync',
+            contenders.insert(1, self.download('aria2c -x8 -s8, sync: one copy, no hash',
                                                self.with_aria2(url, 8), self.disk, synced))
         else:
             self.skip('limited', 'aria2c is not installed')
@@ -706,7 +713,7 @@ class Bench:
             prepare, ours = self.restoring('vqcache', local, cache, cold)
             held = ' '.join(os.path.join(cache, 'm', n) for n in ('m.yaml', 'm.ckpt'))
             # cp clones by itself where the file system can: the reflink case is about that
-            cp = Contender('cp, sync',
+            cp = Contender('cp, sync: no hash',
                            'cp --reflink=never %s %s && sync %s/m.yaml %s/m.ckpt' % (
                                held, local, local, local),
                            {os.path.join(local, 'm.ckpt'): self.ckpt}, prepare)
@@ -814,7 +821,6 @@ class Bench:
             made = self.calls_of_a_hit(local, cache)
         finally:
             self.ckpt = kept
-        self.samples['hit'] = measured
         if void:
             measured = {'hits': measured['hits'] or [0], 'calls': measured['calls'] or [1]}
             calls = 12
@@ -825,6 +831,7 @@ class Bench:
         ours = Contender('vqcache', [], {})
         peer = Contender('the %d bare system calls it needs' % calls, [], {})
         ours.times, peer.times, ours.void = measured['hits'], measured['calls'], void
+        self.samples['hit'] = {c.name: self.sample(c) for c in (ours, peer)}
         self.row('hit', text, ours, peer, 3)
 
     def paired_hits(self, n, local, cache, void):
@@ -876,17 +883,17 @@ class Bench:
                                          cache if copies else '-'],
                              held, self.fresh(local, cache), {'cached': copies})
             line = (bring + rest).replace('{local}', local).replace('{cache}', cache)
-            peer = Contender('aria2c -i' + (', sha256sum, cp, sync' if copies else ''), line,
+            peer = Contender('aria2c -i' + (', sha256sum, cp, sync' if copies else ': no hash'), line,
                              {os.path.join(local, name): path for name, path in files},
                              self.fresh(local, cache))
-            hub = self.snapshot(where, files)
-            self.race('sets', [ours, peer, hub])
+            hub = self.snapshot(where, files, 'one copy, no sync, ' if copies else '')
+            self.race('sets, ' + ('on the disk' if copies else 'in memory'), [ours, peer, hub])
             text = 'a set of %d files of %d KB, ' % (SET_FILES, SET_SIZE // 1000) + (
                 'both tiers on ' + kind_of(where) if copies else 'one tier in memory')
             self.row('sets', text, ours, peer, 1.2)
             self.row('sets', text, ours, hub, 0.7)
 
-    def snapshot(self, where, files):
+    def snapshot(self, where, files, alone):
         """the same files by huggingface_hub, which has one tier; its origin is the same nginx"""
         commit = '0123456789abcdef0123456789abcdef01234567'  # nginx.py says the same
         told = {
@@ -902,7 +909,7 @@ class Bench:
         local, home = self.folder(where, 'snapshot'), self.folder(where, 'hub-home')
         command = ['env', 'HF_ENDPOINT=' + self.url.rstrip('/'), 'HF_HOME=' + home,
                    'HF_HUB_DISABLE_XET=1', self.python, '-c', SNAPSHOT, local]
-        return Contender('huggingface_hub snapshot_download', command,
+        return Contender('huggingface_hub snapshot_download: %sno hash' % alone, command,
                          {os.path.join(local, name): path for name, path in files},
                          self.fresh(local, home), runs=3)
 
@@ -959,28 +966,35 @@ class Bench:
 
     def machine(self):
         cpu = re.search(r'(?m)^model name\s*:\s*(.*)', open('/proc/cpuinfo').read())
-        memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-        cores = len(os.sched_getaffinity(0))
-        return '%s, %d core%s, %s of memory, %s %s, the disk is %s' % (
-            cpu.group(1).strip() if cpu else platform.machine(), cores, '' if cores == 1 else 's',
-            shown_size(memory), platform.system(), platform.release(), kind_of(self.disk))
+        release = re.match(r'[\d.]*\d', platform.release())
+        return {'cpu': report.cpu_name(cpu.group(1)) if cpu else platform.machine(),
+                'cores': len(os.sched_getaffinity(0)),
+                'memory': os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'),
+                'system': platform.system(), 'kernel': release.group() if release else platform.release(),
+                'disk': kind_of(self.disk)}
 
     def versions(self):
-        found = []
-        for command, pattern in (
-                (('curl', '--version'), r'curl \S+'), (('aria2c', '--version'), r'aria2 version \S+'),
-                (('wget2', '--version'), r'Wget2 \S+'), ((program('nginx') or 'nginx', '-v'), r'nginx/\S+'),
-                (('openssl', 'version'), r'OpenSSL \S+'), ((self.python, '--version'), r'Python \S+'),
-                ((os.environ.get('CXX') or 'g++', '--version'), r'.*')):
+        """{program or package: its version}"""
+        found = {}
+        for name, command, pattern in (
+                ('libcurl', ('curl', '--version'), r'libcurl/(\S+)'),
+                ('curl', ('curl', '--version'), r'curl (\S+)'),
+                ('aria2', ('aria2c', '--version'), r'aria2 version (\S+)'),
+                ('wget2', ('wget2', '--version'), r'Wget2 (\S+)'),
+                ('nginx', (program('nginx') or 'nginx', '-v'), r'nginx/(\S+)'),
+                ('OpenSSL', ('openssl', 'version'), r'OpenSSL (\S+)'),
+                ('Python', (self.python, '--version'), r'Python (\S+)'),
+                (os.path.basename(compiler()), (compiler(), '-dumpfullversion', '-dumpversion'),
+                 r'^([\d.]+)$')):
             m = re.search(pattern, output(*command))
             if m:
-                found.append(m.group(0).replace(' version', '').replace('nginx/', 'nginx '))
+                found[name] = m.group(1)
         for module in ('pooch', 'huggingface_hub'):
             version = output(self.python, '-c', 'import importlib.metadata as m; print(m.version("%s"))'
                              % module)
             if re.fullmatch(r'[\w.]+', version):
-                found.append(module + ' ' + version)
-        return ', '.join(found)
+                found[module] = version
+        return found
 
     def table(self):
         lines = ['| case | vqcache | against | ratio | bar | verdict |', '| --- | --- | --- | --- | --- | --- |']
@@ -993,14 +1007,32 @@ class Bench:
                 '' if r['ratio'] is None else '%.2f' % r['ratio'], bar, r['verdict'] or 'no bar'))
         return '\n'.join(lines)
 
-    def report(self, load):
+    def results(self, load):
+        """all that was measured, to six digits; no message in it names a place of this machine"""
+        def tidy(value):
+            if isinstance(value, str):
+                return re.sub(r'(?<![\w.:/])/(?:[\w.+-]+/)+', '', value)
+            if isinstance(value, float):
+                return float('%.6g' % value)
+            if isinstance(value, list):
+                return [tidy(v) for v in value]
+            return {k: tidy(v) for k, v in value.items()} if isinstance(value, dict) else value
+        return tidy({
+            'date': self.date, 'machine': self.machine(), 'versions': self.versions(),
+            'vqcache': self.header_version(),
+            'transport': 'libcurl' if self.libcurl else 'the curl program',
+            'size': self.a.size, 'runs': self.a.runs, 'rate': self.a.rate,
+            'load': [round(v, 2) for v in load], 'rows': self.rows, 'samples': self.samples,
+            'skipped': self.skipped})
+
+    def report(self, results):
         print(self.table())
         print()
         print('%d run%s, medians (least to most). %s.' % (
-            self.a.runs, '' if self.a.runs == 1 else 's', self.machine()))
+            self.a.runs, '' if self.a.runs == 1 else 's', report.machine_text(results['machine'])))
         print('Versions: %s; vqcache %s, over %s unless said.' % (
-            self.versions(), self.header_version(), 'libcurl' if self.libcurl else 'the curl program'))
-        print('Load when it began and ended: %.2f, %.2f.' % (load[0], os.getloadavg()[0]))
+            report.versions_text(results['versions']), results['vqcache'], results['transport']))
+        print('%s. Load when it began and ended: %.2f, %.2f.' % (results['date'], *results['load']))
         if self.a.size != GIB:
             print('The bars are set for 1 GiB; this was %s.' % shown_size(self.a.size))
         void = [r for r in self.rows if r['void']]
@@ -1017,13 +1049,13 @@ class Bench:
 
     def header_version(self):
         with open(os.path.join(self.a.include, 'vqcache.hpp')) as f:
-            parts = re.findall(r'#define VQCACHE_VERSION_\w+ (\d+)', f.read(20000))
+            parts = re.findall(r'(?m)^#define VQCACHE_VERSION_\w+ (\d+)', f.read())
         commit = output('git', '-C', self.a.include, 'describe', '--always', '--dirty', '--exclude', '*')
         return '.'.join(parts[:3]) + (
             ' (%s)' % commit if re.fullmatch(r'[0-9a-f]+(-dirty)?', commit) else '')
 
 
-def main():
+def arguments():
     p = argparse.ArgumentParser(description=__doc__.split('\n')[0],
                                 epilog='\n'.join(__doc__.split('\n')[1:]),
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -1031,6 +1063,7 @@ def main():
     p.add_argument('--runs', type=int, default=5, help='of each contender (default 5)')
     p.add_argument('--only', action='append', choices=CASES, metavar='CASE')
     p.add_argument('--json', metavar='OUT', help='all that was measured')
+    p.add_argument('--write', action='store_true', help="results.json, README's figures and its chart")
     p.add_argument('--rate', type=float, default=20e6, help='bytes a second, in the case limited')
     p.add_argument('--disk', metavar='DIR', help='a directory on the disk (default: for temporary files)')
     p.add_argument('--ram', metavar='DIR', help='a directory in memory (default /dev/shm)')
@@ -1038,16 +1071,44 @@ def main():
     p.add_argument('--against', metavar='DIR', help='where another vqcache.hpp is, the only peer then')
     p.add_argument('--python', metavar='FILE', help='the Python that has the peers')
     a = p.parse_args()
-    if not sys.platform.startswith('linux'):
-        print('skipped: the benchmarks need Linux')
-        return 77
-    clean_environment()
     if a.against and not set(a.only or ()) <= set(PAIRED):
         p.error('--against knows the cases ' + ', '.join(PAIRED))
     if a.size < 2 << 20 or a.runs < 1:
         p.error('at least 2M and one run')
+    if a.write and (a.against or os.path.realpath(a.include) != os.path.realpath(ROOT)):
+        p.error('--write is for the header of this repository, beside its peers')
+    lacking = [case for case in report.CASES if a.only and case not in a.only]
+    if a.write and lacking:
+        p.error('--write wants the cases that README shows, too: --only ' + ' --only '.join(lacking))
+    return a
+
+
+def keep(a, results, status):
+    """the files that were asked for, and the exit status"""
+    if a.json:
+        with open(a.json, 'w', encoding='utf-8') as f:
+            f.write(report.text_of(results))
+    if not a.write:
+        return status
+    try:
+        if status:
+            raise report.Wrong('a run of vqcache failed')
+        for line in report.write(ROOT, results):
+            note('written: ' + line)
+    except (report.Wrong, OSError) as why:
+        note('failed: nothing is written: %s' % why)
+        return 1
+    return 0
+
+
+def main():
+    a = arguments()
+    if not sys.platform.startswith('linux'):
+        print('skipped: the benchmarks need Linux')
+        return 77
+    clean_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill cleans up too
-    load = os.getloadavg()
+    load = os.getloadavg()[0]
     try:
         with contextlib.ExitStack() as stack:
             bench = Bench(a, stack)
@@ -1060,14 +1121,8 @@ def main():
                 except (Broken, OSError) as why:
                     bench.failed(case, str(why))
             bench.memory()
-            status = bench.report(load)
-            if a.json:
-                with open(a.json, 'w') as f:
-                    json.dump({'machine': bench.machine(), 'versions': bench.versions(),
-                               'vqcache': bench.header_version(), 'size': a.size, 'runs': a.runs,
-                               'rate': a.rate, 'rows': bench.rows, 'samples': bench.samples,
-                               'skipped': bench.skipped}, f, indent=1)
-            return status
+            results = bench.results((load, os.getloadavg()[0]))
+            return keep(a, results, bench.report(results))
     except KeyboardInterrupt:
         note('interrupted')
         return 130

@@ -1,7 +1,11 @@
 #!/bin/sh
-# sh tests/bench/run.sh [--size 1G] [--runs 5] [--only CASE]... [--json OUT]: installs what the
-# benchmarks need, runs them, prints a table in Markdown, ends with one line of counts. --help tells
-# all options and cases. As root all cases run; what is missing is skipped, and said.
+# sh tests/bench/run.sh [--size 1G] [--runs 5] [--only CASE]... [--json OUT] [--write]: installs what
+# the benchmarks need, runs them, prints a table in Markdown, ends with one line of counts. --help
+# tells all options and cases. As root all cases run; what is missing is skipped, and said.
+#
+# With --write it ends by writing what README shows: tests/bench/results.json, and made of that by
+# report.py README's section "Speed" and the chart examples/benchmark.svg. For 1 GiB, and on a quiet
+# machine: these figures are read as the library's.
 #
 #   VQCACHE_BUILD_DIR=DIR   the Python packages of the peers go there (default: a directory of this
 #                           user's under ${TMPDIR:-/tmp}); all else is removed at the end

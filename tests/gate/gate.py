@@ -24,6 +24,8 @@ import manual
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
+sys.path.insert(0, str(REPO / "tests" / "bench"))
+import report  # noqa: E402
 
 ROOMS = ("manual config api containers error strings urls http formats sniff catalog os process hash ranges journal "
          "worker partial transport checks hub policy connection download tier plan call sets upkeep doctor "
@@ -1081,6 +1083,20 @@ def check_readme(gate):
     for line, block in blocks:
         compile_block(gate, "README.md line %d" % line, block)
     print("README.md: %d C++ block(s) compile" % len(blocks))
+
+
+def check_bench_report(gate):
+    """README's figures and their chart are what tests/bench/report.py makes of the results that are kept."""
+    try:
+        differing = report.differing(gate.root)
+        results, digest = report.read(gate.root)
+    except report.Wrong as why:
+        raise Failed(str(why))
+    if differing:
+        raise Failed("%s: not what tests/bench/report.py makes of %s; it writes them anew" % (
+            " and ".join(differing), report.RESULTS))
+    print("%s and %s: made of the results of %s, %s, SHA-256 %s..." % (
+        report.README, report.CHART, results["date"], report.shown_size(results["size"]), digest))
 
 
 CHECKS = {name[6:]: function for name, function in sorted(globals().items())

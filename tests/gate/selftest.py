@@ -1,6 +1,7 @@
 """Breaks a copy of the header once per rule; the check of that rule must fail, and for that reason."""
 import contextlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -220,6 +221,16 @@ VIOLATIONS = [
     ("manual", "code that looks like a table",
      replaced(r"(?m)^//     (const vqcache::error problem)", r"//   \1"), "looks like code"),
 ]
+def measured(change):
+    """The results of the benchmarks, changed."""
+    def edit(text):
+        results = json.loads(text)
+        change(results)
+        return json.dumps(results)
+    return edit
+
+
+RESULTS = "tests/bench/results.json"
 FILE_VIOLATIONS = [  # the same for another file
     ("package", "no alias target", "cannot configure", "CMakeLists.txt",
      lambda text: text.replace("add_library(vqcache::vqcache ALIAS vqcache)", "")),
@@ -235,6 +246,26 @@ FILE_VIOLATIONS = [  # the same for another file
      lambda text: text + "\n```sh\nsh tests/no_such.sh\n```\n"),
     ("top_level", "a file that does not belong there", "may not be: notes.txt", "notes.txt",
      lambda text: text + "left by a test"),
+    ("bench_report", "another time in the results", r"README.md and examples/benchmark.svg: not what", RESULTS,
+     measured(lambda it: it["samples"]["disk"]["vqcache"].update(seconds=[0.125]))),
+    ("bench_report", "a time that no median shows", r": examples/benchmark.svg: not what", RESULTS,
+     measured(lambda it: it["samples"]["disk"]["vqcache"]["cpu"].append(0.125))),
+    ("bench_report", "results without a case", "has no case 'restore', and no skip says why", RESULTS,
+     measured(lambda it: it["samples"].pop("restore"))),
+    ("bench_report", "results without a peer", "no right run of pooch, and no skip says why", RESULTS,
+     measured(lambda it: [it["samples"]["disk"].pop(name) for name in list(it["samples"]["disk"])
+                          if name.startswith("pooch")])),
+    ("bench_report", "results in which vqcache failed", "vqcache failed in the case disk: other bytes", RESULTS,
+     measured(lambda it: it["rows"].append({"case": "disk", "void": ["other bytes"]}))),
+    ("bench_report", "results of another shape", "is not as bench.py writes it", RESULTS,
+     measured(lambda it: it.update(machine="a fast one"))),
+    ("bench_report", "results that are no JSON", "is no JSON", RESULTS, lambda text: text[:-9]),
+    ("bench_report", "a figure of README, by hand", r": README.md: not what", "README.md",
+     replaced(r"(?m)^(\|restore, hashed, synced\|)[\d.]+", r"\g<1>0.01")),
+    ("bench_report", "README without its marks", "does not hold <!-- bench: begin -->", "README.md",
+     lambda text: text.replace("<!-- bench: end -->", "")),
+    ("bench_report", "a bar of the chart, by hand", r": examples/benchmark.svg: not what",
+     "examples/benchmark.svg", replaced(r'width="[\d.]+" height="13"', 'width="123.4" height="13"')),
 ]
 
 
@@ -261,7 +292,9 @@ def main(arguments, gate_module):
             for script in ("examples/run.sh", "tests/run.sh"):
                 (place / script).parent.mkdir(exist_ok=True)
                 (place / script).touch()
-            for kept in ("README.md", "CMakeLists.txt", "LICENSE", "vqcache.hpp"):
+            (place / RESULTS).parent.mkdir()
+            for kept in ("README.md", "CMakeLists.txt", "LICENSE", "vqcache.hpp", RESULTS,
+                         "examples/benchmark.svg"):
                 if (root / kept).exists():
                     shutil.copy(root / kept, place / kept)
             if check == "package":
