@@ -1743,6 +1743,11 @@ class [[nodiscard]] result_of {
 inline constexpr const char* no_descriptors =
     "; close files that this program has open, or raise its limit (ulimit -n)";
 
+inline constexpr const char* make_room = "; free some space there, or choose another directory";
+
+inline constexpr const char* allow_larger =
+    "; raise the limit of this program (ulimit -f), or choose another file system";
+
 inline status out_of_descriptors() {
   const std::error_code none = std::make_error_code(std::errc::too_many_files_open);
   return {errc::io,
@@ -1757,10 +1762,9 @@ struct known_cause {  // of a failed file operation, a value of errno
 };
 
 inline const known_cause& cause_of(int e) {
-  constexpr const char* make_room = "; free some space there, or choose another directory";
   constexpr const char* get_rights = "; check its permissions, or choose another directory";
   static constexpr known_cause all[] = {{ENOSPC, errc::no_space, make_room},
-      {EFBIG, errc::no_space, make_room},
+      {EFBIG, errc::no_space, allow_larger},
 #ifdef EDQUOT
       {EDQUOT, errc::no_space, make_room},
 #endif
@@ -8819,12 +8823,13 @@ inline status has_room(const fs::path& at, uint64_t total, uint64_t have) {
 
   string why;
   if (may_be_so_large) {
-    why = join({"it needs ", need, " bytes more, but ", at, " has room for ", disk.available});
+    why = join({"it needs ", need, " bytes more, but ", at, " has room for ", disk.available,
+        error::make_room});
   } else {
-    why = join({"it needs ", total, " bytes, but ", at, " takes files of at most ", disk.largest});
+    why = join({"it needs ", total, " bytes, but ", at, " takes files of at most ", disk.largest,
+        error::allow_larger});
   }
-  return {errc::no_space, why + "; free some space there, or choose another directory",
-      std::make_error_code(std::errc::no_space_on_device), {}};
+  return {errc::no_space, std::move(why), std::make_error_code(std::errc::no_space_on_device), {}};
 }
 
 struct copy_result {
@@ -10732,6 +10737,10 @@ inline string url_problem(view url, bool by_user) {
 
 // One address of a source: its URL without a pin, and the pin that stands behind it.
 inline string address_problem(view url, const string& pin_behind, const string& pin, bool by_user) {
+  if (strings::starts_with(strings::lower(pin_behind), "sha")) {  // another name of a digest
+    return join(
+        {"ends in '#", strings::printable(pin_behind), "'; a pin is #sha256= and 64 hex digits"});
+  }
   if (!pin_behind.empty() && !strings::is_digest(pin_behind)) {
     return join({"has #sha256= with '", strings::printable(pin_behind), "', not 64 hex digits"});
   }

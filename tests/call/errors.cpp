@@ -307,7 +307,7 @@ TEST_SUITE("errors") {
       if (::setrlimit(RLIMIT_FSIZE, &small) != 0) return "cannot set a limit";
       const auto r = w.call("m");
       return (r.error.code() == errc::no_space && r.error.cause() == std::errc::file_too_large
-                 && has(r.error.what(), "m.ckpt") && has(r.error.what(), "free some space"))
+                 && has(r.error.what(), "m.ckpt") && has(r.error.what(), "raise the limit"))
           ? "full"
           : r.error.what();
     }) == "full");

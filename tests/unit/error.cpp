@@ -39,7 +39,7 @@ TEST_SUITE("error") {
       const char* said;  // behind the system's own words; empty: nothing
     } rows[] = {
         {ENOSPC, errc::no_space, "free some space"},
-        {EFBIG, errc::no_space, "free some space"},
+        {EFBIG, errc::no_space, "raise the limit of this program (ulimit -f)"},
         {EACCES, errc::permission_denied, "check its permissions"},
         {EPERM, errc::permission_denied, "check its permissions"},
         {EROFS, errc::permission_denied, "nothing can be written there"},
