@@ -21,6 +21,7 @@ import sysconfig
 import tempfile
 
 import manual
+import versions
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -701,11 +702,10 @@ def public_symbols(gate, thing):
 
 
 def version_in(text):
-    found = [re.search(r"(?m)^\s*#\s*define\s+VQCACHE_VERSION_%s\s+(\d+)\s*(?://.*)?$" % part, text)
-             for part in ("MAJOR", "MINOR", "PATCH")]
-    if not all(found):
+    parts = versions.parts_of(text)
+    if not parts:
         raise Failed("no #define VQCACHE_VERSION_MAJOR, _MINOR and _PATCH with plain numbers")
-    return [int(m.group(1)) for m in found]
+    return parts
 
 
 def next_version(text):
@@ -998,6 +998,17 @@ def check_manual(gate):
         "%s, %d rows" % (one.title, len(one.rows())) if one.rows() else one.title for one in chapters)))
     if bad:
         raise Failed("\n  ".join(["the manual and the code differ"] + bad[:40]))
+
+
+def check_versions(gate):
+    """The version stands once, in the header: what repeats it, the changes and the tag of the ABI follow."""
+    parts = version_in(gate.text)
+    bad = (versions.wrong_numbers(gate.root, gate.text, parts) + versions.wrong_changes(gate.text, parts)
+           + versions.wrong_tag(gate.text, parts) + versions.wrong_releases(gate.root, gate.text))
+    print("version %s, changes of %s" % (versions.dotted(parts), ", ".join(
+        one for one, _ in versions.changes(gate.text)) or "none"))
+    if bad:
+        raise Failed("\n  ".join(["not all say the version of the macros"] + bad[:40]))
 
 
 def compile_block(gate, what, block, flags=()):

@@ -476,6 +476,13 @@ way_musl() {  # linked statically; runs wherever Linux does
       -pthread -ldl && runs ./app
 }
 
+# ---- what the pages show and a release needs ----------------------------------------------------
+
+way_release() {
+  need git python3 sha256sum sha512sum clang-format-19
+  sh "$here/release.sh"
+}
+
 # ---- all of them --------------------------------------------------------------------------------
 
 # the longest: zig makes its C++ library first
@@ -505,5 +512,6 @@ way vcpkg "vcpkg, an overlay port$(have vcpkg || echo ', by stand-ins')"
 way module "a module of C++20, clang"
 way module_gcc "a module of C++20, g++"
 way musl "musl, static, by zig"
+way release "a release: each fault is refused, and its commands make what it says"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ] && [ $passed -gt 0 ]
