@@ -469,6 +469,8 @@ def check_include_cost(gate):
     """Including costs at most twice the headers that it includes itself; declarations, those alone."""
     if not shutil.which("valgrind"):
         raise Skipped("no valgrind here, which counts instructions")
+    if sys.platform == "linux" and not os.path.exists("/proc/self/maps"):
+        raise Skipped("no /proc here, without which valgrind does not start")
     own = gate.file("cost_own.cpp", gate.includes_text())
     tu = gate.file("cost_vqcache.cpp", '#include "vqcache.hpp"\n')
     base = instructions(gate, gate.cxx, own)
@@ -942,6 +944,8 @@ def check_shared_library(gate):
                                  str(gate.scratch / "work")))
         print("%s %s: a plugin that brings a model, opened and closed ten times: %s" % (
             cxx, flags[0], ended[-1]))
+    if sys.platform == "linux" and not os.path.exists("/proc/self/task"):
+        print("note: no /proc here: threads that a plugin leaves were not looked for")
     # elsewhere (musl) closing a library may do nothing
     if platform.libc_ver()[0] == "glibc" and "unloaded" not in ended:
         raise Failed("no library was ever unloaded: what closing does was not tried")

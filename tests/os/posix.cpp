@@ -431,6 +431,7 @@ TEST_SUITE("system") {
       redirect(1, "/dev/null");
       return os::is_terminal(stdout) ? 1 : 0;
     }) == 0);
+    if (lacks(part::terminal)) return;
     CHECK(in_child([] {
       const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
       HOLDS(master >= 0 && ::grantpt(master) == 0 && ::unlockpt(master) == 0);
