@@ -5,6 +5,7 @@
 #define VQCACHE_TESTS_SUPPORT_HPP
 
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <spawn.h>
@@ -63,7 +64,7 @@ inline void noted(const std::string& what) {
 
 // ---- what a container or a chroot may lack ------------------------------------------------------
 
-enum class part { proc, terminal, fuse };
+enum class part { proc, terminal, fuse, users };
 
 inline bool has_terminals() {
   const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -76,10 +77,22 @@ inline bool has_terminals() {
   return other >= 0;
 }
 
+// Whether root can become another user: where one user alone is mapped, it cannot.
+inline bool has_users() {
+  if (::geteuid() != 0) return true;
+  const pid_t pid = ::fork();
+  if (pid == 0)
+    ::_exit(::setgroups(0, nullptr) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0 ? 0 : 1);
+  int state = 0;
+  return pid > 0 && ::waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0;
+}
+
 inline std::string why_missing(part what) {  // empty: it is here
   if (what == part::proc) return ::access("/proc/self/stat", R_OK) == 0 ? "" : "no /proc here";
   if (what == part::terminal)
     return has_terminals() ? "" : "no pseudo-terminal here (/dev/ptmx, /dev/pts)";
+  if (what == part::users)
+    return has_users() ? "" : "root cannot become another user here, whom permissions bind";
   return ::access("/dev/fuse", R_OK | W_OK) == 0 ? "" : "no /dev/fuse here";
 }
 

@@ -203,6 +203,7 @@ TEST_SUITE("system") {
 
   TEST_CASE("a thread that cannot start is a value") {
     if (sanitized || ::getuid() != 0) return skipped("needs root and no sanitizer");
+    if (lacks(part::users)) return;
     CHECK(in_child([] {
       const rlimit none{0, 0};
       HOLDS(::setrlimit(RLIMIT_NPROC, &none) == 0);
