@@ -743,22 +743,33 @@
 // - list_models, verify_model, repair_model, prune, explain, doctor.
 // - max_bytes_per_second.
 // - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
+// - result::value(), and -> to the model. A try_ form whose result is not looked at is a warning.
 // - Receipts have checksums of blocks, so that repair_model fetches only what is damaged.
 // - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
+// - notebook_options() on Kaggle: new models stay where the next version finds them, and each input
+//   is looked in.
 // - VQCACHE_HEADER_ONLY and VQCACHE_IMPLEMENTATION: declarations alone, and one unit with bodies.
 // - error, response and progress_line are plain classes, and no templates any more.
 // - Shared libraries and plugins: e.code() == errc::x holds across their borders.
 // - 0 is no limit for max_bytes, connect_seconds and stall_seconds. Options beyond a limit, and a
 //   null pointer as an address, are errc::invalid_argument when the call begins.
-// - max_bytes holds for local sources. VQCACHE_OFFLINE: false, no and off mean no.
+// - max_bytes holds for local sources, stall_seconds over options::fetch. VQCACHE_OFFLINE: false,
+//   no and off mean no.
 // - Files without a receipt are judged by their look in both directories, as downloads are.
 // - Answers that contradict themselves change nothing here. Where the rest of a file cannot be had,
 //   the whole comes beside it. Files take turns at a host that allows one connection.
 // - A cookie that a redirect sets goes back until these redirects end.
 // - A SHA-256 that a server declares itself is held to, and continues a partial, as a pin does.
+// - A stored model that came from another address than the one given is told, from its receipt.
 // - Names that differ in case alone are told apart where the disk does not.
+// - Where a disk can share blocks the copy of a download is a clone, too, and that is said.
+// - Of a query people read what names a file. What they read is UTF-8 without control characters.
+// - A proxy, a login, a full table of descriptors, a read-only disk: each is told as what it is.
 // - A call survives the end of memory and pthread_cancel(). A curl whose caller died ends.
+// - CMake's and Meson's installations bring the same files, with one for pkg-config. The target has
+//   threads and dl. Recipes for Conan and vcpkg, and a C++20 module, lie in examples/packaging.
+// - The manual is at the head of this file.
 //
 // 0.1.0
 // - The first version. What it wrote is read by every later one.

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """record.py [TOOL]: makes recording.svg, beside this file, of the real tool in a real terminal.
+record.py --check [TOOL]: records again, in a place of its own, and ends with 1 where the image that lies here
+shows other commands or other text; with 77, and why, where that cannot be had.
 
 TOOL is examples/vqcache.cpp, compiled; without it c++ or $CXX compiles it. A shell in a pseudo-terminal gets
 what SESSION says, typed; an origin on 127.0.0.1 serves a model that is made here; no other network is used.
 Commands and output are what the terminal showed, at the pace at which it did: only the typing is ours. It
-needs a POSIX system and curl. For an image that is the same wherever it is made, directory and port are fixed."""
+needs a POSIX system and curl. For an image that is the same wherever it is made, directory and port are
+fixed; a check takes others of the same length, and neither pace nor times count there."""
 import fcntl
 import functools
 import hashlib
@@ -17,6 +20,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -31,7 +35,7 @@ PORT = 8973
 COLUMNS, ROWS = 92, 30
 RATE = 24e6  # bytes a second, of the origin
 SESSION = (
-    "URL=http://127.0.0.1:%d" % PORT,
+    "URL=http://127.0.0.1:{port}",
     "vqcache get my_vqgan $URL/my.yaml $URL/my.ckpt",
     "rm -r content/models    # the notebook's disk is wiped",
     "kill $ORIGIN            # and the model's host is gone",
@@ -40,8 +44,14 @@ SESSION = (
     "vqcache verify my_vqgan",
 )
 TYPED_EACH, BEFORE_ENTER, AFTER_ANSWER, AT_END = 0.12, 0.4, 0.9, 6.0  # seconds
+CHECKED_AT = 0.1  # of them, where nobody watches
 PROMPT = "$ "
 LIMIT = 60  # seconds that a command may take
+SKIPPED = 77  # an exit status
+
+
+class Missing(Exception):
+    """What a recording needs, and this system does not have"""
 
 
 # ---- the origin ----------------------------------------------------------------------------------
@@ -61,9 +71,35 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def serve(folder):
+def listen(ports):
+    """A socket that listens on the first of the ports that is free."""
+    for port in ports:
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            one.close()
+            continue
+        one.listen(16)
+        return one
+    raise Missing("port %s on 127.0.0.1 is taken" % (" and port ".join(map(str, ports[:3]))))
+
+
+def serve(folder, listening):
     handler = functools.partial(Handler, directory=folder)
-    http.server.ThreadingHTTPServer(("127.0.0.1", PORT), handler).serve_forever()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = socket.socket(fileno=listening)
+    server.serve_forever()
+
+
+def start_origin(folder, listening):
+    """In a process of its own, which a command of the session ends: then nobody listens any more."""
+    with listening:
+        number = listening.fileno()
+        return subprocess.Popen([sys.executable, __file__, "--origin", str(folder), str(number)],
+                                pass_fds=[number])
 
 
 def make_model(folder):
@@ -121,8 +157,8 @@ class Screen:
 
 
 class Recorder:
-    def __init__(self, terminal):
-        self.terminal, self.screen = terminal, Screen()
+    def __init__(self, terminal, pace):
+        self.terminal, self.screen, self.pace = terminal, Screen(), pace
         self.frames, self.began, self.tail = [], time.monotonic(), ""
 
     def read(self, seconds, until=None):
@@ -145,34 +181,43 @@ class Recorder:
     def type(self, command):
         for at in range(0, len(command), 3):
             os.write(self.terminal, command[at:at + 3].encode())
-            self.read(TYPED_EACH)
-        self.read(BEFORE_ENTER)
+            self.read(TYPED_EACH * self.pace)
+        self.read(BEFORE_ENTER * self.pace)
         self.tail = ""
         os.write(self.terminal, b"\r")
         if not self.read(LIMIT, "\n" + PROMPT):
             raise SystemExit("no end of %r in %d s:\n%s" % (command, LIMIT, "\n".join(self.screen.lines())))
-        self.read(AFTER_ANSWER)
+        self.read(AFTER_ANSWER * self.pace)
 
 
-def record(tool, origin):
+def start_shell(tool, origin, place):
+    """(its process, the terminal)"""
     environment = {
-        "PATH": "%s:/usr/bin:/bin" % tool.parent, "HOME": str(PLACE), "PS1": PROMPT, "TERM": "xterm",
+        "PATH": "%s:/usr/bin:/bin" % tool.parent, "HOME": str(place), "PS1": PROMPT, "TERM": "xterm",
         "LC_ALL": "C.UTF-8", "ORIGIN": str(origin.pid), "no_proxy": "127.0.0.1"}
-    child, terminal = pty.fork()
+    try:
+        child, terminal = pty.fork()
+    except OSError as why:
+        raise Missing("no pseudo-terminal: %s" % why) from None
     if child == 0:
         try:
-            os.chdir(PLACE)
+            os.chdir(place)
             os.execve("/bin/sh", ["sh", "-i"], environment)
         finally:
             os._exit(127)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    return child, terminal
+
+
+def record(tool, origin, place, port, pace):
+    child, terminal = start_shell(tool, origin, place)
     try:
-        recorder = Recorder(terminal)
+        recorder = Recorder(terminal, pace)
         if not recorder.read(10, PROMPT):
             raise SystemExit("/bin/sh shows no prompt")
         recorder.frames, recorder.began = [(0.0, recorder.screen.lines())], time.monotonic()
         for command in SESSION:
-            recorder.type(command)
+            recorder.type(command.replace("{port}", str(port)))
         return recorder.frames
     finally:
         os.kill(child, signal.SIGHUP)
@@ -223,45 +268,129 @@ def image(frames):
         '<g transform="translate(%d)" xml:space="preserve">' % left, *texts, "</g>", "</svg>", ""])
 
 
-def main():
-    if sys.argv[1:2] == ["--origin"]:
-        return serve(sys.argv[2])
-    try:
-        PLACE.mkdir(mode=0o700)
-    except FileExistsError:
-        raise SystemExit("%s is there: remove it, if nothing else records" % PLACE)
+# ---- what an image shows -------------------------------------------------------------------------
+
+PROGRESS = re.compile(r"(\w+ [\w.]+)(?: \[[#.]+\] (\d+% of [0-9.]+ \w+)| [0-9.]+ \w+)(?:, .*)?$")
+FAILED_CONNECTION = re.compile(r"(curl: \(7\) Failed to connect to [0-9.]+ port \d+) .*$")  # curl's own words
+
+
+def without_pace(line):
+    progress = PROGRESS.match(line)
+    if progress:
+        return " ".join(part for part in progress.groups() if part)
+    return FAILED_CONNECTION.sub(r"\1", line)
+
+
+def shown(image_text):
+    """(the lines of the last screen, what else a row has shown, all around them), without pace and times"""
+    rows = [(kind, html.unescape(text)) for kind, text in re.findall(
+        r'(?m)^<text class="(\w(?: h)?)"[^>]*>(.*)</text>$', image_text)]
+    last = [without_pace(text) for kind, text in rows if not kind.endswith(" h")]
+    passing = sorted({text for kind, text in rows if kind.endswith(" h")})
+    around = re.sub(r"(?m)^(?:<text .*|@keyframes .*)\n", "", image_text)
+    return last, passing, re.sub(r"\d+(?:\.\d+)?s", "0s", around)
+
+
+def differences(here, now):
+    """What the image that lies here shows, and a recording of now does not."""
+    (lines, passing, around), (lines_now, _, around_now) = shown(here), shown(now)
+    bad = ["- " + line for line in lines if line not in lines_now]
+    bad += ["+ " + line for line in lines_now if line not in lines]
+    if not bad and lines != lines_now:
+        bad.append("the same lines, in another order or number")
+    progress = {" ".join(line.split()[:2]) for line in lines_now}
+    for text in passing:
+        is_typed = text.startswith(PROMPT.strip()) and any(line.startswith(text) for line in lines_now)
+        is_cut = any(line.startswith(without_pace(text)) for line in lines_now)
+        if not is_typed and not is_cut and " ".join(text.split()[:2]) not in progress:
+            bad.append("- (in passing) " + text)
+    if around != around_now:
+        bad.append("what stands around the text is not what record.py writes")
+    return bad
+
+
+# ---- all of it -----------------------------------------------------------------------------------
+
+def compiled(given, beside):
+    tool = beside / "bin" / "vqcache"
+    tool.parent.mkdir()
+    if given:
+        shutil.copy(given, tool)
+    else:
+        subprocess.run([os.environ.get("CXX", "c++"), "-std=c++17", "-O2", "-I", str(HERE.parent),
+                        str(HERE / "vqcache.cpp"), "-o", str(tool), "-pthread", "-ldl"], check=True)
+    return tool
+
+
+def film(given, place, ports, pace):
+    """(the image of a session in the place, which goes; the port)"""
+    if not shutil.which("curl"):
+        raise Missing("no curl")
     beside = pathlib.Path(tempfile.mkdtemp(prefix="vqcache-record-"))
     origin = None
     try:
-        tool = beside / "bin" / "vqcache"
-        tool.parent.mkdir()
-        if len(sys.argv) > 1:
-            shutil.copy(sys.argv[1], tool)
-        else:
-            subprocess.run([os.environ.get("CXX", "c++"), "-std=c++17", "-O2", "-I", str(HERE.parent),
-                            str(HERE / "vqcache.cpp"), "-o", str(tool), "-pthread", "-ldl"], check=True)
+        tool = compiled(given, beside)
         files = beside / "origin"
         files.mkdir()
         make_model(files)
-        origin = subprocess.Popen([sys.executable, __file__, "--origin", str(files)])
-        time.sleep(1)
-        if origin.poll() is not None:
-            raise SystemExit("the origin does not run: is port %d taken?" % PORT)
-        text = image(record(tool, origin))
+        listening = listen(ports)
+        port = listening.getsockname()[1]
+        origin = start_origin(files, listening)
+        text = image(record(tool, origin, place, port, pace))
         for said in ("was not found, downloading and caching", "is available in the cache, copying locally"):
             if said not in text:
                 raise SystemExit("the tool did not say that the model " + said)
-        if len(text) >= 100000:
-            raise SystemExit("the image has %d bytes" % len(text))
-        (HERE / "recording.svg").write_text(text, encoding="utf-8")
-        print("recording.svg: %d bytes" % len(text))
+        return text, port
     finally:
         if origin:
             origin.kill()
             origin.wait()
-        shutil.rmtree(PLACE, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def make(given):
+    try:
+        PLACE.mkdir(mode=0o700)
+    except FileExistsError:
+        raise Missing("%s is there: remove it, if nothing else records" % PLACE) from None
+    text, _ = film(given, PLACE, [PORT], 1.0)
+    if len(text) >= 100000:
+        raise SystemExit("the image has %d bytes" % len(text))
+    (HERE / "recording.svg").write_text(text, encoding="utf-8")
+    print("recording.svg: %d bytes" % len(text))
+
+
+def check(given):
+    """Places and ports are as long as those of the image, so that no line is cut elsewhere."""
+    start = PLACE.name[:-8]  # mkdtemp adds 8
+    try:
+        place = pathlib.Path(tempfile.mkdtemp(prefix=start, dir=PLACE.parent))
+    except OSError as why:
+        raise Missing("no directory in %s: %s" % (PLACE.parent, why)) from None
+    now, port = film(given, place, [PORT, *range(9999, 9899, -1)], CHECKED_AT)
+    now = now.replace(str(place), str(PLACE)).replace(":%d" % port, ":%d" % PORT)
+    now = now.replace("port %d" % port, "port %d" % PORT)
+    bad = differences((HERE / "recording.svg").read_text(encoding="utf-8"), now)
+    if bad:
+        raise SystemExit("examples/recording.svg is not what the tool shows: python3 examples/record.py makes "
+                         "it anew\n  %s" % "\n  ".join(bad))
+    print("examples/recording.svg shows what the tool says: %d lines" % len(shown(now)[0]))
+
+
+def main():
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--origin"]:
+        return serve(arguments[1], int(arguments[2]))
+    is_check = arguments[:1] == ["--check"]
+    given = arguments[is_check:][:1]
+    try:
+        (check if is_check else make)(given[0] if given else None)
+    except Missing as why:
+        print("skipped: %s" % why if is_check else why, file=sys.stderr)
+        return SKIPPED if is_check else 1
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,7 +7,7 @@
 # Makes sure of a C++17 compiler and curl (installs them when they are missing, never asks),
 # compiles examples/vqcache.cpp outside the source tree and runs it here: models go into
 # content/models and content/cache/models under the working directory.
-#   CXX              the compiler             CXXFLAGS    its options, -O2
+#   CXX              the compiler             CXXFLAGS    its options, -O2 (of the demo -O1)
 #   VQCACHE_BUILD_DIR  where to compile; default: a directory of your own under ${TMPDIR:-/tmp}
 set -eu
 
@@ -124,15 +124,18 @@ if ! has curl; then
 fi
 
 # ---- compile, unless this very source was compiled here already ----
-compile() {  # $1: vqcache or demo
+compile() {  # $1: vqcache or demo, which runs for seconds: with -O2 it would be compiled for longer
+  options=-O2
+  if [ "$1" = demo ]; then options=-O1; fi
+  options=${CXXFLAGS-$options}
   # shellcheck disable=SC2086
-  key=$({ printf '%s %s %s\n' "$compiler" "$libraries" "${CXXFLAGS--O2}"; $compiler --version
+  key=$({ printf '%s %s %s\n' "$compiler" "$libraries" "$options"; $compiler --version
           cat "$source_dir/vqcache.hpp" "$source_dir/examples/$1.cpp"; } | cksum | tr ' ' '-')
   program=$build/$1-$key
   if [ ! -x "$program" ]; then
     say "compiling examples/$1.cpp with $compiler"
     # shellcheck disable=SC2086
-    $compiler -std=c++17 ${CXXFLAGS--O2} -I"$source_dir" "$source_dir/examples/$1.cpp" \
+    $compiler -std=c++17 $options -I"$source_dir" "$source_dir/examples/$1.cpp" \
       -o "$scratch/$1" $libraries || die "examples/$1.cpp does not compile"
     find "$build" -name "$1-*" -mtime +7 -exec rm -f {} +  # of earlier versions
     mv -f "$scratch/$1" "$program"

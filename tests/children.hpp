@@ -30,7 +30,9 @@ namespace children {
 namespace fs = std::filesystem;
 using support::first_name;
 using support::hostile;
+using support::lacks;
 using support::names_in;
+using support::part;
 using support::skipped;
 using support::tests_dir;
 using seconds = std::chrono::duration<double>;
@@ -388,7 +390,28 @@ inline outcome load(const fs::path& from) {
   return o;
 }
 
-// what a process has open, and how it takes signals: a call must leave all of it as it was
+// "NUMBER WHAT" for each descriptor that is open
+inline std::vector<std::string> descriptors_here() {
+  std::vector<std::string> all;
+  // the directory itself is closed before its numbers are looked at
+  for (const std::string& n : names_in("/proc/self/fd")) {
+    std::error_code e;
+    const fs::path to = fs::read_symlink("/proc/self/fd/" + n, e);
+    if (!e) all.push_back(n + " " + to.string());
+  }
+  if (!all.empty()) return all;
+
+  for (int fd = 0; fd < 4096; ++fd) {  // there is no /proc
+    struct stat is{};
+    if (::fstat(fd, &is) != 0) continue;
+    all.push_back(std::to_string(fd) + " inode " + std::to_string(is.st_dev) + ":"
+        + std::to_string(is.st_ino));
+  }
+  return all;
+}
+
+// What a process has open, and how it takes signals: a call must leave all of it as it was. Without
+// /proc no thread is seen; the tests of hits say so.
 struct posture {
   std::vector<std::string> descriptors;
   std::size_t threads = 0;
@@ -396,12 +419,7 @@ struct posture {
   sigset_t blocked;
 
   posture() {
-    // the directory itself is closed before its numbers are looked at
-    for (const std::string& n : names_in("/proc/self/fd")) {
-      std::error_code e;
-      const fs::path to = fs::read_symlink("/proc/self/fd/" + n, e);
-      if (!e) descriptors.push_back(n + " " + to.string());
-    }
+    descriptors = descriptors_here();
     // ThreadSanitizer's runtime starts a thread of its own beside the first of ours; a thread that
     // was joined may be listed for a moment more
     if (sanitized) {
@@ -673,8 +691,12 @@ struct role {
   }
 };
 
+// This program, as the kernel was told of it: /proc may not be there.
+inline const fs::path started_as =
+    fs::absolute(reinterpret_cast<const char*>(::getauxval(AT_EXECFN)));
+
 inline std::string self() {
-  return fs::read_symlink("/proc/self/exe").string();
+  return started_as.string();
 }
 
 }  // namespace children

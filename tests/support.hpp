@@ -5,10 +5,13 @@
 #define VQCACHE_TESTS_SUPPORT_HPP
 
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +60,56 @@ inline void skipped(const std::string& why) {
 inline void noted(const std::string& what) {
   std::printf("note: %s\n", what.c_str());
   std::fflush(stdout);
+}
+
+// ---- what a container or a chroot may lack ------------------------------------------------------
+
+enum class part { proc, terminal, fuse, users };
+
+inline bool has_terminals() {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (master < 0) return false;
+  const bool is_ready = ::grantpt(master) == 0 && ::unlockpt(master) == 0;
+  const char* name = is_ready ? ::ptsname(master) : nullptr;
+  const int other = name ? ::open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+  if (other >= 0) ::close(other);
+  ::close(master);
+  return other >= 0;
+}
+
+// Whether root can become another user: where one user alone is mapped, it cannot.
+inline bool has_users() {
+  if (::geteuid() != 0) return true;
+  const pid_t pid = ::fork();
+  if (pid == 0)
+    ::_exit(::setgroups(0, nullptr) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0 ? 0 : 1);
+  int state = 0;
+  return pid > 0 && ::waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0;
+}
+
+inline std::string why_missing(part what) {  // empty: it is here
+  if (what == part::proc) return ::access("/proc/self/stat", R_OK) == 0 ? "" : "no /proc here";
+  if (what == part::terminal)
+    return has_terminals() ? "" : "no pseudo-terminal here (/dev/ptmx, /dev/pts)";
+  if (what == part::users)
+    return has_users() ? "" : "root cannot become another user here, whom permissions bind";
+  return ::access("/dev/fuse", R_OK | W_OK) == 0 ? "" : "no /dev/fuse here";
+}
+
+// For a test that cannot do without: where it is missing, that is said, and the test is over.
+inline bool lacks(part what) {
+  const std::string why = why_missing(what);
+  if (!why.empty()) skipped(why);
+  return !why.empty();
+}
+
+// The descriptors that are open, without memory and without /proc.
+inline std::size_t open_descriptors() {
+  const int all = static_cast<int>((std::min)(::sysconf(_SC_OPEN_MAX), 4096L));
+  std::size_t n = 0;
+  for (int fd = 0; fd < all; ++fd)
+    if (::fcntl(fd, F_GETFD) != -1) ++n;
+  return n;
 }
 
 inline std::string lower(std::string s) {  // of ASCII

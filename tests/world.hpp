@@ -37,6 +37,8 @@ inline std::string read(const fs::path& p) {  // "" when it is not there
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+using support::lacks;
+using support::part;
 using support::quoted;
 using support::skipped;
 

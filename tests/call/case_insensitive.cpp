@@ -28,10 +28,10 @@ fs::path drivefs(std::string& why) {
 class drive_mount {  // of a directory, until this object goes
  public:
   drive_mount() {
-    if (::access("/dev/fuse", R_OK | W_OK) != 0)
-      why_ = "no /dev/fuse";
-    else if (find_in_path("fusermount3").empty())
-      why_ = "no fusermount3 (Debian: fuse3)";
+    why_ = support::why_missing(part::fuse);
+    if (why_.empty()) why_ = support::why_missing(part::proc);  // which tells what is mounted
+    if (!why_.empty()) return;
+    if (find_in_path("fusermount3").empty()) why_ = "no fusermount3 (Debian: fuse3)";
     const fs::path program_of_it = why_.empty() ? drivefs(why_) : fs::path();
     if (!why_.empty()) return;
     fs::create_directories(home_ / "cloud");

@@ -19,6 +19,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # No package brings these, so that VQCACHE_NO_SKIP does not ask for them.
 [ "$(uname -s)" = Linux ] || skip "the drive is a Linux file system"
 [ -c /dev/fuse ] || skip "no /dev/fuse"
+[ -r /proc/self/mounts ] || skip "no /proc, which tells what is mounted"
 
 need() {
   missing=''

@@ -21,6 +21,7 @@ import sysconfig
 import tempfile
 
 import manual
+import versions
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -470,6 +471,8 @@ def check_include_cost(gate):
     """Including costs at most twice the headers that it includes itself; declarations, those alone."""
     if not shutil.which("valgrind"):
         raise Skipped("no valgrind here, which counts instructions")
+    if sys.platform == "linux" and not os.path.exists("/proc/self/maps"):
+        raise Skipped("no /proc here, without which valgrind does not start")
     own = gate.file("cost_own.cpp", gate.includes_text())
     tu = gate.file("cost_vqcache.cpp", '#include "vqcache.hpp"\n')
     base = instructions(gate, gate.cxx, own)
@@ -703,11 +706,10 @@ def public_symbols(gate, thing):
 
 
 def version_in(text):
-    found = [re.search(r"(?m)^\s*#\s*define\s+VQCACHE_VERSION_%s\s+(\d+)\s*(?://.*)?$" % part, text)
-             for part in ("MAJOR", "MINOR", "PATCH")]
-    if not all(found):
+    parts = versions.parts_of(text)
+    if not parts:
         raise Failed("no #define VQCACHE_VERSION_MAJOR, _MINOR and _PATCH with plain numbers")
-    return [int(m.group(1)) for m in found]
+    return parts
 
 
 def next_version(text):
@@ -944,6 +946,8 @@ def check_shared_library(gate):
                                  str(gate.scratch / "work")))
         print("%s %s: a plugin that brings a model, opened and closed ten times: %s" % (
             cxx, flags[0], ended[-1]))
+    if sys.platform == "linux" and not os.path.exists("/proc/self/task"):
+        print("note: no /proc here: threads that a plugin leaves were not looked for")
     # elsewhere (musl) closing a library may do nothing
     if platform.libc_ver()[0] == "glibc" and "unloaded" not in ended:
         raise Failed("no library was ever unloaded: what closing does was not tried")
@@ -1000,6 +1004,17 @@ def check_manual(gate):
         "%s, %d rows" % (one.title, len(one.rows())) if one.rows() else one.title for one in chapters)))
     if bad:
         raise Failed("\n  ".join(["the manual and the code differ"] + bad[:40]))
+
+
+def check_versions(gate):
+    """The version stands once, in the header: what repeats it, the changes and the tag of the ABI follow."""
+    parts = version_in(gate.text)
+    bad = (versions.wrong_numbers(gate.root, gate.text, parts) + versions.wrong_changes(gate.text, parts)
+           + versions.wrong_tag(gate.text, parts) + versions.wrong_releases(gate.root, gate.text))
+    print("version %s, changes of %s" % (versions.dotted(parts), ", ".join(
+        one for one, _ in versions.changes(gate.text)) or "none"))
+    if bad:
+        raise Failed("\n  ".join(["not all say the version of the macros"] + bad[:40]))
 
 
 def compile_block(gate, what, block, flags=()):

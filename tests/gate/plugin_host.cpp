@@ -78,9 +78,10 @@ static void look_for_traces() {
   EXPECT(::sigaction(SIGINT, nullptr, &now) == 0 && now.sa_handler == SIG_DFL);
 #if defined(__linux__)
   int threads = 0;
-  for (const auto& one : std::filesystem::directory_iterator("/proc/self/task"))
+  std::error_code none;  // of /proc, in a chroot perhaps
+  for (const auto& one : std::filesystem::directory_iterator("/proc/self/task", none))
     threads += one.exists() ? 1 : 0;
-  EXPECT(threads == 1);
+  EXPECT(none || threads == 1);
 #endif
 }
 

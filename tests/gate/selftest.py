@@ -107,6 +107,39 @@ VIOLATIONS = [
     ("two_versions", "a tag without the version", FIXED_TAG, "share symbols"),
     ("two_versions", "a manual of another version",
      replaced(r"([Vv]ersion )\d+\.\d+\.\d+", r"\g<1>9.9.9"), "manual says version"),
+    ("versions", "another version in the macros", replaced(r"(VQCACHE_VERSION_PATCH) \d+", r"\1 77"),
+     "the macros [0-9.]+[.]77"),
+    ("versions", "another number of the guard", replaced(r"(define VQCACHE_HPP) \d+", r"\1 199"),
+     "VQCACHE_HPP is 199"),
+    ("versions", "another number where the guard is held to it",
+     replaced(r"(VQCACHE_HPP !=) \d+", r"\1 199"), "VQCACHE_HPP is 199"),
+    ("versions", "a guard that is held to nothing", replaced(r"(?m)^#elif VQCACHE_HPP != \d+", "#elif 0"),
+     "1 places with the number"),
+    ("versions", "first lines of another version", replaced(r"(// Version )\d+", r"\g<1>9"), "says version 9"),
+    ("versions", "first lines without a version", replaced(r"// Version [\d.]+", "// Version"),
+     "its first lines: no version"),
+    ("versions", "a user agent of another version", in_code(r'"vqcache/\d+', '"vqcache/9'), "says vqcache/9"),
+    ("versions", "a user agent without a version", in_code(r'"vqcache/[\d.]+"', '"vqcache"'),
+     "the user agent: no version"),
+    ("versions", "receipts of another version", in_code(r'"# vqcache \d+', '"# vqcache 9'), "says vqcache 9"),
+    ("versions", "find_package of another version", replaced(r"(// find_package\(vqcache )\d+", r"\g<1>9"),
+     "says vqcache 9"),
+    ("versions", "a next version that is none", replaced(r"(finds any [\d.]+ and no )[\d.]+", r"\g<1>9.9"),
+     "does not say that find_package finds"),
+    ("versions", "no changes of this version",
+     replaced(r"(?m)^// \d+\.\d+\.\d+\n(?=// - Any set of files)", ""), "opens with [0-9.]+, not"),
+    ("versions", "changes of this version without an entry",
+     replaced(r"(?m)(^// \d+\.\d+\.\d+\n)(?=// - Any set of files)", r"\1// 0.1.5\n"), "has no entry for"),
+    ("versions", "changes in another order", replaced(r"(?m)^// 0\.1\.0$", "// 9.1.0"), "from the newest"),
+    ("versions", "no chapter of changes", replaced(r"(?m)^// ---- 16 changes -", "// ---- 16 history -"),
+     "no chapter of changes"),
+    ("versions", "a tag of another version", in_code(r"\bv\d+_(\d+_\d+_exceptions)", r"v9_\1"),
+     "the tag of the ABI begins with v9"),
+    ("versions", "a tag with the switch of the bodies",
+     in_code(r"TAG_OF_\(VQCACHE_EXCEPTIONS_, VQCACHE_USE_LIBCURL\)",
+             "TAG_OF_(VQCACHE_EXCEPTIONS_, VQCACHE_HEADER_ONLY)"), "what changes the interface is"),
+    ("versions", "a tag that is not used",
+     in_code(r"(?m)^inline namespace VQCACHE_ABI_ \{$", "namespace abi {", 0), "do not live in the inline namespace"),
     ("switch_mismatch", "a tag without the switches", FIXED_TAG, "silently mixed"),
     ("no_exceptions", "a bare throw", at_end(B % "inline void bad() { throw 1; }"),
      "does not compile"),
@@ -231,6 +264,7 @@ def measured(change):
 
 
 RESULTS = "tests/bench/results.json"
+PORT = "examples/packaging/vcpkg/ports/vqcache/vcpkg.json"
 FILE_VIOLATIONS = [  # the same for another file
     ("package", "no alias target", "cannot configure", "CMakeLists.txt",
      lambda text: text.replace("add_library(vqcache::vqcache ALIAS vqcache)", "")),
@@ -244,6 +278,24 @@ FILE_VIOLATIONS = [  # the same for another file
      lambda text: text.replace("sh tests/run.sh", "make test")),
     ("readme", "a command that does not exist", "there is no", "README.md",
      lambda text: text + "\n```sh\nsh tests/no_such.sh\n```\n"),
+    ("versions", "a port of another version", "vcpkg.json:4: says 9", PORT,
+     lambda text: re.sub(r'("version": ")\d+', r"\g<1>9", text)),
+    ("versions", "a port without a version", "vcpkg.json: no version", PORT,
+     lambda text: text.replace('"version"', '"of"')),
+    ("versions", "a front page of another version", r"README.md:\d+: says vqcache 9", "README.md",
+     lambda text: re.sub(r"(find_package\(vqcache )\d+", r"\g<1>9", text)),
+    ("versions", "a template of another version", "vqcacheConfigVersion.cmake.in:1: says vqcache 9",
+     ".packaging/vqcacheConfigVersion.cmake.in",
+     lambda text: re.sub(r"(find_package\(vqcache )\d+", r"\g<1>9", text)),
+    ("versions", "an example of another version", "notes.txt:1: says vqcache 9", "examples/notes.txt",
+     lambda text: "written for vqcache 9.1\n"),
+    ("versions", "CMake with a version of its own", "CMakeLists.txt: has a version of its own", "CMakeLists.txt",
+     lambda text: text.replace("VERSION ${vqcache_version}", "VERSION 0.2.0")),
+    ("versions", "Meson with a version of its own", "meson.build: has a version of its own", "meson.build",
+     lambda text: re.sub(r"(?m)^  version: '\.'\.join", "  version: '0.2.0', # '.'.join", text)),
+    ("versions", "Conan with a version of its own", "conanfile.py: has a version of its own",
+     "examples/packaging/conanfile.py",
+     lambda text: text.replace('    name = "vqcache"', '    name = "vqcache"\n    version = "0.2.0"')),
     ("top_level", "a file that does not belong there", "may not be: notes.txt", "notes.txt",
      lambda text: text + "left by a test"),
     ("bench_report", "another time in the results", r"README.md and examples/benchmark.svg: not what", RESULTS,
@@ -299,6 +351,10 @@ def main(arguments, gate_module):
                     shutil.copy(root / kept, place / kept)
             if check == "package":
                 shutil.copytree(root / "tests", place / "tests", dirs_exist_ok=True)
+                shutil.copytree(root / ".packaging", place / ".packaging")
+            if check == "versions":
+                shutil.copy(root / "meson.build", place / "meson.build")
+                shutil.copytree(root / "examples", place / "examples", dirs_exist_ok=True)
                 shutil.copytree(root / ".packaging", place / ".packaging")
             file = place / name
             text = file.read_text(encoding="utf-8") if file.exists() else ""

@@ -203,6 +203,7 @@ TEST_SUITE("system") {
 
   TEST_CASE("a thread that cannot start is a value") {
     if (sanitized || ::getuid() != 0) return skipped("needs root and no sanitizer");
+    if (lacks(part::users)) return;
     CHECK(in_child([] {
       const rlimit none{0, 0};
       HOLDS(::setrlimit(RLIMIT_NPROC, &none) == 0);
@@ -431,6 +432,7 @@ TEST_SUITE("system") {
       redirect(1, "/dev/null");
       return os::is_terminal(stdout) ? 1 : 0;
     }) == 0);
+    if (lacks(part::terminal)) return;
     CHECK(in_child([] {
       const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
       HOLDS(master >= 0 && ::grantpt(master) == 0 && ::unlockpt(master) == 0);

@@ -476,6 +476,23 @@ way_musl() {  # linked statically; runs wherever Linux does
       -pthread -ldl && runs ./app
 }
 
+# ---- what the pages show and a release needs ----------------------------------------------------
+
+way_recording() {  # README's image, recorded again
+  need python3 curl
+  bodies && "$CXX" -std=c++17 -O0 -DVQCACHE_HEADER_ONLY=0 -I "$root" "$root/examples/vqcache.cpp" "$bodies" \
+    -o vqcache -pthread -ldl || return
+  python3 "$root/examples/record.py" --check vqcache >said 2>&1
+  status=$?
+  cat said
+  [ $status != 77 ] || skip "$(sed -n 's/^skipped: //p' said)"
+  return $status
+}
+way_release() {
+  need git python3 sha256sum sha512sum clang-format-19
+  sh "$here/release.sh"
+}
+
 # ---- all of them --------------------------------------------------------------------------------
 
 # the longest: zig makes its C++ library first
@@ -505,5 +522,7 @@ way vcpkg "vcpkg, an overlay port$(have vcpkg || echo ', by stand-ins')"
 way module "a module of C++20, clang"
 way module_gcc "a module of C++20, g++"
 way musl "musl, static, by zig"
+way recording "README's recording shows what the tool says"
+way release "a release: each fault is refused, and its commands make what it says"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ] && [ $passed -gt 0 ]

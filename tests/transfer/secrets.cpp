@@ -20,8 +20,8 @@ class watched_curl {  // a directory to be first in PATH; what its curl was call
  public:
   watched_curl() : real_(find_in_path("curl").string()) {
     write_file(home_ / "bin/curl",
-        "#!/bin/sh\n{ printf '%s\\n' \"$0\" \"$@\"; tr '\\0' '\\n' < "
-        "/proc/$$/cmdline; } >> '"
+        "#!/bin/sh\n{ printf '%s\\n' \"$0\" \"$@\"; [ ! -r /proc/$$/cmdline ] || "
+        "tr '\\0' '\\n' < /proc/$$/cmdline; } >> '"
             + log().string() + "'\nexec " + real_ + " \"$@\"\n");
     fs::permissions(home_ / "bin/curl", fs::perms::all);
   }

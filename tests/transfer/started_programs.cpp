@@ -81,6 +81,7 @@ TEST_CASE("a program that closes its pipes and lives on does not hold the call")
 }
 
 TEST_CASE("a curl whose caller is killed while the server is silent does not live on") {
+  if (lacks(part::proc)) return;  // where its children are found
   // accepts, and never says a word
   const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in at{};
@@ -115,6 +116,7 @@ TEST_CASE("a curl whose caller is killed while the server is silent does not liv
 }
 
 TEST_CASE("a program starts with no signal blocked, and with the two that we keep off as usual") {
+  if (lacks(part::proc)) return;  // which tells them
   const small_server origin([](const std::string&) { return answer_with(config_text); });
   const scratch home;
   plan p = one_curl(home, origin.url("/a.yaml"));

@@ -226,7 +226,7 @@ TEST_CASE("no descriptors left: the advice is about them, and not about a networ
       const plan p = call_of(home.fresh(), by, hostile().url("/good/few/model.yaml"),
           hostile().url("/good/few/last.ckpt"));
       const auto act = [&]() -> outcome {
-        const rlim_t now = names_in("/proc/self/fd").size() - 1;
+        const rlim_t now = support::open_descriptors();
         const rlimit few{now + spare, now + spare};
         if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return {};
         return make(p);
