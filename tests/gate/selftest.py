@@ -254,6 +254,8 @@ VIOLATIONS = [
     ("manual", "code that looks like a table",
      replaced(r"(?m)^//     (const vqcache::error problem)", r"//   \1"), "looks like code"),
 ]
+
+
 def measured(change):
     """The results of the benchmarks, changed."""
     def edit(text):
