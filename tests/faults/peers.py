@@ -342,7 +342,7 @@ class Plan:
         and all errors of fsync and close of the file, which are few and have measures of their own"""
         most = self.o.most if is_python(name) else len(cases)
         if self.o.quick:
-            most = 3 if is_python(name) else 10
+            most = 2 if is_python(name) else 8
         kinds, some = collections.defaultdict(list), []
         for c in cases:
             if c.call == 'exit' or self.is_rare(name, c):
