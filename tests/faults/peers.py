@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""peers.py: the faults of sweep.py, and two of its invariants and more, for what people use instead.
+"""peers.py: the faults of sweep.py, and its invariants I1, I2, I4 and I5, for what people use instead.
 
   peers.py --bin DIR [--quick] [--only PEER,..] [--most N] [--python FILE] [--no-power] [--jobs N]
            [--json OUT] [--case SPEC] [--selftest] [--list]
@@ -31,10 +31,14 @@ as a call of the library. What is counted of the cases that were reached ("wrong
 Only calls on the two directories and on sockets count, from the command's first instruction on, in
 all its processes: so nothing of an interpreter's start is a case. What is left is all tried, but for
 the Python programs, which take a second each: of those at most N (--most) of each kind are drawn,
-with a fixed seed. The table says how many there were and how many were run.
+with a fixed seed, evenly over the different calls (by name and path), so that a rename counts as much
+as a hundred reads. The table says how many there were and how many were run. What compares is a 0
+with what is none: a call that may say four errors is four cases, so no ratio is a probability.
 
 A careful user's form of each command is a row of its own. Nothing is set that users do not set; the
-time limit of 25 s is ours, and a hang is not counted as anything but "not exit 0".
+time limit of 25 s is ours, and a hang is not counted as anything but "not exit 0". What a command
+says by its exit status or marks beside a wrong file (aria2c does, by F.aria2) does not take the file
+away: how many were marked is told. The hub here sends plain HTTP: Xet is not asked for.
 
 The test of the test, before each run and alone with --selftest: `liar` (curl whose status is thrown
 away) must show false successes, wrong files and ignored errors; `believer` (which runs curl only if
@@ -274,6 +278,15 @@ class Judge:
         return self.healed[key]
 
 
+def evenly(cases):
+    """the cases in an order by chance: first one of each call, then a second of each, ..."""
+    drawn, nth, turns = random.Random(SEED).sample(cases, len(cases)), collections.Counter(), []
+    for c in drawn:
+        nth[c.call, c.path] += 1
+        turns.append(nth[c.call, c.path])
+    return [c for _, _, c in sorted(zip(turns, range(len(drawn)), drawn))]
+
+
 # ---- the cases -----------------------------------------------------------------------------------
 
 def lacking(name, o):
@@ -349,9 +362,8 @@ class Plan:
                 some.append(c)
             else:
                 kinds[KINDS[c.mode]].append(c)
-        draw = random.Random(SEED)
         for of_kind in kinds.values():
-            some += of_kind if len(of_kind) <= most else draw.sample(of_kind, most)
+            some += of_kind if len(of_kind) <= most else evenly(of_kind)[:most]
         return some
 
     def is_rare(self, name, case):
@@ -523,12 +535,9 @@ def report(o, plan, tallies, started):
     found = as_json(o, plan, tallies, time.time() - started)
     print('%s, %s. Versions: %s.' % (found['date'], found['machine'], ', '.join(
         '%s %s' % one for one in found['versions'].items())))
-    for name, tally in tallies.items():
-        for measure in (HANG, MARKED):
-            if tally.of(measure)[0]:
-                print('%s: %s: %s' % (name, measure, tally.shown(measure)))
-    for why in plan.skipped:
-        print('skipped: ' + why)
+    notes = ['%s: %s: %s' % (name, measure, tally.shown(measure)) for name, tally in tallies.items()
+             for measure in (HANG, MARKED) if tally.of(measure)[0]]
+    print('\n'.join(notes + ['skipped: ' + why for why in plan.skipped]))
     if o.json:
         with open(o.json, 'w') as f:
             json.dump(found, f, indent=1)
