@@ -529,8 +529,15 @@ def options():
     return o
 
 
+def failures(tallies):
+    """what vqcache did wrong, and what proves too little"""
+    ours = [t for name, t in tallies.items() if is_ours(name)]
+    return [measure + ': ' + example for t in ours for measure, example in t.examples.items()] + [
+        'too few cases were reached: ' + name for name, t in tallies.items() if t.missed * 3 > t.ran]
+
+
 def report(o, plan, tallies, started):
-    """prints it all -> what vqcache did wrong"""
+    """prints it all -> what failed"""
     print(table(tallies, plan) + '\n')
     found = as_json(o, plan, tallies, time.time() - started)
     print('%s, %s. Versions: %s.' % (found['date'], found['machine'], ', '.join(
@@ -541,9 +548,7 @@ def report(o, plan, tallies, started):
     if o.json:
         with open(o.json, 'w') as f:
             json.dump(found, f, indent=1)
-    ours = [t for name, t in tallies.items() if is_ours(name)]
-    return [measure + ': ' + example for t in ours for measure, example in t.examples.items()] + [
-        'too few cases were reached: ' + name for name, t in tallies.items() if t.missed * 3 > t.ran]
+    return failures(tallies)
 
 
 def run(o, started):
