@@ -4,9 +4,13 @@
 #   sh tests/faults/run.sh --case SPEC             one case again, as a violation prints it
 #   sh tests/faults/run.sh --mutants [NAME..]      only the test of the sweep: broken variants
 #   sh tests/faults/run.sh --cuts [--quick]        only the power cuts of a cold download
-# The plain run begins with the mutants and ends with the cuts. CXX, VQCACHE_INCLUDE (where
-# vqcache.hpp is) may be set.
-# What is swept and what is asked: sweep.py, cuts.py, check.py; the injector: faultrun.cpp.
+#   sh tests/faults/run.sh --peers [--quick] [--python FILE] [--json OUT] [--only PEER,..] ...
+#                                                  the same faults in curl, wget, aria2c, cp, pooch,
+#                                                  huggingface_hub and a call of the library: a table
+#   sh tests/faults/run.sh --peers --selftest      only the test of that: broken commands, 10 s
+# The plain run begins with the mutants and ends with the cuts; the peers are a measurement, and no
+# part of it. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may be set.
+# What is swept and what is asked: sweep.py, cuts.py, peers.py, check.py; the injector: faultrun.cpp.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 include=${VQCACHE_INCLUDE:-$here/../..}
@@ -21,6 +25,15 @@ trap 'exit 143' TERM
 cxx=${CXX:-g++}
 $cxx -std=c++17 -O2 "$here/faultrun.cpp" -o "$scratch/faultrun"
 "$scratch/faultrun" -- true || skip "ptrace or seccomp is not to be had here"
+if [ "$1" = --peers ]; then
+  shift
+  case " $* " in
+    *' --selftest '* | *' --list '* | *' --help '*) ;;  # the library is not asked
+    *) $cxx -std=c++17 -O1 -I"$include" "$here/subject.cpp" -o "$scratch/subject" -pthread ;;
+  esac
+  PYTHONDONTWRITEBYTECODE=1 python3 "$here/peers.py" --bin "$scratch" --include "$include" "$@"
+  exit
+fi
 if [ "$1" != --mutants ]; then
   $cxx -std=c++17 -O1 -I"$include" "$here/subject.cpp" -o "$scratch/subject" -pthread
   # the same with small blocks and thresholds, for the scenario "parts" and the cuts

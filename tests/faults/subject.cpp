@@ -1,13 +1,14 @@
 // subject: what the fault sweep runs. It makes ONE call of the library and says how that went.
 //
 //   subject TRANSPORT LOCAL CACHE CONFIG_URL CHECKPOINT_URL [CONNECTIONS [PIN PIN]]
-//   subject set LOCAL CACHE URL FILE...
+//   subject set[-TRANSPORT] LOCAL CACHE URL FILE...
 //   subject prune|verify|repair LOCAL CACHE
 //
 // TRANSPORT: fetch (a callback of ours over a plain socket), libcurl or curl. The pins are the
 // SHA-256 of the config and the checkpoint. set: the call is that of vqcache::download_model, each
 // file is at URL followed by its name; prune, verify, repair: of vqcache::try_prune(),
-// try_verify_model() and try_repair_model(). All of these use our fetch.
+// try_verify_model() and try_repair_model(). All of these use our fetch, but for set-libcurl and
+// set-curl.
 // Standard output: "message: ..." for each message, then "from=local|cache|network cached=0|1"; of
 // verify and repair "checked local|cache CONDITION FILE: WHY" for each file, then "ok=0|1".
 // Standard error: "error: ..." and "code: N no_space=0|1". Exit 0: the call returned; 1: it threw a
@@ -187,6 +188,7 @@ int main(int argc, char** argv) {
   if (argc < 4) return 2;
   const std::string what = argv[1];
   const bool is_upkeep = what == "prune" || what == "verify" || what == "repair";
+  const bool is_set = what == "set" || what.compare(0, 4, "set-") == 0;
   if (!is_upkeep && argc < 6) return 2;
   vqcache::options with;
   with.local_dir = argv[2];
@@ -194,7 +196,7 @@ int main(int argc, char** argv) {
   if (is_upkeep || what == "set" || what == "fetch")
     with.fetch = fetch;
   else
-    with.transport = what;
+    with.transport = is_set ? what.substr(4) : what;
   with.connect_seconds = 5;
   with.stall_seconds = 5;
   with.on_message = [](const std::string& text) {
@@ -205,7 +207,7 @@ int main(int argc, char** argv) {
   if (what == "verify") return tell(vqcache::try_verify_model("sweep_model", with));
   if (what == "repair") return tell(vqcache::try_repair_model("sweep_model", with));
   try {
-    return tell(what == "set" ? download_set(argc, argv, with) : download_pair(argc, argv, with));
+    return tell(is_set ? download_set(argc, argv, with) : download_pair(argc, argv, with));
   } catch (const vqcache::error& e) {
     std::fprintf(stderr, "error: %s\ncode: %d no_space=%d\n", e.what(), e.code().value(),
         e.code() == std::errc::no_space_on_device ? 1 : 0);

@@ -177,11 +177,15 @@ def make_set():
                         'onnx/model.onnx_data': noise[40000:]})
 
 
+HUB = b'/peers/model/resolve/main/m.ckpt'  # as the Hugging Face hub serves a file
+HUB_COMMIT = '0123456789abcdef0123456789abcdef01234567'
+
+
 def serve(right, to):
     """the origin: HTTP/1.1, ETag, single ranges, one request a connection"""
     files = {b'/m.yaml': right['.yaml'], b'/m.ckpt': right['.ckpt'],
              b'/close.yaml': right['.yaml'], b'/close.ckpt': right['.ckpt'],
-             b'/slow.yaml': right['.yaml'], b'/slow.ckpt': right['.ckpt']}
+             b'/slow.yaml': right['.yaml'], b'/slow.ckpt': right['.ckpt'], HUB: right['.ckpt']}
     files.update((b'/set/' + file.encode(), data) for file, data in make_set().items())
 
     def answer(c):
@@ -218,10 +222,13 @@ def serve(right, to):
                 else:
                     status = b'416 Range Not Satisfiable'
                     extra = b'Content-Range: bytes */%d\r\n' % len(data)
+            if HUB in lines[0]:
+                extra += b'X-Repo-Commit: %s\r\nX-Linked-Size: %d\r\nX-Linked-Etag: "%s"\r\n' % (
+                    HUB_COMMIT.encode(), len(data), hashlib.sha256(data).hexdigest().encode())
             c.sendall(b'HTTP/1.1 %s\r\nETag: %s\r\nAccept-Ranges: bytes\r\n%sContent-Length: %d\r\n'
                       b'Content-Type: application/octet-stream\r\nConnection: close\r\n\r\n'
                       % (status, tag, extra, len(body)) +
-                      (b'' if b'/slow.' in lines[0] else body))
+                      (b'' if b'/slow.' in lines[0] or lines[0].startswith(b'HEAD ') else body))
             for i in range(0, len(body) if b'/slow.' in lines[0] else 0, 8192):
                 c.sendall(body[i:i + 8192])
                 time.sleep(.0007)
