@@ -8732,7 +8732,8 @@ class partial_file : os::pinned {
   worker::digest_worker digest_{};  // its thread uses the others: the first member to go
 };
 
-// Seals files on a thread of its own, in the order in which they are given, while others still come.
+// Seals files on a thread of its own, in the order in which they are given, while others still
+// come.
 //
 //   given --give()--> waiting --> in hand --> back        take_back() waits for that
 //
