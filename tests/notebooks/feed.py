@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""feed.py ROOT|cppyy < CELLS: gives cells (a JSON list) to the cling of this Python package, as a kernel would.
+"""feed.py ROOT|cppyy < CELLS: gives cells (a JSON list) to the cling of this package, as a kernel would.
 
 Exit status 0: each cell was compiled and came to its end."""
 import ctypes

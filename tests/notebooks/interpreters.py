@@ -98,6 +98,11 @@ def kernel(at):
 
 # ---- cells ---------------------------------------------------------------------------------------
 
+def manual_blocks(wanted):
+    blocks = manual.code_blocks((ROOT / "vqcache.hpp").read_text(encoding="utf-8"))
+    return [block.rstrip("\n") for _, kind, block in blocks if kind == wanted]
+
+
 def is_library(cell):
     """whether it is one of the manual's two cells that load the library that was built"""
     return "VQCACHE_HEADER_ONLY" in cell or "dlopen" in cell
@@ -105,8 +110,7 @@ def is_library(cell):
 
 def build_library(scratch):
     """by the manual's own command; a file that every test copies"""
-    commands = [block for _, kind, block in manual.code_blocks((ROOT / "vqcache.hpp").read_text(encoding="utf-8"))
-                if kind == "shell" and LIBRARY in block]
+    commands = [block for block in manual_blocks("shell") if LIBRARY in block]
     need(len(commands) == 1, "the manual has no command that makes %s" % LIBRARY)
     at = scratch / "library"
     if not at.exists():
@@ -119,8 +123,7 @@ def build_library(scratch):
 
 def manual_cells(with_library):
     """those of the manual, in the order in which it says that they are run"""
-    blocks = manual.code_blocks((ROOT / "vqcache.hpp").read_text(encoding="utf-8"))
-    cells = [block.rstrip("\n") for _, kind, block in blocks if kind == "Cell"]
+    cells = manual_blocks("Cell")
     first = [cell for cell in cells if is_library(cell)]
     need(len(first) == 2, "the manual has not two cells that load %s" % LIBRARY)
     return (first if with_library else []) + [cell for cell in cells if not is_library(cell)]
@@ -173,9 +176,10 @@ def give(name, cells, at):
         python, env = kernel(at)
         return run([python, HERE / "cells.py", "root", at / "local"], at, json.dumps(cells), env=env)
     if name == "root":
-        env = environment(ROOT_INCLUDE_PATH=".:%s:%s" % (ROOT, HERE))
-        return run([python_of(name), HERE / "feed.py", "ROOT"], at, json.dumps(cells), env=env)
-    return run([python_of(name), HERE / "feed.py", "cppyy"], at, json.dumps(cells), env=cppyy_environment(name))
+        return run([python_of(name), HERE / "feed.py", "ROOT"], at, json.dumps(cells),
+                   env=environment(ROOT_INCLUDE_PATH=".:%s:%s" % (ROOT, HERE)))
+    return run([python_of(name), HERE / "feed.py", "cppyy"], at, json.dumps(cells),
+               env=cppyy_environment(name))
 
 
 def cppyy_environment(name):

@@ -7,8 +7,9 @@
   cppyy17 cppyy20             suite.hpp and examples/cppyy_demo.py                    (pip: cppyy)
   cppyy-2.4.2                 xeus-cling's interpreter, clang 9: suite.hpp, examples/vqcache.ipynb
   notebook                    examples/vqcache.ipynb, cell by cell, in the newest clang-repl
+  ready                       ready.py, once, in the newest clang-repl
 
-All but the last run the manual's cells, too, with the library that the manual's command builds: the other
+All but the last two run the manual's cells, too, with the library that the manual's command builds: the other
 runs compile the header once or twice in each interpreter, which takes them seconds.
 Without names: all. What is not installed is skipped; with VQCACHE_NO_SKIP=1 that is a failure.
 VQCACHE_NOTEBOOK_VENVS: where the Python packages are (made by run.sh). Last line: the counts."""
@@ -90,40 +91,52 @@ def judge(out, status=0, rate=True):
 
 # ---- the manual's cells, and the library that is built once ----------------------------------------
 
-def hit_cells(name, scratch, with_library, more=()):
-    """(processor seconds, output) of the manual's cells, where the model is at home already"""
-    at = place(scratch, "%s-%s%d" % (name, "library" if with_library else "plain", len(more)))
+def hit_cells(name, scratch, more=()):
+    """the manual's cells, with the library, where the model is at home already"""
+    at = place(scratch, "%s-cells%d" % (name, len(more)))
     prime(at)
-    if with_library:
-        shutil.copy(interpreters.build_library(scratch), at)
-    before = processor_seconds()
-    status, out = give(name, manual_cells(with_library) + list(more)
-                       + ['std::cout << "%s" << std::endl;' % END], at)
-    used = processor_seconds() - before
+    shutil.copy(ROOT / "vqcache.hpp", at)
+    shutil.copy(interpreters.build_library(scratch), at)
+    last = 'std::cout << "%s" << std::endl;' % END
+    status, out = give(name, manual_cells(True) + list(more) + [last], at)
     why = interpreters.failed_cells(status, out)
     need(not why, why, out)
     need(out.count("already available locally") == 2, "the cells' two calls are no hits", out)
     need("content/models/%s.ckpt\n" % NAME in out, "the cells do not say where the model is", out)
     need(END in out, "the cells do not come to their end", out)
-    return used
 
 
-def cells(name, scratch, plain=False):
-    """with the library, and plainly where that is compared; a cell that fails is found out"""
-    used = hit_cells(name, scratch, True)
-    if plain:
-        without = hit_cells(name, scratch, False)
-        need(used < without / 2, "the library takes nothing away", "%.2f s and %.2f s" % (used, without))
-        print("    the manual's cells: %.1f s of the processor, %.1f s with the library" % (without, used))
+def cells(name, scratch):
+    """they succeed; and one that fails among them is found out"""
+    hit_cells(name, scratch)
     try:
-        hit_cells(name, scratch, True, ["int wrong = there_is_no_such_name;"])
+        hit_cells(name, scratch, ["int wrong = there_is_no_such_name;"])
     except Failed as e:
         need("there_is_no_such_name" in str(e), "another cell fails than the wrong one", e)
         return
     raise Failed("a cell that does not compile is not noticed")
 
 
+def ready(scratch, url):
+    """the script that measures, in the newest clang-repl; the library must be worth its while"""
+    name = "clang-repl-%d" % newest_repl()
+    figures = scratch / "ready.json"
+    status, out = run([sys.executable, HERE / "ready.py", "-n", "1", "-o", figures, name], scratch)
+    need(status == 0, "ready.py fails", out)
+    row = json.loads(figures.read_text())["seconds of the processor and of a clock"][name]
+    without, used = row["plain"][0], row["library"][0]
+    need(used < without / 2, "the library takes nothing away", "%.2f s and %.2f s" % (used, without))
+    print("    first call ready: %.1f s of the processor, %.1f s with the library" % (without, used))
+
+
 # ---- clang-repl ----------------------------------------------------------------------------------
+
+def newest_repl():
+    version = max([v for v in (19, 20, 21, 22) if shutil.which("clang-repl-%d" % v)] or [0])
+    if not version:
+        raise Missing("clang-repl 19 or later")
+    return version
+
 
 def clang_repl(version, scratch, url):
     at = place(scratch, "repl-%d" % version)
@@ -140,7 +153,7 @@ def clang_repl(version, scratch, url):
         statements(version, scratch, url)
     if version >= 19:
         interrupted_repl(version, place(scratch, "interrupt-%d" % version), url)
-    cells("clang-repl-%d" % version, scratch, plain=version == 19)
+    cells("clang-repl-%d" % version, scratch)
 
 
 def statements(version, scratch, url):
@@ -294,7 +307,7 @@ def told(text):
 # ---- cppyy ---------------------------------------------------------------------------------------
 
 def cppyy(name, scratch, url):
-    """the suite is compiled here for one standard, from the library for the others; the demo the other way round"""
+    """the suite is compiled here for C++17 and comes from the library else; the demo the other way round"""
     compiled_here = name == "cppyy17"
     cppyy_suite(name, scratch, url, not compiled_here)
     if name == "cppyy-2.4.2":
@@ -369,9 +382,7 @@ def notebook_cells(url, first=()):
 
 
 def notebook(scratch, url):
-    version = max([v for v in (19, 20, 21, 22) if shutil.which("clang-repl-%d" % v)] or [0])
-    if not version:
-        raise Missing("clang-repl 19 or later")
+    version = newest_repl()
     at = place(scratch, "notebook")
     shutil.copy(ROOT / "vqcache.hpp", at)
     status, out = run(repl(version), at, interpreters.as_lines(notebook_cells(url)))
@@ -389,6 +400,7 @@ def main():
         checks[python] = lambda s, u, python=python: cppyy(python, s, u)
     if (ROOT / "examples" / "vqcache.ipynb").exists():
         checks["notebook"] = notebook
+    checks["ready"] = ready
     names = sys.argv[1:] or list(checks)
     strict = os.environ.get("VQCACHE_NO_SKIP") == "1"
     with tempfile.TemporaryDirectory(prefix="vqcache-notebooks.") as top:
