@@ -548,19 +548,20 @@
 // Ctrl-C ends the session. Before 16 it takes no statements: they stand in a function of a header.
 // examples/vqcache_display.hpp has a table and a progress bar for xeus.
 //
-// After each start the interpreter compiles the library when it is first called: 3 to 11 s. One that
-// is built once, and again for each new vqcache.hpp, leaves 0.2 to 0.6 s of that. In a shell:
+// After each start the interpreter compiles the library when it is first called, which takes 4 to
+// 12 s. One that is built once, and again for each new vqcache.hpp, leaves under 1 s. In a shell:
 //
-//     g++ -std=c++17 -shared -fPIC -DVQCACHE_HEADER_ONLY=0 -DVQCACHE_IMPLEMENTATION \
-//       -DVQCACHE_INTERPRETED=1 -x c++ vqcache.hpp -o libvqcache.so
+//     with="-DVQCACHE_HEADER_ONLY=0 -DVQCACHE_IMPLEMENTATION -DVQCACHE_INTERPRETED=1"
+//     g++ -std=c++17 -shared -fPIC $with -x c++ vqcache.hpp -o libvqcache.so
 //
-// Two cells go before the one that includes this file. Cell:
+// Then two cells go before the one that includes this file. Cell:
 //
 //     #include <dlfcn.h>
 //     #include <iostream>
 //     #define VQCACHE_HEADER_ONLY 0
 //
-// It is loaded in the second; where library is null, dlerror() says why. Cell:
+// It is loaded in the second; where library is null, dlerror() says why. cppyy has load_library for
+// this, and cppdef for the #define. Cell:
 //
 //     void* library = dlopen("./libvqcache.so", RTLD_NOW | RTLD_GLOBAL);
 //

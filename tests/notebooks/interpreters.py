@@ -121,12 +121,15 @@ def build_library(scratch):
     return at / LIBRARY
 
 
-def manual_cells(with_library):
-    """those of the manual, in the order in which it says that they are run"""
-    cells = manual_blocks("Cell")
-    first = [cell for cell in cells if is_library(cell)]
-    need(len(first) == 2, "the manual has not two cells that load %s" % LIBRARY)
-    return (first if with_library else []) + [cell for cell in cells if not is_library(cell)]
+def loading_cells():
+    cells = [cell for cell in manual_blocks("Cell") if is_library(cell)]
+    need(len(cells) == 2, "the manual has not two cells that load %s" % LIBRARY)
+    return cells
+
+
+def manual_cells():
+    """those of the manual, in the order in which it says that they are run, with the library"""
+    return loading_cells() + [cell for cell in manual_blocks("Cell") if not is_library(cell)]
 
 
 def prime(at):

@@ -9,8 +9,8 @@
   notebook                    examples/vqcache.ipynb, cell by cell, in the newest clang-repl
   ready                       ready.py, once, in the newest clang-repl
 
-All but the last two run the manual's cells, too, with the library that the manual's command builds: the other
-runs compile the header once or twice in each interpreter, which takes them seconds.
+All but the last two run the manual's cells, too. An interpreter compiles the header in one of its runs, the
+longest one as a rule, and takes the library of the manual's command in the others: that saves minutes.
 Without names: all. What is not installed is skipped; with VQCACHE_NO_SKIP=1 that is a failure.
 VQCACHE_NOTEBOOK_VENVS: where the Python packages are (made by run.sh). Last line: the counts."""
 import http.server
@@ -28,6 +28,7 @@ import time
 
 sys.dont_write_bytecode = True
 import interpreters  # noqa: E402
+import ready as measured  # noqa: E402
 from interpreters import (  # noqa: E402
     END, HERE, LIBRARY, NAME, PYTHONS, ROOT, VERSIONS, Failed, Missing, cppyy_environment, environment,
     give, kernel, manual_cells, need, place, prime, processor_seconds, python_of, repl, run)
@@ -98,7 +99,7 @@ def hit_cells(name, scratch, more=()):
     shutil.copy(ROOT / "vqcache.hpp", at)
     shutil.copy(interpreters.build_library(scratch), at)
     last = 'std::cout << "%s" << std::endl;' % END
-    status, out = give(name, manual_cells(True) + list(more) + [last], at)
+    status, out = give(name, manual_cells() + list(more) + [last], at)
     why = interpreters.failed_cells(status, out)
     need(not why, why, out)
     need(out.count("already available locally") == 2, "the cells' two calls are no hits", out)
@@ -118,15 +119,13 @@ def cells(name, scratch):
 
 
 def ready(scratch, url):
-    """the script that measures, in the newest clang-repl; the library must be worth its while"""
+    """what ready.py measures, in the newest clang-repl; the library must be worth its while"""
     name = "clang-repl-%d" % newest_repl()
-    figures = scratch / "ready.json"
-    status, out = run([sys.executable, HERE / "ready.py", "-n", "1", "-o", figures, name], scratch)
-    need(status == 0, "ready.py fails", out)
-    row = json.loads(figures.read_text())["seconds of the processor and of a clock"][name]
-    without, used = row["plain"][0], row["library"][0]
+    rows, bad = measured.rows_of([name], 1, scratch)
+    need(not bad and rows, "ready.py does not come to its end")
+    print("    " + measured.table(rows).replace("\n", "\n    "))
+    without, used = rows[name]["plain"][0], rows[name]["library"][0]
     need(used < without / 2, "the library takes nothing away", "%.2f s and %.2f s" % (used, without))
-    print("    first call ready: %.1f s of the processor, %.1f s with the library" % (without, used))
 
 
 # ---- clang-repl ----------------------------------------------------------------------------------
@@ -157,14 +156,11 @@ def clang_repl(version, scratch, url):
 
 
 def statements(version, scratch, url):
-    """what a person types: the bare statement, twice; compiled here in 16, from the library later"""
+    """what a person types: the bare statement, twice; the suite has compiled what they call"""
     at = place(scratch, "statements-%d" % version)
-    loading = []
-    if version > 16:
-        shutil.copy(interpreters.build_library(scratch), at)
-        loading = [cell for cell in manual_cells(True) if interpreters.is_library(cell)]
+    shutil.copy(interpreters.build_library(scratch), at)
     call = ('vqcache::download_vqgan_model("m", "%s/model.yaml", "%s/last.ckpt", opts);' % (url, url))
-    given = "\n".join(loading + [
+    given = "\n".join(interpreters.loading_cells() + [
         '#include "vqcache.hpp"', "#include <iostream>", "vqcache::options opts;",
         'opts.local_dir = "local"; opts.cache_dir = "cache";',
         "auto on_progress = [](const vqcache::progress& p) { return p.done <= p.total; };",
@@ -246,7 +242,7 @@ def root_kernel(scratch, url):
     call = ('auto %s = vqcache::try_download_vqgan_model("m", "{0}/slow/model.yaml", '
             '"{0}/slow/last.ckpt", opts);'.format(url))
     shutil.copy(interpreters.build_library(scratch), at)
-    asked = [cell for cell in manual_cells(True) if interpreters.is_library(cell)] + [
+    asked = interpreters.loading_cells() + [
         '#include "vqcache.hpp"\n#include <iostream>', "vqcache::options opts;",
         'opts.local_dir = "local"; opts.cache_dir = "cache"; opts.connections = 1; int mine = 4711;',
         "//interrupt\n" + call % "a",
@@ -385,7 +381,9 @@ def notebook(scratch, url):
     version = newest_repl()
     at = place(scratch, "notebook")
     shutil.copy(ROOT / "vqcache.hpp", at)
-    status, out = run(repl(version), at, interpreters.as_lines(notebook_cells(url)))
+    shutil.copy(interpreters.build_library(scratch), at)
+    asked = interpreters.loading_cells() + notebook_cells(url)
+    status, out = run(repl(version), at, interpreters.as_lines(asked))
     need(status == 0, "exit status %d" % status, out)
     told(out)
 
