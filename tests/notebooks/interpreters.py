@@ -171,10 +171,25 @@ def give_to_repl(version, cells, at):
     return run(repl(version), at, "\n".join(given) + "\n")
 
 
+def give_to_cling(name, cells, at):
+    """cling ends well where no function is found, ROOT's kernel where a cell throws: so each reports its end"""
+    reports = ["cell %d is done" % i for i in range(len(cells))]
+    status, out = give_plainly(name, ['%s\nstd::cout << "%s" << std::endl;' % pair
+                                      for pair in zip(cells, reports)], at)
+    missing = [cell for cell, report in zip(cells, reports) if report + "\n" not in out]
+    if missing:
+        out += "\nerror: a cell does not come to its end: %s\n" % missing[0]
+    return status, out
+
+
 def give(name, cells, at):
     """(exit status, output) of these cells in that interpreter, started for them"""
     if name.startswith("clang-repl-"):
         return give_to_repl(int(name.rsplit("-", 1)[1]), cells, at)
+    return give_to_cling(name, cells, at)
+
+
+def give_plainly(name, cells, at):
     if name == "root-kernel":
         python, env = kernel(at)
         return run([python, HERE / "cells.py", "root", at / "local"], at, json.dumps(cells), env=env)
@@ -194,6 +209,8 @@ def failed_cells(status, out):
     """why these cells have not all succeeded, or nothing; several interpreters end with 0 all the same"""
     if status != 0:
         return "exit status %d" % status
-    if re.search(r"(?m)^error: |:\d+:\d+: (fatal )?error: |[Ss]ymbols not found", out):
-        return "a cell does not compile"
+    if re.search(r"(?m)^error: |:\d+:\d+: (fatal )?error: ", out):
+        return "a cell fails"
+    if re.search(r"Symbols not found|unresolved while linking", out):
+        return "a function is not found"
     return ""
