@@ -173,12 +173,14 @@ def give_to_repl(version, cells, at):
 
 def give_to_cling(name, cells, at):
     """cling ends well where no function is found, ROOT's kernel where a cell throws: so each reports its end"""
-    reports = ["cell %d is done" % i for i in range(len(cells))]
-    status, out = give_plainly(name, ['%s\nstd::cout << "%s" << std::endl;' % pair
-                                      for pair in zip(cells, reports)], at)
-    missing = [cell for cell, report in zip(cells, reports) if report + "\n" not in out]
-    if missing:
-        out += "\nerror: a cell does not come to its end: %s\n" % missing[0]
+    # what includes stays alone: before a statement it would be put into a function with it
+    reports = {i: 'cell %d is done' % i for i, cell in enumerate(cells) if "#" not in cell}
+    status, out = give_plainly(name, [
+        '%s\nstd::cout << "%s" << std::endl;' % (cell, reports[i]) if i in reports else cell
+        for i, cell in enumerate(cells)], at)
+    for i, report in reports.items():
+        if report + "\n" not in out:
+            return status, out + "\nerror: a cell does not come to its end: %s\n" % cells[i]
     return status, out
 
 
