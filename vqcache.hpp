@@ -548,7 +548,7 @@
 // Ctrl-C ends the session. Before 16 it takes no statements: they stand in a function of a header.
 // examples/vqcache_display.hpp has a table and a progress bar for xeus.
 //
-// After each start the interpreter compiles the library when it is first called, which takes 4 to
+// After each start the interpreter compiles the library when it is first called, which takes 3 to
 // 12 s. One that is built once, and again for each new vqcache.hpp, leaves under 1 s. In a shell:
 //
 //     with="-DVQCACHE_HEADER_ONLY=0 -DVQCACHE_IMPLEMENTATION -DVQCACHE_INTERPRETED=1"

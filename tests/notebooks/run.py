@@ -9,8 +9,8 @@
   notebook                    examples/vqcache.ipynb, cell by cell, in the newest clang-repl
   ready                       ready.py, once, in the newest clang-repl
 
-All but the last two run the manual's cells, too. An interpreter compiles the header in one of its runs, the
-longest one as a rule, and takes the library of the manual's command in the others: that saves minutes.
+All but the last two run the manual's cells, too. Each interpreter (of cppyy 3: the one for C++20) compiles the
+header in its longest run, and takes the library of the manual's command in most others: that saves minutes.
 Without names: all. What is not installed is skipped; with VQCACHE_NO_SKIP=1 that is a failure.
 VQCACHE_NOTEBOOK_VENVS: where the Python packages are (made by run.sh). Last line: the counts."""
 import http.server
@@ -303,13 +303,12 @@ def told(text):
 # ---- cppyy ---------------------------------------------------------------------------------------
 
 def cppyy(name, scratch, url):
-    """the suite is compiled here for C++17 and comes from the library else; the demo the other way round"""
-    compiled_here = name == "cppyy17"
-    cppyy_suite(name, scratch, url, not compiled_here)
+    """either cling compiles here once: clang 9's, as C++17, the notebook; clang 16's, as C++20, the suite"""
+    cppyy_suite(name, scratch, url, name != "cppyy20")
     if name == "cppyy-2.4.2":
         cling_notebook(name, scratch, url)
     else:
-        cppyy_demo(name, scratch, url, compiled_here)
+        cppyy_demo(name, scratch, url)
     cells(name, scratch)
 
 
@@ -343,15 +342,15 @@ def cppyy_suite(name, scratch, url, with_library):
     need(re.search(r"python sees: .*model 'm'", out, re.S), "Python does not see the text", out)
 
 
-def cppyy_demo(name, scratch, url, with_library):
+def cppyy_demo(name, scratch, url):
     demo = ROOT / "examples" / "cppyy_demo.py"
     if not demo.exists():
         return
     at = place(scratch, name + "-demo")
     env = cppyy_environment(name)
-    if with_library:  # from outside: the demo says nothing about it
-        env["LD_PRELOAD"] = str(interpreters.build_library(scratch))
-        env["EXTRA_CLING_ARGS"] += " -DVQCACHE_HEADER_ONLY=0"
+    # the library, from outside: the demo says nothing about it
+    env["LD_PRELOAD"] = str(interpreters.build_library(scratch))
+    env["EXTRA_CLING_ARGS"] += " -DVQCACHE_HEADER_ONLY=0"
     status, out = run([python_of(name), demo, url], at, env=env)
     need(status == 0, "examples/cppyy_demo.py fails", out)
     told(out)
