@@ -172,7 +172,7 @@ def give_to_repl(version, cells, at):
 
 
 def give_to_cling(name, cells, at):
-    """cling ends well where no function is found, ROOT's kernel where a cell throws: so each reports its end"""
+    """ROOT's kernel ends well where a cell throws, cling now and then: so each cell reports its end"""
     # what includes stays alone: before a statement it would be put into a function with it
     reports = {i: 'cell %d is done' % i for i, cell in enumerate(cells) if "#" not in cell}
     status, out = give_plainly(name, [

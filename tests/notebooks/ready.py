@@ -29,7 +29,7 @@ LAST = 'std::cout << "%s" << std::endl;' % END
 
 
 def standard_headers():
-    """C++'s own, of those that the header includes; ROOT 6.40 does not take <dirent.h> alone, before others"""
+    """C++'s own, of those that the header includes; ROOT 6.40 does not take <dirent.h> by itself"""
     text = (ROOT / "vqcache.hpp").read_text(encoding="utf-8").split("// ==== >>config ", 1)[1]
     names = dict.fromkeys(re.findall(r"(?m)^#include <(\w+)>", text))
     return ["#include <%s>" % name for name in names]

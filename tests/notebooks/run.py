@@ -9,8 +9,8 @@
   notebook                    examples/vqcache.ipynb, cell by cell, in the newest clang-repl
   ready                       ready.py, once, in the newest clang-repl
 
-All but the last two run the manual's cells, too. Each interpreter (of cppyy 3: the one for C++20) compiles the
-header in its longest run, and takes the library of the manual's command in most others: that saves minutes.
+All but the last two run the manual's cells, too. Each interpreter (of cppyy 3: the one for C++20) compiles
+the header in its longest run, and takes the library of the manual's command in most others: minutes less.
 Without names: all. What is not installed is skipped; with VQCACHE_NO_SKIP=1 that is a failure.
 VQCACHE_NOTEBOOK_VENVS: where the Python packages are (made by run.sh). Last line: the counts."""
 import http.server
