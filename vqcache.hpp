@@ -544,8 +544,26 @@
 //
 //     opts.on_progress = always;
 //
-// clang-repl 14 and 16 do not say that they interpret; they need -Xcc=-DVQCACHE_INTERPRETED=1, or
-// Ctrl-C ends the session. examples/vqcache_display.hpp has a table and a progress bar for xeus.
+// clang-repl before 19 does not say that it interprets; it needs -Xcc=-DVQCACHE_INTERPRETED=1, or
+// Ctrl-C ends the session. Before 16 it takes no statements: they stand in a function of a header.
+// examples/vqcache_display.hpp has a table and a progress bar for xeus.
+//
+// After each start the interpreter compiles the library when it is first called, which takes 3 to
+// 12 s. One that is built once, and again for each new vqcache.hpp, leaves under 1 s. In a shell:
+//
+//     with="-DVQCACHE_HEADER_ONLY=0 -DVQCACHE_IMPLEMENTATION -DVQCACHE_INTERPRETED=1"
+//     g++ -std=c++17 -shared -fPIC $with -x c++ vqcache.hpp -o libvqcache.so
+//
+// Then two cells go before the one that includes this file. Cell:
+//
+//     #include <dlfcn.h>
+//     #include <iostream>
+//     #define VQCACHE_HEADER_ONLY 0
+//
+// It is loaded in the second; where library is null, dlerror() says why. cppyy has load_library for
+// this, and cppdef for the #define. Cell:
+//
+//     void* library = dlopen("./libvqcache.so", RTLD_NOW | RTLD_GLOBAL);
 //
 // cppyy finds the first overload of a name alone, and crashes in a fetch that is written in Python:
 // a call by name and an own fetch go through cppdef. Python:
