@@ -12176,30 +12176,16 @@ class download final : os::pinned, public connection::connection::owner {
     }
     look_at_connections();
     settle_ended();
-    if (target_.copy && !is_over() && !is_sealing()) {
+    if (is_over() || is_sealing()) return;
+
+    if (target_.copy) {
       target_.copy->follow(file());
     }
-    if (is_over() || is_sealing() || who_->stopped()) return;
-
-    switch (state_) {
-      case state::transferring: widen(); break;
-      case state::pausing:
-        if (may_begin()) {
-          begin_try();
-        }
-        break;
-      case state::awaiting_turn:
-        if (may_begin()) {
-          end_turn();
-        }
-        break;
-      case state::choosing:
-      case state::sealing:
-      case state::done:
-      case state::failed: break;
+    if (who_->stopped()) return;
+    go_on();
+    if (!is_sealing()) {
+      (void)tell();
     }
-    if (is_sealing()) return;
-    (void)tell();
   }
 
   int idle_for() const {  // milliseconds in which nothing can be done but wait for bytes
@@ -12327,6 +12313,26 @@ class download final : os::pinned, public connection::connection::owner {
 
  private:
   void enter(state next) { state_ = next; }
+
+  void go_on() {
+    switch (state_) {
+      case state::transferring: return widen();
+      case state::pausing:
+        if (may_begin()) {
+          begin_try();
+        }
+        return;
+      case state::awaiting_turn:
+        if (may_begin()) {
+          end_turn();
+        }
+        return;
+      case state::choosing:
+      case state::sealing:
+      case state::done:
+      case state::failed: return;
+    }
+  }
 
   // ---- declared digests
 
