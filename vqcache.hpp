@@ -8,7 +8,7 @@
 //     #include <iostream>
 //     #include "vqcache.hpp"
 //     int main() try {
-//       std::cout << vqcache::download_vqgan_model("vqgan_imagenet_f16_1024").checkpoint << '\n';
+//       std::cout << vqcache::download_vqgan_model("vqgan_imagenet_f16_16384").checkpoint << '\n';
 //     } catch (const vqcache::error& e) {
 //       std::cerr << e.what() << '\n';
 //       return 1;
@@ -1087,7 +1087,8 @@ struct result {
 };
 
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
-// Without sources: the two tiers, then the catalogue. The try_ forms never throw.
+// Without sources: the two tiers, then the catalogue, then where a receipt says that a file came
+// from. The try_ forms never throw.
 [[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(const std::string& name,
     const source& config, const source& checkpoint, const options& opts = {});
 [[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(
@@ -1322,7 +1323,8 @@ VQCACHE_API_ options user_options(const std::string& app);
 //      runs in a destructor, on a thread or under libcurl lets no exception out.
 //   2. Only partial_file::publish() gives a final name, after seal(). The receipt comes last.
 //   3. Callbacks, tiers and transports run on the calling thread. A digest_worker reads files and
-//      writes the copy; what it shares is under its mutex, and nothing else is shared.
+//      writes the copy, a sealer ends small files; what they share is under their mutexes, and
+//      nothing else is shared.
 //   4. A room uses the rooms above it. What decides is pure and has a table of tests; what touches
 //      a disk, a network or a clock decides nothing.
 //   5. Which system this is, os and process know, and nobody else.
@@ -5557,19 +5559,25 @@ inline unsigned process_number() {
   return static_cast<unsigned>(::getpid());
 }
 
+// proc(5), of /proc/PID/stat: the second field is a name in parentheses, which may hold anything.
+// These are the third, the state, and those behind it; empty: there is no such file.
+inline std::string stat_behind_name(const std::string& pid) {
+  std::string stat;
+  (void)read_text("/proc/" + pid + "/stat", stat);
+  return stat.erase(0, stat.rfind(')') + 1);
+}
+
 inline std::string owner(const std::string& pid) {
   char host[256] = "";
   (void)::gethostname(host, sizeof host - 1);
   std::error_code none;
   const std::string space = shown(fs::read_symlink("/proc/self/ns/pid", none));
 
-  std::string boot, stat;
+  std::string boot;
   (void)read_text("/proc/sys/kernel/random/boot_id", boot);
-  (void)read_text("/proc/" + pid + "/stat", stat);
 
-  // proc(5): the second field is a name in parentheses, which may hold anything; the start is the
-  // 22nd, and 20 spaces are before it
-  stat.erase(0, stat.rfind(')') + 1);
+  // the start is the 22nd field, and 20 spaces are before it
+  const std::string stat = stat_behind_name(pid);
   std::string_view fields = stat;
   for (int i = 0; i < 20; ++i) {
     strings::take(fields, ' ');
@@ -5582,7 +5590,13 @@ inline bool may_run(const std::string& pid) {
   const optional<uint64_t> number = strings::parse_number(pid);
   constexpr uint64_t largest = 0x7fffffff;  // that a pid_t holds
   if (!number || *number > largest) return true;
-  return ::kill(static_cast<pid_t>(*number), 0) == 0 || errno != ESRCH;
+  const bool is_there = ::kill(static_cast<pid_t>(*number), 0) == 0 || errno != ESRCH;
+  if (!is_there) return false;
+
+  // it has ended, and nobody has waited for it: the first process of many containers never does
+  const std::string stat = stat_behind_name(pid);
+  const bool is_zombie = stat.size() > 1 && (stat[1] == 'Z' || stat[1] == 'X');
+  return !is_zombie;
 }
 
 inline void* enter_thread(void* entry) {
@@ -8699,8 +8713,10 @@ class partial_file : os::pinned {
       s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
     }
     if (!s.ok() && !s.cause && d.sha256.empty()) {
-      s.text += join({"; if it is what you want, a pin says so: #sha256=", sha256_,
-          " behind its URL, or source::sha256"});
+      s.text +=
+          join({"; open the address in a browser and look for the file's own; if these bytes "
+                "are what you want, a pin says so: #sha256=",
+              sha256_, " behind it, or source::sha256"});
     }
     return s;
   }
@@ -12917,9 +12933,12 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   const char* advice_about_digest(errc failure) const {
-    const bool is_of_pin = failure == errc::hash_mismatch && has_pin();
-    return is_of_pin ? "; for these bytes change the pin, or remove the model (vqcache::remove)"
-                     : "";
+    if (failure != errc::hash_mismatch || !has_pin()) return "";
+    const bool is_of_caller = !target_.from->sha256.empty();
+    return is_of_caller
+        ? "; look where the pin came from, or try another source; if these bytes are right, pin "
+          "them"
+        : "; for what is there now, remove the model (vqcache::remove), and call again";
   }
 
   void ask_this_host_last() {
@@ -14976,9 +14995,14 @@ struct stored {
 
 using tiers = list<box<tier::tier>>;
 
+// Where nothing that is held can serve.
+enum class downloads { as_needed, never };
+
 class call {
  public:
-  explicit call(const options& opts) : who_(opts, string()) {}
+  explicit call(const options& opts, downloads may = downloads::as_needed)
+      : who_(opts, string()),
+        downloads_(may) {}
 
   // ---- before: which set it is, and where its files lie
 
@@ -15158,6 +15182,19 @@ class call {
     return count;
   }
 
+  // A call by name alone gives no URLs. Whether each file has one then.
+  bool take_sources_of_receipts() {
+    bool have_all = true;
+    for (size_t file = 0; file < size(); ++file) {
+      const vector<string>& urls = now_.wanted[file].from.urls;
+      if (urls.empty()) {
+        take_source_of_receipt(file);
+      }
+      have_all = have_all && !urls.empty();
+    }
+    return have_all;
+  }
+
   bool has_leftovers() {
     for (const auto& one : lasting_) {
       if (one->has_leftovers()) return true;
@@ -15292,11 +15329,7 @@ class call {
 
   void explain(explanation& to) {
     inspect();
-    for (size_t file = 0; file < size(); ++file) {
-      if (now_.wanted[file].from.urls.empty()) {
-        take_source_of_receipt(file);
-      }
-    }
+    (void)take_sources_of_receipts();
     plan_ = plan::plan(now_);
     const list<vector<string>> unusable = leave_out_unusable();
     for (size_t place = 0; place < lasting_.size(); ++place) {
@@ -15731,7 +15764,10 @@ class call {
       in += " and none to be used in " + all;
     }
     if (!is_known) {
-      return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known"});
+      const char* const advice = downloads_ == downloads::never
+          ? "; nothing is downloaded here: vqcache::repair_model may know where it came from"
+          : "";
+      return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known", advice});
     }
     return fail(errc::offline,
         {in, lost_, ", and ", offline_by(),
@@ -16077,7 +16113,7 @@ class call {
       }
     }
     plan_ = plan::plan(now_);
-    VQCACHE_NEED_(failure_of(plan_.unreachable));
+    VQCACHE_NEED_(can_be_reached());
 
     const bool is_all_held = !plan_.downloads_any();
     if (is_all_held) {
@@ -16091,7 +16127,7 @@ class call {
     for (size_t file = 0; file < size(); ++file) {
       VQCACHE_NEED_(gather(file, is_all_held, files[file]));
     }
-    VQCACHE_NEED_(failure_of(plan_.unreachable));
+    VQCACHE_NEED_(can_be_reached());
     VQCACHE_NEED_(fetch(files, is_all_held));
 
     inspect();
@@ -16101,6 +16137,15 @@ class call {
     }
     inspect();
     return {};
+  }
+
+  status can_be_reached() {
+    const bool lacks_source = plan_.unreachable.is == plan::obstacle::no_source;
+    if (lacks_source && downloads_ == downloads::as_needed) {
+      (void)take_sources_of_receipts();
+      plan_ = plan::plan(now_);
+    }
+    return failure_of(plan_.unreachable);
   }
 
   void tell_downloading() {
@@ -16681,6 +16726,7 @@ class call {
   origin from_ = origin::local;
   bool has_one_place_ = false;  // local_dir and cache_dir are one directory: no copy is kept
   bool is_cached_ = false, is_announced_ = false;
+  downloads downloads_;
   bool salvages_ = false;  // repair: blocks of damaged files are not fetched again
   list<removed> asides_{};
 };
@@ -16777,13 +16823,17 @@ inline status take_listed(call::call& one, const catalog::row& row) {
   return {};
 }
 
-// Without sources: what a tier holds under this very name, else what the catalogue knows it as.
+// Without sources: what a tier holds under this very name, else what the catalogue knows it as,
+// else where a receipt says that it came from.
 inline status find(call::call& one, const string& called) {
   const rows meant = catalog::find(called);
   const bool is_listed = meant.size() == 1;
   if (one.count_held() < one.size()) {
-    if (!is_listed) return unknown(one, meant);
-    VQCACHE_NEED_(open(one, meant[0]->name));
+    const bool is_known = is_listed || one.take_sources_of_receipts();
+    if (!is_known) return unknown(one, meant);
+    if (is_listed) {
+      VQCACHE_NEED_(open(one, meant[0]->name));
+    }
   }
   return is_listed ? take_listed(one, *meant[0]) : status();
 }
@@ -16873,7 +16923,7 @@ inline status open_held(call::call& one, const string& name) {
 }
 
 inline status restore(const string& name, const options& opts, model& found) {
-  call::call one(opts);
+  call::call one(opts, call::downloads::never);
   VQCACHE_NEED_(open_held(one, name));
   return carry_out(one, found);
 }

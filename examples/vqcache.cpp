@@ -54,6 +54,7 @@ constexpr phrase phrases[] = {
     {"options::also_look_in", "--also"},
     {"errc::name_taken is told", "the second one is refused"},
     {"repair_model mends", "vqcache repair NAME mends"},
+    {"vqcache::repair_model may", "vqcache repair NAME may"},
     {"options::local_dir", "--local"},
     {"options::cache_dir", "--cache"},
     {"options::transport", "--transport"},

@@ -327,8 +327,9 @@ TEST_SUITE("names") {
     REQUIRE(w.call("my_own").ok());
     w.wipe_local();
     write(w.cache / "my_own/my_own.ckpt", flipped(checkpoint(), 10));
+    w.origin_dies();
     const auto r = w.call_by_name("my_own");
-    CHECK(r.error.code() == errc::unknown_model);
+    CHECK(r.error.code() == errc::http_status);
     CHECK(has(r.error.what(), "my_own.ckpt"));
     CHECK_FALSE(fs::exists(w.local / "my_own.ckpt"));
     CHECK(w.heard("damaged"));
@@ -338,7 +339,8 @@ TEST_SUITE("names") {
     const fs::path header = support::tests_dir().parent_path() / "vqcache.hpp";
     std::istringstream in(read(header));
     const auto all = vqcache::known_models();
-    const std::string first = "\"" + all.front().name + "\"", last = "\"" + all.back().name + "\"";
+    const std::string first = "{\"" + all.front().name + "\"",
+                      last = "{\"" + all.back().name + "\"";
     std::size_t number = 0, begin = 0, end = 0;
     for (std::string line; std::getline(in, line);) {
       ++number;

@@ -200,7 +200,7 @@ TEST_CASE("what the tool prints of an error names its own options and commands")
       {{"m", yaml, "ftp://127.0.0.1/k"}, 2, {"has no scheme http, https or file"}, {}},
       {{"m", yaml, std::string(64, 'a')}, 2, {"a pin goes behind the URL: URL#sha256=HEX"}, {}},
       {{"m", yaml, denies.url("/k")}, 1, {"401", "it needs credentials (--header)"}, {}},
-      {{"m", yaml, page}, 1, {"HTML page", "#sha256=", " behind its URL"}, {}},
+      {{"m", yaml, page}, 1, {"HTML page", "#sha256=", " behind it"}, {}},
       {{"--transport", "curl", "m", yaml, "http://127.0.0.1:1/k"}, 1, {"install curl or libcurl"},
           {{"PATH", "/nowhere"}}},
       {{"--local", (home / "has").string(), "m", yaml, page}, 1, {"URL#sha256=HEX overrules"}, {}},

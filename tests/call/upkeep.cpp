@@ -219,6 +219,52 @@ TEST_SUITE("upkeep") {
     }
   }
 
+  // explain says the same: the receipts know where the files came from
+  TEST_CASE("by name alone what no tier has right comes from where its receipt says") {
+    for (const bool is_damaged : {true, false}) {
+      CAPTURE(is_damaged);
+      shelf w;
+      REQUIRE(w.call("mine").ok());
+      w.wipe_local();
+      const fs::path copy = w.cache / "mine/mine.ckpt";
+      if (is_damaged) {
+        write(copy, flipped(checkpoint(), 99));
+      } else {
+        fs::remove(copy);
+      }
+      const auto why = vqcache::try_explain("mine", w.options());
+      REQUIRE_MESSAGE(why.ok(), why.error.what());
+
+      w.forget();
+      const vqcache::result r = vqcache::try_download_vqgan_model("mine", w.options());
+      CHECK_MESSAGE(r.ok(), world::why(r));
+      CHECK(w.asked.back() == checkpoint_url);
+      CHECK(w.local_is("mine", config(), checkpoint()));
+      CHECK(read(copy) == checkpoint());
+    }
+
+    shelf w;  // other bytes than the receipt's are not taken for them
+    REQUIRE(w.call("mine").ok());
+    w.wipe_local();
+    fs::remove(w.cache / "mine/mine.ckpt");
+    w.serve(checkpoint_url, {checkpoint(50000, 4)});
+    const auto other = vqcache::try_download_vqgan_model("mine", w.options());
+    CHECK(other.error.code() == errc::hash_mismatch);
+    CHECK_MESSAGE(has(other.error.what(), "remove the model"), other.error.what());
+  }
+
+  TEST_CASE("a restore downloads nothing, and says what does") {
+    shelf w;
+    w.bring_net();
+    w.wipe_local();
+    write(w.cache / "net/onnx/model.onnx", flipped(checkpoint(50000, 3), 9));
+    w.forget();
+    const auto r = vqcache::try_restore_model("net", w.options());
+    CHECK(r.error.code() == errc::unknown_model);
+    CHECK_MESSAGE(has(r.error.what(), "repair_model may know"), r.error.what());
+    CHECK(w.asked.empty());
+  }
+
   TEST_CASE("an origin that has changed does not mend") {
     shelf w;
     w.bring_net();

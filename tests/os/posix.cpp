@@ -244,6 +244,20 @@ TEST_SUITE("system") {
     }) == 0);
   }
 
+  TEST_CASE("a process that has ended does not run, though nobody has waited for it") {
+    if (lacks(part::proc)) return;
+    const pid_t ended = ::fork();
+    if (ended == 0) ::_exit(0);
+    REQUIRE(ended > 0);
+    siginfo_t seen{};
+    REQUIRE(::waitid(P_PID, id_t(ended), &seen, WEXITED | WNOWAIT) == 0);
+
+    const std::string number = std::to_string(ended);
+    CHECK_FALSE(os::may_run(number));
+    CHECK(os::owner_fate(os::owner(number)) == os::fate::gone);
+    CHECK(::waitpid(ended, nullptr, 0) == ended);
+  }
+
   TEST_CASE("a file never takes the place of standard input, output or error") {
     const scratch top;
     CHECK(in_child([&] {
