@@ -799,6 +799,9 @@
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
 #define VQCACHE_HPP 200  // major * 10000 + minor * 100 + patch
+#if !defined(_MSC_VER) && __cplusplus < 201703L
+#error "vqcache.hpp needs C++17: compile with -std=c++17 or later"
+#endif
 #define VQCACHE_VERSION_MAJOR 0
 #define VQCACHE_VERSION_MINOR 2
 #define VQCACHE_VERSION_PATCH 0
@@ -2313,7 +2316,8 @@ inline size_t common_back(std::string_view one, std::string_view other) {
 
 // The other has all of the name, or they differ in one short stretch.
 inline bool are_alike(std::string_view name, std::string_view other) {
-  if (contains(other, name)) return true;
+  constexpr size_t telling = 4;  // letters; fewer are in every second name
+  if (name.size() >= telling && contains(other, name)) return true;
 
   const size_t same = common_front(name, other) + common_back(name, other);
   const size_t tolerated = 2 + name.size() / 6;

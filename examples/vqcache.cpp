@@ -610,6 +610,8 @@ wanted wanted_set(const invocation& a) {
   return all;
 }
 
+const char* nearest_command(const std::string& word);
+
 // CONFIG_URL CHECKPOINT_URL, under a name that was given, or is made.
 wanted nameless_pair(const invocation& a) {
   wanted all;
@@ -619,7 +621,10 @@ wanted nameless_pair(const invocation& a) {
   if (!all.name.empty()) return all;
 
   if (!is_place(a.words[0])) {
-    all.problem = "'" + a.words[0] + "' is no URL and no path; a name needs both URLs after it";
+    const char* const alike = a.is_old_form ? nearest_command(a.words[0]) : nullptr;
+    all.problem = "'" + a.words[0] + "' is no "
+        + (alike ? "command; did you mean " + std::string(alike) + "?"
+                 : "URL and no path; a name needs both URLs after it");
     return all;
   }
   all.name = name_from(a.words[0], a.words[1]);
@@ -687,8 +692,6 @@ vqcache::result bring(const invocation& a, const wanted& all) {
   }
   return vqcache::try_download_model(all.name, files, a.opts);
 }
-
-const char* nearest_command(const std::string& word);
 
 outcome get(const invocation& a) {
   const wanted all = what_is_wanted(a);

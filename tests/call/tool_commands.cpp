@@ -179,6 +179,7 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
       {{}, "no command and no model named"},
       {{"lsit", "x"}, "unknown command 'lsit'; did you mean list?"},
       {{"vrify", "--all"}, "unknown command 'vrify'; did you mean verify?"},
+      {{"verfy", "clip.pt"}, "'verfy' is no command; did you mean verify?"},
       {{"repare", "a", "b", "c", "d"}, "unknown command 'repare'; did you mean repair?"},
       {{"a", "b", "c", "d"}, "unknown command 'a'"},
       {{"a", "b"}, "'a' is no URL and no path"},

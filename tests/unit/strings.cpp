@@ -87,6 +87,7 @@ TEST_SUITE("strings") {
     CHECK(strings::are_alike("sflkr", "sflckr"));
     CHECK(strings::are_alike("vqgan_imagenet_f16_1634", "vqgan_imagenet_f16_16384"));
     CHECK_FALSE(strings::are_alike("zzzzzzzz", "sflckr"));
+    CHECK_FALSE(strings::are_alike("r", "sflckr"));
   }
 
   TEST_CASE("bytes of others become UTF-8 without control characters, cut at a character") {
