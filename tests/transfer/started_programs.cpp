@@ -152,6 +152,8 @@ TEST_CASE("with closed standard streams nothing that others print gets into a pi
   const pid_t daemon = ::fork();
   if (daemon == 0) {
     set(p.env);
+    // when it first sees a class a sanitizer makes a pipe of its own, and who prints may get into it
+    if (sanitized) ::signal(SIGPIPE, SIG_IGN);
     for (const int fd : {0, 1, 2})
       ::close(fd);
     std::atomic<bool> over{false};
