@@ -551,7 +551,7 @@ class Bench:
         seeds = [os.path.join(content, 'models', 'm.ckpt'),
                  os.path.join(content, 'cache', 'models', 'm', 'm.ckpt')]
         peers.append((Contender(
-            "the seed's notebook (Python), sync",
+            "the seed's notebook (Python), sync: no hash",
             '%s %s %s m %smodel.yaml %slast.ckpt && sync %s %s' % (
                 self.python, os.path.join(ROOT, 'tests', 'seed.py'), content, url, url, *seeds),
             {p: self.ckpt for p in seeds}, self.fresh(content)), .5))

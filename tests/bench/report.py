@@ -30,7 +30,7 @@ Case = collections.namedtuple('Case', 'name key brief title peers')
 SHOWN = [
     Case('disk', 'disk', '{size} to both disks, hashed, synced', '{size} to both disks, hashed, synced',
          [('curl,', '`curl`'), ('aria2c', '`aria2c`'), ('pooch', 'pooch'),
-          ('huggingface_hub', 'huggingface_hub')]),
+          ('huggingface_hub', 'huggingface_hub'), ("the seed's notebook", 'a notebook')]),
     Case('tmpfs', 'tmpfs', 'in memory', '{size} to two directories in memory, hashed',
          [('aria2c', '`aria2c`')]),
     Case('limited', 'limited', '{rate} a connection, 8 connections',
@@ -44,7 +44,7 @@ SHOWN = [
     Case('restore', 'restore', 'restore, hashed, synced',
          '{size} restored from the copy (cold), hashed, synced', [('cp,', '`cp`, `sync`')]),
 ]
-HIT = Case('hit', 'hit', 'a local hit', 'a local hit', [('the 12 bare system calls', 'its 12 system calls')])
+HIT = Case('hit', 'hit', 'a local hit', 'a local hit', [('the 12 bare system calls', '12 bare system calls')])
 CASES = list(dict.fromkeys(case.name for case in SHOWN + [HIT]))  # as bench.py --only takes them
 
 Bar = collections.namedtuple('Bar', 'label note brief times')  # one contender of a group
@@ -222,8 +222,8 @@ def section(results):
     lines = [
         '![Seconds of vqcache and peers](%s)' % CHART,
         '',
-        '`sh tests/bench/run.sh`, %s, nginx on the same machine: %s, %s, %s %s, one %s; versions in the '
-        'chart.' % (results['date'], cores_text(machine), machine['cpu'], machine['system'], kernel,
+        '`sh tests/bench/run.sh`, %s, nginx beside it: %s, %s, %s %s, one %s; versions: chart.'
+        % (results['date'], cores_text(machine), machine['cpu'], machine['system'], kernel,
                     machine['disk']),
         '',
         '|seconds, %s|vqcache|against|' % runs_text(groups + ([hit] if hit else [])),
