@@ -8318,9 +8318,9 @@ class partial_file : os::pinned {
 
   // ---- what becomes of it
 
-  // To another thread, which seals it: what waits for that in a connection's lease becomes the
-  // file's own. false: it is too large for that, or came over several connections.
-  bool can_be_handed_over() {
+  // To another thread, which seals it: what waits to be written in a connection's lease becomes the
+  // file's own. false, and nothing is done: it is too large, or came over several connections.
+  bool hand_over() {
     if (end_ >= thread_from || leases_.size() != 1) return false;
     if (leases_[0] != &in_order_) {
       in_order_ = std::move(*leases_[0]);
@@ -8773,7 +8773,7 @@ class partial_file : os::pinned {
 // Seals files on a thread of its own, in the order in which they are given, while others still
 // come.
 //
-//   given --give()--> waiting --> in hand --> back        take_back() waits for that
+//   none --give()--> waiting --it is sealed--> back --take_back(), which waits for that--> none
 //
 // Until it is back, a file and what is wanted of it belong to the thread.
 class sealer : os::pinned {
@@ -12706,7 +12706,7 @@ class download final : os::pinned, public connection::connection::owner {
     target_.want.declared_by = its.declared_by;
     target_.declared = its.declared.empty() ? string() : join({its.declared, " ", its.declared_by});
     // what takes longer tells its progress, which is for this thread
-    if (sealer_ && file().can_be_handed_over()) {
+    if (sealer_ && file().hand_over()) {
       last_ = last;
       sealer_->give(sealing_, file(), target_.want);
       return enter(state::sealing);
