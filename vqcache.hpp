@@ -8167,7 +8167,8 @@ class partial_file : os::pinned {
     part.waiting_.append(bytes);
     const bool is_at_end = part.left() == 0 && last_ == last_bytes::at_once;
     const bool is_due = part.waiting_.size() >= block_size || is_at_end;
-    return is_due ? write_back(part) : status();
+    if (!is_due) return {};
+    return write_back(part);
   }
 
   status append(std::string_view bytes) {  // by the only writer, in order
@@ -8717,10 +8718,9 @@ class partial_file : os::pinned {
       s = fail(errc::not_the_file, {"it has NUL bytes, which no config has"});
     }
     if (!s.ok() && !s.cause && d.sha256.empty()) {
-      s.text +=
-          join({"; open the address in a browser and look for the file's own; if these bytes "
-                "are what you want, a pin says so: #sha256=",
-              sha256_, " behind it, or source::sha256"});
+      s.text += "; open the address in a browser and look for the file's own";
+      s.text += join({"; if these bytes are what you want, a pin says so: #sha256=", sha256_,
+          " behind it, or source::sha256"});
     }
     return s;
   }
@@ -12938,11 +12938,11 @@ class download final : os::pinned, public connection::connection::owner {
 
   const char* advice_about_digest(errc failure) const {
     if (failure != errc::hash_mismatch || !has_pin()) return "";
-    const bool is_of_caller = !target_.from->sha256.empty();
-    return is_of_caller
-        ? "; look where the pin came from, or try another source; if these bytes are right, pin "
-          "them"
-        : "; for what is there now, remove the model (vqcache::remove), and call again";
+    const bool is_of_receipt = target_.from->sha256.empty();
+    if (is_of_receipt) {
+      return "; for what is there now, remove the model (vqcache::remove), and call again";
+    }
+    return "; look where the pin came from, or try another source; or pin these bytes instead";
   }
 
   void ask_this_host_last() {
@@ -13125,6 +13125,7 @@ inline progress_of advance(const download::group& all, size_t first, caller& who
   const auto may_be_more = [&now, most] {
     return now.under_way < most && now.sealing < most_sealing;
   };
+
   for (size_t i = first; i < all.size() && may_be_more(); ++i) {
     download& one = *all[i];
     if (one.is_over()) continue;
