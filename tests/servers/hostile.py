@@ -1468,10 +1468,12 @@ def raw(r):  # ?1=HEAD&2=HEAD...: the answer to the first, the second request; t
                          ('left', size - at)):
         head = head.replace(b'{%s}' % name.encode(), b'%d' % number)
     parts = {b'body': (0, size), b'first': (0, size // 2), b'rest': (at, size)}
-    head, what, _ = [*re.split(rb'{(body|first|rest)}', head), None, None][:3]
+    head, what, tail = [*re.split(rb'{(body|first|rest)}', head), None, None][:3]
     r.send(head)
     if what:
         r.give(r.b, *parts[what])
+    if tail:
+        r.send(tail)
 
 @behaviour
 def folded_header(r):
