@@ -19,9 +19,9 @@
 //
 //    1 first calls            7 limits                    13 security
 //    2 files on disk          8 environment variables     14 upkeep
-//    3 what a call does       9 macros                    15 what it does not do
-//    4 sources and pins      10 threads and signals       16 changes
-//    5 options               11 notebooks
+//    3 what a call does       9 macros                    15 object stores
+//    4 sources and pins      10 threads and signals       16 what it does not do
+//    5 options               11 notebooks                 17 changes
 //    6 errors                12 transports
 //
 // The gate of the project compiles each program here and holds each table to the code.
@@ -89,7 +89,8 @@
 //
 // ---- 2 files on disk ----------------------------------------------------------------------------
 //
-// LOCAL is options::local_dir and CACHE is options::cache_dir, or what chapter 8 says.
+// LOCAL is options::local_dir and CACHE is options::cache_dir, or what chapter 8 says. CACHE may be
+// a bucket or a WebDAV server, with the same names in it: chapter 15.
 //
 //   LOCAL/NAME.yaml   LOCAL/NAME.ckpt   LOCAL/NAME.sha256
 //   CACHE/NAME/NAME.yaml   CACHE/NAME/NAME.ckpt   CACHE/NAME/NAME.sha256
@@ -115,6 +116,7 @@
 //   # declared SHA256 HOST HEADER FILE
 //                              its server declared this digest itself (chapter 4), and it held
 //   # unverified FILE          nothing vouches for these bytes: see chapter 4
+//   # stored DATE PLACE FILE   in LOCAL alone: when its copy was last seen in a store, and in which
 //   # blocks xxh64 8388608 FIRST SUM SUM ... FILE
 //                              of each block of 8 MiB, from number FIRST on: its XXH64, 16 digits.
 //                              They only tell repair_model() what to fetch; the DIGEST decides
@@ -126,6 +128,8 @@
 //                     digest, and what of it has not come; a later call continues by it
 //   FILE.corrupt-X    8 hex digits: a file that was found damaged. One is kept, and gets its name
 //                     again if it turns out to be right
+//   CACHE/NAME/.NAME.lease.N   some lines: which machine downloads, how far it is (chapter 15),
+//                     with options::shared, and in a store; gone when the set is stored
 //   LOCAL/.NAME.lock  empty. It saves a second download by another call, and nothing rests on it
 //
 // Directories that are missing are made, unless create_dirs is false. Files get the rights that the
@@ -134,7 +138,7 @@
 //
 // ---- 3 what a call does -------------------------------------------------------------------------
 //
-// 1. Name, options and sources are checked. What is malformed is an error before anything is read.
+// 1. Name, options and sources are checked: a wrong one is an error before anything is read.
 // 2. Names, sizes and receipts of both directories are looked at. If both local files have the
 //    sizes that their receipt tells, and it tells the pin that is given, if one is, the call is a
 //    hit: nothing is hashed or sent. The copy is looked at in the same way.
@@ -164,6 +168,8 @@
 //   The copy of the model (NAME) is a clone: it costs no room, and dies with this disk.
 //       where both directories are on one disk that can clone (XFS, btrfs)
 //   Waiting for another call that is bringing the model (NAME).
+//   Waiting for another machine that is bringing the model (NAME).
+//       CACHE is a store, or options::shared is set
 //   Checking FILE against WHAT.
 //       the pin, the local receipt, or the receipt in the cache
 //   The file NAME is right after all; it is 'PATH' again.
@@ -193,12 +199,34 @@
 //       the URLs of this call are others than those that it was stored from, and no pin is given.
 //       Where both read the same, "(in what is hidden they differ)" stands behind them
 //   The file 'PATH' is damaged (WHY); it was put aside as NAME.
+//   The file 'PATH' is not right as it was read here (WHY); it stands till it is replaced.
+//       of a store, where nothing is put aside
 //   The cached FILE is not used: WHY.
+//   The cached FILE is not used: its receipt speaks of it, and it is not there.
+//       then, of a store, what that says
 //   The cached FILE is damaged (WHY), but stays: WHY.
 //   The cache holds another FILE than the local receipt; it stays.
 //   The servers of FILE contradict each other about its SHA-256 (WHO, WHO); neither is believed.
 //   The blocks of FILE are right by their checksums, but WHY.
 //       then the whole file is fetched
+//   It cannot be told whether another machine is bringing the model (NAME): WHY; going on
+//       without it.
+//       or, as the reason: those that began do not go on
+//   It is not known whether the copy in 'PLACE' is still there: WHY.
+//       recheck_copy is over, and the store has not answered in 2 s; the local files serve
+//   Nothing is taken from 'PLACE': WHY.
+//       one of also_look_in
+//   What stands at 'PLACE' is no receipt: TEXT.
+//       what its server sent instead, perhaps the page of a login
+//   'PLACE' has said nothing for N s; it is waited for HOW.
+//       HOW is "up to N s", or "without a limit" where stall_seconds is 0
+//   The clock of this machine is N s behind that of PLACE; its requests are signed by the store's.
+//       or: s ahead of that of
+//   The folder 'PLACE' stays: it cannot be told what else is in it (WHY).
+//       remove(), of a WebDAV server
+//   It cannot be told what 'PLACE' holds: WHY.
+//       list_models(), and so is the next
+//   Of 'PLACE' only the models that are held locally can be told: WHY.
 //   Discarded N bytes of FILE: WHY.
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //
@@ -219,6 +247,8 @@
 //   PATH                  a file of this machine; ~/ is the home directory
 //   hf://ORG/REPO/PATH    a file of the Hugging Face hub; hf://ORG/REPO@REVISION/PATH, with %2F
 //                         for a slash in the revision; hf://datasets/ORG/REPO/PATH
+//   s3://BUCKET/KEY       an object of a store that speaks Amazon's S3; behind a ? may stand the
+//                         words of chapter 15
 //   ANY://PLACE           any scheme, if options::fetch is set; files are read without it
 //   ADDRESS#sha256=HEX    with a pin; of a URL any other fragment is dropped, but one that looks
 //                         like a pin and is none is an error
@@ -280,15 +310,28 @@
 // host of the first address alone, the same scheme and port, and not beyond a redirect to another
 // host. One of the same name as ours (Accept, Accept-Encoding, User-Agent) takes its place. Range,
 // If-Range, TE, Transfer-Encoding, Content-Length, and Accept-Encoding other than identity are
-// refused. No .netrc and no .curlrc is read.
+// refused. For a source no .netrc is read, and no .curlrc for anything. For a WebDAV server that
+// keeps copies (cache_dir, also_look_in), given without user info, the login of its host is taken
+// from the file $NETRC, else from ~/.netrc or ~/_netrc: machine, default, login, password, account
+// and macdef, as curl reads them. It goes to that host alone, and not beyond a redirect to another.
+//
+// s3://BUCKET/KEY is asked for over http as any URL is, each request signed anew with the keys of
+// this user (chapter 15). Keys in the address are an error. KEY is taken as it stands, nothing in
+// it is percent-decoded; a space, " or \ in it is an error, and so are empty parts, . and ..
+// between its slashes. Before the first byte the object is looked at once, which teaches the region
+// and the clock of the store. No signature goes to another host, a redirect's or a mirror's, and
+// source::headers do not go to the store. In messages such an address is s3://BUCKET/KEY. A receipt
+// keeps endpoint, region, addressing and insecure, for a later call by name and for repair_model(),
+// which take the profile, as what is not given, from the environment. What lacks keys, or is
+// denied, leads to the next mirror. options::fetch gets such an address as it is.
 //
 // What Python has brought of the hub to this machine is taken from the hub's own cache, which is
 // read only: the blob of the pinned digest, or what the revision leads to, held to the digest that
-// its blob is called by. Else it is downloaded, with the token of this user, who may have none, for
-// the hub's host alone. options::fetch gets such an address as it is.
+// its blob is called by. Else it is downloaded; the user's token, if there is one, goes to the host
+// of the hub alone. options::fetch gets such an address as it is.
 //
-// In C++ a source is made from a string, a std::filesystem::path, which is taken literally, or a
-// list of strings.
+// In C++ a source is made from a string, a std::filesystem::path, which is taken literally, a list
+// of literals, or a std::vector<std::string>: vqcache::source({u, v}) for strings of your own.
 //
 // Redirects are followed to http and https, never from https to http. A cookie that a redirect sets
 // goes back to its host until these redirects end, and is not kept.
@@ -298,9 +341,13 @@
 // struct options says what each means. Values beyond a limit are errc::invalid_argument at once.
 //
 //   local_dir         empty                 fast, may be lost; chapters 2 and 8
-//   cache_dir         empty                 slow, stays
+//   cache_dir         empty                 slow, stays; a directory, or a place of chapter 15
 //   keep_copy         true                  false: cache_dir is neither written nor looked into
-//   also_look_in      empty                 directories as CACHE, to restore from; never written
+//   recheck_copy      86400                 seconds for which a hit believes that a store has its
+//                                           copy; 0: each call asks
+//   shared            false                 cache_dir is a directory that several machines write:
+//                                           one of them downloads; chapter 15
+//   also_look_in      empty                 places as CACHE, to restore from; never written
 //   create_dirs       true                  false: a missing directory is errc::directory_missing
 //   offline           false                 nothing is downloaded; a source of paths alone serves
 //   connections       4                     at most, for each file; 1 to 16
@@ -316,7 +363,7 @@
 //
 // source::size takes the place of max_bytes for its file. stall_seconds counts for downloading,
 // copying, hashing and storing. The first answer of a server may take three times as long, after
-// connecting.
+// connecting; what is asked of a store and changes nothing there has to be answered in one time.
 //
 // max_bytes_per_second holds for what comes from the network, over each transport, and for all
 // files of a call together. It is the average of some seconds: what is on its way in the system's
@@ -324,7 +371,8 @@
 // bytes are held back does not count for stall_seconds.
 //
 // A directory may begin with ~ or ~/, the home directory. One that begins with $, is a %VARIABLE%,
-// names another user's home or is a URL is refused: nobody would replace it.
+// names another user's home or is a URL is refused: nobody would replace it. In cache_dir and
+// also_look_in URLs are places: chapter 15.
 //
 // More than one connection is used for a file only if its server honours ranges and there is an
 // ETag, a date, a pin or a declared digest to hold the parts together, and never with fetch. It
@@ -390,6 +438,41 @@
 //   policy      longest_wait = 120 s     of Retry-After; a server that asks for more is given up
 //   worker      least = 64 KiB           what gains less in stall_seconds has failed
 //   transport   limit = 256 KiB          the header of an answer
+//   dialogue    most_bytes = 1 MiB       an answer of a store that is no file
+//   stores      largest_list = 8 MiB     an answer of a store that lists
+//   stores      most_pages = 100         such answers for one bucket, of 1,000 names each
+//   dialogue    trickle = 20             times stall_seconds in which it may come in drops
+//   stores      most_at_once = 8         questions without a body
+//   stores      most_tries = 4           of a question that may be answered later
+//   stores      most_silent = 2          of one that nobody answers
+//   stores      longest_wait = 20 s      that are waited if a store asks for it
+//   stores      most_moves = 2           of one question to another region
+//   stores      told_from = 60 s         a clock that is off by more is told
+//   stores      silence_told = 10        seconds, or half the limit: then silence is told
+//   credentials  largest_answer = 64 KiB   of who gives keys
+//   credentials  metadata_seconds = 1    for a machine to tell its role
+//   credentials  renewal = 300 s         before keys end, new ones are asked for
+//   credentials  most_listed = 100000    names of a WebDAV folder or of a page of a bucket
+//   objects     largest_single = 100000000   bytes of a file that goes to a bucket by one request
+//   objects     least_part = 16 MiB      of a larger one, from most_parts of them on more
+//   objects     most_parts = 9000        of a file
+//   objects     parts_at_once = 4        under way
+//   objects     largest_object = 49152 GiB   48 TiB, of one file
+//   tier        a_day = 86400 s          what is left in a store is removed when it is as old
+//   objects     most_swept = 100         of a kind, by one call
+//   objects     longest = 10 s           to ask for a lease; and to look for what is left
+//   call        longest_recheck = 2 s    that a hit waits for a store
+//   lease       usual_ttl = 60 s         without a sign of life: its holder is dead
+//   lease       longest_ttl = 3600 s     of VQCACHE_LEASE_SECONDS
+//   lease       beats = 6                signs of life in that time: one each 10 s
+//   lease       most_text = 1024         bytes of a lease
+//   lease       stall_ttls = 3           in which a holder has to gain a byte
+//   lease       most_stalls = 2          of holders; then the call goes on without a lease, and
+//   lease       most_failures = 6        of looks in a row, the same, and
+//   lease       most_misses = 6          of tries to make one, and
+//   lease       most_losses = 3          of its own lease
+//   lease       most_number = 1000000    of a lease
+//   lease       most_removed = 100       old leases at a time
 //   http        most_cookies = 50        of one chain of redirects
 //   http        cookie_size = 4 KiB      a longer one is not taken
 //   http        cookies_size = 16 KiB    of the cookies in one request
@@ -406,6 +489,8 @@
 //   process     patience = 5000 ms       for the program curl to end
 //   doctor      slowest = 5 s            for the program curl to tell its version
 //   doctor      little_room = 2 GiB      less free space is warned of
+//   doctor      longest = 30 s           to measure a store
+//   doctor      longest_clearing = 10 s  to remove what that has written
 //
 // A cut connection is taken up at once as long as it gains. Else there is a pause of up to a
 // second, then one of up to two.
@@ -418,9 +503,28 @@
 //   VQCACHE_CACHE_DIR     for cache_dir; else content/cache/models
 //   VQCACHE_OFFLINE       as offline; 0, false, no and off mean no, anything else means yes
 //   VQCACHE_TRANSPORT     for transport
+//   VQCACHE_LEASE_SECONDS  for tests: after how many seconds without a sign of life the machine
+//                         that downloads for others is taken for dead, 1 to 3600; else 60
 //   HOME                  what ~ is; on Windows USERPROFILE
 //   XDG_CACHE_HOME        for user_options(); else ~/.cache, on macOS ~/Library/Caches
 //   LOCALAPPDATA          the same on Windows
+//   NETRC                 the file with the login of a WebDAV server; chapter 4
+//   AWS_ACCESS_KEY_ID     and AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: keys of a store; chapter 15
+//   AWS_WEB_IDENTITY_TOKEN_FILE   and AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME: keys for a token
+//   AWS_PROFILE           which profile; else default
+//   AWS_SHARED_CREDENTIALS_FILE   else ~/.aws/credentials
+//   AWS_CONFIG_FILE       else ~/.aws/config
+//   AWS_CONTAINER_CREDENTIALS_RELATIVE_URI   or AWS_CONTAINER_CREDENTIALS_FULL_URI, with
+//                         AWS_CONTAINER_AUTHORIZATION_TOKEN or the file of
+//                         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: keys of a container
+//   AWS_EC2_METADATA_DISABLED   true: no machine is asked for its role; else
+//   AWS_EC2_METADATA_SERVICE_ENDPOINT   this is, or the usual address
+//   AWS_REGION            the region, else
+//   AWS_DEFAULT_REGION    this one, else the profile's, else us-east-1
+//   AWS_ENDPOINT_URL_S3   where the store is, else
+//   AWS_ENDPOINT_URL      this one, else endpoint_url of the profile, else Amazon's
+//   AWS_ENDPOINT_URL_STS  where keys for a token are had, as for the store
+//   AWS_IGNORE_CONFIGURED_ENDPOINT_URLS   true: these three, and the files' endpoints, do not count
 //   HF_ENDPOINT           where hf:// is; else https://huggingface.co
 //   HF_TOKEN              the token for it; else what the file HF_TOKEN_PATH or HF_HOME/token holds
 //   HF_TOKEN_PATH         that file
@@ -488,7 +592,8 @@
 // returns, and handle no signal. The program curl is ended, too.
 //
 // Several calls, processes and hosts may bring the same model at once. Each writes private files
-// and renames them.
+// and renames them. Hosts that share a store, or a directory with options::shared, wait for the one
+// that downloads: chapter 15.
 //
 // on_progress gets the phase: waiting for another call, downloading, restoring, storing, verifying.
 // It is called at the first step of each phase of a file, at the last where bytes are counted, and
@@ -627,7 +732,10 @@
 // answers 206 with a Content-Range. request::length is 0 in this version: to the end. Where it
 // answers with a redirect, to http or https alone, it is asked for that address. status() or
 // header() after write(), or returning without status, write and fail, is errc::callback. It sees
-// addresses with their secrets, and as they were given: there may be .. in them.
+// addresses with their secrets, and as they were given: there may be .. in them. It is asked for
+// files alone (GET): a request knows no other method, and a function that was written for this one
+// would answer a PUT with what it has got. So an object store is asked past it, over libcurl or the
+// program curl (chapter 15).
 //
 // SHA-256 is computed by libcrypto (3 or 1.1), CommonCrypto or BCrypt, loaded when they are there,
 // else by code in this file.
@@ -642,6 +750,10 @@
 // - A server is bounded: bytes, headers, redirects, tries, waits, cookies (chapter 7).
 // - No secret is in the arguments of a program, where others could read it: the program curl gets
 //   URL and headers on its standard input.
+// - Keys of a store and a login from a netrc are in no message, error, receipt or argument, and go
+//   to no other host. Secret keys are never sent: requests are signed, with the SHA-256 of each
+//   body, so that what was cut or changed on its way is refused by the store. No address may hold
+//   keys. Plain http is spoken with this machine alone, or where insecure=1 is written.
 // - User info and query values of URLs are *** in messages, errors and receipts, and so is what a
 //   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL,
 //   receipts one of the URL without user info, signatures and tokens.
@@ -650,13 +762,13 @@
 // - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
 // - The first download without a pin, and http:// without a pin. A digest that a server declares
 //   guards against accidents alone: who can change the bytes can change it, too.
-// - Who may write to your directories. A receipt guards against accidents: it is not signed. A hit
-//   does not hash the files again.
+// - Who may write to your directories and buckets. A receipt guards against accidents: it is not
+//   signed. A hit does not hash the files again.
 // - Who sets your environment, PATH or library path: that chooses proxy, certificates, curl and
 //   libcurl.
 // - Secrets in the path of a URL, which is shown and stored. Secrets in memory.
 // - Addresses: a redirect may lead to any host, one of your own network too.
-// - Who may read the copies: that is left to the rights of the directories.
+// - Who may read the copies: that is left to the rights of the directories, or of the store.
 //
 // ---- 14 upkeep ----------------------------------------------------------------------------------
 //
@@ -664,7 +776,15 @@
 // model out of both directories, and CACHE/NAME if it is empty then. It waits for a call that is
 // bringing it.
 //
-// What is held is listed without a look into the files. verify_model() reads every byte of both
+// Of a store nothing is removed where it does not answer. Where it refuses in the middle, the error
+// says what stands: the receipt goes first, so what is left is no model. Unfinished uploads go too.
+// What somebody else has put into the model's folder stays, and so does a folder that its WebDAV
+// server does not list. With options::keep_copy false, remove() takes the local files alone.
+//
+// What is held is listed without a look into the files. Of a store the names directly below its
+// prefix are listed, then the receipt of each is read, and each file of it is asked for its size; a
+// plain web server, and keys that may not list, are asked for what is held locally. What could not
+// be looked into is a warning, and the list holds the rest. verify_model() reads every byte of both
 // directories and holds it to the receipts; repair_model() brings what is not right from the other
 // one, from also_look_in, or from where its receipt says that it came from:
 //
@@ -674,6 +794,9 @@
 //     }
 //
 // A condition is right, missing, damaged, unreadable, or unvouched: no receipt speaks of that file.
+// The bytes of a store are fetched for that, and hashed here; where it is away or says no, they are
+// unreadable, and repair_model() goes on without it. Neither believes what the local receipt says
+// of a store.
 //
 // Where no place has the whole file, its blocks of 8 MiB are taken from all damaged ones that have
 // its receipt's checksum of them, and only the rest is fetched: one flipped byte costs one block,
@@ -691,7 +814,8 @@
 //     }
 //
 // Before a model goes, each copy of its files is read, and is what its receipt and the local one
-// say; where neither directory has a receipt, both files are read and are equal. Then the local
+// say; a store is asked for every byte; where neither place has a receipt, both files are read and
+// are equal. Then the local
 // receipt goes, then the files. A model stays where a copy is missing or damaged, where no copy is
 // kept, where LOCAL and CACHE lead to one file, and while another call works on it. remove() alone
 // takes away what has no copy; also_look_in counts for none. A dry run reads receipts and sizes, no
@@ -703,7 +827,9 @@
 // with its copy: what prune() tells are sizes of files.
 //
 // explain() tells what a call for a name would do with each file, and why: use, hash, restore,
-// download or fail. It looks at what a call looks at, and changes nothing. Where a file would be
+// download or fail. It looks at what a call looks at, and changes nothing: a store is asked where a
+// call would ask it, and a line tells whether it was, or what the local receipt says of it. Where a
+// file would be
 // downloaded it asks each URL that is known, the receipt's or the catalogue's, for one byte:
 //
 //     const vqcache::explanation all = vqcache::explain("my_model");
@@ -713,8 +839,9 @@
 //     }
 //
 // doctor() tells what a call would find here, and what to do where that is not good. No request is
-// sent, no directory is made, also_look_in is not written, and what is measured with private files
-// in the other two goes at once (what a kill leaves of them, after a day). In this order:
+// sent but to a store that is cache_dir or one of also_look_in, no directory is made, also_look_in
+// is not written, and what is measured with private files in the other two goes at once (what a
+// kill leaves of them, by the next doctor() after a day). In this order:
 //
 //   transport      libcurl or curl with its version and TLS, or fetch; why there is none
 //   proxy          for https and http, by which variable; no_proxy. Not with fetch
@@ -726,7 +853,10 @@
 //   local_dir      whether it is there or may be made, and on what; its free space, with a warning
 //                  under 2 GiB; whether it can be listed and written; what rename, fsync, flock and
 //                  reflink do in it; whether case counts
-//   cache_dir      the same; what fails there is a warning, since calls go on without it
+//   cache_dir      the same; what fails there is a warning, since calls go on without it. Of a
+//                  store: its address and region, and who gave the keys; its clock; how fast it
+//                  answers; whether it lists, takes, gives back and removes 1 MiB, and at which
+//                  rate; whether it creates on the condition that there is none
 //   also_look_in   of each: whether it is there, and can be listed
 //   tiers          whether a copy would outlast the disk, and costs room
 //
@@ -742,9 +872,145 @@
 // brings it back from the other one. If both receipts were deleted, nothing vouches for the files.
 //
 // A cache may be filled by hand, or by several hosts at once: nothing there is locked. Callers wait
-// for each other only where they share LOCAL. Who copies a model elsewhere takes its receipt along.
+// for each other where they share LOCAL, a store, or a directory with options::shared. Who copies a
+// model elsewhere takes its receipt along.
 //
-// ---- 15 what it does not do ---------------------------------------------------------------------
+// ---- 15 object stores ---------------------------------------------------------------------------
+//
+// The copies may lie in a bucket, or on a WebDAV server, which many machines use. Of what none has
+// yet, one of them asks the origin, and when the origin has vanished, the store serves:
+//
+//     vqcache::model for_the_team() {
+//       vqcache::options o;
+//       o.cache_dir = "s3://team-models/vq";  // or VQCACHE_CACHE_DIR
+//       return vqcache::download_file("clip.pt", "https://example.org/clip.pt", o);
+//     }
+//
+// What cache_dir and each of also_look_in may be; in messages its words and user info are left out:
+//
+//   s3://BUCKET/PREFIX    of a store that speaks Amazon's S3
+//   https://HOST/PATH     a folder of a WebDAV server. A plain web server with the same files will
+//                         do in also_look_in, which is only read
+//   DIR                   a directory
+//
+// Behind a ? may stand these, with & between; of WebDAV insecure alone. Others are an error:
+//
+//   endpoint=URL          https://HOST:PORT of a store that is not Amazon's; else as chapter 8 says
+//   region=R              else as chapter 8 says. Where it is wrong, and the store tells the right
+//                         one, that one is taken
+//   profile=P             else as chapter 8 says. With it, keys in variables do not count
+//   addressing=path       https://HOST/BUCKET; with virtual https://BUCKET.HOST. With auto, or
+//                         without it, what the profile says, else virtual for Amazon, and path for
+//                         all others
+//   insecure=1            plain http is allowed; it always is to this machine
+//
+// The objects are PREFIX/NAME/FILE, and the receipt PREFIX/NAME/NAME.sha256 comes last: as in a
+// directory (chapter 2). So a bucket can be mounted, or synced down and checked by sha256sum -c. A
+// directory of copies goes up in two steps, for the receipts to be last. In a shell:
+//
+//     aws s3 sync DIR s3://BUCKET/PREFIX --exclude '*.sha256' --exclude '*/.*'
+//     aws s3 sync DIR s3://BUCKET/PREFIX --exclude '*' --include '*.sha256'
+//
+// What is restored is hashed, and held to the pin or receipt. A receipt without its files, or with
+// other bytes, is as if there were none. What is damaged is not put aside, since another machine
+// may read it well: it stands until it is replaced.
+//
+// Keys of a bucket come from the first of these that is there:
+//
+// 1. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, with AWS_SESSION_TOKEN if they are for a time.
+// 2. A web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN.
+// 3. The profile, in ~/.aws/credentials and ~/.aws/config: its keys, or its web identity.
+// 4. The endpoint of a container.
+// 5. The role of the machine (IMDSv2): asked once, for a second, and only for Amazon's own stores.
+//
+// Nothing is asked without keys. SSO, credential_process and a role by another profile's keys are
+// not supported; the error says so. In a shell:
+//
+//     eval "$(aws configure export-credentials --format env)"
+//
+// A clock that is wrong is told, and requests are signed by the store's. A WebDAV server gets the
+// user info of its URL, https://USER:PASSWORD@HOST/PATH, else its login from a netrc (chapter 4).
+// Keys need these rights; a call whose keys lack one goes on without what it is for:
+//
+//   s3:GetObject          restoring, and each look at what is there
+//   s3:PutObject          storing, and leases
+//   s3:DeleteObject       removing, leases too
+//   s3:ListBucket         list_models(), and removing what is left. Without it Amazon says 403, and
+//                         not 404, of what is not there, which reads as a store that denies
+//   s3:AbortMultipartUpload   and
+//   s3:ListBucketMultipartUploads   removing unfinished uploads
+//
+// A hit asks the network nothing while the local receipt says that the copy was there less than
+// options::recheck_copy ago. Then the store is asked, for 2 s at most; what it has lost meanwhile
+// is stored again. Without an answer the local files serve, and it is said.
+//
+// A restore is a download (chapter 5): over several connections where they pay, and continued after
+// a kill. Storing is one request up to 100 MB. What is larger goes in parts of 16 MiB or more, four
+// at a time, while the file still comes from the origin, if that takes 2 s more or longer. On a
+// failure they are removed. Where an answer was lost, the store is asked what it has. A WebDAV
+// server gets a file by one request, under another name, .FILE.X.part, which is moved then.
+//
+// What a killed call leaves goes when it is a day old, by the clock of the store: unfinished
+// uploads, if no lease is young (they may cost money until then: give the bucket the rule
+// AbortIncompleteMultipartUpload), .part files of WebDAV, and leases. Each call for the set that is
+// no hit looks for them first, with one or two requests, at most 10 s, and removes 100 of a kind at
+// most; remove() takes all, however young. What is somebody else's stays, and so does all of which
+// the store does not tell the age. doctor() removes what doctors left.
+//
+// A store that is away, full, read-only, or says no costs no call its local files: model::cached is
+// false, why is said, and a later call stores.
+//
+// Who downloads holds a lease, .NAME.lease.N. It is made on the condition that there is none, and
+// renewed each 10 s. One that has not changed for 60 s, by the clock of who looks, is dead, and the
+// next machine takes over; clocks of machines do not matter. The others wait, with on_progress in
+// phase::waiting, and restore. Nothing that is right or wrong rests on it: where a store ignores
+// conditions, or two win at once, a model is downloaded once more than was needed. A directory that
+// several machines write is used in this way if options::shared is set; what is left of leases goes
+// as in a store, by this machine's clock. Who has lost its lease stores nothing: cached is false.
+//
+// 30 processes that call at once for a model that nobody has, by tests/cluster/run.py: one download
+// from the origin, on versitygw, Ceph, rclone, nginx and in a shared directory; on the first three
+// it was three downloads where two holders were killed. By a simulation of 100 machines,
+// tests/cluster/sim.py --runs 5 (downloads, mean of the runs, and those that were needed: the first
+// one, and one for each holder that was lost):
+//
+//   calm                                             1.0, needed 1.0; 100 without leases
+//   5 % of requests and 5 % of answers lost          1.0, needed 1.0
+//   the same, and 30 % of holders die, 20 % sleep    1.6, needed 1.6
+//   30 % of holders fail, 30 % sleep                 2.2, needed 2.2
+//   a store that ignores conditions                  1.2, needed 1.0
+//
+// Stores; "measured" is on this project's machines, "read" in the words of others:
+//
+//   Amazon S3             s3://BUCKET/PREFIX, with region=R. Read, and not tried
+//   Cloudflare R2         endpoint=https://ACCOUNT.r2.cloudflarestorage.com&region=auto. Read: it
+//                         has conditions
+//   Google Cloud Storage  endpoint=https://storage.googleapis.com, with HMAC keys. Read: it ignores
+//                         conditions, so some machines may download at once
+//   Backblaze B2          endpoint=https://s3.REGION.backblazeb2.com. Read: it answers 501 to
+//                         conditions; then there are no leases
+//   Hugging Face          storage buckets, endpoint=https://s3.hf.co. Read: of conditions its pages
+//                         say nothing
+//   versitygw             endpoint=URL. Measured, 1.8.0: it refuses a wrong region and tells the
+//                         right one
+//   Ceph radosgw          endpoint=URL. Measured, 16.2: it ignores a condition where an upload of
+//                         parts is completed
+//   rclone serve s3       endpoint=URL. Measured, 1.76: it does not compare a body with its digest
+//   MinIO                 endpoint=URL. Measured with the protocol's prototype alone; it has
+//                         conditions, and lists unfinished uploads by their whole name only
+//   Aliyun, Tencent       addressing=virtual. Read
+//   s3proxy, s3s-fs       Measured with the prototype alone: the first ignores conditions, of the
+//                         second several machines win at once
+//   nginx, lighttpd       WebDAV. Measured: one of 20 wins
+//   Apache                WebDAV. Measured: two may win
+//   rclone serve webdav   WebDAV. Measured: what was cut stands short, under the other name alone
+//   Nextcloud             https://USER:PASSWORD@HOST/remote.php/dav/files/USER/PATH. Read: its
+//                         limits for one request are those of PHP and of its proxy
+//
+// options::fetch and options::offline are about sources alone (chapters 5 and 12): such a place is
+// asked over libcurl or the program curl, also while a call is offline.
+//
+// ---- 16 what it does not do ---------------------------------------------------------------------
 //
 // - It never looks whether the origin has a newer file.
 // - It does not load models. What a model's own code fetches besides it does not see.
@@ -753,8 +1019,11 @@
 // - A stored model is served whatever address is given. Another address than that of its receipt is
 //   said, but for a pin, and for what signs or authorises a request: X-Amz-*, sig, token, ...
 // - On Windows no copy is made while a file arrives: storing comes after.
+// - A store's objects are not encrypted, tagged, versioned or locked by it; no bucket is made.
+// - A bucket of Azure, and Google's without HMAC keys, is no place. Of Amazon's ways to sign in,
+//   SSO and credential_process are not read; chapter 15 has the command that helps.
 //
-// ---- 16 changes ---------------------------------------------------------------------------------
+// ---- 17 changes ---------------------------------------------------------------------------------
 //
 // 0.2.0
 // - Any set of files: download_model, download_file, restore_model; model::files.
@@ -763,7 +1032,11 @@
 // - on_message gets a message: a string with a severity. Lambdas that take a string go on to work.
 // - result::value(), and -> to the model. A try_ form whose result is not looked at is a warning.
 // - Receipts have checksums of blocks, so that repair_model fetches only what is damaged.
-// - hf:// addresses. A source from a std::filesystem::path, a string_view, a list of strings.
+// - A bucket or a WebDAV server as cache_dir and in also_look_in; recheck_copy. Of many machines
+//   one asks the origin: there, and in a directory with options::shared.
+// - The login of a WebDAV server from a netrc.
+// - hf:// and s3:// addresses. A source from a std::filesystem::path, a string_view, a list of
+//   strings.
 // - One tier: options::keep_copy. More places to restore from: also_look_in. user_options().
 // - notebook_options() on Kaggle: new models stay where the next version finds them, and each input
 //   is looked in.
@@ -793,8 +1066,9 @@
 // - The first version. What it wrote is read by every later one.
 //
 // Rooms of this file, each using only those above it: config, api, containers, error, strings,
-// urls, http, formats, sniff, catalog, os, process, hash, ranges, journal, worker, partial,
-// transport, checks, hub, policy, connection, download, tier, plan, call, sets, upkeep, doctor,
+// urls, places, http, formats, sniff, catalog, os, process, hash, signature, store_policy,
+// credentials, ranges, journal, worker, partial, transport, checks, dialogue, stores, sources,
+// lease, hub, policy, connection, download, tier, objects, plan, call, sets, upkeep, doctor,
 // notebook, public, undef.
 // ==== >>config ==== macros: the version, and the switches with their defaults ====
 #ifndef VQCACHE_HPP
@@ -868,7 +1142,9 @@ namespace vqcache {
 inline namespace VQCACHE_ABI_ {
 enum class origin { local, cache, network };  // where this call found the files
 
-// Where one file comes from: http://, https://, file://, a path; with options::fetch any scheme.
+// Where one file comes from: http://, https://, s3://, file://, a path; with options::fetch any
+// scheme. s3://BUCKET/KEY[?endpoint=URL&region=R&profile=P] is an object of a store, asked for with
+// the keys of this user (AWS_*); errc::permission_denied where there are none.
 // hf://ORG/REPO[@REVISION]/PATH (or hf://datasets/...) is a file of the Hugging Face hub: taken
 // from the hub's own cache on this machine where Python has brought it, else downloaded with the
 // token of this user. A slash in a revision is written %2F.
@@ -990,6 +1266,12 @@ struct options {
   // empty: VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR, else content/models, content/cache/models; ~: home
   std::filesystem::path local_dir{}, cache_dir{};
   bool keep_copy = true;  // false: one tier, nothing goes to cache_dir, and model::cached is false
+  // of a store in cache_dir: for so many seconds a call believes the local receipt that its copy is
+  // there; then it asks once, for at most 2 s; 0: each call asks
+  unsigned recheck_copy = 86400;
+  // cache_dir is a directory that several machines write: of a set that none holds one of them asks
+  // the origin, and the others wait for it, as in a store
+  bool shared = false;
   // more places to restore from, in this order after cache_dir, and laid out as it is: only read
   std::vector<std::filesystem::path> also_look_in{};
   fetcher fetch{};  // empty: libcurl, else the program curl
@@ -1120,6 +1402,21 @@ VQCACHE_API_ model restore_model(const std::string& name, const options& opts = 
 VQCACHE_API_ void remove(
     const std::string& name, const options& opts = {});  // all of it, both tiers
 #endif
+#if !VQCACHE_INTERPRETED  // a template beside it, and cppyy makes TypeErrors of vqcache::error
+// Never called: {"a", "https://..."} would be two pointers to a vector, and an error deep in that.
+template <std::size_t Words>
+result try_download_model(const std::string&, const char* const (&)[Words], const options& = {}) {
+  static_assert(Words == 0, "each file needs braces of its own: {{\"a\", \"https://host/a\"}}");
+  return {};
+}
+#if VQCACHE_EXCEPTIONS_
+template <std::size_t Words>
+model download_model(const std::string&, const char* const (&)[Words], const options& = {}) {
+  static_assert(Words == 0, "each file needs braces of its own: {{\"a\", \"https://host/a\"}}");
+  return {};
+}
+#endif
+#endif
 // What is held, and looking after it. A value, or the error; the throwing forms throw that.
 template <class T>
 struct answer {
@@ -1161,7 +1458,8 @@ struct held_model {
 };
 
 // By names, sizes and receipts, in the order of names: no file is read. A directory that is not
-// there holds nothing.
+// there holds nothing. Of a store, what cannot be looked into is left out, and is a warning to
+// on_message.
 [[nodiscard]] VQCACHE_API_ answer<std::vector<held_model>> try_list_models(
     const options& opts = {});
 
@@ -1262,9 +1560,10 @@ struct finding {
 
 // What a call would find here: transport, proxy, certificates, environment, and what each directory
 // can do, measured with private files that are gone afterwards. No directory is made, no request is
-// sent, also_look_in is not written, and no secret is told. What is wrong is a finding; an error is
-// told for wrong options and want of memory alone. It takes a second or less, but where the program
-// curl does not answer, 5 s.
+// sent but to stores that are cache_dir or in also_look_in, also_look_in is not written, and no
+// secret is told. What is wrong is a finding; an error is told for wrong options and want of memory
+// alone. It takes a second or less, but where the program curl does not answer, 5 s, and for each
+// store at most 40 s.
 [[nodiscard]] VQCACHE_API_ answer<std::vector<finding>> try_doctor(const options& opts = {});
 #if VQCACHE_EXCEPTIONS_
 VQCACHE_API_ std::vector<held_model> list_models(const options& opts = {});
@@ -1306,17 +1605,25 @@ VQCACHE_API_ options user_options(const std::string& app);
 //       plan                a pure function: what is wanted and what the tiers hold, to a step for
 //                           each file
 //       tier                where finished files lie; directory_tier is one
+//       objects             the same in a bucket or on a WebDAV server: object_tier
+//         stores            asks such a place until it has answered
 //       download            one file: its sources, tries and connections       (state machine 1)
 //         connection        one request and its answer, through its redirects  (state machine 2)
+//           dialogue        one request to a store and its answer, as it is    (state machine 4)
+//           store_policy    pure functions: what an answer of a store means
+//           credentials     which keys, which region, which address
+//           signature       of a request, Amazon's version 4
 //         policy            pure functions: what a head asks of us, what follows an attempt
 //         checks            pure functions: what the caller gave
 //         hub               hf:// addresses: where such a file is, on the web and on this machine
+//         sources           s3:// addresses: where such an object is on the web, and its permit
+//       lease               which of many machines downloads                 (state machine 5)
 //       partial             the unfinished file, to which all bytes go         (state machine 3)
 //         journal           its record on the disk: what a later call needs to continue it
 //         worker            hashes and copies behind the writer, on a thread of its own
 //         ranges            which bytes are missing
 //       transport           one request over libcurl, the program curl or options::fetch
-//         process           a program beside us, with three pipes
+//         process           a program beside us, with pipes to it
 //       sniff, formats      what a file is by its bytes; what we write beside files
 //       http, urls, strings bytes into meaning
 //       os                  plain functions, declared once, defined for POSIX and for Windows
@@ -1326,8 +1633,8 @@ VQCACHE_API_ options user_options(const std::string& app);
 //      runs in a destructor, on a thread or under libcurl lets no exception out.
 //   2. Only partial_file::publish() gives a final name, after seal(). The receipt comes last.
 //   3. Callbacks, tiers and transports run on the calling thread. A digest_worker reads files and
-//      writes the copy, a sealer ends small files; what they share is under their mutexes, and
-//      nothing else is shared.
+//      writes the copy, a sealer ends small files, a keeper renews a lease over a board of its own;
+//      what they share is under their mutexes, and nothing else is shared.
 //   4. A room uses the rooms above it. What decides is pure and has a table of tests; what touches
 //      a disk, a network or a clock decides nothing.
 //   5. Which system this is, os and process know, and nobody else.
@@ -1338,7 +1645,13 @@ VQCACHE_API_ options user_options(const std::string& app);
 //   change what an answer is taken for                policy: judge_head() and what it calls
 //   refuse or explain what a caller gives             checks
 //   add a transport, or an option of one              transport: a class beside the three, pump
-//   add a tier                                        tier: a class beside directory_tier
+//   add a tier                                        tier: a class beside directory_tier, as
+//                                                     object_tier of objects; tests/tier asks it
+//   change what cache_dir may be called               places
+//   change what an answer of a store means            store_policy: a row of its table
+//   read keys from another place                      credentials: a row of first_step()
+//   change who downloads for a cluster                lease; then tests/cluster/sim.py, and run.py
+//   teach s3:// sources something                     sources
 //   add a step to what a call does with a file        plan, then call, which carries it out
 //   change what is written beside a file              formats; what 0.1.0 wrote is read for ever
 //   teach it what a page or a text looks like         sniff
@@ -1349,17 +1662,23 @@ VQCACHE_API_ options user_options(const std::string& app);
 // One word for one thing:
 //   attempt       one try of a source, as the policy sees it
 //   authority     who says what bytes must be: a pin, a receipt, or nobody
+//   client        who asks a store: it knows keys, region and clock, and learns them
 //   declaration   what a server itself says of the SHA-256 of its file
+//   exchange      one question to a store, with its tries
 //   expectation   what bytes must be to get a final name (partial::demand)
 //   inventory     what a tier holds of a set, by names, sizes and receipts alone
-//   lease         the range of an unfinished file that one connection brings
+//   lead          of a call: the lease that it holds, and the thread that renews it
+//   lease         in >>lease: a note in a tier that says who downloads. In >>partial: the range of
+//                 an unfinished file that one connection brings
 //   outcome       how an answer ended
 //   pin           a SHA-256 that the caller gives
+//   place         what cache_dir and also_look_in name: a directory, a bucket, a WebDAV server
 //   receipt       NAME.sha256: what stands in a tier, in the format of sha256sum; written last
 //   record        the journal of an unfinished file
 //   seal          check, hash and sync an unfinished file; publish: give it its final name
 //   set aside     rename a damaged file to FILE.corrupt-XXXXXXXX; sweep: remove what nobody needs
 //   source        where one file comes from: URLs or a path
+//   store         a bucket or a WebDAV server; to store: to write a copy to a lasting tier
 //   tier          a place where finished files lie: the local one, and lasting ones
 //
 // ==== >>containers ==== a list, a box, an optional and a function of our own ====
@@ -1396,6 +1715,21 @@ namespace fs = std::filesystem;
 inline constexpr size_t npos = string::npos;
 
 namespace containers {
+// std::swap and std::exchange ask many traits of each type first.
+template <class T>
+void trade(T& one, T& other) {
+  const T kept = one;
+  one = other;
+  other = kept;
+}
+
+template <class T, class Next>
+T exchange(T& it, Next next) {
+  T before = std::move(it);
+  it = std::move(next);
+  return before;
+}
+
 template <class T>
 class list {
  public:
@@ -1431,6 +1765,8 @@ class list {
   bool empty() const { return size_ == 0; }
 
   T* data() { return first_; }
+
+  const T* data() const { return first_; }
 
   T* begin() { return first_; }
 
@@ -1498,14 +1834,38 @@ class list {
 
  private:
   void swap(list& other) noexcept {
-    std::swap(first_, other.first_);
-    std::swap(size_, other.size_);
-    std::swap(room_, other.room_);
+    trade(first_, other.first_);
+    trade(size_, other.size_);
+    trade(room_, other.room_);
   }
 
   T* first_ = nullptr;
   size_t size_ = 0, room_ = 0;
 };
+
+// Equals stay in their order. std::sort is a dozen functions more for each type.
+template <class All, class Before>
+void sort(All& all, const Before& is_before) {
+  const size_t size = all.size();
+  for (size_t width = 1; width < size; width *= 2) {  // runs of this width are in order: merge them
+    All merged;
+    merged.reserve(size);
+
+    for (size_t begin = 0; begin < size; begin += 2 * width) {
+      const size_t middle = begin + width < size ? begin + width : size;
+      const size_t end = middle + width < size ? middle + width : size;
+      size_t left = begin, right = middle;
+      while (left < middle || right < end) {
+        const bool is_left_done = left == middle;
+        const bool takes_right = is_left_done || (right < end && is_before(all[right], all[left]));
+        size_t& next = takes_right ? right : left;
+        merged.push_back(std::move(all[next]));
+        ++next;
+      }
+    }
+    all = std::move(merged);
+  }
+}
 
 template <class T>
 class box {  // an object of its own, or none
@@ -1522,7 +1882,7 @@ class box {  // an object of its own, or none
   box(box<Derived>&& other) noexcept : it_(other.release()) {}
 
   box& operator=(box other) noexcept {
-    std::swap(it_, other.it_);
+    trade(it_, other.it_);
     return *this;
   }
 
@@ -1536,7 +1896,11 @@ class box {  // an object of its own, or none
 
   T* get() const { return it_; }
 
-  T* release() { return std::exchange(it_, nullptr); }
+  T* release() {
+    T* const given = it_;
+    it_ = nullptr;
+    return given;
+  }
 
  private:
   T* it_ = nullptr;
@@ -1581,7 +1945,8 @@ class optional {
 template <class Signature>
 class function {};
 
-// Anything that can be called like this, or nothing.
+// Anything that can be called like this, or nothing. It is kept behind pointers to two functions: a
+// class with virtual ones would be four times as much to compile for each lambda.
 template <class R, class... Arguments>
 class function<R(Arguments...)> {
  public:
@@ -1590,31 +1955,48 @@ class function<R(Arguments...)> {
   function(std::nullptr_t) {}
 
   template <class Called>
-  function(Called called) : it_(new held<Called>(std::move(called))) {}
+  function(Called called)
+      : it_(static_cast<void*>(new Called(static_cast<Called&&>(called)))),
+        call_(call_it<Called>),
+        drop_(drop_it<Called>) {}
 
-  explicit operator bool() const { return static_cast<bool>(it_); }
+  function(function&& other) noexcept { swap(other); }
 
-  R operator()(Arguments... with) const { return it_->call(with...); }
+  function& operator=(function other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  ~function() {
+    if (it_) {
+      drop_(it_);
+    }
+  }
+
+  explicit operator bool() const { return it_ != nullptr; }
+
+  R operator()(Arguments... with) const { return call_(it_, with...); }
 
  private:
-  struct callable {
-    callable() = default;
-    callable(const callable&) = delete;
-    callable& operator=(const callable&) = delete;
-    virtual ~callable() = default;
-    virtual R call(Arguments... with) = 0;
-  };
+  template <class Called>
+  static R call_it(void* it, Arguments... with) {
+    return (*static_cast<Called*>(it))(with...);
+  }
 
   template <class Called>
-  struct held final : callable {
-    explicit held(Called one) : called(std::move(one)) {}
+  static void drop_it(void* it) {
+    delete static_cast<Called*>(it);
+  }
 
-    R call(Arguments... with) override { return called(with...); }
+  void swap(function& other) noexcept {
+    trade(it_, other.it_);
+    trade(call_, other.call_);
+    trade(drop_, other.drop_);
+  }
 
-    Called called;
-  };
-
-  box<callable> it_{};
+  void* it_ = nullptr;
+  R (*call_)(void*, Arguments...) = nullptr;
+  void (*drop_)(void*) = nullptr;
 };
 }  // namespace containers
 
@@ -1699,7 +2081,8 @@ inline string shown(const fs::path& p) {
   return string(utf8.begin(), utf8.end());
 }
 
-// One part of a text: it looks at what it was made from, which lives until the text is made.
+// One part of a text: it looks at what it was made from, which lives until the text is made. It
+// owns nothing: a list of what has to be destroyed costs a compiler twice as much.
 class piece {
  public:
   piece(const char* text) : text_(text) {}
@@ -1708,34 +2091,49 @@ class piece {
 
   piece(const string& text) : text_(text) {}
 
-  piece(const fs::path& path) : made_("'" + shown(path) + "'"), text_(made_) {}
+  piece(const fs::path& path) : path_(&path) {}
 
   piece(int number) : piece(static_cast<long long>(number)) {}
 
   piece(long number) : piece(static_cast<long long>(number)) {}
 
-  piece(long long number) : made_(std::to_string(number)), text_(made_) {}
+  piece(long long number)
+      : text_(number < 0 ? "-" : ""),
+        number_(number < 0 ? 0 - static_cast<unsigned long long>(number)
+                           : static_cast<unsigned long long>(number)),
+        is_number_(true) {}
 
   piece(unsigned number) : piece(static_cast<unsigned long long>(number)) {}
 
   piece(unsigned long number) : piece(static_cast<unsigned long long>(number)) {}
 
-  piece(unsigned long long number) : made_(std::to_string(number)), text_(made_) {}
+  piece(unsigned long long number) : number_(number), is_number_(true) {}
 
   piece(piece&&) = delete;
 
-  view text() const { return text_; }
+  void add_to(string& all) const {
+    all += text_;
+
+    if (is_number_) {
+      all += std::to_string(number_);
+    }
+    if (path_) {
+      all += "'" + shown(*path_) + "'";
+    }
+  }
 
  private:
-  string made_{};
-  view text_;
+  view text_{};  // of a number its sign
+  const fs::path* path_ = nullptr;
+  unsigned long long number_ = 0;
+  bool is_number_ = false;
 };
 
 // Not a template over its parts: each mixture of their types would be one more function to compile.
 inline string join(std::initializer_list<piece> parts) {
   string all;
   for (const piece& part : parts) {
-    all += part.text();
+    part.add_to(all);
   }
   return all;
 }
@@ -1744,7 +2142,7 @@ struct [[nodiscard]] status {  // errors are values: this is success, or what fa
   errc code{};
   string text{};                // complete: what, which, why, what to do
   std::error_code cause{};      // of the operating system
-  std::exception_ptr thrown{};  // by a callback
+  std::exception_ptr thrown{};  // by a callback. NOLINT(bugprone-throw-keyword-missing): it is kept
 
   bool ok() const { return code == errc{}; }
 };
@@ -1753,7 +2151,8 @@ inline status fail(errc code, std::initializer_list<piece> parts) {
   return {code, join(parts), {}, {}};
 }
 
-// A value, or why there is none. `why` is a failure, never a success.
+// A value, or why there is none. `why` is a failure, never a success; then a default value stands
+// in its place.
 template <class T>
 class [[nodiscard]] result_of {
  public:
@@ -1761,16 +2160,16 @@ class [[nodiscard]] result_of {
 
   result_of(status why) : why_(std::move(why)) {}
 
-  bool ok() const { return value_.has_value(); }
+  bool ok() const { return why_.ok(); }
 
-  T& operator*() { return *value_; }
+  T& operator*() { return value_; }
 
-  T* operator->() { return &*value_; }  // NOLINT(bugprone-unchecked-optional-access): as there
+  T* operator->() { return &value_; }
 
   const status& why() const { return why_; }
 
  private:
-  optional<T> value_{};
+  T value_{};
   status why_{};
 };
 
@@ -2020,6 +2419,9 @@ class caller {  // the first callback that throws or cancels ends it
 
   // false: the call is to end. done == total: the last step of this phase of this file.
   bool step(phase what, const string& file, uint64_t done, uint64_t total) {
+    if (follower_) {
+      follower_(what, file, done);
+    }
     if (interrupted_ && !stopped() && interrupted_()) {
       stop_with(fail(errc::interrupted, {"interrupted at ", file}));
     }
@@ -2039,6 +2441,19 @@ class caller {  // the first callback that throws or cancels ends it
   }
 
   void watch(function<bool()> f) { interrupted_ = std::move(f); }
+
+  // Gets each step, also where on_progress gets none.
+  void tell_steps(function<void(phase what, const string& file, uint64_t done)> to) {
+    follower_ = std::move(to);
+  }
+
+  // Not ok: the call is to end. Nothing is told.
+  const status& goes_on() {
+    if (interrupted_ && !stopped() && interrupted_()) {
+      stop_with(fail(errc::interrupted, {"interrupted"}));
+    }
+    return stop_;
+  }
 
  private:
   static constexpr std::chrono::milliseconds least_pause{500};  // between two steps that are told
@@ -2091,6 +2506,7 @@ class caller {  // the first callback that throws or cancels ends it
   list<meter> meters_{};
   clock::time_point told_{};
   function<bool()> interrupted_{};
+  function<void(phase, const string&, uint64_t)> follower_{};
 };
 
 class category_of_errc final : public std::error_category {
@@ -2216,6 +2632,23 @@ inline std::string_view take(std::string_view& rest, char end) {
   const std::string_view front = rest.substr(0, rest.find(end));
   rest.remove_prefix((std::min)(front.size() + 1, rest.size()));
   return front;
+}
+
+inline bool has(const vector<string>& all, std::string_view wanted) {
+  for (const string& one : all) {
+    if (one == wanted) return true;
+  }
+  return false;
+}
+
+inline void append(vector<string>& all, const vector<string>& more) {
+  for (const string& one : more) {
+    all.push_back(one);
+  }
+}
+
+inline void sort(vector<string>& all) {
+  containers::sort(all, [](const string& one, const string& other) { return one < other; });
 }
 
 inline vector<string> words(std::string_view text, char end = ' ') {
@@ -2384,6 +2817,14 @@ inline bool is_port(std::string_view digits) {
   return number && *number > 0 && *number < 65536;
 }
 
+// RFC 3986, section 3.2.2: brackets are an IPv6 address, and are nowhere else.
+inline bool has_sound_brackets(std::string_view host) {
+  const size_t size = host.size();
+  if (host.find_first_of("[]") == npos) return true;
+  const bool are_outside = size > 2 && host[0] == '[' && host[size - 1] == ']';
+  return are_outside && host.substr(1, size - 2).find_first_of("[]") == npos;
+}
+
 inline bool is_sound(const url& address) {
   constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
   const string& scheme = address.scheme;
@@ -2391,6 +2832,7 @@ inline bool is_sound(const url& address) {
     return false;
   }
   if (address.host.empty() && scheme != "file") return false;
+  if (!has_sound_brackets(address.host)) return false;
   return address.port.empty() || is_port(address.port);
 }
 
@@ -2409,6 +2851,13 @@ inline optional<url> parse_url(std::string_view text) {
 
   if (!is_sound(parsed)) return {};
   return parsed;
+}
+
+inline string without_user(std::string_view text) {
+  optional<url> at = parse_url(text);
+  if (!at) return string(text);
+  at->user.clear();
+  return at->whole();
 }
 
 // ---- percent-encoding
@@ -2691,6 +3140,280 @@ inline pinned_address split_pin(std::string_view given) {
 }
 }  // namespace urls
 
+// ==== >>places ==== where a tier is: a directory, a bucket of a store, a WebDAV server ====
+//
+// Here belongs what cache_dir and also_look_in may be called. Pure. It uses >>error, >>strings and
+// >>urls. Keys never stand in an address: who reads a command line or a message would have them.
+namespace places {
+enum class kind { directory, bucket, web };
+enum class addressing { automatic, path, virtual_host };
+
+struct place {
+  kind is = kind::directory;
+  string bucket{}, prefix{};  // of a bucket; the prefix without / at its ends, and may be empty
+  string endpoint{};          // "https://HOST:PORT"; empty, as the next two: the environment tells
+  string region{}, profile{};
+  addressing how = addressing::automatic;
+  bool is_insecure = false;  // insecure=1: another endpoint than this may speak plain http, too
+  string url{};              // of a WebDAV server, with its user, without / at its end
+};
+
+struct listed {              // a file, as its place lists it
+  string name{};             // in what was listed
+  optional<uint64_t> age{};  // seconds since it was written, by the clock of the place, where told
+};
+
+inline constexpr std::string_view bucket_scheme = "s3://";
+
+inline kind kind_of(std::string_view given) {
+  const string front = strings::lower(given.substr(0, bucket_scheme.size() + 3));
+  if (strings::starts_with(front, bucket_scheme)) return kind::bucket;
+  const bool is_web =
+      strings::starts_with(front, "https://") || strings::starts_with(front, "http://");
+  return is_web ? kind::web : kind::directory;
+}
+
+// As people may read it. Who writes keys into it may write them anywhere before the first slash.
+inline string shown(std::string_view given) {
+  if (kind_of(given) != kind::bucket) return urls::redact(given);
+  const std::string_view rest = given.substr(bucket_scheme.size());
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  if (authority.find_first_of("@:") != npos) return join({bucket_scheme, "***"});
+  const string parsed = urls::redact(given);
+  return parsed.substr(0, parsed.find('?'));
+}
+
+inline bool is_loopback(std::string_view host) {
+  const string name = strings::lower(host);
+  const bool is_number = strings::consists_of(name, "0123456789.");
+  return name == "localhost" || name == "[::1]" || strings::ends_with(name, ".localhost")
+      || (is_number && strings::starts_with(name, "127."));
+}
+
+// What stands behind the ?; each word once, and none that nobody knows.
+struct words {
+  string endpoint{}, region{}, profile{}, addressing{}, insecure{};
+
+  string* of(std::string_view name) {
+    struct row {
+      const char* name;
+      string words::* value;
+    };
+
+    static constexpr row all[] = {{"endpoint", &words::endpoint}, {"region", &words::region},
+        {"profile", &words::profile}, {"addressing", &words::addressing},
+        {"insecure", &words::insecure}};
+    for (const row& one : all) {
+      if (one.name == name) return &(this->*one.value);
+    }
+    return nullptr;
+  }
+};
+
+inline status bad(std::initializer_list<error::piece> why) {
+  return fail(errc::invalid_argument, why);
+}
+
+// known: the words that may stand there, each between blanks.
+inline status read_words(std::string_view query, const char* known, words& into) {
+  for (const string& pair : strings::words(query, '&')) {
+    if (pair.empty()) continue;
+    if (!strings::contains(pair, "=")) {
+      const bool is_known = strings::is_one_of(known, pair);  // what is not may be a secret
+      return bad({"has ", is_known ? pair : string("a word"), " behind its ? without =VALUE"});
+    }
+    const urls::parameter one = urls::read_parameter(pair);
+    const string name(one.name.substr(0, one.name.find('=')));
+    string* const value = strings::is_one_of(known, name) ? into.of(name) : nullptr;
+    if (!value) {
+      return bad({"has the word '", strings::printable(name), "' behind its ?; known are ",
+          strings::trim(known)});
+    }
+    if (!value->empty() || one.value.empty()) {
+      return bad({"has ", name, value->empty() ? "= without a value" : "= twice"});
+    }
+    *value = urls::unescaped(one.value);
+  }
+  return {};
+}
+
+// Plain http shows every byte to the network, and the model could be changed on its way; the
+// signature of a request protects neither.
+inline status may_be_plain(const urls::url& at, const string& insecure) {
+  if (!insecure.empty() && insecure != "1") {
+    return bad({"has insecure=", strings::printable(insecure), ": write insecure=1, or leave it"});
+  }
+  const bool may = at.scheme == "https" || insecure == "1" || is_loopback(at.host);
+  if (may) return {};
+  return bad({"would speak plain http with ", strings::printable(at.host),
+      ": write https://, or insecure=1 behind the ? if that network is yours"});
+}
+
+inline status read_endpoint(const words& said, place& into) {
+  if (said.endpoint.empty()) return {};
+  const optional<urls::url> at = urls::parse_url(said.endpoint);
+  const bool is_origin = at && urls::is_http(*at) && at->path == "/" && at->user.empty();
+  if (!is_origin) {
+    return bad({"has the endpoint '", strings::readable(urls::redact(said.endpoint)),
+        "', which is not https://HOST or https://HOST:PORT (http:// to this machine)"});
+  }
+  into.endpoint = at->whole();
+  into.endpoint.pop_back();
+  return may_be_plain(*at, said.insecure);
+}
+
+inline status read_addressing(const words& said, place& into) {
+  struct row {
+    const char* word;
+    addressing how;
+  };
+
+  static constexpr row all[] = {{"", addressing::automatic}, {"auto", addressing::automatic},
+      {"path", addressing::path}, {"virtual", addressing::virtual_host}};
+  for (const row& one : all) {
+    if (said.addressing == one.word) {
+      into.how = one.how;
+      return {};
+    }
+  }
+  return bad({"has addressing=", strings::printable(said.addressing),
+      ": path, virtual and auto are known"});
+}
+
+// A prefix is a path below which files can be mounted and synced: it has no empty part, . and ..
+inline bool is_prefix(const string& prefix) {
+  if (prefix.empty()) return true;
+  for (const string& part : strings::words(prefix, '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return urls::odd_byte(prefix) == npos;
+}
+
+inline bool is_bucket(std::string_view name) {
+  constexpr size_t shortest = 3, longest = 255;  // some stores take more than Amazon's 63
+  const bool has_size = name.size() >= shortest && name.size() <= longest;
+  return has_size && strings::consists_of(strings::lower(name), strings::name_letters)
+      && strings::is_letter_or_digit(name[0]);
+}
+
+inline status bad_bucket(const string& name) {  // what is odd in it may be a secret
+  constexpr const char* meant = ": s3://BUCKET/PREFIX is meant";
+  if (name.empty()) return bad({"names no bucket", meant});
+  if (strings::contains(name, ":")) {
+    return bad({"has a host or keys where its bucket belongs: endpoint=https://HOST:PORT goes ",
+        "behind the ?, keys into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"});
+  }
+  if (strings::consists_of(strings::lower(name), strings::name_letters)) {
+    constexpr size_t longest_shown = 64;
+    return bad({"has '", strings::readable(name, longest_shown), "' for a bucket, and the name of ",
+        "one has 3 to 255 letters and begins with a letter or a digit", meant});
+  }
+  return bad({"has a bucket whose name holds more than letters, digits, '.', '-' and '_'", meant});
+}
+
+inline status read_bucket(std::string_view given, place& into) {
+  std::string_view rest = given.substr(bucket_scheme.size());
+  const string path(strings::take(rest, '?'));
+  if (path.find('@') < path.find('/')) {
+    return bad({"holds keys: they belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"});
+  }
+
+  words said;
+  VQCACHE_NEED_(read_words(rest, " endpoint region profile addressing insecure ", said));
+  into.bucket = path.substr(0, path.find('/'));
+  into.prefix = path.substr((std::min)(into.bucket.size() + 1, path.size()));
+  if (strings::ends_with(into.prefix, "/")) {
+    into.prefix.pop_back();
+  }
+  if (!is_bucket(into.bucket)) {
+    return bad_bucket(into.bucket);
+  }
+  if (!is_prefix(into.prefix)) {
+    return bad({"has a prefix with an empty part, with . or .., or with a byte that no path has"});
+  }
+  into.region = said.region;
+  into.profile = said.profile;
+  into.is_insecure = said.insecure == "1";
+  VQCACHE_NEED_(read_endpoint(said, into));
+  return read_addressing(said, into);
+}
+
+inline status read_web(std::string_view given, place& into) {
+  optional<urls::url> at = urls::parse_url(given);
+  if (!at) {
+    return bad({"is no URL: it has no host or a wrong one, a wrong port, or a byte that must be ",
+        "percent-encoded"});
+  }
+
+  std::string_view query = at->path;
+  string path(strings::take(query, '?'));
+  words said;
+  VQCACHE_NEED_(read_words(query, " insecure ", said));
+  VQCACHE_NEED_(may_be_plain(*at, said.insecure));
+  while (strings::ends_with(path, "/")) {
+    path.pop_back();
+  }
+  at->path = path;
+  into.url = at->whole();
+  return {};
+}
+
+// The failure begins with a verb: the caller says of what.
+inline result_of<place> parse(std::string_view given) {
+  place read;
+  read.is = kind_of(given);
+  status problem;
+  switch (read.is) {
+    case kind::directory: break;
+    case kind::bucket: problem = read_bucket(given, read); break;
+    case kind::web: problem = read_web(given, read); break;
+  }
+  if (!problem.ok()) return problem;
+  return read;
+}
+
+// ---- s3://BUCKET/KEY as a source
+
+// Its prefix is the key, which is taken as it stands: nothing in it is percent-decoded. The failure
+// begins with a verb.
+inline result_of<place> parse_object(std::string_view given) {
+  result_of<place> read = parse(given);
+  VQCACHE_NEED_(read.why());
+  const std::string_view path = given.substr(0, given.find('?'));
+  if (read->prefix.empty() || strings::ends_with(path, "/")) {
+    return bad({"names no object: s3://BUCKET/KEY is meant"});
+  }
+  return read;
+}
+
+// What a receipt keeps of an address, so that it can be asked again: of a bucket's where the store
+// is, and none of whose keys; of all others what people may read.
+inline string kept(std::string_view given) {
+  const bool is_object = kind_of(given) == kind::bucket && parse_object(given).ok();
+  if (!is_object) return urls::redact(given);  // options::fetch may have got anything
+  std::string_view query = given;
+  string text = shown(strings::take(query, '?'));
+  const char* mark = "?";
+  for (const string& pair : strings::words(query, '&')) {
+    const string name(urls::read_parameter(pair).name.substr(0, pair.find('=')));
+    if (!strings::is_one_of(" endpoint region addressing insecure ", name)) continue;
+    text += mark + pair;
+    mark = "&";
+  }
+  return text;
+}
+
+// What tells one file from another: see urls::reduced(). How a bucket is asked does not matter.
+inline string identity_of(std::string_view given) {
+  if (kind_of(given) != kind::bucket) return urls::reduced(given);
+  result_of<place> object = parse_object(given);
+  if (!object.ok()) return urls::reduced(given);
+  const string& endpoint = object->endpoint;
+  return join(
+      {bucket_scheme, object->bucket, "/", object->prefix, endpoint.empty() ? "" : "?", endpoint});
+}
+}  // namespace places
+
 // ==== >>http ==== headers: those of a request made, those of an answer read once ====
 // It uses >>strings and >>urls. The bytes are a stranger's; what cannot be understood is told to be
 // so, and never guessed. An answer's headers are parsed once, by read_head(), into a response_head,
@@ -2798,7 +3521,7 @@ inline vector<string> request_headers(const vector<string>& ours, const vector<s
       all.push_back(line);
     }
   }
-  all.insert(all.end(), users.begin(), users.end());
+  strings::append(all, users);
   return all;
 }
 
@@ -3246,11 +3969,13 @@ struct response_head {
   string coding_problem{};       // why its bytes are not the file's
   declaration declared{};        // the SHA-256 of the whole file
   vector<string> set_cookies{};  // the values; secrets of the server's
+  headers all{};                 // as they came, for what only a store tells
 };
 
 inline response_head read_head(int code, const headers& all) {
   response_head head;
   head.code = code;
+  head.all = all;
   head.location = find(all, "location");
   head.content_type = strings::printable(find(all, "content-type"));
   head.etag = strings::printable(find(all, "etag"));
@@ -3526,16 +4251,29 @@ inline bool hold_credentials(const vector<string>& header_lines) {  // by their 
   return false;
 }
 
-inline vector<string> secrets_of_header(std::string_view line) {  // its words, a cookie's value
+inline void add_secrets_of_word(vector<string>& all, std::string_view word) {
+  const std::string_view pair = strings::trim(word.substr(0, word.find(';')));
+  const size_t name_end = (std::min)(pair.find('='), pair.size() - 1);
+  all.emplace_back(strings::trim(word));
+  all.emplace_back(pair);
+  all.emplace_back(pair.substr(name_end + 1));
+}
+
+// Its words, a cookie's value, and of a signed request what stands between commas; "host", which it
+// names as signed, is no secret.
+inline vector<string> secrets_of_header(std::string_view line) {
   vector<string> all;
 
   strings::take(line, ':');
-  for (const std::string_view word : strings::words(strings::trim(line))) {
-    const std::string_view pair = strings::trim(word.substr(0, word.find(';')));
-    const size_t name_end = (std::min)(pair.find('='), pair.size() - 1);
-    all.emplace_back(strings::trim(word));
-    all.emplace_back(pair);
-    all.emplace_back(pair.substr(name_end + 1));
+  for (std::string_view word : strings::words(strings::trim(line))) {
+    add_secrets_of_word(all, word);
+    while (strings::contains(word, ",")) {
+      strings::take(word, ',');
+      const std::string_view next = word.substr(0, word.find(','));
+      if (strings::starts_with(next, "Signature=")) {
+        add_secrets_of_word(all, next);
+      }
+    }
   }
   return all;
 }
@@ -3559,8 +4297,8 @@ inline vector<string> secrets_of(std::string_view address, const vector<string>&
     all.push_back(strings::readable(all[at]));
   }
 
-  std::sort(all.begin(), all.end(),
-      [](const string& one, const string& other) { return one.size() > other.size(); });
+  containers::sort(
+      all, [](const string& one, const string& other) { return one.size() > other.size(); });
   return all;
 }
 
@@ -3640,6 +4378,7 @@ struct entry {
   string address{};  // a digest of the origin, which tells it from others; empty: of a path, or old
   string declared{};        // "DIGEST HOST HEADER": its server said so itself, and it held
   list<uint64_t> blocks{};  // the XXH64 of each block, or none: see has_blocks()
+  string stored{};          // "DATE PLACE": in a tier that is asked over the network; see stored_at
 };
 
 using receipt = list<entry>;
@@ -3713,6 +4452,9 @@ inline string write_receipt(const receipt& all, const string& date) {
     }
     if (!one.sha256.empty() && strings::starts_with(one.declared, one.sha256)) {
       facts += join({"# declared ", strings::printable(one.declared), " ", file, "\n"});
+    }
+    if (!one.stored.empty()) {
+      facts += join({"# stored ", one.stored, " ", file, "\n"});
     }
     if (one.unverified) {
       facts += join({"# unverified ", file, "\n"});
@@ -3792,6 +4534,9 @@ inline void read_fact(receipt& into, std::string_view line) {
   if (key == "declared") {
     its.declared = value;
   }
+  if (key == "stored") {
+    its.stored = value;
+  }
   if (key == "unverified") {
     its.unverified = true;
   }
@@ -3829,7 +4574,7 @@ struct range {
   uint64_t at = 0, end = endless;
 };
 
-using ranges = vector<range>;
+using ranges = list<range>;
 
 inline constexpr size_t ranges_size = 1360;  // bytes: a line is padded, to be written over
 
@@ -4356,7 +5101,7 @@ inline string json_answer(const specimen& seen, std::string_view text) {  // or 
   if (!is_json) return {};
 
   const vector<string> keys = flow_keys(text);
-  if (std::find(keys.begin(), keys.end(), "model") != keys.end()) return {};  // a config
+  if (strings::has(keys, "model")) return {};  // a config
   const bool is_answer = are_of_an_answer(keys) || has_key_of_an_error(keys);
   return is_answer ? "a JSON answer " + that_says(text, 400) : string();
 }
@@ -4608,6 +5353,7 @@ __declspec(dllimport) int __stdcall WriteFile(
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #endif
 #endif
@@ -4675,7 +5421,7 @@ class file {  // a descriptor that closes itself; close() tells what only closin
  public:
   explicit file(int descriptor = -1) : descriptor_(descriptor) {}
 
-  file(file&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  file(file&& other) noexcept : descriptor_(containers::exchange(other.descriptor_, -1)) {}
 
   file& operator=(file&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
@@ -4690,7 +5436,7 @@ class file {  // a descriptor that closes itself; close() tells what only closin
 
   int close() {
     if (!is_open()) return 0;
-    return close_descriptor(std::exchange(descriptor_, -1));
+    return close_descriptor(containers::exchange(descriptor_, -1));
   }
 
  private:
@@ -4748,6 +5494,10 @@ size_t copy_some(const file& from, file& to, uint64_t at, size_t size);
 int rename(const fs::path& from, const fs::path& to);
 
 // renames_open_files, in each block: whether rename() may do so while we have the file open.
+
+// The same, but in place of nothing: EEXIST if anything has the name `to`. Of a network file system
+// whose answer was lost that may be ours. What is_refusal() knows: it cannot be done there.
+int rename_new(const fs::path& from, const fs::path& to);
 
 // An exclusive lock that ends with the file or the process. EWOULDBLOCK: another has it.
 int try_lock(file& f);
@@ -5089,6 +5839,13 @@ inline std::string date() {
   const std::tm now = utc(std::time(nullptr));
   char text[32];
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &now));
+}
+
+// As a signature has it. seconds: since 1970
+inline std::string stamp(std::uint64_t seconds) {
+  const std::tm when = utc(static_cast<std::time_t>(seconds));
+  char text[32];
+  return std::string(text, std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &when));
 }
 
 inline std::string unique() {  // 16 hex digits: the process, and what no other call there has
@@ -5446,6 +6203,31 @@ inline size_t copy_some(const file&, file&, uint64_t, size_t) {
 
 inline int rename(const fs::path& from, const fs::path& to) {
   return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+#if defined(SYS_renameat2)  // by its number: not every libc has the function
+inline int rename_in_one_step(const fs::path& from, const fs::path& to) {
+  constexpr unsigned no_replace = 1;  // RENAME_NOREPLACE of linux/fs.h: renameat2(2)
+  const auto done =
+      ::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), no_replace);
+  return done == 0 ? 0 : errno;
+}
+#else
+inline int rename_in_one_step(const fs::path&, const fs::path&) {
+  return ENOSYS;
+}
+#endif
+
+// Of two steps the first decides; who ends between them leaves a second name.
+inline int rename_by_link(const fs::path& from, const fs::path& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) return errno;
+  (void)unlink(from);
+  return 0;
+}
+
+inline int rename_new(const fs::path& from, const fs::path& to) {
+  const int error = rename_in_one_step(from, to);
+  return is_refusal(error) ? rename_by_link(from, to) : error;
 }
 
 inline int try_lock(file& f) {
@@ -5939,6 +6721,10 @@ inline size_t copy_some(const file&, file&, uint64_t, size_t) {
   return 0;
 }
 
+inline int rename_new(const fs::path& from, const fs::path& to) {
+  return ::MoveFileExW(from.c_str(), to.c_str(), windows::write_through) ? 0 : last_error();
+}
+
 inline int rename(const fs::path& from, const fs::path& to) {
   constexpr unsigned long how = windows::replace_existing | windows::write_through;
   for (int pause = 1;; pause *= 2) {
@@ -6072,7 +6858,7 @@ inline void keep_interrupt(signal_handler ours) {  // one call uses it up
 #endif  // Windows
 }  // namespace os
 
-// ==== >>process ==== runs a program beside us, with three pipes and no shell ====
+// ==== >>process ==== runs a program beside us, with pipes and no shell ====
 // As in >>os the contract comes first, then a POSIX block and a Windows block. What all systems do
 // alike, on top of these, is the class child at the end. It uses >>os.
 }  // namespace detail
@@ -6133,8 +6919,12 @@ enum class process_id : std::intptr_t { none };  // POSIX: its number; Windows: 
 // Starts argv[0], found in PATH (Windows: in System32, without its .exe), with `streams` as its
 // standard input, output and error, and with no other file of ours. Its arguments arrive as they
 // are, its signals as in a program that a shell has started. 0, or an errno value (ENOENT: there is
-// no such program); then nothing runs, and `out` is as it was.
-int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out);
+// no such program); then nothing runs, and `out` is as it was. fourth: what it finds under the name
+// of fourth_stream; ENOSYS: this system gives a program three streams and no more.
+int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out,
+    const file* fourth = nullptr);
+
+inline constexpr const char* fourth_stream = "/dev/fd/3";
 
 // The exit code of a program that ends within so many milliseconds, or none. -1: a signal has ended
 // it, or somebody else has waited for it.
@@ -6152,6 +6942,13 @@ int make_pipe(file& reading, file& writing);
 // mostly 64 KiB.
 int fill_pipe(const file& writing, std::string_view input);
 
+// From now on write_pipe() takes what there is room for, and waits for nobody.
+int make_nonblocking(const file& writing);
+
+// How many of these bytes the pipe takes at once, 0: it is full; -1: nobody reads it any more. The
+// caller holds os::quiet_signals.
+long write_pipe(const file& writing, std::string_view bytes);
+
 // What has come through a pipe: how many bytes, 0 at its end, or -1 and errno. It waits if there is
 // neither, and a signal does not break it off.
 long read_pipe(const file& reading, char* to, size_t size);
@@ -6159,6 +6956,7 @@ long read_pipe(const file& reading, char* to, size_t size);
 struct awaited {
   int descriptor = -1;    // below 0: nothing is awaited
   bool has_news = false;  // bytes, the end of the pipe, or an error
+  bool for_room = false;  // it is written to: room is news, and not bytes
 };
 
 // Waits until one of them has news, but so many milliseconds at most; a signal may end it early.
@@ -6208,7 +7006,7 @@ class spawn_actions : os::pinned {  // what the new program does before it begin
 
   const posix_spawn_file_actions_t* get() const { return &actions_; }
 
-  int give(const file (&streams)[3]) {
+  int give(const file (&streams)[3], const file* fourth) {
     const int error = ::posix_spawn_file_actions_init(&actions_);
     is_made_ = error == 0;
     if (error != 0) return error;
@@ -6220,12 +7018,24 @@ class spawn_actions : os::pinned {  // what the new program does before it begin
         return failed;
       }
     }
-    return 0;
+    return fourth ? give_fourth(*fourth) : 0;
   }
 
  private:
+  // Last of all: by now the place may be taken, and each of the others has been given already.
+  int give_fourth(const file& stream) {
+    constexpr int number = 3;
+    int from = stream.descriptor();
+    if (from == number) {  // onto itself it would stay close-on-exec
+      elsewhere_ = file(::fcntl(from, F_DUPFD_CLOEXEC, number + 1));
+      from = elsewhere_.descriptor();
+    }
+    return from < 0 ? errno : ::posix_spawn_file_actions_adddup2(&actions_, from, number);
+  }
+
   posix_spawn_file_actions_t actions_{};
   bool is_made_ = false;
+  file elsewhere_{};
 };
 
 class spawn_attributes : os::pinned {
@@ -6264,9 +7074,10 @@ class spawn_attributes : os::pinned {
   bool is_made_ = false;
 };
 
-inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out) {
+inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out,
+    const file* fourth) {
   spawn_actions actions;
-  if (const int error = actions.give(streams)) return error;
+  if (const int error = actions.give(streams, fourth)) return error;
 
   spawn_attributes attributes;
   if (const int error = attributes.reset_signals()) return error;
@@ -6325,14 +7136,22 @@ inline int make_pipe(file& reading, file& writing) {
   return writing.is_open() ? 0 : errno;
 }
 
+inline int make_nonblocking(const file& writing) {
+  return ::fcntl(writing.descriptor(), F_SETFL, O_NONBLOCK) < 0 ? errno : 0;
+}
+
+inline long write_pipe(const file& writing, std::string_view bytes) {
+  const ::ssize_t put =
+      os::again([&] { return ::write(writing.descriptor(), bytes.data(), bytes.size()); });
+  const bool is_full = put < 0 && errno == EAGAIN;
+  return is_full ? 0 : put;
+}
+
 inline int fill_pipe(const file& writing, std::string_view input) {
-  if (::fcntl(writing.descriptor(), F_SETFL, O_NONBLOCK) < 0) {
-    return errno;
-  }
+  if (const int error = make_nonblocking(writing)) return error;
 
   while (!input.empty()) {
-    const ::ssize_t put =
-        os::again([&] { return ::write(writing.descriptor(), input.data(), input.size()); });
+    const long put = write_pipe(writing, input);
     if (put <= 0) return E2BIG;
     input.remove_prefix(static_cast<size_t>(put));
   }
@@ -6347,7 +7166,7 @@ inline int wait_for_news(awaited* all, unsigned count, int ms) {
   list<pollfd> entries(count);
   for (unsigned i = 0; i < count; ++i) {
     entries[i].fd = all[i].descriptor;
-    entries[i].events = POLLIN;
+    entries[i].events = all[i].for_room ? POLLOUT : POLLIN;
   }
 
   const int ready = ::poll(entries.data(), count, ms);
@@ -6465,7 +7284,10 @@ inline std::wstring quoted_command_line(const std::vector<std::string>& argv) {
   return line;
 }
 
-inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out) {
+inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out,
+    const file* fourth) {
+  if (fourth) return ENOSYS;  // a program there could not open it by a name
+
   wchar_t system_directory[windows::max_path] = L"";
   if (::GetSystemDirectoryW(&system_directory[0], windows::max_path) == 0) {
     return os::last_error();
@@ -6537,6 +7359,14 @@ inline int make_pipe(file& reading, file& writing) {
   return 0;
 }
 
+inline int make_nonblocking(const file&) {
+  return ENOSYS;  // a pipe of _pipe() waits for its reader
+}
+
+inline long write_pipe(const file&, std::string_view) {
+  return -1;
+}
+
 inline int fill_pipe(const file& writing, std::string_view input) {
   if (input.size() > pipe_room) return E2BIG;  // a full pipe would wait for a reader for ever
 
@@ -6577,8 +7407,9 @@ inline int wait_for_news(awaited* all, unsigned count, int ms) {  // no call wai
 // ---- what all systems do alike ------------------------------------------------------------------
 
 // A program, from its start to its end. It gets its input before it starts, so that nothing has to
-// be written while it runs; wait() and read() bring what it writes; what it says of errors is kept.
-// A program that has not ended by itself is killed by the destructor. For one thread at a time.
+// be written while it runs, or is fed; wait() and read() bring what it writes; what it says of
+// errors is kept. A program that has not ended by itself is killed by the destructor. For one
+// thread at a time.
 class child : os::pinned {
  public:
   child() = default;
@@ -6595,11 +7426,50 @@ class child : os::pinned {
     return spawn(argv, streams, id_);
   }
 
-  static void wait(const list<child*>& several, int ms) {  // or until one has news
+  // The same, but the input stands in fourth_stream, and the standard input is for feed(). ENOSYS:
+  // as spawn().
+  int start_fed(const std::vector<std::string>& argv, std::string_view input) {
+    file streams[3], fourth, to_fourth, to_input;
+    int error = make_pipes(streams, to_input);
+    if (error == 0) {
+      const os::standard_places held;
+      error = make_pipe(fourth, to_fourth);
+    }
+    if (error == 0) {
+      error = make_nonblocking(to_input);
+    }
+    if (error == 0) {
+      error = fill_pipe(to_fourth, input);
+    }
+    to_fourth.close();
+    if (error == 0) {
+      error = spawn(argv, streams, id_, &fourth);
+    }
+    if (error == 0) {
+      in_ = std::move(to_input);
+    }
+    return error;
+  }
+
+  bool takes_food() const { return in_.is_open(); }
+
+  // How many of these bytes its standard input takes now; 0: none, or it reads no more.
+  size_t feed(std::string_view bytes) {
+    const long put = in_.is_open() ? write_pipe(in_, bytes) : 0;
+    if (put < 0) {
+      in_.close();
+    }
+    return put > 0 ? static_cast<size_t>(put) : 0;
+  }
+
+  void end_food() { in_.close(); }  // its standard input is at its end
+
+  static void wait(const list<child*>& several, int ms) {  // or until one has news, or is hungry
     list<awaited> pipes;
     for (const child* one : several) {
       pipes.push_back({one->out_.descriptor(), false});
       pipes.push_back({one->err_.descriptor(), false});
+      pipes.push_back({one->in_.descriptor(), false, true});
     }
 
     const auto count = static_cast<unsigned>(pipes.size());
@@ -6607,7 +7477,7 @@ class child : os::pinned {
     const awaited* next = pipes.data();
     for (child* one : several) {
       const bool has_output = next[0].has_news, has_errors = next[1].has_news;
-      next += 2;
+      next += 3;
       one->has_news_ = has_output || is_broken;
       if (has_errors) {
         one->keep_errors();
@@ -6633,6 +7503,7 @@ class child : os::pinned {
   int finish() {
     if (!is_started()) return -1;
 
+    in_.close();
     out_.close();  // one that still writes there is to end
     optional<int> code;
     if (hear_last_words()) {
@@ -6645,6 +7516,7 @@ class child : os::pinned {
   int abandon() {
     if (!is_started()) return -1;
 
+    in_.close();
     out_.close();
     kill_it();
     return let_go(ended_within(id_, patience));
@@ -6706,7 +7578,7 @@ class child : os::pinned {
     return true;
   }
 
-  file out_{}, err_{};
+  file in_{}, out_{}, err_{};
   process_id id_ = process_id::none;
   bool has_news_ = false;  // its output, since wait() and until read()
   std::string errors_{};
@@ -6946,7 +7818,7 @@ class sha256 : os::pinned {
 
   void drop() {
     if (handle_) {
-      os::call<long>(engine_.free, std::exchange(handle_, nullptr));
+      os::call<long>(engine_.free, containers::exchange(handle_, nullptr));
     }
   }
 
@@ -7131,17 +8003,1924 @@ inline string of(std::string_view bytes) {
   return sha256().start().update(bytes.data(), bytes.size()).hex();
 }
 
+inline string hex_of(std::string_view bytes) {
+  string digits;
+  for (const char byte : bytes) {
+    digits += strings::hex(static_cast<unsigned char>(byte), 2);
+  }
+  return digits;
+}
+
+inline string bytes_of(std::string_view bytes) {  // their digest, 32 bytes; empty as of() may be
+  const string digits = of(bytes);
+  string digest;
+  for (size_t at = 0; at < digits.size(); at += 2) {
+    const optional<uint64_t> byte = strings::parse_number(digits.substr(at, 2), 16);
+    digest += static_cast<char>(byte.value_or(0));
+  }
+  return digest;
+}
+
 // Of a URL, for a receipt: without its secrets, and by our own code, since a hit loads no library.
 // Empty: it is a path.
 inline string of_address(std::string_view url) {
   constexpr size_t shown = 16;  // hex digits: only two addresses of one file are to differ
-  const string known = urls::reduced(url);
+  const string known = places::identity_of(url);
   if (known.empty()) return {};
 
   sha256 by_us(sha256::by::our_code);
   return by_us.start().update(known.data(), known.size()).hex().substr(0, shown);
 }
 }  // namespace hash
+
+// ==== >>signature ==== requests to a store, signed as Amazon's version 4 asks for ====
+//
+// Pure: what goes on the wire, byte for byte, follows from what is asked, the keys, the region and
+// one reading of the clock. A redirect, another region and another try are signed anew. It uses
+// >>strings and >>hash. Source: "Signature calculations for the Authorization header", the user
+// guide of S3; libcurl's own signing differs by version and is not used.
+namespace signature {
+struct keys {
+  string id, secret;
+  string token{};  // of a session; empty: the keys are for good
+};
+
+struct field {  // of a query or of a head; a header's name is in lower case
+  string name, value;
+};
+
+struct unsigned_request {
+  string method;
+  string path;  // as it is meant, not encoded; it begins with /
+  list<field> query{};
+  list<field> headers{};  // with "host", and its port where that is not the usual one
+  string body_sha256{};   // 64 hex digits, of no bytes too
+};
+
+struct signed_request {
+  string target;           // the path and the query as they were signed
+  vector<string> headers;  // "name: value", all but host
+  status problem{};        // errc::io: no digest could be made
+};
+
+enum class slash { stays, is_encoded };
+
+// RFC 3986's unreserved letters stay. A path is encoded once, and never made shorter: a key may
+// hold // and /../.
+inline string encoded(std::string_view text, slash how) {
+  constexpr const char* marks = "-._~";
+  string out;
+  for (const char letter : text) {
+    const bool is_plain = strings::is_letter_or_digit(letter)
+        || strings::contains(marks, {&letter, 1}) || (letter == '/' && how == slash::stays);
+    if (is_plain) {
+      out += letter;
+    } else {
+      out += join({"%", strings::upper(strings::hex(static_cast<unsigned char>(letter), 2))});
+    }
+  }
+  return out;
+}
+
+// RFC 2104, with SHA-256: 32 bytes; empty: no digest could be made.
+inline string hmac(std::string_view key, std::string_view message) {
+  constexpr size_t block = 64;
+  constexpr char inner_mark = 0x36, outer_mark = 0x5c;
+  string inner(key.size() > block ? hash::bytes_of(key) : string(key));
+  inner.resize(block, '\0');
+
+  string outer = inner;
+  for (size_t at = 0; at < block; ++at) {
+    inner[at] = static_cast<char>(inner[at] ^ inner_mark);
+    outer[at] = static_cast<char>(outer[at] ^ outer_mark);
+  }
+  const string digest = hash::bytes_of(inner += message);
+  return digest.empty() ? digest : hash::bytes_of(outer += digest);
+}
+
+// What a header's value is signed as: without blanks at its ends, and with one for several.
+inline string tidy(std::string_view value) {
+  string out;
+  for (const string& word : strings::words(value)) {
+    if (word.empty()) continue;
+    out += join({out.empty() ? "" : " ", word});
+  }
+  return out;
+}
+
+inline bool is_before(const field& one, const field& other) {
+  return one.name == other.name ? one.value < other.value : one.name < other.name;
+}
+
+inline string query_of(const list<field>& fields) {  // sorted when it is encoded, as it is signed
+  list<field> all;
+  for (const field& one : fields) {
+    all.push_back({encoded(one.name, slash::is_encoded), encoded(one.value, slash::is_encoded)});
+  }
+  containers::sort(all, is_before);
+
+  string text;
+  for (const field& one : all) {
+    text += join({text.empty() ? "" : "&", one.name, "=", one.value});
+  }
+  return text;
+}
+
+// The day, the region and the service: the key holds for them alone.
+inline string scope_of(std::string_view stamp, const string& region) {
+  constexpr size_t day = 8;
+  return join({stamp.substr(0, day), "/", region, "/s3/aws4_request"});
+}
+
+inline string signing_key(const string& secret, const string& scope) {
+  string key = "AWS4" + secret;
+  for (const string& part : strings::words(scope, '/')) {
+    key = hmac(key, part);
+  }
+  return key;
+}
+
+// stamp: the time in UTC, "20130524T000000Z", of one reading of the clock.
+inline signed_request sign(
+    const unsigned_request& asked, const keys& by, const string& region, const string& stamp) {
+  list<field> headers = asked.headers;
+  headers.push_back({"x-amz-content-sha256", asked.body_sha256});
+  headers.push_back({"x-amz-date", stamp});
+  if (!by.token.empty()) {
+    headers.push_back({"x-amz-security-token", by.token});
+  }
+  containers::sort(headers, is_before);
+
+  string heads, names;
+  for (const field& one : headers) {
+    heads += join({one.name, ":", tidy(one.value), "\n"});
+    names += join({names.empty() ? "" : ";", one.name});
+  }
+
+  const string path = encoded(asked.path, slash::stays), query = query_of(asked.query);
+  const string canonical = join(
+      {asked.method, "\n", path, "\n", query, "\n", heads, "\n", names, "\n", asked.body_sha256});
+  const string scope = scope_of(stamp, region);
+  const string to_sign =
+      join({"AWS4-HMAC-SHA256\n", stamp, "\n", scope, "\n", hash::of(canonical)});
+  const string signature = hmac(signing_key(by.secret, scope), to_sign);
+
+  signed_request made;
+  if (signature.empty()) {
+    made.problem = fail(errc::io, {"the system's SHA-256 failed"});
+    return made;
+  }
+  made.target = query.empty() ? path : join({path, "?", query});
+  for (const field& one : headers) {
+    if (one.name == "host") continue;  // the transport writes that
+    made.headers.push_back(join({one.name, ": ", one.value}));
+  }
+  made.headers.push_back(join({"authorization: AWS4-HMAC-SHA256 Credential=", by.id, "/", scope,
+      ",SignedHeaders=", names, ",Signature=", hash::hex_of(signature)}));
+  return made;
+}
+}  // namespace signature
+
+// ==== >>store_policy ==== what an answer of a store means, and what follows it ====
+//
+// Pure functions, each with a table of tests. A store's status codes are few and its servers
+// differ: what was measured of them stands beside the rows. It uses >>error and >>strings.
+namespace store_policy {
+enum class asked {
+  read,      // of an object, or of a part of it on the condition that it is still the same
+  look,      // HEAD
+  write,     // of a whole object or a part; the same bytes again do no harm
+  create,    // on the condition that there is none
+  complete,  // of an upload of parts
+  begin,     // of one
+  remove,
+  make_folder
+};
+
+enum class verdict {
+  done,
+  unchanged,      // 304
+  absent,         // no such object
+  exists,         // of create: somebody was faster, or an answer of ours was lost
+  changed,        // since the receipt or the first part was read
+  unknown,        // it may have happened: the store has to be looked at
+  again,          // later, as it is
+  no_conditions,  // this store cannot create on a condition
+  other_region,   // signed anew for the one that it names
+  wrong_clock,    // signed anew by its clock
+  stale_keys,     // of a session: they have to be had anew
+  denied,
+  no_bucket,
+  no_folder,  // WebDAV: the parent is to be made first
+  read_only,  // a plain web server, which takes nothing
+  full,
+  refused  // what was asked is wrong
+};
+
+struct answer {
+  int code = 0;         // of HTTP; 0: none came
+  string error_code{};  // <Code> of its body; empty: there is none
+};
+
+struct row {
+  int code;
+  const char* error_code;  // empty: whatever it says
+  verdict is;
+};
+
+// The first row that fits counts.
+inline constexpr row rows_of_code[] = {{200, "", verdict::done}, {201, "", verdict::done},
+    {204, "", verdict::done}, {206, "", verdict::done}, {207, "", verdict::done},
+    {304, "", verdict::unchanged}, {301, "", verdict::other_region},
+    {307, "", verdict::other_region}, {400, "AuthorizationHeaderMalformed", verdict::other_region},
+    {400, "XAmzContentSHA256Mismatch", verdict::again},  // damaged on its way
+    {400, "BadDigest", verdict::again}, {400, "IncompleteBody", verdict::again},
+    {400, "RequestTimeout", verdict::again}, {400, "ExpiredToken", verdict::stale_keys},
+    {400, "InvalidToken", verdict::denied}, {401, "", verdict::denied},
+    {403, "RequestTimeTooSkewed", verdict::wrong_clock},
+    {403, "RequestExpired", verdict::wrong_clock}, {403, "ExpiredToken", verdict::stale_keys},
+    {403, "ExpiredTokenException", verdict::stale_keys}, {403, "QuotaExceeded", verdict::full},
+    {403, "", verdict::denied}, {404, "NoSuchBucket", verdict::no_bucket},
+    {404, "XAdminUserNotFound", verdict::denied},  // versitygw's name of an unknown key
+    {404, "NoSuchUpload", verdict::unknown}, {404, "", verdict::absent},
+    {405, "", verdict::read_only}, {408, "", verdict::again},
+    {409, "ConditionalRequestConflict", verdict::again}, {409, "OperationAborted", verdict::again},
+    {409, "BucketAlreadyOwnedByYou", verdict::done}, {409, "", verdict::no_folder},
+    {412, "", verdict::changed}, {413, "", verdict::full}, {416, "", verdict::changed},
+    {423, "", verdict::again}, {425, "", verdict::again}, {429, "", verdict::again},
+    {500, "", verdict::again}, {501, "", verdict::no_conditions}, {502, "", verdict::again},
+    {503, "", verdict::again}, {504, "", verdict::again}, {507, "", verdict::full}};
+
+inline verdict meaning_of(const answer& its) {
+  for (const row& one : rows_of_code) {
+    const bool is_its =
+        one.code == its.code && (one.error_code[0] == '\0' || its.error_code == one.error_code);
+    if (is_its) return one.is;
+  }
+  return its.code >= 500 ? verdict::again : verdict::refused;
+}
+
+// A success with an error in its body is none: a long operation answers 200 before it has ended.
+inline bool is_late_error(const answer& its) {
+  return its.code == 200 && !its.error_code.empty();
+}
+
+inline bool may_have_happened(asked what) {
+  return what == asked::create || what == asked::complete;
+}
+
+// Of an upload that an earlier answer, which was lost, has completed, 403 and 500 were seen.
+inline bool says_nothing(asked what, const answer& its, verdict plain) {
+  if (what == asked::create) return plain == verdict::again && its.code >= 500;
+  return what == asked::complete && (its.code == 403 || its.code >= 500);
+}
+
+// What a meaning becomes for one question.
+inline verdict meaning_for(asked what, verdict plain) {
+  struct exception {
+    asked what;
+    verdict plain, becomes;
+  };
+
+  static constexpr exception all[] = {{asked::create, verdict::changed, verdict::exists},
+      {asked::complete, verdict::changed, verdict::exists},
+      {asked::write, verdict::absent, verdict::no_folder},
+      {asked::begin, verdict::absent, verdict::no_folder},
+      // of a plain web server, which knows no PUT
+      {asked::write, verdict::no_conditions, verdict::read_only},
+      {asked::remove, verdict::absent, verdict::done},
+      // of a folder that is there: Apache and nginx, and some proxies of them
+      {asked::make_folder, verdict::read_only, verdict::done},
+      {asked::make_folder, verdict::other_region, verdict::done}};
+  for (const exception& one : all) {
+    if (one.what == what && one.plain == plain) return one.becomes;
+  }
+  return plain;
+}
+
+inline verdict judge(asked what, const answer& its) {
+  const bool is_silent = its.code == 0 || is_late_error(its);
+  if (is_silent) return may_have_happened(what) ? verdict::unknown : verdict::again;
+
+  const verdict plain = meaning_of(its);
+  return says_nothing(what, its, plain) ? verdict::unknown : meaning_for(what, plain);
+}
+}  // namespace store_policy
+
+// ==== >>credentials ==== keys, region and address of a store, by the conventions of Amazon ====
+//
+// Here belongs which keys a request to a store is signed with, where they come from, and where its
+// objects are. Pure: what is there is told by `surroundings`, no request is sent, and no clock is
+// read. What is decided is a step: keys, or a question to ask over http; follow() reads its answer.
+// It uses >>strings, >>urls, >>places, >>http, >>signature, and >>os for of_this_machine() alone.
+// No error repeats a byte of a file's keys, of an answer, or of a variable that holds a secret.
+// Sources: the reference guide of Amazon's SDKs and tools (standardized credential providers,
+// shared config and credentials files, service-specific endpoints); where it is silent, botocore
+// 1.43.
+namespace credentials {
+using places::place, signature::field;
+
+struct surroundings {
+  function<string(const char*)> variable{};          // of the environment; empty: it is not set
+  function<optional<string>(const string&)> text{};  // of a file, ~/ is home; none: cannot be read
+};
+
+inline surroundings of_this_machine() {
+  constexpr size_t most = size_t{1} << 20;  // bytes; who has hundreds of profiles has 100 KiB
+  surroundings here;
+  here.variable = os::env;
+  here.text = [](const string& name) -> optional<string> {
+    const fs::path at = os::resolved(os::to_path(name));
+    string read;
+    if (at.empty() || os::read_text(at, read, os::mode::link, most) != 0) return {};
+    return read;
+  };
+  return here;
+}
+
+inline status wrong(std::initializer_list<error::piece> why) {
+  return fail(errc::invalid_argument, why);
+}
+
+inline string in_quotes(view given) {
+  constexpr size_t most = 200;  // bytes
+  return join({"'", strings::readable(given, most), "'"});
+}
+
+// ---- the two files: [NAME] or [profile NAME], then NAME = VALUE
+
+enum class file_kind { credentials, config };
+
+// Of the two that may be the default profile of a config file, "[profile default]" overrules.
+enum class section_kind { profile, plain_default, services, other };
+
+struct section {
+  section_kind kind = section_kind::other;
+  string name{};
+  list<field> settings{};  // in lower case; a member of the block "s3 =" is "s3/MEMBER"
+};
+
+// A section that is written twice is two. Of what is said twice the later counts, as the guide has
+// it; botocore refuses such a file.
+struct ini {
+  list<section> sections{};
+  size_t odd_line = 0;         // the first that is none of these, which was overlooked; 0: none
+  bool names_default = false;  // by "[profile default]"
+};
+
+inline view unquoted(view name) {
+  const bool has_marks = name.size() > 1 && name[0] == name.back();
+  const bool is_quoted = has_marks && (name[0] == '"' || name[0] == '\'');
+  return is_quoted ? name.substr(1, name.size() - 2) : name;
+}
+
+// What stands in the brackets.
+inline section section_of(view words, file_kind what) {
+  words = strings::trim(words);
+  if (what == file_kind::credentials) return {section_kind::profile, string(words), {}};
+  if (words == "default") return {section_kind::plain_default, string(words), {}};
+
+  const size_t end = (std::min)(words.find_first_of(" \t"), words.size());
+  const view kind = words.substr(0, end);
+  section one;
+  one.name = unquoted(strings::trim(words.substr(end)));
+  if (one.name.empty()) return {};
+  if (kind == "profile") {
+    one.kind = section_kind::profile;
+  } else if (kind == "services") {
+    one.kind = section_kind::services;
+  }
+  return one;
+}
+
+// A comment in a line begins with a blank, as the guide has it: a key may hold # and ;.
+inline view without_comment(view value) {
+  for (size_t at = 1; at < value.size(); ++at) {
+    const bool is_mark = value[at] == '#' || value[at] == ';';
+    if (is_mark && (value[at - 1] == ' ' || value[at - 1] == '\t')) return value.substr(0, at);
+  }
+  return value;
+}
+
+class ini_reader {
+ public:
+  explicit ini_reader(file_kind what) : what_(what) {}
+
+  ini read(view text) {
+    constexpr view byte_order_mark = "\xef\xbb\xbf";
+    if (strings::starts_with(text, byte_order_mark)) {
+      text.remove_prefix(byte_order_mark.size());
+    }
+    while (!text.empty()) {
+      ++number_;
+      line(strings::take(text, '\n'));
+    }
+    return std::move(read_);
+  }
+
+ private:
+  // What the lines that are indented deeper belong to.
+  enum class open { nothing, value, block };
+
+  void line(view whole) {
+    const view text = strings::trim(whole);
+    const size_t indent = whole.find_first_not_of(" \t");
+    if (text.empty() || text[0] == '#' || text[0] == ';') return;
+
+    if (open_ != open::nothing && indent > indent_) {
+      deeper(text);
+    } else if (text[0] == '[') {
+      begin(text);
+    } else {
+      setting(whole, indent);
+    }
+  }
+
+  void odd() { read_.odd_line = read_.odd_line == 0 ? number_ : read_.odd_line; }
+
+  void begin(view text) {
+    const size_t close = text.find(']');
+    open_ = open::nothing;
+    if (close == npos) odd();
+    // what follows a header that is none belongs to nobody
+    read_.sections.push_back(
+        close == npos ? section() : section_of(text.substr(1, close - 1), what_));
+    const section& now = read_.sections.back();
+    const bool is_of_config = what_ == file_kind::config && now.kind == section_kind::profile;
+    read_.names_default = read_.names_default || (is_of_config && now.name == "default");
+  }
+
+  // "NAME = VALUE"; without a name it is none.
+  static field read_pair(view text) {
+    const size_t sign = text.find('=');
+    if (sign == npos) return {};
+
+    field read;
+    read.name = strings::lower(strings::trim(text.substr(0, sign)));
+    read.value = strings::trim(without_comment(text.substr(sign + 1)));
+    return read;
+  }
+
+  void setting(view whole, size_t indent) {
+    field read = read_pair(whole);
+    open_ = open::nothing;
+    if (read.name.empty() || read_.sections.empty()) return odd();
+
+    open_ = read.value.empty() ? open::block : open::value;
+    block_ = read.name;
+    indent_ = indent;
+    read_.sections.back().settings.push_back(std::move(read));
+  }
+
+  void deeper(view text) {
+    list<field>& settings = read_.sections.back().settings;
+    if (open_ == open::value) {
+      settings.back().value += join({"\n", text});
+      return;
+    }
+
+    field read = read_pair(text);
+    if (read.name.empty()) return odd();
+    read.name.insert(0, block_ + "/");
+    settings.push_back(std::move(read));
+  }
+
+  file_kind what_;
+  ini read_{};
+  size_t number_ = 0;  // of the line
+  open open_ = open::nothing;
+  size_t indent_ = 0;  // of the setting that is open
+  string block_{};     // its name
+};
+
+inline ini read_ini(view text, file_kind what) {
+  return ini_reader(what).read(text);
+}
+
+inline bool is_profile(const ini& of, const section& one, view name) {
+  if (one.kind == section_kind::profile) return one.name == name;
+  return one.kind == section_kind::plain_default && name == "default" && !of.names_default;
+}
+
+inline bool has_profile(const ini& of, view name) {
+  for (const section& one : of.sections) {
+    if (is_profile(of, one, name)) return true;
+  }
+  return false;
+}
+
+inline void read_setting(const section& from, view name, string& into) {
+  for (const field& one : from.settings) {
+    if (one.name == name) {
+      into = one.value;
+    }
+  }
+}
+
+// Of a profile; empty: it says nothing.
+inline string setting_of(const ini& of, view profile, view name) {
+  string value;
+  for (const section& one : of.sections) {
+    if (is_profile(of, one, profile)) {
+      read_setting(one, name, value);
+    }
+  }
+  return value;
+}
+
+// Of a section [services NAME]; none: there is no such section.
+inline optional<string> setting_of_services(const ini& of, view services, view name) {
+  optional<string> value;
+  for (const section& one : of.sections) {
+    if (one.kind != section_kind::services || one.name != services) continue;
+    string now = value.value_or({});
+    read_setting(one, name, now);
+    value = now;
+  }
+  return value;
+}
+
+// ---- answers: a flat object of JSON, an element of XML, a time of ISO 8601
+
+inline constexpr size_t largest_answer = 65536;  // bytes; what lies behind them is not looked at
+
+inline string utf8_of(uint64_t code) {  // of a character; RFC 3629
+  constexpr uint64_t first_of_two_bytes = 0x80, mark_of_more = 0x80;
+  constexpr unsigned bits = 6;  // in each byte but the first
+  if (code < first_of_two_bytes) return string(1, static_cast<char>(code));
+
+  uint64_t room = 0x20;  // of the first byte: what it may hold is below
+  uint64_t mark = 0xc0;
+  string more;
+  const auto take_byte = [&code, &more] {
+    more.insert(0, 1, static_cast<char>(mark_of_more | (code & 0x3f)));
+    code >>= bits;
+  };
+  take_byte();
+  while (code >= room) {
+    take_byte();
+    mark |= room;
+    room >>= 1;
+  }
+  return join({string(1, static_cast<char>(mark | code)), more});
+}
+
+inline bool is_surrogate(uint64_t code) {
+  return code >= 0xd800 && code < 0xe000;
+}
+
+// RFC 8259, of one object: the members that are strings. Others are passed over, and of what is
+// nested no more is asked than that its brackets and strings end.
+using members = list<field>;
+
+class json_reader {
+ public:
+  explicit json_reader(view text) : rest_(text) {}
+
+  optional<members> object() {
+    members all;
+    if (!next('{')) return {};
+    if (!next('}')) {
+      do {
+        if (!member(all)) return {};
+      } while (next(','));
+      if (!next('}')) return {};
+    }
+
+    skip_blanks();
+    if (!rest_.empty()) return {};
+    return all;
+  }
+
+ private:
+  void skip_blanks() {
+    rest_.remove_prefix((std::min)(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+  }
+
+  bool next(char mark) {  // and takes it
+    skip_blanks();
+    if (rest_.empty() || rest_[0] != mark) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  bool member(members& into) {
+    if (!next('"')) return false;
+    optional<string> name = text();
+    if (!name || !next(':')) return false;
+    if (!next('"')) return other_value();
+
+    optional<string> value = text();
+    if (!value) return false;
+    into.push_back({std::move(*name), std::move(*value)});
+    return true;
+  }
+
+  bool other_value() {
+    skip_blanks();
+    if (!rest_.empty() && (rest_[0] == '{' || rest_[0] == '[')) return nested();
+
+    const size_t end = (std::min)(rest_.find_first_of(" \t\r\n,}"), rest_.size());
+    const view word = rest_.substr(0, end);
+    rest_.remove_prefix(end);
+    if (word == "true" || word == "false" || word == "null") return true;
+    return !word.empty() && strings::consists_of(word, "0123456789+-.eE");
+  }
+
+  bool nested() {
+    size_t depth = 0;
+    while (!rest_.empty()) {
+      const char mark = rest_[0];
+      rest_.remove_prefix(1);
+      if (mark == '"' && !text()) return false;
+      if (mark == '{' || mark == '[') {
+        ++depth;
+      }
+      if ((mark == '}' || mark == ']') && --depth == 0) return true;
+    }
+    return false;
+  }
+
+  optional<string> text() {  // behind its first "
+    string read;
+    while (!rest_.empty()) {
+      const char letter = rest_[0];
+      rest_.remove_prefix(1);
+      if (letter == '"') return read;
+      if (static_cast<unsigned char>(letter) < 0x20) return {};
+
+      optional<string> meant = string(1, letter);
+      if (letter == '\\') {
+        meant = escaped();
+      }
+      if (!meant) return {};
+      read += *meant;
+    }
+    return {};
+  }
+
+  optional<string> escaped() {  // behind the backslash
+    constexpr view marks = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
+    if (rest_.empty()) return {};
+    const char mark = rest_[0];
+    rest_.remove_prefix(1);
+    if (mark == 'u') return character();
+
+    const size_t at = marks.find(mark);
+    if (at == npos) return {};
+    return string(1, meanings[at]);
+  }
+
+  optional<uint64_t> unit() {  // four digits
+    constexpr size_t digits = 4;
+    if (rest_.size() < digits) return {};
+    const optional<uint64_t> code = strings::parse_number(rest_.substr(0, digits), 16);
+    rest_.remove_prefix(digits);
+    return code;
+  }
+
+  optional<string> character() {  // behind \u; one beyond U+FFFF is written as two
+    constexpr uint64_t low = 0xdc00, high = 0xd800, beyond = 0x10000;
+    const optional<uint64_t> first = unit();
+    if (!first) return {};
+    if (!is_surrogate(*first)) return utf8_of(*first);
+    if (*first >= low || !strings::starts_with(rest_, "\\u")) return {};
+
+    rest_.remove_prefix(2);
+    const optional<uint64_t> second = unit();
+    if (!second || *second < low || !is_surrogate(*second)) return {};
+    return utf8_of(beyond + ((*first - high) << 10) + (*second - low));
+  }
+
+  view rest_;
+};
+
+// None: it is no JSON object, or is larger than any that is expected.
+inline optional<members> read_json(view text) {
+  if (text.size() > largest_answer) return {};
+  return json_reader(text).object();
+}
+
+inline string find(const members& all, view name) {
+  string value;
+  for (const field& one : all) {
+    if (one.name == name) {
+      value = one.value;
+    }
+  }
+  return value;
+}
+
+struct xml_mark {                // a tag, a comment or whatever else stands in < and >
+  view name{};                   // of a tag "Code" or "/Code"
+  size_t begin = npos, end = 0;  // npos: there is none any more
+};
+
+inline xml_mark next_mark(view xml, size_t from) {
+  struct row {
+    const char *front, *back;
+  };
+
+  static constexpr row all[] = {{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}, {"<", ">"}};
+  const size_t begin = xml.find('<', from);
+  if (begin == npos) return {};
+
+  for (const row& one : all) {
+    if (!strings::starts_with(xml.substr(begin), one.front)) continue;
+    const size_t back = xml.find(one.back, begin + std::strlen(one.front));
+    if (back == npos) return {};
+    const view inside = xml.substr(begin + 1, back - begin - 1);
+    return {inside.substr(0, inside.find_first_of(" \t\r\n")), begin, back + std::strlen(one.back)};
+  }
+  return {};
+}
+
+// &amp; and its like, and characters by their number. What else there may be an entity for stays as
+// it is written: nothing that a document declares is looked at, so none grows.
+inline optional<string> entity(view name) {
+  struct row {
+    const char *name, *meaning;
+  };
+
+  static constexpr row all[] = {
+      {"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}};
+  for (const row& one : all) {
+    if (one.name == name) return string(one.meaning);
+  }
+  if (!strings::starts_with(name, "#")) return {};
+
+  constexpr uint64_t last = 0x10ffff;
+  optional<uint64_t> code;
+  if (strings::starts_with(name, "#x")) {
+    code = strings::parse_number(name.substr(2), 16);
+  } else {
+    code = strings::parse_number(name.substr(1), 10);
+  }
+  if (!code || *code == 0 || *code > last || is_surrogate(*code)) return {};
+  return utf8_of(*code);
+}
+
+inline string without_entities(view text) {
+  constexpr size_t longest = 10;  // of a name
+  string read;
+  while (!text.empty()) {
+    const view plain = text.substr(0, text.find('&'));
+    read += plain;
+    text.remove_prefix(plain.size());
+    if (text.empty()) break;
+
+    const size_t end = text.substr(0, longest).find(';');
+    const optional<string> meant =
+        end == npos ? optional<string>() : entity(text.substr(1, end - 1));
+    read += meant.value_or("&");
+    text.remove_prefix(meant ? end + 1 : 1);
+  }
+  return read;
+}
+
+// Of the first element of this name that holds nothing but text; empty: there is none.
+inline string text_of(view xml, view element) {
+  xml = xml.substr(0, largest_answer);
+  const string end = join({"/", element});
+  xml_mark before;
+  for (xml_mark now = next_mark(xml, 0); now.begin != npos; now = next_mark(xml, now.end)) {
+    if (before.name == element && now.name == end) {
+      return without_entities(xml.substr(before.end, now.begin - before.end));
+    }
+    before = now;
+  }
+  return {};
+}
+
+// The texts of all elements of this name, in their order.
+inline vector<string> texts_of(view xml, view element) {
+  const string end = join({"/", element});
+  vector<string> all;
+  xml_mark before;
+  for (xml_mark now = next_mark(xml, 0); now.begin != npos; now = next_mark(xml, now.end)) {
+    if (before.name == element && now.name == end) {
+      all.push_back(without_entities(xml.substr(before.end, now.begin - before.end)));
+    }
+    before = now;
+  }
+  return all;
+}
+
+// What a store says in the body of an answer that is an error, be its status 200; each may be
+// empty. No message is shown before it was scrubbed: a server may repeat what it was sent.
+struct store_error {
+  string code{};     // "NoSuchKey", letters and digits alone
+  string message{};  // for people, readable
+  string region{};   // where the bucket really is
+};
+
+inline string plain_code(view said) {  // empty: it is no name of an error
+  constexpr size_t longest = 64;
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789.";
+  const view code = strings::trim(said);
+  const bool is_plain =
+      code.size() <= longest && strings::consists_of(strings::lower(code), letters);
+  return is_plain ? string(code) : string();
+}
+
+// It becomes a part of a host's name.
+inline bool is_region(view name) {
+  constexpr size_t longest = 63;
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  return !name.empty() && name.size() <= longest && name[0] != '-'
+      && strings::consists_of(strings::lower(name), letters);
+}
+
+inline store_error read_store_error(view body) {
+  const string region = text_of(body, "Region");
+  return {plain_code(text_of(body, "Code")), strings::readable(text_of(body, "Message")),
+      is_region(region) ? region : string()};
+}
+
+inline bool read_day(view text, http::date& into) {  // "2026-11-30"
+  constexpr size_t digits_of_year = 4;
+  const view year_digits = strings::take(text, '-');
+  const auto year = http::number_between(1970, year_digits, 9999);
+  const auto month = http::number_between(1, strings::take(text, '-'), 12);
+  const auto day = http::number_between(1, text, 31);
+  if (!year || !month || !day || year_digits.size() != digits_of_year) return false;
+
+  into.year = *year;
+  into.month = *month;
+  into.day = *day;
+  return true;
+}
+
+inline optional<uint64_t> zone_seconds(view digits) {  // "05:30", "0530", "05"
+  const auto hours = http::number_between(0, digits.substr(0, 2), 23);
+  digits.remove_prefix((std::min)(digits.size(), size_t{2}));
+  if (strings::starts_with(digits, ":")) {
+    digits.remove_prefix(1);
+  }
+  const auto minutes = http::number_between(0, digits.empty() ? "0" : digits, 59);
+  if (!hours || !minutes) return {};
+  return *hours * 3600 + *minutes * 60;
+}
+
+// In UTC, of a time in this zone: "Z", or "+05:30" of one that is ahead.
+inline http::maybe_time in_utc(uint64_t local, view zone) {
+  if (zone == "Z") return local;
+
+  const bool is_ahead = strings::starts_with(zone, "+");
+  const bool is_behind = strings::starts_with(zone, "-");
+  if (!is_ahead && !is_behind) return {};
+
+  const optional<uint64_t> offset = zone_seconds(zone.substr(1));
+  if (!offset) return {};
+  if (is_behind) return local + *offset;
+  if (*offset > local) return {};
+  return local - *offset;
+}
+
+// "2026-11-30T08:15:00Z", also with a fraction, which is dropped, or with another zone; seconds
+// since 1970. None: it is no such time, or has no zone.
+inline http::maybe_time iso_time(view text) {
+  constexpr size_t size_of_day = 10, size_of_clock = 8;
+  constexpr size_t begin_of_clock = size_of_day + 1;
+  constexpr size_t begin_of_zone = begin_of_clock + size_of_clock;
+  text = strings::trim(text);
+  if (text.size() <= begin_of_zone) return {};
+
+  http::date when;
+  const char mark = text[size_of_day];
+  if (mark != 'T' && mark != ' ') return {};
+  if (!read_day(text.substr(0, size_of_day), when)) return {};
+  if (!http::read_time(text.substr(begin_of_clock, size_of_clock), when)) return {};
+
+  view zone = text.substr(begin_of_zone);
+  if (zone[0] == '.') {
+    const size_t end = zone.find_first_not_of("0123456789", 1);
+    zone.remove_prefix((std::min)(end, zone.size()));
+  }
+  return in_utc(http::since_1970(when), zone);
+}
+
+// ---- lists: what lies directly below a place
+
+// Candidates alone: whoever has asked looks each of them up.
+struct list_page {
+  bool is_list = false;  // else somebody else has answered
+  vector<string> texts{};
+  string next{};  // of a bucket: where the next page begins; empty: it was the last
+};
+
+inline constexpr size_t most_listed = 100000;  // of one place
+
+inline view local_name(view name) {  // "D:href" is "href", by whatever name its namespace goes
+  return name.substr(name.find(':') + 1);
+}
+
+// Texts of elements `inner` that come first in an element `outer`. Nothing is nested here, so there
+// is nothing that could grow.
+inline list_page read_list(view xml, view root, view outer, view inner) {
+  list_page page;
+  xml_mark above, before;
+  for (xml_mark now = next_mark(xml, 0); now.begin != npos; now = next_mark(xml, now.end)) {
+    page.is_list = page.is_list || local_name(now.name) == root;
+    const bool is_text = strings::starts_with(now.name, "/") && now.name.substr(1) == before.name;
+    const view element = local_name(before.name);
+    const view text = is_text ? xml.substr(before.end, now.begin - before.end) : view();
+    const bool is_wanted = is_text && element == inner && local_name(above.name) == outer;
+    if (is_wanted && page.texts.size() < most_listed) {
+      page.texts.push_back(without_entities(text));
+    }
+    if (is_text && element == "NextContinuationToken") {
+      page.next = without_entities(text);
+    }
+    above = before;
+    before = now;
+  }
+  return page;
+}
+
+// What stands in one element of a list, as far as it is asked for.
+struct list_row {
+  string name{}, id{};
+  http::maybe_time when{};
+};
+
+struct list_rows {
+  bool is_list = false;  // else somebody else has answered
+  list<list_row> all{};
+  string next{}, next_id{};  // where the next page begins; both empty: it was the last
+};
+
+struct list_words {  // names of elements; empty: there is none
+  view root, row, name, id, when, next, next_id;
+};
+
+inline constexpr list_words of_objects{
+    "ListBucketResult", "Contents", "Key", "", "LastModified", "NextContinuationToken", ""};
+inline constexpr list_words of_uploads{"ListMultipartUploadsResult", "Upload", "Key", "UploadId",
+    "Initiated", "NextKeyMarker", "NextUploadIdMarker"};
+inline constexpr list_words of_folder{
+    "multistatus", "response", "href", "", "getlastmodified", "", ""};
+
+inline void read_text_of_row(list_rows& page, const list_words& words, view element, view text) {
+  if (!words.next.empty() && element == words.next) {
+    page.next = without_entities(text);
+  } else if (!words.next_id.empty() && element == words.next_id) {
+    page.next_id = without_entities(text);
+  }
+  if (page.all.empty()) return;
+
+  list_row& row = page.all.back();
+  if (element == words.name && row.name.empty()) {  // of a lock there is a second href
+    row.name = without_entities(text);
+  } else if (!words.id.empty() && element == words.id) {
+    row.id = without_entities(text);
+  } else if (element == words.when) {
+    const http::maybe_time iso = iso_time(text);
+    row.when = iso ? iso : http::http_date(text);
+  }
+}
+
+inline list_rows read_rows(view xml, const list_words& words) {
+  list_rows page;
+  xml_mark before;
+  for (xml_mark now = next_mark(xml, 0); now.begin != npos; now = next_mark(xml, now.end)) {
+    const bool is_end = strings::starts_with(now.name, "/");
+    const view element = local_name(now.name);
+    if (element == words.root) {
+      page.is_list = true;
+    }
+    if (!is_end && element == words.row) {
+      if (page.all.size() == most_listed) break;
+      page.all.push_back({});
+    }
+    const bool is_text = is_end && now.name.substr(1) == before.name;
+    if (is_text) {
+      const view name = local_name(before.name);
+      const view text = xml.substr(before.end, now.begin - before.end);
+      read_text_of_row(page, words, name, text);
+    }
+    before = now;
+  }
+  return page;
+}
+
+// Of a bucket's keys with this prefix, which ends in /, those that have a / behind it: what stands
+// between. ListObjectsV2, with a delimiter.
+inline list_page read_bucket_list(view xml, view prefix) {
+  list_page page = read_list(xml, "ListBucketResult", "CommonPrefixes", "Prefix");
+  vector<string> names;
+  for (const string& key : page.texts) {
+    const bool is_below = strings::starts_with(key, prefix) && strings::ends_with(key, "/");
+    if (!is_below || key.size() < prefix.size() + 2) continue;
+    names.push_back(key.substr(prefix.size(), key.size() - prefix.size() - 1));
+  }
+  page.texts = std::move(names);
+  return page;
+}
+
+// The last part of an address, which may be a path, or a whole one; a proxy may have changed what
+// stands before it.
+inline string last_part(view href) {
+  href = strings::trim(href);
+  href = href.substr(0, href.find_first_of("?#"));
+  while (strings::ends_with(href, "/")) {
+    href.remove_suffix(1);
+  }
+  return urls::unescaped(href.substr(href.rfind('/') + 1));
+}
+
+// A folder of a WebDAV server, by PROPFIND with Depth 1; the folder itself may be among them.
+inline list_page read_folder_list(view xml) {
+  list_page page = read_list(xml, "multistatus", "response", "href");
+  for (string& one : page.texts) {
+    one = last_part(one);
+  }
+  return page;
+}
+
+// ---- what is known: the place, the variables and the two files
+
+struct known_file {
+  string name{};
+  bool is_there = false;
+  ini read{};
+
+  string shown() const {
+    return join({in_quotes(name), is_there ? "" : " (not there, or not to be read)"});
+  }
+};
+
+// What it looks at outlives it.
+struct known {
+  const place* at = nullptr;
+  const surroundings* around = nullptr;
+  known_file credentials{}, config{};
+  string profile{"default"};
+  string profile_by{};  // "profile=" or "AWS_PROFILE"; empty: nobody has named it
+
+  string variable(const char* name) const { return string(strings::trim(around->variable(name))); }
+
+  string setting(view name) const {  // of the profile; the credentials file overrules
+    const string first = setting_of(credentials.read, profile, name);
+    return first.empty() ? setting_of(config.read, profile, name) : first;
+  }
+
+  string which_profile() const { return join({"the profile ", in_quotes(profile)}); }
+};
+
+inline known_file read_file(
+    const surroundings& around, const char* variable, const char* usual, file_kind what) {
+  known_file file;
+  file.name = string(strings::trim(around.variable(variable)));
+  if (file.name.empty()) {
+    file.name = usual;
+  }
+  const optional<string> text = around.text(file.name);
+  file.is_there = text.has_value();
+  file.read = read_ini(*text, what);
+  return file;
+}
+
+inline known look(const place& at, const surroundings& around) {
+  known found;
+  found.at = &at;
+  found.around = &around;
+  found.credentials = read_file(
+      around, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", file_kind::credentials);
+  found.config = read_file(around, "AWS_CONFIG_FILE", "~/.aws/config", file_kind::config);
+
+  const string by_variable = found.variable("AWS_PROFILE");
+  if (!at.profile.empty()) {
+    found.profile = at.profile;
+    found.profile_by = "profile=";
+  } else if (!by_variable.empty()) {
+    found.profile = by_variable;
+    found.profile_by = "AWS_PROFILE";
+  }
+  return found;
+}
+
+// ---- the store: its region, its endpoint, and where its objects are
+
+struct said {
+  string value{};  // empty: nobody has said anything
+  string by{};
+};
+
+// Of the region's partition, by botocore's partitions.json.
+inline const char* suffix_of(view region) {
+  struct row {
+    const char *front, *suffix;
+  };
+
+  static constexpr row all[] = {{"cn-", "amazonaws.com.cn"}, {"eusc-", "amazonaws.eu"},
+      {"us-iso-", "c2s.ic.gov"}, {"us-isob-", "sc2s.sgov.gov"}, {"eu-isoe-", "cloud.adc-e.uk"},
+      {"us-isof-", "csp.hci.ic.gov"}};
+  for (const row& one : all) {
+    if (strings::starts_with(region, one.front)) return one.suffix;
+  }
+  return "amazonaws.com";
+}
+
+inline bool is_amazon(view host) {
+  const string name = strings::lower(host);
+  return strings::ends_with(name, ".amazonaws.com") || strings::ends_with(name, ".amazonaws.com.cn")
+      || strings::ends_with(name, ".amazonaws.eu");
+}
+
+inline result_of<string> region_of(const known& from) {
+  const said all[] = {{from.at->region, "region="}, {from.variable("AWS_REGION"), "AWS_REGION"},
+      {from.variable("AWS_DEFAULT_REGION"), "AWS_DEFAULT_REGION"},
+      {from.setting("region"), from.which_profile()}};
+  for (const said& one : all) {
+    if (one.value.empty()) continue;
+    if (is_region(one.value)) return one.value;
+    return wrong({"the region ", in_quotes(one.value), " (", one.by,
+        ") is none: letters, digits and - are meant, such as eu-west-1"});
+  }
+  return string("us-east-1");
+}
+
+struct service {
+  const char *name, *upper;  // as the files and the variables have it
+};
+
+inline constexpr service store_service{"s3", "S3"}, token_service{"sts", "STS"};
+
+inline result_of<said> endpoint_of_files(const known& from, const service& what) {
+  const string services = from.setting("services");
+  const string own = join({what.name, "/endpoint_url"});
+  if (!services.empty()) {
+    const optional<string> told = setting_of_services(from.config.read, services, own);
+    if (!told) {
+      return wrong({from.which_profile(), " names the services ", in_quotes(services),
+          ", and there is no [services ", strings::readable(services), "] in ",
+          in_quotes(from.config.name), ": write it there, or take the name away"});
+    }
+    if (!told->empty()) return said{*told, join({"the services ", in_quotes(services)})};
+  }
+  return said{from.setting("endpoint_url"), join({"endpoint_url of ", from.which_profile()})};
+}
+
+// What the environment and the files say; the place, which says it of the store, comes before.
+inline result_of<said> configured_endpoint(const known& from, const service& what) {
+  const bool is_ignored = strings::means_yes(from.variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"))
+      || strings::means_yes(from.setting("ignore_configured_endpoint_urls"));
+  if (is_ignored) return said();
+
+  const string own = join({"AWS_ENDPOINT_URL_", what.upper});
+  const said variables[] = {
+      {from.variable(own.c_str()), own}, {from.variable("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL"}};
+  for (const said& one : variables) {
+    if (!one.value.empty()) return one;
+  }
+  return endpoint_of_files(from, what);
+}
+
+// As a Host has it: in lower case, and without the usual port.
+inline string host_of(const urls::url& at) {
+  const char* usual = at.scheme == "https" ? "443" : "80";
+  const bool is_usual = at.port.empty() || at.port == usual;
+  if (is_usual) return strings::lower(at.host);
+  return join({strings::lower(at.host), ":", at.port});
+}
+
+inline string shown_endpoint(view given) {  // which may hold keys by mistake
+  const bool may_be_shown = urls::has_scheme(given) || !strings::contains(given, "@");
+  return may_be_shown ? urls::redact(given) : "***";
+}
+
+inline result_of<urls::url> read_endpoint(const said& given, bool may_be_plain) {
+  const optional<urls::url> at = urls::parse_url(given.value);
+  const bool is_origin = at && urls::is_http(*at) && at->path == "/" && at->user.empty();
+  if (!is_origin) {
+    return wrong({"the endpoint ", in_quotes(shown_endpoint(given.value)), " (", given.by,
+        ") is not https://HOST or https://HOST:PORT"});
+  }
+  if (at->scheme == "http" && !may_be_plain && !places::is_loopback(at->host)) {
+    return wrong({"the endpoint ", in_quotes(given.value), " (", given.by,
+        ") speaks plain http: write https://, or insecure=1 behind the ? of the place if that ",
+        "network is yours"});
+  }
+  return *at;
+}
+
+// ---- addresses of objects
+
+enum class bucket_in { host, path };
+
+struct store {
+  string bucket{}, prefix{};
+  string region{};
+  string scheme{"https"};
+  string host{};               // with its port, where that is not the usual one
+  bool has_usual_host = true;  // Amazon's of the region, and nobody has said another
+  bool is_amazon = true;       // only then the machine's own role may be asked for keys
+  bucket_in where = bucket_in::host;
+};
+
+struct object_address {
+  string url;   // as it is sent, but for a query
+  string host;  // as the Host is signed
+  string path;  // as it is meant, for signature::sign()
+};
+
+// Amazon's certificates hold for one name before theirs, so a bucket with a dot is none, and its
+// oldest buckets have names that no host has.
+inline bool may_be_in_host(view bucket) {
+  constexpr size_t longest = 63;
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  return bucket.size() <= longest && strings::consists_of(bucket, letters);
+}
+
+inline bucket_in where_is(places::addressing how, bool is_amazon, view bucket) {
+  switch (how) {
+    case places::addressing::path: return bucket_in::path;
+    case places::addressing::virtual_host: return bucket_in::host;
+    case places::addressing::automatic: break;
+  }
+  return is_amazon && may_be_in_host(bucket) ? bucket_in::host : bucket_in::path;
+}
+
+inline string usual_host(const string& region) {
+  return join({"s3.", region, ".", suffix_of(region)});
+}
+
+inline places::addressing addressing_of(const known& from) {
+  const string told = strings::lower(from.setting("s3/addressing_style"));
+  if (from.at->how != places::addressing::automatic) return from.at->how;
+  if (told == "path") return places::addressing::path;
+  return told == "virtual" ? places::addressing::virtual_host : places::addressing::automatic;
+}
+
+inline result_of<store> store_of(const known& from) {
+  result_of<string> region = region_of(from);
+  if (!region.ok()) return region.why();
+  result_of<said> endpoint = said{from.at->endpoint, "endpoint="};
+  if (endpoint->value.empty()) {
+    endpoint = configured_endpoint(from, store_service);
+  }
+  if (!endpoint.ok()) return endpoint.why();
+
+  store found;
+  found.bucket = from.at->bucket;
+  found.prefix = from.at->prefix;
+  found.region = *region;
+  found.host = usual_host(*region);
+  if (!endpoint->value.empty()) {
+    const bool was_judged = !from.at->endpoint.empty();  // when the place was read
+    result_of<urls::url> at = read_endpoint(*endpoint, was_judged || from.at->is_insecure);
+    if (!at.ok()) return at.why();
+    found.scheme = at->scheme;
+    found.host = host_of(*at);
+    found.has_usual_host = false;
+    found.is_amazon = is_amazon(at->host);
+  }
+  found.where = where_is(addressing_of(from), found.is_amazon, found.bucket);
+  return found;
+}
+
+// The same bucket, after the store has told where it is.
+inline store in_region(store one, const string& region) {
+  one.region = region;
+  if (one.has_usual_host) {
+    one.host = usual_host(region);
+  }
+  return one;
+}
+
+// name: below the prefix.
+inline string key_of(const store& in, view name) {
+  return join({in.prefix, in.prefix.empty() ? "" : "/", name});
+}
+
+// key: with the prefix; empty: the bucket itself.
+inline object_address address_of(const store& in, view key) {
+  object_address at;
+  if (in.where == bucket_in::host) {
+    at.host = join({in.bucket, ".", in.host});
+    at.path = join({"/", key});
+  } else {
+    at.host = in.host;
+    at.path = join({"/", in.bucket, key.empty() ? "" : "/", key});
+  }
+  const string encoded = signature::encoded(at.path, signature::slash::stays);
+  at.url = join({in.scheme, "://", at.host, encoded});
+  return at;
+}
+
+// ---- keys
+
+struct held_keys {
+  signature::keys keys{};
+  http::maybe_time expires{};  // seconds since 1970; none: they are for good
+  string from{};               // for people
+};
+
+inline constexpr uint64_t renewal = 300;  // seconds before the end; a part's upload takes no longer
+
+inline bool is_to_renew(const held_keys& held, uint64_t now) {
+  return held.expires && now + renewal >= *held.expires;
+}
+
+inline bool is_printable(view text) {  // ASCII without blanks
+  for (const char letter : text) {
+    if (letter <= 0x20 || letter > 0x7e) return false;
+  }
+  return true;
+}
+
+// An id and a token are sent in a header; a secret never is.
+inline status keys_problem(const held_keys& held) {
+  const signature::keys& keys = held.keys;
+  const bool is_id = is_printable(keys.id) && keys.id.find_first_of(",/") == npos;
+  const char* what = is_id ? "" : "id";
+  what = is_printable(keys.token) ? what : "token";
+  what = strings::has_control(keys.secret) ? "secret" : what;
+  if (*what == '\0') return {};
+  return wrong({"the ", what, " of the keys from ", held.from,
+      " holds a byte that none has: copy it again"});
+}
+
+// ---- what is to be done next for keys
+
+enum class asks { web_identity, container, instance_token, instance_role, instance_keys };
+
+// A request that is sent to whoever gives keys. Its URL, headers and body hold secrets, and are
+// never shown; no redirect is followed, and the answer is read up to largest_answer bytes.
+struct question {
+  asks what = asks::container;
+  string method{"GET"}, url{};
+  vector<string> headers{};  // "Name: value"
+  string body{};
+  unsigned seconds = 0;    // in which the answer is there, connecting too; 0: as options say
+  unsigned tries = 1;      // where nobody answers
+  bool is_direct = false;  // past any proxy: it goes to this machine, or to the cable beside it
+  string from{};           // for people
+  status unanswered{};     // the error where nobody answers
+};
+
+struct step {
+  optional<held_keys> keys{};  // none: ask first
+  question ask{};
+};
+
+// One of those who may have keys has some, has something to ask, is set up wrongly, or has nothing
+// to do with it.
+struct finding_of_keys {
+  status problem{};
+  optional<step> next{};
+};
+
+inline finding_of_keys with_keys(held_keys keys) {
+  status problem = keys_problem(keys);
+  step done;
+  done.keys = std::move(keys);
+  if (!problem.ok()) return {std::move(problem), {}};
+  return {{}, std::move(done)};
+}
+
+inline finding_of_keys with_question(question what) {
+  step next;
+  next.ask = std::move(what);
+  return {{}, std::move(next)};
+}
+
+inline finding_of_keys from_variables(const known& from, const store& /*in*/) {
+  held_keys held;
+  held.keys = {from.variable("AWS_ACCESS_KEY_ID"), from.variable("AWS_SECRET_ACCESS_KEY"),
+      from.variable("AWS_SESSION_TOKEN")};
+  held.from = "AWS_ACCESS_KEY_ID";
+  if (held.keys.id.empty() && held.keys.secret.empty()) return {};
+  if (held.keys.secret.empty()) {
+    return {
+        wrong({"AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not: set both, or none"}),
+        {}};
+  }
+  if (held.keys.id.empty()) {
+    return {
+        wrong({"AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not: set both, or none"}),
+        {}};
+  }
+  return with_keys(std::move(held));
+}
+
+// ---- a web identity: STS gives keys for a token
+
+inline string encoded(view text) {
+  return signature::encoded(text, signature::slash::is_encoded);
+}
+
+struct identity {
+  string role, session, token_file;
+  string by;  // for people
+};
+
+inline result_of<string> token_url(const known& from, const store& in) {
+  result_of<said> endpoint = configured_endpoint(from, token_service);
+  if (!endpoint.ok()) return endpoint.why();
+  if (endpoint->value.empty()) {
+    return join({"https://sts.", in.region, ".", suffix_of(in.region), "/"});
+  }
+  result_of<urls::url> at = read_endpoint(*endpoint, from.at->is_insecure);
+  if (!at.ok()) return at.why();
+  return at->whole();
+}
+
+inline finding_of_keys by_identity(const known& from, const store& in, const identity& who) {
+  const optional<string> file = from.around->text(who.token_file);
+  const string token(strings::trim(*file));
+  if (token.empty()) {
+    return {wrong({"the token of the web identity cannot be read from ", in_quotes(who.token_file),
+                " (", who.by, "), or is empty: check that the file is there and may be read"}),
+        {}};
+  }
+  result_of<string> url = token_url(from, in);
+  if (!url.ok()) return {url.why(), {}};
+
+  question what;
+  what.what = asks::web_identity;
+  what.method = "POST";
+  what.url = *url;
+  what.headers = {"Content-Type: application/x-www-form-urlencoded; charset=utf-8"};
+  what.body =
+      join({"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=", encoded(who.role),
+          "&RoleSessionName=", encoded(who.session.empty() ? "vqcache" : who.session),
+          "&WebIdentityToken=", encoded(token)});
+  what.from = join({"the web identity (", who.by, ")"});
+  what.unanswered = fail(errc::connection,
+      {"nobody answers at ", urls::redact(what.url), " with keys for ", what.from});
+  return with_question(std::move(what));
+}
+
+inline finding_of_keys from_identity(const known& from, const store& in) {
+  const identity who{from.variable("AWS_ROLE_ARN"), from.variable("AWS_ROLE_SESSION_NAME"),
+      from.variable("AWS_WEB_IDENTITY_TOKEN_FILE"), "AWS_WEB_IDENTITY_TOKEN_FILE"};
+  if (who.token_file.empty()) return {};  // a role alone is set for other programs, too
+  if (who.role.empty()) {
+    return {
+        wrong({"AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not: set both, or none"}),
+        {}};
+  }
+  return by_identity(from, in, who);
+}
+
+// ---- a profile
+
+// Its keys of one file: what stands in two files is never mixed.
+inline finding_of_keys keys_of_profile(const known& from, const known_file& file) {
+  const auto value = [&from, &file](const char* name) {
+    return setting_of(file.read, from.profile, name);
+  };
+  held_keys held;
+  held.keys.id = value("aws_access_key_id");
+  held.keys.secret = value("aws_secret_access_key");
+  held.keys.token = value("aws_session_token");
+  held.from = join({from.which_profile(), " in ", in_quotes(file.name)});
+
+  const bool has_id = !held.keys.id.empty();
+  const bool has_secret = !held.keys.secret.empty();
+  if (!has_id && !has_secret) return {};
+  if (!has_id || !has_secret) {
+    const char* const missing = has_id ? "aws_secret_access_key" : "aws_access_key_id";
+    return {wrong({held.from, " has no ", missing, ", but the other half: write both"}), {}};
+  }
+  return with_keys(std::move(held));
+}
+
+inline status not_supported(const known& from, const char* how) {
+  const bool is_named = from.profile_by == "profile=";
+  const bool is_plain = strings::consists_of(strings::lower(from.profile), strings::name_letters);
+  const char* const word = is_named && is_plain ? " --profile " : "";
+  return wrong({from.which_profile(), " ", how,
+      ", which is not supported here: run eval \"$(aws configure export-credentials --format env",
+      word, *word == '\0' ? "" : from.profile, ")\" before",
+      is_named ? ", and leave out profile=" : ""});
+}
+
+inline finding_of_keys role_of_profile(const known& from, const store& in) {
+  const identity who{from.setting("role_arn"), from.setting("role_session_name"),
+      from.setting("web_identity_token_file"), from.which_profile()};
+  const bool has_source =
+      !from.setting("source_profile").empty() || !from.setting("credential_source").empty();
+  if (who.role.empty()) return {};
+  if (!who.token_file.empty()) return by_identity(from, in, who);
+  if (has_source) {
+    return {not_supported(from, "takes on a role with another profile's keys"), {}};
+  }
+  return {};
+}
+
+inline bool signs_in(const known& from) {
+  for (const char* const name :
+      {"sso_session", "sso_start_url", "sso_account_id", "login_session"}) {
+    if (!from.setting(name).empty()) return true;
+  }
+  return false;
+}
+
+inline bool is_decided(const finding_of_keys& one) {
+  return !one.problem.ok() || one.next;
+}
+
+inline finding_of_keys from_profile(const known& from, const store& in) {
+  const bool is_there = has_profile(from.credentials.read, from.profile)
+      || has_profile(from.config.read, from.profile);
+  if (!is_there && from.profile_by.empty()) return {};
+  if (!is_there) {
+    return {wrong({from.which_profile(), " (", from.profile_by, ") stands neither in ",
+                from.credentials.shown(), " as [NAME] nor in ", from.config.shown(),
+                " as [profile NAME]: write it there, or name another"}),
+        {}};
+  }
+
+  finding_of_keys role = role_of_profile(from, in);
+  if (is_decided(role)) return role;
+  for (const known_file* file : {&from.credentials, &from.config}) {
+    finding_of_keys keys = keys_of_profile(from, *file);
+    if (is_decided(keys)) return keys;
+  }
+  if (signs_in(from)) return {not_supported(from, "has its keys from a sign-in (SSO)"), {}};
+  if (!from.setting("credential_process").empty()) {
+    return {not_supported(from, "has its keys from a program (credential_process)"), {}};
+  }
+  return {};
+}
+
+// ---- who is beside this machine: a container's endpoint, the metadata of an instance
+
+// Over plain http nobody is asked for keys but this machine and the known addresses of its link.
+inline bool may_give_keys(const urls::url& at) {
+  constexpr const char* known_hosts =
+      " 169.254.170.2 169.254.170.23 [fd00:ec2::23] 169.254.169.254 [fd00:ec2::254] ";
+  if (!urls::is_http(at) || !at.user.empty()) return false;
+  return at.scheme == "https" || places::is_loopback(at.host)
+      || strings::is_one_of(known_hosts, strings::lower(at.host));
+}
+
+inline bool is_beside(const urls::url& at) {
+  return at.scheme == "http";
+}
+
+// Of the container's endpoint; empty: none is wanted.
+inline result_of<string> container_token(const known& from) {
+  const string file = from.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+  string token = from.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+  if (!file.empty()) {
+    const optional<string> text = from.around->text(file);
+    if (!text) {
+      return wrong({"the token of the container's endpoint cannot be read from ", in_quotes(file),
+          " (AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE): check that it is there and may be read"});
+    }
+    token = strings::trim(*text);
+  }
+  if (strings::has_control(token)) {
+    return wrong({"the token of the container's endpoint (AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        file.empty() ? "" : "_FILE", ") holds a line end or another control character"});
+  }
+  return token;
+}
+
+inline finding_of_keys from_container(const known& from, const store& /*in*/) {
+  constexpr unsigned seconds = 2, tries = 3;  // as botocore
+  const string relative = from.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+  const string full = from.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+  const char* const by = relative.empty() ? "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+                                          : "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+  if (relative.empty() && full.empty()) return {};
+  if (!relative.empty() && relative[0] != '/') {
+    return {wrong({by, " does not begin with /"}), {}};
+  }
+
+  const optional<urls::url> at =
+      urls::parse_url(relative.empty() ? full : "http://169.254.170.2" + relative);
+  if (!at) return {wrong({by, " is no URL"}), {}};
+  if (!may_give_keys(*at)) {
+    return {wrong({by, " leads to ", in_quotes(at->host),
+                ": it may be https:// without user info, or plain http to this machine, "
+                "169.254.170.2, 169.254.170.23 or [fd00:ec2::23]"}),
+        {}};
+  }
+  result_of<string> token = container_token(from);
+  if (!token.ok()) return {token.why(), {}};
+
+  question what;
+  what.url = at->whole();
+  what.headers = {"Accept: application/json"};
+  if (!token->empty()) {
+    what.headers.push_back("Authorization: " + *token);
+  }
+  what.seconds = seconds;
+  what.tries = tries;
+  what.is_direct = is_beside(*at);
+  what.from = join({"the container's endpoint (", by, ")"});
+  what.unanswered =
+      fail(errc::connection, {what.from, ", ", in_quotes(at->host), ", does not answer"});
+  return with_question(std::move(what));
+}
+
+inline string odd_line_of(const known_file& file) {
+  if (file.read.odd_line == 0) return {};
+  return join({"; line ", file.read.odd_line, " of ", in_quotes(file.name),
+      " is neither [NAME] nor NAME = VALUE"});
+}
+
+// What was looked for. metadata: what became of that of the machine.
+inline status nothing_found(const known& from, view metadata) {
+  const bool is_there = has_profile(from.credentials.read, from.profile)
+      || has_profile(from.config.read, from.profile);
+  const bool is_of_place = from.profile_by == "profile=";
+  const char* const variables = is_of_place
+      ? "profile= is given, so that the variables do not count"
+      : "AWS_ACCESS_KEY_ID and AWS_WEB_IDENTITY_TOKEN_FILE are not set";
+  return wrong({"no keys for the bucket ", in_quotes(from.at->bucket), " were found: ", variables,
+      "; ", from.which_profile(), is_there ? " has no keys in " : " stands neither in ",
+      from.credentials.shown(), is_there ? " and " : " nor in ", from.config.shown(),
+      odd_line_of(from.credentials), odd_line_of(from.config),
+      "; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set; ", metadata,
+      ". Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into that profile",
+      ": nothing is asked without keys"});
+}
+
+inline constexpr unsigned metadata_seconds = 1;  // where there is none, nothing else tells so
+
+inline constexpr const char* metadata_path = "/latest/meta-data/iam/security-credentials/";
+
+inline finding_of_keys from_instance(const known& from, const store& in) {
+  if (strings::means_yes(from.variable("AWS_EC2_METADATA_DISABLED"))) {
+    return {nothing_found(from, "AWS_EC2_METADATA_DISABLED is set"), {}};
+  }
+  if (!in.is_amazon) {
+    return {nothing_found(from, "the role of a machine holds for Amazon's own stores alone"), {}};
+  }
+
+  constexpr const char* variable = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+  const string told = from.variable(variable);
+  const optional<urls::url> at = urls::parse_url(told.empty() ? "http://169.254.169.254" : told);
+  if (!at || at->path != "/" || !may_give_keys(*at)) {
+    return {wrong({variable,
+                " is not http://169.254.169.254, http://[fd00:ec2::254], this machine "
+                "or https://HOST"}),
+        {}};
+  }
+  question what;
+  what.what = asks::instance_token;
+  what.method = "PUT";
+  what.url = at->whole() + "latest/api/token";
+  what.headers = {"X-aws-ec2-metadata-token-ttl-seconds: 21600"};
+  what.seconds = metadata_seconds;
+  what.is_direct = is_beside(*at);
+  what.from = "the metadata of this machine";
+  what.unanswered = nothing_found(from, "this machine's metadata do not answer");
+  return with_question(std::move(what));
+}
+
+// In this order; the first that has anything to do with it decides. What the place itself says
+// outweighs what the environment says of keys.
+inline result_of<step> first_step(const known& from, const store& in) {
+  struct row {
+    finding_of_keys (*look)(const known&, const store&);
+    bool is_of_environment;
+  };
+
+  static constexpr row all[] = {{from_variables, true}, {from_identity, true},
+      {from_profile, false}, {from_container, false}, {from_instance, false}};
+  for (const row& one : all) {
+    if (one.is_of_environment && !from.at->profile.empty()) continue;
+    finding_of_keys now = one.look(from, in);
+    if (!now.problem.ok()) return now.problem;
+    if (now.next) return std::move(*now.next);
+  }
+  return nothing_found(from, "nobody else was asked");  // the last one always decides
+}
+
+// ---- what an answer leads to
+
+inline bool repeats(const question& asked, view said) {  // something that was sent
+  bool is_sent = strings::contains(asked.url, said) || strings::contains(asked.body, said);
+  for (const string& line : asked.headers) {
+    is_sent = is_sent || strings::contains(line, said);
+  }
+  return is_sent;
+}
+
+inline status refused(const question& by, int code, view why) {
+  const string said = plain_code(why);
+  string words;
+  if (!said.empty() && !repeats(by, said)) {
+    words = ", " + said;
+  }
+  return fail(errc::http_status,
+      {by.from, " has given no keys: HTTP ", code, words, "; check the role and what it may do"});
+}
+
+inline result_of<step> keys_in(
+    const question& by, int code, held_keys held, const string& expires, view why) {
+  if (held.keys.id.empty() || held.keys.secret.empty()) return refused(by, code, why);
+  held.from = by.from;
+  held.expires = iso_time(expires);
+  if (!expires.empty() && !held.expires) {
+    return fail(errc::http_status, {by.from, " tells no time until which its keys hold"});
+  }
+  const status problem = keys_problem(held);
+  if (!problem.ok()) return fail(errc::http_status, {problem.text});
+  step done;
+  done.keys = std::move(held);
+  return done;
+}
+
+inline result_of<step> keys_of_xml(const question& by, int code, view body) {
+  held_keys held;
+  held.keys = {text_of(body, "AccessKeyId"), text_of(body, "SecretAccessKey"),
+      text_of(body, "SessionToken")};
+  return keys_in(by, code, std::move(held), text_of(body, "Expiration"), text_of(body, "Code"));
+}
+
+inline string code_in(const members& answer) {  // of a metadata service, or of a container's
+  return join({find(answer, "Code"), find(answer, "code")});
+}
+
+inline result_of<step> keys_of_json(const question& by, int code, view body) {
+  const optional<members> read = read_json(body);
+  if (!read) {
+    return fail(errc::http_status, {by.from, " answers with something that is no JSON object"});
+  }
+  held_keys held;
+  held.keys = {find(*read, "AccessKeyId"), find(*read, "SecretAccessKey"), find(*read, "Token")};
+  return keys_in(by, code, std::move(held), find(*read, "Expiration"), code_in(*read));
+}
+
+// The token goes with the two questions behind it.
+inline result_of<step> after_token(const question& by, view body) {
+  const view token = strings::trim(body);
+  if (token.empty() || !is_printable(token)) return refused(by, 200, {});
+  step next;
+  next.ask = by;
+  next.ask.what = asks::instance_role;
+  next.ask.method = "GET";
+  next.ask.url = by.url.substr(0, by.url.find('/', by.url.find("://") + 3)) + metadata_path;
+  next.ask.headers = {join({"X-aws-ec2-metadata-token: ", token})};
+  return next;
+}
+
+inline result_of<step> after_role(const question& by, view body) {
+  constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789_+=,.@-";  // of IAM
+  view lines = body;
+  const string role(strings::trim(strings::take(lines, '\n')));
+  const bool is_name = !role.empty() && strings::consists_of(strings::lower(role), letters);
+  const bool is_folder = role == "." || role == "..";  // and no role is called so
+  if (!is_name || is_folder) return refused(by, 200, {});
+
+  step next;
+  next.ask = by;
+  next.ask.what = asks::instance_keys;
+  next.ask.url = join({by.url, encoded(role)});
+  return next;
+}
+
+// code: of HTTP; 0: nobody has answered. body: at most largest_answer bytes of it.
+inline result_of<step> follow(const question& asked, int code, view body) {
+  if (code == 0) return asked.unanswered;
+  const bool is_good = code == 200;
+  switch (asked.what) {
+    case asks::web_identity:
+      if (!is_good) return refused(asked, code, text_of(body, "Code"));
+      return keys_of_xml(asked, code, body);
+    case asks::container:
+      if (is_good) return keys_of_json(asked, code, body);
+      break;
+    case asks::instance_token:
+      // no metadata of the second version, as those of other clouds: there is no role to have
+      return is_good ? after_token(asked, body) : result_of<step>(asked.unanswered);
+    case asks::instance_role:
+      return is_good ? after_role(asked, body) : result_of<step>(asked.unanswered);
+    case asks::instance_keys:
+      if (is_good) return keys_of_json(asked, code, body);
+      break;
+  }
+  const optional<members> read = read_json(body);
+  return refused(asked, code, code_in(*read));
+}
+
+// ---- a netrc file: logins of hosts, in words as curl reads them
+
+class netrc_reader {
+ public:
+  explicit netrc_reader(view text) : rest_(text) {}
+
+  // None: the file has ended, or a quotation has no end in its line.
+  optional<string> next() {
+    skip_blanks();
+    while (!rest_.empty() && rest_[0] == '#') {
+      strings::take(rest_, '\n');
+      skip_blanks();
+    }
+    if (rest_.empty()) return {};
+    return rest_[0] == '"' ? quoted() : plain();
+  }
+
+  void skip_macro() {  // of ftp: up to an empty line
+    strings::take(rest_, '\n');
+    while (!rest_.empty() && !strings::trim(strings::take(rest_, '\n')).empty()) {}
+  }
+
+ private:
+  static constexpr const char* blanks = " \t\r\n";
+
+  void skip_blanks() {
+    rest_.remove_prefix((std::min)(rest_.find_first_not_of(blanks), rest_.size()));
+  }
+
+  string plain() {
+    const string word(rest_.substr(0, rest_.find_first_of(blanks)));
+    rest_.remove_prefix(word.size());
+    return word;
+  }
+
+  char letter() {
+    const char first = rest_[0];
+    rest_.remove_prefix(1);
+    return first;
+  }
+
+  static char unescaped(char letter) {
+    switch (letter) {
+      case 'n': return '\n';
+      case 'r': return '\r';
+      case 't': return '\t';
+      default: return letter;
+    }
+  }
+
+  optional<string> quoted() {
+    string word;
+    letter();
+    while (!rest_.empty() && rest_[0] != '\n') {
+      const char now = letter();
+      if (now == '"') return word;
+      const bool is_escape = now == '\\' && !rest_.empty();
+      word += is_escape ? unescaped(letter()) : now;
+    }
+    rest_ = view();
+    return {};
+  }
+
+  view rest_;
+};
+
+struct login {
+  string user{}, password{};
+};
+
+// Of the first entry that is the host's, or anybody's ("default"), and has a login.
+inline optional<login> login_in(view netrc, view host) {
+  netrc_reader words(netrc);
+  login found;
+  bool is_its = false;
+  for (optional<string> word = words.next(); word; word = words.next()) {
+    const string what = strings::lower(*word);
+    if (what == "macdef") {
+      words.skip_macro();
+      continue;
+    }
+    if (what == "machine" || what == "default") {
+      if (!found.user.empty()) break;
+      found = login();
+      is_its =
+          what == "default" || strings::lower(words.next().value_or("")) == strings::lower(host);
+    }
+    if (what != "login" && what != "password" && what != "account") continue;
+
+    const string value = words.next().value_or("");
+    if (is_its && what != "account") {
+      (what == "login" ? found.user : found.password) = value;
+    }
+  }
+  if (found.user.empty()) return {};
+  return found;
+}
+
+// "USER:PASSWORD" as a URL has it, from $NETRC, else from ~/.netrc; empty: there is none.
+inline result_of<string> login_of(const string& host, const surroundings& around) {
+  const string told = around.variable("NETRC");
+  vector<string> files{told};
+  if (told.empty()) {
+    files = {"~/.netrc", "~/_netrc"};  // the latter is what Windows calls it
+  }
+  for (const string& file : files) {
+    const optional<string> text = around.text(file);
+    if (!text) continue;
+    const optional<login> found = login_in(*text, host);
+    if (!found) break;
+    if (strings::has_control(found->user + found->password)) {
+      return wrong({"the login of ", in_quotes(host), " in ", in_quotes(file),
+          " holds a line end or another control character"});
+    }
+    return join({encoded(found->user), ":", encoded(found->password)});
+  }
+  return string();
+}
+}  // namespace credentials
 
 // ==== >>ranges ==== which bytes of a file are missing: arithmetic of byte ranges ====
 //
@@ -7180,48 +9959,46 @@ class range_set {
   void add(byte_range more) {
     if (size_of(more) == 0) return;
 
-    const auto first = std::find_if(
-        all_.begin(), all_.end(), [&more](const byte_range& r) { return r.end >= more.at; });
-    auto last = first;
-    for (; last != all_.end() && last->at <= more.end; ++last) {  // what it joins
-      more.at = (std::min)(more.at, last->at);
-      more.end = (std::max)(more.end, last->end);
+    const size_t first = first_beyond(more.at);
+    size_t last = first;
+    for (; last < all_.size() && all_[last].at <= more.end; ++last) {  // what it joins
+      more.at = (std::min)(more.at, all_[last].at);
+      more.end = (std::max)(more.end, all_[last].end);
     }
 
     if (first == last) {
-      all_.insert(first, more);
+      all_.insert_at(first, more);
       return;
     }
-    *first = more;
-    all_.erase(first + 1, last);
+    all_[first] = more;
+    erase(first + 1, last);
   }
 
   void remove(const byte_range& less) {
     if (size_of(less) == 0) return;
 
-    auto first = std::find_if(
-        all_.begin(), all_.end(), [&less](const byte_range& r) { return r.end > less.at; });
-    if (first == all_.end()) return;
+    size_t first = first_beyond(less.at + 1);
+    if (first == all_.size()) return;
 
-    if (first->at < less.at && first->end > less.end) {  // its middle: two remain
-      const byte_range before{first->at, less.at};
-      first = all_.insert(first, before);
-      first[1].at = less.end;
+    if (all_[first].at < less.at && all_[first].end > less.end) {  // its middle: two remain
+      const byte_range before{all_[first].at, less.at};
+      all_.insert_at(first, before);
+      all_[first + 1].at = less.end;
       return;
     }
-    if (first->at < less.at) {
-      first->end = less.at;
+    if (all_[first].at < less.at) {
+      all_[first].end = less.at;
       ++first;
     }
 
-    auto last = first;
-    while (last != all_.end() && last->end <= less.end) {
+    size_t last = first;
+    while (last < all_.size() && all_[last].end <= less.end) {
       ++last;
     }
-    if (last != all_.end()) {
-      last->at = (std::max)(last->at, less.end);
+    if (last < all_.size()) {
+      all_[last].at = (std::max)(all_[last].at, less.end);
     }
-    all_.erase(first, last);
+    erase(first, last);
   }
 
   // To so many at most, over the shortest of what is between two.
@@ -7249,7 +10026,7 @@ class range_set {
     return false;
   }
 
-  uint64_t first_gap() const { return all_.empty() ? endless : all_.front().at; }
+  uint64_t first_gap() const { return all_.empty() ? endless : all_[0].at; }
 
   uint64_t total() const {
     uint64_t bytes = 0;
@@ -7262,6 +10039,21 @@ class range_set {
   const formats::ranges& all() const { return all_; }
 
  private:
+  size_t first_beyond(uint64_t end) const {  // the first range that ends there or later
+    size_t first = 0;
+    while (first < all_.size() && all_[first].end < end) {
+      ++first;
+    }
+    return first;
+  }
+
+  void erase(size_t first, size_t last) {
+    while (last > first) {
+      --last;
+      all_.erase_at(last);
+    }
+  }
+
   formats::ranges all_{};
 };
 
@@ -7547,8 +10339,8 @@ inline beginnings beginnings_of(const fs::path& final_path) {
   for (const string& record : numbered(at, before, 16, {ending}, &found.problem)) {
     found.all.push_back(find(at / record.substr(0, record.size() - ending.size())));
   }
-  std::sort(found.all.begin(), found.all.end(),
-      [](const unfinished& a, const unfinished& b) { return a.bytes > b.bytes; });
+  containers::sort(
+      found.all, [](const unfinished& a, const unfinished& b) { return a.bytes > b.bytes; });
   return found;
 }
 }  // namespace journal
@@ -7585,7 +10377,8 @@ struct pace {
     const typename clock_type::duration none{}, longest = std::chrono::seconds(1);
     const auto now = clock_type::now();
     const auto passed = now - seen - (held - excused);
-    waited += (std::max)(none, (std::min)(passed, longest));
+    // what was held back may be told after the look at which it passed
+    waited = (std::max)(none, waited + (std::min)(passed, longest));
     seen = now;
     excused = held;
 
@@ -7705,7 +10498,7 @@ class digest_worker : os::pinned {
     block_ = nullptr;
     done_ = 0;
     limit_ = 0;
-    return std::exchange(failure_, status());
+    return containers::exchange(failure_, status());
   }
 
   void loop() noexcept {  // of its thread
@@ -7907,24 +10700,36 @@ struct looks {  // what a file is to look like where no digest tells
   std::string_view content_type{};
 };
 
-// Looks at its head and its tail alone. not_the_file or truncated: it is no such file.
-inline status judge(os::file& file, const fs::path& path, const looks& as) {
-  size_t got = 0;
-  string head(smaller(as.size, head_size), '\0');
-  VQCACHE_NEED_(error::system(os::read_at(file, 0, head.data(), head.size(), got), "read", path));
-  head.resize(got);
-  const string what = sniff::not_the_file({as.kind, head, as.size, as.content_type});
+// Looks at the head and the tail of a file alone, whoever reads them. not_the_file or truncated: it
+// is no such file.
+using part_reader = function<result_of<string>(uint64_t offset, size_t size)>;
+
+inline status judge_by(const looks& as, const part_reader& read) {
+  result_of<string> head = read(0, smaller(as.size, head_size));
+  VQCACHE_NEED_(head.why());
+  const string what = sniff::not_the_file({as.kind, *head, as.size, as.content_type});
   if (!what.empty()) {
     return fail(errc::not_the_file, {"it is ", what});
   }
-  if (!strings::starts_with(head, "PK\x03\x04")) return {};
+  if (!strings::starts_with(*head, "PK\x03\x04")) return {};
 
-  string tail(smaller(as.size, zip_tail), '\0');
-  const uint64_t at = as.size - tail.size();
-  VQCACHE_NEED_(error::system(os::read_at(file, at, tail.data(), tail.size(), got), "read", path));
-  if (sniff::zip_has_end(tail)) return {};
+  const size_t tail_size = smaller(as.size, zip_tail);
+  result_of<string> tail = read(as.size - tail_size, tail_size);
+  VQCACHE_NEED_(tail.why());
+  if (sniff::zip_has_end(*tail)) return {};
   return fail(errc::truncated,
       {"it is a zip archive without its end: it is truncated, or something else stands behind it"});
+}
+
+inline status judge(os::file& file, const fs::path& path, const looks& as) {
+  return judge_by(as, [&](uint64_t offset, size_t size) -> result_of<string> {
+    size_t got = 0;
+    string part(size, '\0');
+    VQCACHE_NEED_(
+        error::system(os::read_at(file, offset, part.data(), part.size(), got), "read", path));
+    part.resize(got);
+    return part;
+  });
 }
 
 inline status judge(const fs::path& path, os::mode how, sniff::kind kind) {
@@ -7988,7 +10793,7 @@ class partial_file : os::pinned {
     lease& operator=(lease&& other) noexcept {
       if (this == &other) return *this;
       give_back();
-      of_ = std::exchange(other.of_, nullptr);
+      of_ = containers::exchange(other.of_, nullptr);
       position_ = other.position_;
       end_ = other.end_;
       waiting_.swap(other.waiting_);
@@ -8548,7 +11353,7 @@ class partial_file : os::pinned {
 
   byte_range first_free() const {  // or an empty one
     const range_set free = free_ranges();
-    return free.is_empty() ? byte_range{0, 0} : free.all().front();
+    return free.is_empty() ? byte_range{0, 0} : free.all()[0];
   }
 
   bool may_divide() const { return leases_.size() + free_ranges().all().size() < most_parts; }
@@ -8816,7 +11621,7 @@ class sealer : os::pinned {
       --back_;
     }
     one.state_ = order::state::none;
-    return std::exchange(one.result_, status());
+    return containers::exchange(one.result_, status());
   }
 
   void wait_for_any(std::chrono::milliseconds longest) {  // to be back
@@ -9107,26 +11912,43 @@ class salvage : os::pinned {
   string block_{};
 };
 
+// What is made of a file while it arrives: a copy for another tier.
+class follower : os::pinned {
+ public:
+  string sha256{};  // of what was copied, once that is known
+
+  virtual ~follower() = default;
+
+  virtual bool has_begun() const = 0;
+
+  // Whether a file of so many bytes has room there; needed_there: so many more are to come beside.
+  virtual bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const = 0;
+
+  virtual void follow(const partial_file& from) = 0;
+
+  // Until the copy of a file of so many bytes is complete, and held to sha256.
+  virtual status wait(uint64_t size, caller& who) = 0;
+};
+
 // The copy for the other tier, made while the file arrives, at its own speed, on its own thread.
 // Not where the finished file can be cloned: that takes a moment, and no room.
-class trailing_copy : os::pinned {
+class trailing_copy final : public follower {
  public:
   partial_file to{};
-  string sha256{};  // of what was copied, once that is known
 
   trailing_copy(fs::path final_path, sniff::kind kind)
       : final_(std::move(final_path)),
         kind_(kind) {}
 
-  bool has_begun() const { return behind_.is_started(); }
+  bool has_begun() const override { return behind_.is_started(); }
 
-  bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const {
+  bool fits(uint64_t size, const fs::path& local, uint64_t needed_there) const override {
     const fs::path at = place();
     const bool is_shared = os::may_be_one(os::disk_of(at), os::disk_of(local));
     return has_room(at, size + (is_shared ? needed_there : 0), 0).ok();
   }
 
-  void follow(const partial_file& from) {
+  void follow(const partial_file& from) override {
     const fs::path now = from.is_begun() ? from.named(".part") : fs::path();
     if (now != from_) {
       begin_anew();
@@ -9142,7 +11964,7 @@ class trailing_copy : os::pinned {
     behind_.may_read_until(from.front());
   }
 
-  status wait(uint64_t size, caller& who) {  // until it is complete and synced
+  status wait(uint64_t size, caller& who) override {
     worker::watch seen{who, phase::storing, final_, who.called(os::shown(final_))};
     VQCACHE_NEED_(
         behind_.finish(size, [&seen, size](uint64_t done) { return seen.step(done, size); }));
@@ -9230,17 +12052,52 @@ namespace transport {
 
 // ---- what a transport is
 
+// What goes out with a request: nothing, bytes, or a part of a file. Bytes and file belong to the
+// caller, and stay as they are until the request has ended or was cancelled.
+struct outgoing {
+  enum class kind { nothing, bytes, part };
+
+  kind is = kind::nothing;
+  view bytes{};
+  const os::file* file = nullptr;
+  fs::path path{};  // of the file, for people
+  uint64_t offset = 0, length = 0;
+
+  static outgoing of(view bytes) { return {kind::bytes, bytes, nullptr, {}, 0, bytes.size()}; }
+
+  static outgoing of(const os::file& file, const fs::path& path, uint64_t offset, uint64_t length) {
+    return {kind::part, {}, &file, path, offset, length};
+  }
+};
+
+// dots_go_out: the "." and ".." of a path are sent as they are, for keys of a store may hold them.
+// usual: curl takes them out, as browsers do.
+enum class path_form { usual, dots_go_out };
+
 struct transfer_request {
   string url;
-  vector<string> headers;        // "Name: value"; all that are sent but Host and User-Agent
+  vector<string> headers;        // "Name: value"; all that are sent but Host, User-Agent and length
   uint64_t offset = 0;           // the first byte that is wanted, for one that sends no headers
   unsigned connect_seconds = 0;  // at most, to connect
   unsigned stall_seconds = 0;    // of silence; 0: no limit. See silence_limit()
+  string method = "GET";
+  outgoing body{};
+  path_form path = path_form::usual;
+  bool is_direct = false;  // past any proxy: it goes to this machine, or to the cable beside it
+
+  bool has_body() const { return body.length > 0; }
 };
 
 // Who gets an answer: a head, then the bytes of its body in order, then the end.
 class response_handler : os::pinned {
  public:
+  // So many bytes of what goes out have been taken, from its start. Less than before: they go out
+  // anew, over a fresh connection.
+  virtual void on_sent(uint64_t) {}
+
+  // So many bytes of the body have come and cannot be told yet: a sign of life.
+  virtual void on_held(uint64_t) {}
+
   virtual bool on_head(const http::response_head& head) = 0;  // false: no more is wanted
   virtual bool on_body(view bytes) = 0;                       // the same
   virtual bool on_wait() = 0;                                 // the same, where nobody else looks
@@ -9248,6 +12105,35 @@ class response_handler : os::pinned {
 
  protected:
   ~response_handler() = default;
+};
+
+// Makes a request one that its server answers: a store's is signed, each one anew.
+class permit : os::pinned {
+ public:
+  virtual status sign(transfer_request& asked) = 0;
+
+  virtual const vector<string>& secrets() const = 0;  // the lines that were added, for scrub()
+
+ protected:
+  ~permit() = default;
+};
+
+// How an address of a source is asked for: where on the web, and with whose permit.
+struct way_in {
+  string url{};          // with a login, if it needs one
+  permit* by = nullptr;  // none: its server answers whoever asks
+};
+
+// Knows the ways to addresses that nobody can ask for as they stand.
+class guide : os::pinned {
+ public:
+  virtual bool knows(const string& address) const = 0;
+
+  // It may have to ask for it: meanwhile() is called again and again, for others' sake.
+  virtual result_of<way_in> way_to(const string& address, const function<void()>& meanwhile) = 0;
+
+ protected:
+  ~guide() = default;
 };
 
 class transport : os::pinned {
@@ -9265,6 +12151,80 @@ class transport : os::pinned {
 };
 
 inline constexpr const char* user_agent = "vqcache/0.2.0";
+
+// ---- what goes out
+
+// From its start to its end, in blocks; it may begin anew.
+class outgoing_reader {
+ public:
+  explicit outgoing_reader(const outgoing& of) : of_(of) {}
+
+  uint64_t done() const { return done_; }
+
+  bool is_at_end() const { return done_ == of_.length; }
+
+  bool go_to(uint64_t place) {  // false: there is no such place
+    if (place > of_.length) return false;
+    done_ = place;
+    return true;
+  }
+
+  // The next bytes, as many as there is room for; 0: that was all.
+  result_of<size_t> read(char* to, size_t room) {
+    const size_t size = smaller(room, of_.length - done_);
+    if (size > 0) {
+      VQCACHE_NEED_(of_.is == outgoing::kind::part ? read_file(to, size) : read_bytes(to, size));
+    }
+    done_ += size;
+    return size;
+  }
+
+ private:
+  status read_bytes(char* to, size_t size) const {
+    std::memcpy(to, of_.bytes.data() + done_, size);
+    return {};
+  }
+
+  status read_file(char* to, size_t size) const {
+    size_t got = 0;
+    const int error = os::read_at(*of_.file, of_.offset + done_, to, size, got);
+    VQCACHE_NEED_(error::system(error, "read", of_.path));
+    if (got == size) return {};
+    return fail(errc::io, {of_.path, " has become shorter while it was sent; try again"});
+  }
+
+  outgoing of_;
+  uint64_t done_ = 0;
+};
+
+// Whether it may arrive twice (RFC 9110 9.2.2): libcurl sends a request once more where a kept
+// connection turns out to have been closed before any byte of an answer.
+inline bool may_arrive_twice(view method) {
+  constexpr const char* all = " GET HEAD PUT DELETE ";
+  return strings::is_one_of(all, method);
+}
+
+// Lines for curl beside the headers that are asked for. A line without a value takes away what curl
+// would add by itself: a wait for 100 Continue, a type, and what it likes to get. The length is
+// always told, of nothing too where a method is about a body: chunks are refused by many a store.
+inline vector<string> lines_for_curl(const transfer_request& asked) {
+  const bool is_about_body = asked.method == "PUT" || asked.method == "POST";
+  vector<string> lines;
+  for (const char* name : {"Accept", "Expect", "Content-Type"}) {
+    const auto is_it = [name](const string& line) {
+      return http::name_of(line) == strings::lower(name);
+    };
+    const bool is_about_all = name[0] == 'A';
+    const bool may_come = is_about_all || asked.has_body();
+    if (may_come && std::none_of(asked.headers.begin(), asked.headers.end(), is_it)) {
+      lines.push_back(join({name, ":"}));
+    }
+  }
+  if (is_about_body && !asked.has_body()) {
+    lines.push_back("Content-Length: 0");
+  }
+  return lines;
+}
 
 // ---- how fast bytes may come
 
@@ -9749,7 +12709,7 @@ class exchange : os::pinned {
   bool is_over() const { return is_over_; }
 
   void end(status why) noexcept {
-    if (std::exchange(is_over_, true)) return;
+    if (containers::exchange(is_over_, true)) return;
     to_->on_end(std::move(why));
   }
 
@@ -9899,24 +12859,36 @@ inline bool bind_all([[maybe_unused]] void* library, libcurl& curl) {
 
 // The numbers of its options (curl/curl.h), which it has kept, too.
 enum curl_option : int {
+  opt_no_body = 44,
+  opt_upload = 46,
   opt_ssl_verify_peer = 64,
+  opt_fresh_connect = 74,
   opt_connect_timeout = 78,
   opt_ssl_verify_host = 81,
   opt_http_version = 84,
   opt_buffer_size = 98,
   opt_no_signal = 99,
   opt_protocols = 181,
+  opt_path_as_is = 234,
   opt_suppress_connect_headers = 265,
+  opt_upload_buffer_size = 280,
   opt_write_data = 10001,
   opt_url = 10002,
+  opt_read_data = 10009,
   opt_error_buffer = 10010,
   opt_user_agent = 10018,
   opt_http_header = 10023,
   opt_header_data = 10029,
+  opt_custom_request = 10036,
   opt_ca_info = 10065,
   opt_ca_path = 10097,
+  opt_no_proxy = 10177,
+  opt_seek_data = 10168,
   opt_write_function = 20011,
-  opt_header_function = 20079
+  opt_read_function = 20012,
+  opt_header_function = 20079,
+  opt_seek_function = 20167,
+  opt_size_of_upload = 30115  // CURLOPT_INFILESIZE_LARGE
 };
 
 // What it tells of itself, since 7.84 the authorities that it was built with, too: strings.
@@ -9927,6 +12899,8 @@ inline constexpr long verify_that_the_host_is_named = 2;
 inline constexpr long http_version_1_1 = 2;
 inline constexpr size_t buffer_bytes = 256UL * 1024;  // it takes what it can
 inline constexpr size_t write_pause = 0x10000001;     // CURL_WRITEFUNC_PAUSE
+inline constexpr size_t read_abort = 0x10000000;      // CURL_READFUNC_ABORT
+inline constexpr int seek_done = 0, seek_failed = 1;  // CURL_SEEKFUNC_OK, CURL_SEEKFUNC_FAIL
 inline constexpr int pause_nothing = 0;               // CURLPAUSE_CONT
 inline constexpr long global_all = 3;
 inline constexpr size_t error_size = 256;  // CURL_ERROR_SIZE
@@ -9976,7 +12950,8 @@ class libcurl_exchange final : public exchange {
       const transfer_request& asked, throttle& pace)
       : exchange(to, asked, pace),
         curl_(&curl),
-        multi_(multi) {}
+        multi_(multi),
+        outgoing_(asked.body) {}
 
   ~libcurl_exchange() override {
     if (easy_) {
@@ -9992,8 +12967,9 @@ class libcurl_exchange final : public exchange {
 
   status start(const transfer_request& asked) {
     easy_ = curl_->easy_init();
-    const bool is_set = easy_ && add_headers(asked.headers) && set_request(asked) && set_safety()
-        && set_authorities() && set_callbacks();
+    const bool is_set = easy_ && add_headers(asked.headers) && add_headers(lines_for_curl(asked))
+        && set_request(asked) && set_method(asked) && set_safety() && set_authorities()
+        && set_callbacks() && (!asked.has_body() || set_body(asked.body.length));
     if (is_set) {
       set_what_may_be_unknown();
     }
@@ -10007,7 +12983,7 @@ class libcurl_exchange final : public exchange {
   bool is_paused() const { return is_paused_; }
 
   void go_on() {  // which brings what has come at once
-    if (std::exchange(is_paused_, false)) {
+    if (containers::exchange(is_paused_, false)) {
       (void)curl_->easy_pause(easy_, pause_nothing);
     }
   }
@@ -10037,7 +13013,30 @@ class libcurl_exchange final : public exchange {
   bool set_request(const transfer_request& asked) {
     return set(opt_url, asked.url.c_str()) && set(opt_user_agent, user_agent)
         && set(opt_http_header, headers_)
-        && set(opt_connect_timeout, static_cast<long>(asked.connect_seconds));
+        && set(opt_connect_timeout, static_cast<long>(asked.connect_seconds))
+        && (!asked.is_direct || set(opt_no_proxy, "*"));
+  }
+
+  bool set_method(const transfer_request& asked) {
+    const bool keeps_dots = asked.path == path_form::dots_go_out;
+    const bool is_alone = !may_arrive_twice(asked.method);
+    if (keeps_dots && !set(opt_path_as_is, 1L)) return false;
+    if (is_alone && !set(opt_fresh_connect, 1L)) return false;
+    if (asked.method == "HEAD") return set(opt_no_body, 1L);
+    return asked.method == "GET" || set(opt_custom_request, asked.method.c_str());
+  }
+
+  bool set_body(uint64_t length) {
+    using reader = size_t (*)(char*, size_t, size_t, void*);
+    using seeker = int (*)(void*, std::int64_t, int);
+    const reader read = &on_read;
+    const seeker seek = &on_seek;
+    (void)set(opt_upload_buffer_size, static_cast<long>(buffer_bytes));
+    return set(opt_upload, 1L) && set(opt_read_data, static_cast<void*>(this))
+        && set(opt_seek_data, static_cast<void*>(this))
+        && curl_->easy_setopt(easy_, opt_size_of_upload, static_cast<std::int64_t>(length)) == 0
+        && curl_->easy_setopt(easy_, opt_read_function, read) == 0
+        && curl_->easy_setopt(easy_, opt_seek_function, seek) == 0;
   }
 
   bool set_safety() {
@@ -10091,8 +13090,32 @@ class libcurl_exchange final : public exchange {
     return is_wanted ? bytes.size() : 0;
   }
 
+  static size_t on_read(char* to, size_t size, size_t count, void* self) noexcept {
+    auto& me = *static_cast<libcurl_exchange*>(self);
+    size_t got = 0;
+    const bool is_wanted = me.guarded([&] {
+      result_of<size_t> came = me.outgoing_.read(to, size * count);
+      if (!came.ok()) {
+        me.end(came.why());
+        return false;
+      }
+      got = *came;
+      me.to_->on_sent(me.outgoing_.done());
+      return true;
+    });
+    return is_wanted ? got : read_abort;
+  }
+
+  static int on_seek(void* self, std::int64_t place, int from) noexcept {  // from: SEEK_SET alone
+    auto& me = *static_cast<libcurl_exchange*>(self);
+    const bool is_there =
+        from == 0 && place >= 0 && me.outgoing_.go_to(static_cast<uint64_t>(place));
+    return is_there ? seek_done : seek_failed;
+  }
+
   const libcurl* curl_;
   void* multi_;
+  outgoing_reader outgoing_;
   void* easy_ = nullptr;
   void* headers_ = nullptr;  // a curl_slist
   char words_[error_size] = "";
@@ -10206,30 +13229,64 @@ inline vector<string> program_arguments(const transfer_request& asked) {
   const string last_line = string(program_mark) + "%{size_download}";
   vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
       "--http1.1", "--suppress-connect-headers", "--connect-timeout",
-      std::to_string(asked.connect_seconds), "-w", last_line, "-K", "-"};
-  const unsigned silence = silence_limit(asked);
-  if (silence == 0) return all;
+      std::to_string(asked.connect_seconds), "-w", last_line};
+  const auto add = [&all](std::initializer_list<const char*> words) {
+    for (const char* const word : words) {
+      all.push_back(word);
+    }
+  };
 
-  for (const string& word :
-      {string("--speed-limit"), string("1"), string("--speed-time"), std::to_string(silence)}) {
-    all.push_back(word);
+  add({"-K", asked.has_body() ? process::fourth_stream : "-"});
+  if (asked.has_body()) {
+    add({"-T", "-"});  // a name would be appended to a URL that ends in a slash
+  }
+  if (asked.method == "HEAD") {
+    add({"-I"});
+  } else if (asked.method != "GET") {
+    add({"-X", asked.method.c_str()});
+  }
+  if (asked.is_direct) {
+    add({"--noproxy", "*"});
+  }
+  if (asked.path == path_form::dots_go_out) {
+    add({"--path-as-is"});
+  }
+
+  const unsigned silence = silence_limit(asked);
+  if (silence > 0) {
+    add({"--speed-limit", "1", "--speed-time", std::to_string(silence).c_str()});
   }
   return all;
 }
 
-// The URL and every secret go to the program's standard input, where ps does not look; what safety
-// needs is in its arguments: curl before 8.7 ignores unknown words of a file.
-inline string program_input(const transfer_request& asked) {
-  string config = join({"url = \"", asked.url, "\"\nuser-agent = \"", user_agent, "\"\n"});
-  for (const string& header : asked.headers) {
-    config += "header = \"";
-    for (const char c : header) {
-      if (c == '"' || c == '\\') {
-        config += '\\';
-      }
-      config += c;
+inline string quoted_for_curl(view text) {
+  string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
     }
-    config += "\"\n";
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+// The URL and every secret go through a pipe, where ps does not look; what safety needs is in its
+// arguments: curl before 8.7 ignores unknown words of a file. It cannot ask a pipe for the length
+// of what goes out, and would send chunks.
+inline string program_input(const transfer_request& asked) {
+  vector<string> lines = asked.headers;
+  for (const string& line : lines_for_curl(asked)) {
+    lines.push_back(line);
+  }
+  if (asked.has_body()) {
+    lines.push_back(join({"Content-Length: ", asked.body.length}));
+    lines.push_back("Transfer-Encoding:");
+  }
+
+  string config =
+      join({"url = ", quoted_for_curl(asked.url), "\nuser-agent = \"", user_agent, "\"\n"});
+  for (const string& line : lines) {
+    config += join({"header = ", quoted_for_curl(line), "\n"});
   }
   return config;
 }
@@ -10253,6 +13310,9 @@ inline status cannot_start(int error) {  // of errno
     case E2BIG:
       return told(errc::no_transport,
           "; its URL and headers, or the environment, are too long: install libcurl");
+    case ENOSYS:
+      return fail(errc::no_transport,
+          {"the program curl of this system can be given no file to send; install libcurl"});
     default: return told(errc::no_transport, "; install curl or libcurl, or set options::fetch");
   }
 }
@@ -10275,13 +13335,33 @@ inline string program_words(view errors) {
 
 class program_exchange final : public exchange {
  public:
-  using exchange::exchange;
+  program_exchange(response_handler& to, const transfer_request& asked, throttle& pace)
+      : exchange(to, asked, pace),
+        outgoing_(asked.body) {}
 
   process::child program{};
 
   status start(const transfer_request& asked) {
-    const int error = program.start(program_arguments(asked), program_input(asked));
+    const vector<string> arguments = program_arguments(asked);
+    const string input = program_input(asked);
+    const int error =
+        asked.has_body() ? program.start_fed(arguments, input) : program.start(arguments, input);
     return error == 0 ? status() : cannot_start(error);
+  }
+
+  void push() {  // what it takes of what goes out, but not for long
+    constexpr int most_blocks = 16;
+    bool has_room = true;
+    for (int n = 0; n < most_blocks && has_room && program.takes_food(); ++n) {
+      (void)guarded([&] {
+        result_of<bool> fed = feed();
+        has_room = fed.ok() && *fed;
+        if (!fed.ok()) {
+          end(fed.why());
+        }
+        return fed.ok();
+      });
+    }
   }
 
   void pull() {  // what it has written
@@ -10305,6 +13385,26 @@ class program_exchange final : public exchange {
   static constexpr size_t last_line = 64;
   static constexpr uint64_t last_exit_code = 255;
   static constexpr size_t trailers = size_t{128} * 1024;
+  static constexpr size_t food_size = size_t{64} * 1024;  // what a pipe holds
+
+  // Whether it took all of a block. The length was told: a program that is killed before the end
+  // leaves no shorter file behind.
+  result_of<bool> feed() {
+    if (unsent_.empty()) {
+      food_.resize(food_size);
+      result_of<size_t> came = outgoing_.read(food_.data(), food_.size());
+      if (!came.ok()) return came.why();
+      unsent_ = view(food_).substr(0, *came);
+    }
+
+    const size_t taken = program.feed(unsent_);
+    unsent_.remove_prefix(taken);
+    to_->on_sent(outgoing_.done() - unsent_.size());
+    if (unsent_.empty() && outgoing_.is_at_end()) {
+      program.end_food();
+    }
+    return unsent_.empty();
+  }
 
   bool take(view data) {  // false: no more is wanted
     held_ += data;
@@ -10312,7 +13412,9 @@ class program_exchange final : public exchange {
     if (!head_.is_complete()) return true;
 
     const size_t keep = has_transfer_coding_ ? trailers : last_line;
-    return held_.size() <= keep || give(held_.size() - keep);
+    const bool is_wanted = held_.size() <= keep || give(held_.size() - keep);
+    to_->on_held(held_.size());
+    return is_wanted;
   }
 
   bool take_lines() {
@@ -10373,6 +13475,9 @@ class program_exchange final : public exchange {
   string block_{};  // one reading
   string held_{};   // what came and is not told yet
   uint64_t given_ = 0;
+  outgoing_reader outgoing_;
+  string food_{};  // a block of what goes out
+  view unsent_{};  // of that block
 };
 
 class program_transport final : public transport {
@@ -10392,6 +13497,9 @@ class program_transport final : public transport {
 
   void run_for(int milliseconds) override {
     if (under_way_.is_empty()) return os::sleep_ms(milliseconds);
+    for (const auto& one : under_way_.all()) {
+      mine(*one).push();
+    }
     // what they have is left in their pipes, and they wait
     const int held = pace_->wait(clock::now());
     if (held > 0) return os::sleep_ms((std::min)(held, milliseconds));
@@ -10533,7 +13641,15 @@ class user_transport final : public transport {
   // Without statuses it may have sent all of the file for a part of it.
   bool serves_parts() const override { return has_told_status_; }
 
+  // A function that was written to get files would get one where another thing is asked, and what
+  // it says of that would look like success.
   void start(const transfer_request& asked, response_handler& to) override {
+    if (asked.method != "GET") {
+      return to.on_end(fail(errc::no_transport,
+          {"options::fetch can get files, and not ", asked.method,
+              " as a store needs it; leave it empty, so that libcurl or the program curl does"}));
+    }
+
     const vqcache::request wanted{asked.url, asked.headers, asked.offset, 0};
     user_response said(to, *pace_);
     status called = error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); });
@@ -10573,13 +13689,17 @@ inline status no_libcurl() {
 // loads no library.
 class pump final : public transport {
  public:
-  explicit pump(caller& who) : who_(&who), pace_(who.opts().max_bytes_per_second, clock::now()) {}
+  // What it is for: options::fetch gets sources, and has nothing to do with stores.
+  enum class serves { sources, stores };
+
+  explicit pump(caller& who, serves what = serves::sources)
+      : who_(&who),
+        pace_(who.opts().max_bytes_per_second, clock::now()),
+        serves_(what) {}
 
   const throttle& pace() const { return pace_; }
 
-  bool serves_parts() const override {
-    return chosen_ ? chosen_->serves_parts() : !who_->opts().fetch;
-  }
+  bool serves_parts() const override { return chosen_ ? chosen_->serves_parts() : !is_users(); }
 
   void start(const transfer_request& asked, response_handler& to) override {
     const status s = choose();
@@ -10601,7 +13721,7 @@ class pump final : public transport {
  private:
   status choose() {
     if (chosen_) return {};
-    if (who_->opts().fetch) {
+    if (is_users()) {
       chosen_ = box<user_transport>(new user_transport(*who_, pace_));
       return {};
     }
@@ -10619,8 +13739,11 @@ class pump final : public transport {
     return {};
   }
 
+  bool is_users() const { return serves_ == serves::sources && who_->opts().fetch; }
+
   caller* who_;
   throttle pace_;
+  serves serves_;
   box<transport> chosen_{};
 };
 }  // namespace transport
@@ -10648,6 +13771,23 @@ inline uint64_t most_bytes(const source& s, const options& o) {  // of one file
   return o.max_bytes == 0 ? uint64_t{formats::endless} : o.max_bytes;
 }
 
+// The same for people: "the N bytes that ...", and what to do about it.
+inline string most_bytes_told(const source& s, const options& o) {
+  const char* const why = s.size != 0
+      ? "that source::size tells; is that the file that is meant?"
+      : "that options::max_bytes allows; set it higher, or to 0 for no limit";
+  return join({"the ", most_bytes(s, o), " bytes ", why});
+}
+
+// A number that is too large for an unsigned option. Where a negative one was written, the language
+// has made a huge one of it, in which nobody would see his own.
+template <class T>
+string number_told(T given) {
+  const T negated = static_cast<T>(T{0} - given);
+  if (negated > given || given == 0) return join({given});
+  return join({given, ", which is what -", negated, " becomes"});
+}
+
 inline status check_transport(const string& name, const char* given_by) {
   if (name.empty() || name == "libcurl" || name == "curl") return {};
   return fail(errc::invalid_argument,
@@ -10668,6 +13808,9 @@ inline string directory_problem(view path) {
   if (path.find("://") != npos) {
     return "is a URL; it has to be a directory of this machine";
   }
+  if (strings::starts_with(strings::lower(path), "s3:")) {
+    return "would be a directory called s3:; a bucket is written s3://BUCKET/PREFIX";
+  }
   return {};
 }
 
@@ -10680,14 +13823,40 @@ inline status check_directory(const fs::path& given, const char* option, const c
           "'"});
 }
 
+// A directory, a bucket or a folder of a WebDAV server. Why it is none; empty: it is one.
+inline string place_problem(view given) {
+  const bool is_directory = places::kind_of(given) == places::kind::directory;
+  if (is_directory && urls::has_scheme(given)) {
+    return "is a URL of another kind; s3://BUCKET/PREFIX, https://HOST/PATH and directories are "
+           "known";
+  }
+  if (is_directory) return directory_problem(given);
+
+  const result_of<places::place> place = places::parse(given);
+  return place.ok() ? string() : place.why().text;
+}
+
+inline string shown_place(view given) {
+  return places::kind_of(given) == places::kind::directory
+      ? urls::redact(strings::printable(given))
+      : strings::readable(places::shown(given));
+}
+
+inline status check_place(const fs::path& given, const char* option, const char* variable) {
+  const string path = given.empty() ? os::env(variable) : error::shown(given);
+  const string why = place_problem(path);
+  if (why.empty()) return {};
+  return fail(errc::invalid_argument,
+      {given.empty() ? variable : option, " ", why, ": '", shown_place(path), "'"});
+}
+
 inline status check_places(const std::vector<fs::path>& all) {  // options::also_look_in
   for (size_t i = 0; i < all.size(); ++i) {
     const string path = error::shown(all[i]);
-    const string why = path.empty() ? "is empty" : directory_problem(path);
+    const string why = path.empty() ? "is empty" : place_problem(path);
     if (why.empty()) continue;
     return fail(errc::invalid_argument,
-        {"options::also_look_in[", i, "] ", why, ": '", urls::redact(strings::printable(path)),
-            "'"});
+        {"options::also_look_in[", i, "] ", why, ": '", shown_place(path), "'"});
   }
   return {};
 }
@@ -10697,23 +13866,24 @@ inline status check_options(const options& o) {  // what may be wrong in any cal
     return fail(errc::invalid_argument, why);
   };
   if (o.connections == 0 || o.connections > most_connections) {
-    return bad({"options::connections is ", o.connections, "; it may be 1 to ", most_connections});
+    return bad({"options::connections is ", number_told(o.connections), "; it may be 1 to ",
+        most_connections});
   }
   if (o.connect_seconds > most_seconds) {
-    return bad({"options::connect_seconds is ", o.connect_seconds, "; it may be up to ",
-        most_seconds, ", and 0 is no limit"});
+    return bad({"options::connect_seconds is ", number_told(o.connect_seconds),
+        "; it may be up to ", most_seconds, ", and 0 is no limit"});
   }
   if (o.stall_seconds > most_seconds) {
-    return bad({"options::stall_seconds is ", o.stall_seconds, "; it may be up to ", most_seconds,
-        ", and 0 is no limit"});
+    return bad({"options::stall_seconds is ", number_told(o.stall_seconds), "; it may be up to ",
+        most_seconds, ", and 0 is no limit"});
   }
   if (o.max_bytes_per_second > largest_file) {
-    return bad({"options::max_bytes_per_second is ", o.max_bytes_per_second, "; it may be up to ",
-        largest_file, ", and 0 is no limit"});
+    return bad({"options::max_bytes_per_second is ", number_told(o.max_bytes_per_second),
+        "; it may be up to ", largest_file, ", and 0 is no limit"});
   }
 
   VQCACHE_NEED_(check_directory(o.local_dir, "options::local_dir", "VQCACHE_LOCAL_DIR"));
-  VQCACHE_NEED_(check_directory(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR"));
+  VQCACHE_NEED_(check_place(o.cache_dir, "options::cache_dir", "VQCACHE_CACHE_DIR"));
   VQCACHE_NEED_(check_places(o.also_look_in));
   return check_transport(o.transport, "options::transport");
 }
@@ -10764,6 +13934,8 @@ inline string path_problem(view url, const string& path) {
 
 // Why a path or a URL without its pin cannot be asked for; empty: it can. by_user: options::fetch
 inline string url_problem(view url, bool by_user) {
+  const bool is_object = !by_user && places::kind_of(url) == places::kind::bucket;
+  if (is_object) return places::parse_object(url).why().text;
   const string path = urls::local_path(url);
   if (!path.empty()) return path_problem(url, path);
 
@@ -10780,7 +13952,7 @@ inline string url_problem(view url, bool by_user) {
     return "is no URL: it has no host, or a wrong port";
   }
   if (!by_user && !urls::is_http(*parsed)) {
-    return "has no scheme http, https or file; options::fetch can serve others";
+    return "has no scheme http, https, s3, hf or file; options::fetch can serve others";
   }
   return {};
 }
@@ -10822,7 +13994,7 @@ inline string header_problem(const string& line) {
 // out: the source with bare URLs and one pin in lower case, every word harmless to a transport
 inline status examine(const source& given, const string& role, const options& o, source& out) {
   const auto bad = [&role](std::initializer_list<error::piece> why) {
-    return fail(errc::invalid_argument, {"the source of the ", role, ": ", join(why)});
+    return fail(errc::invalid_argument, {"the source of ", role, ": ", join(why)});
   };
   out = source(vector<string>(), strings::lower(given.sha256), given.headers);
   out.size = given.size;
@@ -10832,7 +14004,7 @@ inline status examine(const source& given, const string& role, const options& o,
     return bad({"sha256 is '", strings::printable(given.sha256), "', not 64 hex digits"});
   }
   if (given.size > largest_file) {
-    return bad({"size is ", given.size, "; no file can have so many bytes"});
+    return bad({"size is ", number_told(given.size), "; no file can have so many bytes"});
   }
   if (given.urls.empty()) return bad({"no URL is given"});
 
@@ -10846,8 +14018,7 @@ inline status examine(const source& given, const string& role, const options& o,
     const string why =
         address_problem(address.address, pin_behind, pin, static_cast<bool>(o.fetch));
     if (!why.empty()) {
-      return bad({"URL ", out.urls.size() + 1, ", '",
-          urls::redact(strings::printable(address.address)), "', ", why});
+      return bad({"URL ", out.urls.size() + 1, ", '", shown_place(address.address), "', ", why});
     }
     if (!pin_behind.empty()) {
       pin = pin_behind;
@@ -10941,6 +14112,1999 @@ inline string advice_about(const string& address, errc failure) {
   return join({"; that is the address of a page about the file, which itself is at ", file});
 }
 }  // namespace checks
+
+// ==== >>dialogue ==== one request and its answer, as a store is asked: no redirect, no second try
+//
+// A download asks for a file until it has it. A store is asked for one thing at a time, with any
+// method, and who asks judges the answer, whatever it says. So here nothing is followed, tried
+// again or believed: an answer that came to its end is told with its code, and a failure by its
+// reason. Where a request fails after it went out, its effect is not known: look what is there.
+// Several may be under way over one pump, on the calling thread. Uses transport, http and worker.
+namespace dialogue {
+inline constexpr size_t most_bytes = size_t{1} << 20;  // of an answer that is held in memory
+inline constexpr unsigned trickle = 20;                // times stall_seconds: see look()
+
+struct reply {
+  http::response_head head{};  // its code is 0 where no answer came; all: every header of it
+  string body{};               // unless it went to a receiver
+  status problem{};            // ok: it came to its end. Not ok: the head may have come, and counts
+
+  bool has_come(int code) const { return problem.ok() && head.code == code; }
+};
+
+// Gets the body of an answer that has the file (2xx) in its order. What it says ends the request.
+using receiver = function<status(const http::response_head& head, view bytes)>;
+
+// Looks at the caller's wishes, at least every 50 ms. What it says ends the request.
+using watcher = function<status(uint64_t sent, uint64_t received)>;
+
+// ---- how long it may take
+
+//   sending --all has gone out--> waiting --the head--> receiving --the end--> over
+//      +----------------the head (the server knows enough)---^
+// Without a body it begins with waiting. Each state may lead to over.
+enum class state { sending, waiting, receiving, over };
+
+// Seconds in which 64 KiB have to go out or to come in; 0: no limit. What the pipe to the program
+// takes before it has a connection says nothing of the server.
+inline unsigned patience(state now, const transport::transfer_request& asked, uint64_t sent) {
+  constexpr uint64_t in_a_pipe = uint64_t{128} * 1024, most = 2147483;
+  constexpr uint64_t as_of_a_download = 3;  // times: before the head a server may have to work
+  const uint64_t stall = asked.stall_seconds, connect = asked.connect_seconds;
+  if (stall == 0) return 0;
+
+  uint64_t limit = stall;
+  if (now == state::waiting) {
+    const bool only_reads = asked.method == "GET" || asked.method == "HEAD";
+    limit = (only_reads ? 1 : as_of_a_download) * stall + connect;
+  } else if (now == state::sending && sent <= in_a_pipe) {
+    limit = stall + connect;
+  }
+  return static_cast<unsigned>((std::min)(limit, most));
+}
+
+// ---- one of them
+
+class dialogue final : public transport::response_handler {
+ public:
+  // Both outlive it; null: the body is held, up to `most` bytes.
+  explicit dialogue(const receiver* to = nullptr, size_t most = most_bytes)
+      : to_(to),
+        most_(most) {}
+
+  ~dialogue() { give_up(status()); }
+
+  void begin(transport::pump& by, const transport::transfer_request& asked) {
+    by_ = &by;
+    asked_ = asked;
+    enter(asked.has_body() ? state::sending : state::waiting);
+    by.start(asked_, *this);
+  }
+
+  bool is_over() const { return state_ == state::over; }
+
+  uint64_t sent() const { return sent_; }
+
+  uint64_t received() const { return received_; }
+
+  // What the watcher and the clock say; to be called again and again until it is over. A store that
+  // completes a large upload sends a head and then a blank now and then, for minutes (S3,
+  // CompleteMultipartUpload): of an answer that is held each byte is a sign of life, for some time.
+  void look(const watcher& watch) {
+    if (is_over()) return;
+    status wish = watch ? watch(sent_, received_) : status();
+    if (!wish.ok()) return give_up(std::move(wish));
+
+    pace_.limit = patience(state_, asked_, sent_);
+    pace_.least = state_ == state::receiving && !goes_to_receiver() ? 1 : worker::pace().least;
+    all_.limit = state_ == state::receiving ? trickle * (std::min)(pace_.limit, most_trickle) : 0;
+    const uint64_t moved = sent_ + received_ + held_;
+    const bool is_late = all_.stalled(moved, by_->pace().held());
+    if (pace_.stalled(moved, by_->pace().held()) || is_late) {
+      give_up(fail(errc::timed_out, {words_of(state_), is_late ? all_.limit : pace_.limit, " s"}));
+    }
+  }
+
+  void give_up(status why) {
+    if (is_over()) return;
+    by_->cancel(*this);
+    on_end(std::move(why));
+  }
+
+  reply& said() { return said_; }
+
+  // For how long the server has said nothing, and the limit of that; in seconds.
+  double silent_for() const { return state_ == state::waiting ? pace_.seconds() : 0; }
+
+  unsigned limit() const { return pace_.limit; }
+
+  void on_sent(uint64_t bytes) override {
+    sent_ = bytes;
+    const bool is_all = state_ == state::sending && sent_ == asked_.body.length;
+    if (is_all) {
+      enter(state::waiting);
+    } else if (state_ == state::waiting && sent_ < asked_.body.length) {
+      enter(state::sending);  // anew, over another connection
+    }
+  }
+
+  void on_held(uint64_t bytes) override { held_ = bytes; }
+
+  bool on_head(const http::response_head& head) override {
+    said_.head = head;
+    enter(state::receiving);
+    if (!head.coding_problem.empty()) return refuse({head.coding_problem});
+    if (head.length_header == http::telling::malformed) {
+      return refuse({"its Content-Length is malformed or given twice"});
+    }
+    return true;
+  }
+
+  bool on_body(view bytes) override {
+    received_ += bytes.size();
+    if (goes_to_receiver()) {
+      status taken = (*to_)(said_.head, bytes);
+      return taken.ok() || refuse_with(std::move(taken));
+    }
+
+    const bool fits = said_.body.size() + bytes.size() <= most_;
+    said_.body += bytes.substr(0, most_ - said_.body.size());
+    return fits || refuse({"the answer has more than ", most_, " bytes"});
+  }
+
+  bool on_wait() override { return true; }
+
+  void on_end(status why) noexcept override {
+    if (said_.problem.ok()) {
+      said_.problem = std::move(why);
+    }
+    state_ = state::over;
+  }
+
+ private:
+  static constexpr unsigned most_trickle = 2147483 / trickle;
+
+  static const char* words_of(state now) {
+    switch (now) {
+      case state::sending: return "the server took under 64 KiB in ";
+      case state::waiting: return "the server said nothing in ";
+      case state::receiving:
+      case state::over: break;
+    }
+    return "the answer gained under 64 KiB in ";
+  }
+
+  bool goes_to_receiver() const {
+    const bool is_file = said_.head.code >= 200 && said_.head.code < 300;
+    return is_file && to_ && *to_;
+  }
+
+  void enter(state next) {
+    state_ = next;
+    pace_ = worker::pace{};
+    pace_.base = sent_ + received_ + held_;
+    pace_.excused = by_->pace().held();
+    all_ = pace_;
+  }
+
+  bool refuse_with(status why) {  // no more is wanted
+    said_.problem = std::move(why);
+    return false;
+  }
+
+  bool refuse(std::initializer_list<error::piece> why) {
+    return refuse_with(fail(errc::http_status, why));
+  }
+
+  const receiver* to_;
+  size_t most_;
+  transport::pump* by_ = nullptr;
+  transport::transfer_request asked_{};
+  state state_ = state::over;    // not begun
+  worker::pace pace_{}, all_{};  // since the state was entered; all_: of what comes in drops
+  uint64_t sent_ = 0, received_ = 0, held_ = 0;
+  reply said_{};
+};
+
+// ---- from its beginning to its end
+
+// on_progress is told of what has gone out or come in, and may cancel; a signal may, too.
+inline watcher watch_of(caller& who, phase what, const string& name, uint64_t total) {
+  return [&who, what, name, total](uint64_t sent, uint64_t received) {
+    const bool goes_on = who.step(what, name, (std::max)(sent, received), total);
+    return goes_on ? status() : who.stop();
+  };
+}
+
+inline constexpr int look_every = 50;  // milliseconds
+
+inline reply ask(transport::pump& by, const transport::transfer_request& asked,
+    const watcher& watch, const receiver& to = {}) {
+  dialogue one(&to);
+  one.begin(by, asked);
+  for (one.look(watch); !one.is_over(); one.look(watch)) {
+    by.run_for(look_every);
+  }
+  return std::move(one.said());
+}
+}  // namespace dialogue
+
+// ==== >>stores ==== a store or a WebDAV server, asked until it has answered ====
+//
+// Here belongs what a question to a store needs besides one request: keys, a signature, the region
+// and the clock that the store tells, and another try. What an answer means is >>store_policy's to
+// say; what is asked, and why, is decided by whoever holds a place. Its own transport goes out to
+// the store: options::fetch gets files from the web, and writes nothing. A client belongs to one
+// thread; another one gets a copy of its session. It uses >>places, >>signature, >>credentials,
+// >>store_policy and >>dialogue.
+namespace stores {
+using store_policy::asked;
+using store_policy::verdict;
+
+struct request {
+  asked what = asked::read;
+  string method{"GET"};
+  string name{};                     // below the place; empty: the place itself; "/": as a folder
+  list<signature::field> query{};    // of a bucket
+  list<signature::field> headers{};  // names in lower case
+  transport::outgoing body{};
+  string body_sha256{};                   // empty: there is no body
+  size_t largest = dialogue::most_bytes;  // that its answer may have, where it is held
+};
+
+struct answer {
+  verdict is = verdict::refused;
+  dialogue::reply said{};
+  status problem{};  // not ok: the question has no answer that whoever asked could go on with
+
+  bool is_done() const { return is == verdict::done; }
+};
+
+// What is known of a store, or learnt from its answers.
+struct session {
+  enum class state { fresh, located, has_keys };  // of a bucket: client::become() changes it
+
+  places::place at{};
+  state is = state::fresh;
+  credentials::store where{};     // of a bucket: located
+  credentials::held_keys keys{};  // of a bucket: has_keys
+  string login{};           // of a WebDAV server, "USER:PASSWORD" as a URL has it; from a netrc
+  bool has_looked = false;  // into it
+  int64_t ahead = 0;        // seconds by which its clock is before ours
+  status dead{};            // nobody answers there: nobody is asked once more
+};
+
+inline constexpr int most_at_once = 8;  // questions without a body
+inline constexpr int most_tries = 4;    // of one that may pass
+
+// ---- words
+
+inline string shown_of(const session& one, view name) {
+  const string place = places::shown(one.at.is == places::kind::web
+          ? one.at.url
+          : join({"s3://", one.at.bucket, "/", one.at.prefix}));
+  const bool has_slash = strings::ends_with(place, "/") || name == "/";
+  return join({place, name.empty() || has_slash ? "" : "/", name});
+}
+
+// What a failure is called, and what helps. What is not listed is an error of the server's.
+struct failing {
+  verdict is;
+  errc code;
+  const char* advice;
+};
+
+inline constexpr failing failures[] = {
+    {verdict::denied, errc::permission_denied, "; check who may do that there"},
+    {verdict::no_bucket, errc::directory_missing,
+        "; there is no such bucket: create it, or mend its name"},
+    {verdict::no_folder, errc::directory_missing,
+        "; the folder that it is to lie in cannot be made"},
+    {verdict::read_only, errc::permission_denied,
+        "; nothing can be written there: a store or a WebDAV server is meant"},
+    {verdict::full, errc::no_space, "; make room there, or raise the quota"},
+    {verdict::other_region, errc::http_status,
+        "; it is elsewhere: write its region, region=... behind the ? of s3://, or the address "
+        "that "
+        "it redirects to"},
+    {verdict::wrong_clock, errc::http_status, "; set the clock of this machine"},
+    {verdict::stale_keys, errc::permission_denied,
+        "; the session of the keys has ended: sign in anew"},
+    {verdict::no_conditions, errc::http_status, "; it cannot do that"},
+    {verdict::refused, errc::http_status, ""}};
+
+inline const failing& failure_of(verdict is) {
+  const failing* last = nullptr;
+  for (const failing& one : failures) {
+    last = &one;
+    if (one.is == is) break;
+  }
+  return *last;
+}
+
+// What a store calls it by a name of its own, where that tells more than the status.
+struct named_failing {
+  const char* error_code;
+  const char* advice;
+};
+
+inline constexpr named_failing named_failures[] = {
+    {"InvalidBucketName",
+        "; mend the bucket's name: Amazon's have 3 to 63 small letters, digits, dots and hyphens"},
+    {"AllAccessDisabled", "; the account or the bucket is locked: ask who owns it"},
+    {"InvalidObjectState", "; it is archived (Glacier): restore it there first"},
+    {"SlowDown", "; too many ask it at once: try again later"}};
+
+inline const char* advice_of_name(const string& error_code) {  // null: the status tells all
+  for (const named_failing& one : named_failures) {
+    if (error_code == one.error_code) return one.advice;
+  }
+  return nullptr;
+}
+
+// Whoever asked goes on with these; all others are failures.
+inline bool is_answer(verdict is) {
+  return is == verdict::done || is == verdict::unchanged || is == verdict::absent
+      || is == verdict::exists || is == verdict::changed || is == verdict::unknown
+      || is == verdict::no_conditions;
+}
+
+// ---- a client
+
+class client : os::pinned {
+ public:
+  // teller: gets messages; null: nobody does, as on a thread.
+  client(const options& o, session known, caller* teller)
+      : silent_(o, string()),
+        teller_(teller),
+        its_(std::move(known)),
+        pump_(teller ? *teller : silent_, transport::pump::serves::stores) {}
+
+  session& its() { return its_; }
+
+  const session& its() const { return its_; }
+
+  transport::pump& pump() { return pump_; }
+
+  const options& opts() const { return silent_.opts(); }
+
+  bool is_bucket() const { return its_.at.is == places::kind::bucket; }
+
+  string shown(view name) const { return shown_of(its_, name); }
+
+  // Of a thread, which has no caller to ask.
+  void end_when(function<bool()> is_stopped) { is_stopped_ = std::move(is_stopped); }
+
+  // No answer is waited for any longer; none: it is.
+  void end_at(optional<clock::time_point> when) { end_ = when; }
+
+  status goes_on() const {
+    if (end_ && clock::now() > *end_) {
+      return fail(errc::timed_out, {"it does not answer in time"});
+    }
+    if (is_stopped_ && is_stopped_()) return fail(errc::cancelled, {"it is wanted no more"});
+    return teller_ ? teller_->goes_on() : status();
+  }
+
+  void tell_step(phase what, const string& name, uint64_t done, uint64_t total) {
+    if (teller_) {
+      (void)teller_->step(what, teller_->called(name), done, total);
+    }
+  }
+
+  void warn(std::initializer_list<error::piece> line) {
+    if (teller_) {
+      teller_->warn(line);
+    }
+  }
+
+  void warn_of_silence(view name, double seconds, unsigned limit) {  // once
+    if (is_silence_told_) return;
+    is_silence_told_ = true;
+    const string place = shown(name);
+    const string most = limit == 0 ? "without a limit" : join({"up to ", limit, " s"});
+    warn({"'", place, "' has said nothing for ", int(seconds), " s; it is waited for ", most, "."});
+  }
+
+  // What goes on the wire; it may have to ask for keys first.
+  result_of<transport::transfer_request> compose(const request& one) {
+    VQCACHE_NEED_(be_ready());
+    transport::transfer_request made;
+    VQCACHE_NEED_(is_bucket() ? compose_signed(one, made) : compose_plain(one, made));
+    made.connect_seconds = checks::connect_limit(opts());
+    made.stall_seconds = opts().stall_seconds;
+    made.method = one.method;
+    made.body = one.body;
+    made.path = transport::path_form::dots_go_out;
+    return made;
+  }
+
+  // An object that others fetch, too: where it is, without the login that a netrc tells.
+  string address_of(view name) const {
+    if (is_bucket()) {
+      return credentials::address_of(its_.where, credentials::key_of(its_.where, name)).url;
+    }
+    return join({its_.at.url, name.empty() ? "" : "/",
+        signature::encoded(name == "/" ? view() : name, signature::slash::stays)});
+  }
+
+  // The same with it: nobody but the transport is to see that.
+  string url_of(view name) const {
+    string url = address_of(name);
+    if (!its_.login.empty()) {
+      url.insert(url.find("://") + 3, its_.login + "@");
+    }
+    return url;
+  }
+
+  // Signs a GET of an object that a download has composed. What it gives are the lines that were
+  // added; they hold secrets.
+  result_of<vector<string>> allow(view name, transport::transfer_request& made) {
+    request one;
+    one.name = name;
+    vector<string> others;
+    for (const string& line : made.headers) {
+      const optional<http::header> header = http::parse_header(line);
+      const bool is_signed = header && strings::is_one_of(" range if-range ", header->name);
+      if (is_signed) {  // as all that says what is wanted: some stores refuse it otherwise
+        one.headers.push_back({header->name, header->value});
+      } else {
+        others.push_back(line);
+      }
+    }
+
+    result_of<transport::transfer_request> composed = compose(one);
+    VQCACHE_NEED_(composed.why());
+    made.headers = std::move(others);
+    strings::append(made.headers, composed->headers);
+    made.path = transport::path_form::dots_go_out;
+    return std::move(composed->headers);
+  }
+
+  status be_ready() {
+    VQCACHE_NEED_(its_.dead);
+    const credentials::surroundings here = credentials::of_this_machine();
+    if (!is_bucket()) return take_login(here);
+    const bool has_keys = its_.is == session::state::has_keys;
+    if (has_keys && !credentials::is_to_renew(its_.keys, http::this_moment())) {
+      return {};
+    }
+
+    const credentials::known from = credentials::look(its_.at, here);
+    if (its_.is == session::state::fresh) {
+      result_of<credentials::store> found = credentials::store_of(from);
+      VQCACHE_NEED_(found.why());
+      its_.where = std::move(*found);
+      become(session::state::located);
+    }
+    return take_keys(from);
+  }
+
+  // ---- what an answer teaches; false: nothing new
+
+  bool learn_region(const string& region) {
+    if (region.empty() || region == its_.where.region) return false;
+    its_.where = credentials::in_region(its_.where, region);
+    return true;
+  }
+
+  bool learn_clock(view date) {
+    constexpr int64_t told_from = 60;  // seconds
+    const http::maybe_time there = http::http_date(date);
+    if (!there) return false;
+    const int64_t ahead = static_cast<int64_t>(*there) - static_cast<int64_t>(http::this_moment());
+    const int64_t change = ahead - its_.ahead;
+    its_.ahead = ahead;
+    if (change > -told_from && change < told_from) return false;
+
+    const string place = shown({});
+    const int64_t seconds = ahead < 0 ? -ahead : ahead;
+    warn({"The clock of this machine is ", seconds,
+        ahead < 0 ? " s ahead of that of " : " s behind that of ", place,
+        "; its requests are signed by the store's."});
+    return true;
+  }
+
+  void forget_keys() {
+    if (its_.is == session::state::has_keys) {
+      become(session::state::located);
+    }
+  }
+
+  void note_dead(const status& why) { its_.dead = why; }
+
+  // Whether it may be heard again: a failure does not hold for ever.
+  void revive() { its_.dead = status(); }
+
+ private:
+  void become(session::state next) { its_.is = next; }
+
+  status take_login(const credentials::surroundings& here) {
+    const optional<urls::url> at = urls::parse_url(its_.at.url);
+    if (!at || !at->user.empty() || its_.has_looked) return {};
+    result_of<string> found = credentials::login_of(at->host, here);
+    VQCACHE_NEED_(found.why());
+    its_.login = std::move(*found);
+    its_.has_looked = true;
+    return {};
+  }
+
+  status take_keys(const credentials::known& from) {
+    constexpr int most_steps = 8;
+    result_of<credentials::step> now = credentials::first_step(from, its_.where);
+    for (int steps = 0; steps < most_steps; ++steps) {
+      VQCACHE_NEED_(now.why());
+      if (now->keys) {
+        its_.keys = std::move(*now->keys);
+        become(session::state::has_keys);
+        return {};
+      }
+      now = follow(now->ask);
+    }
+    return fail(errc::http_status, {now->ask.from, " asks for too many steps"});
+  }
+
+  result_of<credentials::step> follow(const credentials::question& what) {
+    transport::transfer_request made;
+    made.url = what.url;
+    made.headers = what.headers;
+    made.method = what.method;
+    made.body = transport::outgoing::of(what.body);
+    made.is_direct = what.is_direct;
+    made.connect_seconds = checks::connect_limit(opts());
+    made.stall_seconds = opts().stall_seconds;
+    if (what.seconds != 0) {
+      made.connect_seconds = what.seconds;
+      made.stall_seconds = what.seconds;
+    }
+
+    dialogue::reply said;
+    for (unsigned tries = 0; tries < what.tries; ++tries) {
+      said = dialogue::ask(pump_, made, [this](uint64_t, uint64_t) { return goes_on(); });
+      VQCACHE_NEED_(goes_on());
+      if (said.problem.ok()) break;
+    }
+
+    const int code = said.problem.ok() ? said.head.code : 0;
+    const view body = view(said.body).substr(0, credentials::largest_answer);
+    return credentials::follow(what, code, body);
+  }
+
+  status compose_signed(const request& one, transport::transfer_request& made) const {
+    const string key = one.name.empty() ? string() : credentials::key_of(its_.where, one.name);
+    const credentials::object_address at = credentials::address_of(its_.where, key);
+
+    signature::unsigned_request plain;
+    plain.method = one.method;
+    plain.path = at.path;
+    plain.query = one.query;
+    plain.headers = one.headers;
+    plain.headers.push_back({"host", at.host});
+    plain.body_sha256 = one.body_sha256.empty() ? hash::of(string()) : one.body_sha256;
+
+    const int64_t here = static_cast<int64_t>(http::this_moment());
+    const string stamp = os::stamp(static_cast<uint64_t>(here + its_.ahead));
+    signature::signed_request by = signature::sign(plain, its_.keys.keys, its_.where.region, stamp);
+    VQCACHE_NEED_(by.problem);
+    made.url = join({its_.where.scheme, "://", at.host, by.target});
+    made.headers = std::move(by.headers);
+    return {};
+  }
+
+  status compose_plain(const request& one, transport::transfer_request& made) const {
+    made.url = url_of(one.name);
+    for (const signature::field& field : one.headers) {
+      made.headers.push_back(join({field.name, ": ", field.value}));
+    }
+    return {};
+  }
+
+  caller silent_;
+  caller* teller_;
+  bool is_silence_told_ = false;
+  function<bool()> is_stopped_{};
+  optional<clock::time_point> end_{};
+  session its_;
+  transport::pump pump_;
+};
+
+// ---- one question, with its tries
+
+// enter() alone changes the state.
+//
+//   pausing --its time has come--> asking --an answer that lasts--> over
+//      ^------- another try -----------+
+class exchange : os::pinned {
+ public:
+  exchange(client& by, request what, const dialogue::receiver* to = nullptr)
+      : by_(&by),
+        asked_(std::move(what)),
+        to_(to) {}
+
+  bool is_over() const { return state_ == state::over; }
+
+  uint64_t sent() const { return dialogue_ ? dialogue_->sent() : 0; }
+
+  answer& result() { return result_; }
+
+  // To be called again and again, with the client's pump between.
+  void advance() {
+    switch (state_) {
+      case state::pausing: return begin();
+      case state::asking:
+        dialogue_->look([this](uint64_t, uint64_t) { return by_->goes_on(); });
+        tell_silence();
+        if (dialogue_->is_over()) {
+          settle();
+        }
+        return;
+      case state::over: return;
+    }
+  }
+
+  void give_up() {
+    if (dialogue_) {
+      dialogue_->give_up(fail(errc::cancelled, {"nobody waits for it any more"}));
+    }
+    enter(state::over);
+  }
+
+ private:
+  enum class state { pausing, asking, over };
+
+  void enter(state next) { state_ = next; }
+
+  void begin() {
+    const status wanted = by_->goes_on();
+    if (!wanted.ok()) return end_with(verdict::refused, wanted);
+    if (clock::now() < not_before_) return;
+
+    result_of<transport::transfer_request> made = by_->compose(asked_);
+    if (!made.ok()) return end_with(verdict::refused, made.why());
+    sent_ = std::move(*made);
+    region_ = by_->its().where.region;
+    ++tries_;
+    dialogue_ = box<dialogue::dialogue>(new dialogue::dialogue(to_, asked_.largest));
+    enter(state::asking);
+    dialogue_->begin(by_->pump(), sent_);
+  }
+
+  void settle() {
+    result_.said = std::move(dialogue_->said());
+    const dialogue::reply& said = result_.said;
+    const status wanted = by_->goes_on();
+    if (!wanted.ok()) {
+      return end_with(verdict::refused, wanted);
+    }
+
+    const bool is_ours = !said.problem.ok() && !is_of_the_way(said.problem);
+    if (is_ours) {
+      return end_with(verdict::refused, said.problem);
+    }
+
+    const bool is_refusal = said.head.code >= 400;
+    const bool has_come = said.problem.ok() || is_refusal;
+    credentials::store_error words;
+    if (is_refusal || asked_.what == asked::complete) {
+      words = credentials::read_store_error(said.body);
+    }
+
+    const store_policy::answer its{has_come ? said.head.code : 0, words.code};
+    const verdict is = store_policy::judge(asked_.what, its);
+    if (is_worth_a_try(is, words)) return enter(state::pausing);
+    if (is_answer(is)) return end_with(is, status());
+
+    status why = failure(is, words);
+    if (its.code == 0 && why.code != errc::truncated) {
+      by_->note_dead(why);
+    }
+    end_with(is, std::move(why));
+  }
+
+  void tell_silence() {
+    constexpr unsigned silence_told = 10;  // seconds; or half of what it may take
+    const unsigned limit = dialogue_->limit();
+    const double from = limit == 0 ? silence_told : (std::min)(silence_told, (limit + 1) / 2);
+    const double passed = dialogue_->silent_for();
+    if (passed >= from) {
+      by_->warn_of_silence(asked_.name, passed, limit);
+    }
+  }
+
+  static bool is_of_the_way(const status& why) {  // and not of this machine, or of who asked
+    // rclone cuts the answer to a question for what is replaced meanwhile
+    return policy_of_network(why.code) || why.code == errc::http_status
+        || why.code == errc::truncated;
+  }
+
+  static bool policy_of_network(errc code) {
+    return code == errc::connection || code == errc::timed_out || code == errc::tls;
+  }
+
+  bool is_worth_a_try(verdict is, const credentials::store_error& words) {
+    const dialogue::reply& said = result_.said;
+    const bool has_given =
+        to_ && *to_ && dialogue_->received() > 0 && said.head.code < 300;  // to whoever asked
+    if (has_given) return false;
+
+    if (is == verdict::again) return may_pause(said);
+    if (is == verdict::other_region) return is_new_region(said, words);
+    if (is == verdict::wrong_clock) {
+      return tries_ < most_tries && by_->learn_clock(http::find(said.head.all, "date"));
+    }
+    if (is == verdict::stale_keys) {
+      by_->forget_keys();
+      return tries_ == 1;
+    }
+    return false;
+  }
+
+  // Where nobody answered at all, the next one would hardly either.
+  bool may_pause(const dialogue::reply& said) {
+    constexpr unsigned longest_wait = 20;  // seconds that are waited if the store asks for it
+    constexpr int most_silent = 2;         // tries of one that nobody answers
+    const errc why = said.problem.code;
+    const bool is_silent = said.head.code == 0;
+    const bool is_slow = why == errc::timed_out || why == errc::tls;
+    if (is_silent && is_slow) return false;
+    if (tries_ >= (is_silent ? most_silent : most_tries)) return false;
+
+    const unsigned wanted = (std::min)(said.head.retry_after_seconds, longest_wait);
+    const uint64_t some = std::hash<string>()(os::unique()) % 100;
+    const uint64_t ours = (uint64_t{100} << tries_) + some;
+    const uint64_t wait = (std::max)(ours, wanted * uint64_t{1000});
+    not_before_ = clock::now() + std::chrono::milliseconds(wait);
+    return true;
+  }
+
+  bool is_new_region(const dialogue::reply& said, const credentials::store_error& words) {
+    constexpr int most_moves = 2;
+    const string told = http::find(said.head.all, "x-amz-bucket-region");
+    const bool has_moved = by_->its().where.region != region_;  // as another answer has told
+    if (!by_->is_bucket() || ++moves_ > most_moves) return false;
+    return by_->learn_region(credentials::is_region(told) ? told : words.region) || has_moved;
+  }
+
+  status failure(verdict is, const credentials::store_error& words) const {
+    const dialogue::reply& said = result_.said;
+    string why = said.problem.text;
+    errc code = said.problem.code;
+    if (said.head.code >= 400 || said.problem.ok()) {
+      code = failure_of(is).code;
+      why = words_of(said.head.code, words);
+    }
+    // cut when it is scrubbed: a part of a secret is not known as one
+    const string scrubbed = http::scrub(why, sent_.url, sent_.headers);
+    const string shown = strings::readable(scrubbed, longest_words);
+    return fail(code, {"'", by_->shown(asked_.name), "': ", shown, advice_about(is, words.code)});
+  }
+
+  static constexpr size_t longest_words = 400;  // bytes, of a server's
+
+  static string words_of(int code, const credentials::store_error& words) {
+    string all = join({"the server answered HTTP ", code});
+    if (!words.code.empty()) {
+      all += ", " + words.code;
+    }
+    if (!words.message.empty()) {
+      all += ": " + words.message;
+    }
+    while (strings::ends_with(all, ".")) {  // advice follows
+      all.pop_back();
+    }
+    return all;
+  }
+
+  // code: the store's, in its own words.
+  string advice_about(verdict is, const string& code) const {
+    constexpr int wants_login = 401;
+    constexpr const char* of_wrong_keys =
+        " SignatureDoesNotMatch InvalidAccessKeyId XAdminUserNotFound InvalidToken ";
+    if (by_->is_bucket() && !code.empty() && strings::is_one_of(of_wrong_keys, code)) {
+      return join({"; the keys from ", by_->its().keys.from,
+          " are unknown there, or the secret is another's: mend them"});
+    }
+
+    const char* const by_name = advice_of_name(code);
+    if (by_name) return by_name;
+    string advice = failure_of(is).advice;
+    if (is != verdict::denied) return advice;
+    if (by_->is_bucket()) {
+      return join({advice, " (the keys are from ", by_->its().keys.from, ")"});
+    }
+
+    const bool wants_it = result_.said.head.code == wants_login;
+    const optional<urls::url> at = urls::parse_url(by_->url_of({}));
+    const bool has_one = at && !at->user.empty();
+    if (wants_it && has_one) return "; it does not know that user, or the password is another";
+    return wants_it ? "; write https://USER:PASSWORD@HOST/, or its login into ~/.netrc" : advice;
+  }
+
+  void end_with(verdict is, status why) {
+    result_.is = is;
+    result_.problem = std::move(why);
+    enter(state::over);
+  }
+
+  client* by_;
+  request asked_;
+  const dialogue::receiver* to_;
+  transport::transfer_request sent_{};
+  box<dialogue::dialogue> dialogue_{};
+  state state_ = state::pausing;
+  answer result_{};
+  clock::time_point not_before_{};
+  string region_{};  // that it was signed for
+  int tries_ = 0, moves_ = 0;
+};
+
+// Of a write whose answer is no failure, and no success either.
+inline status not_taken(const client& by, const string& name, int code) {
+  return fail(
+      errc::http_status, {"'", by.shown(name), "': the server did not take it (HTTP ", code, ")"});
+}
+
+inline answer ask(client& by, request what, const dialogue::receiver& to = {}) {
+  exchange one(by, std::move(what), &to);
+  for (one.advance(); !one.is_over(); one.advance()) {
+    by.pump().run_for(dialogue::look_every);
+  }
+  return std::move(one.result());
+}
+
+// All of them, a few at a time; in their order.
+inline list<answer> ask_all(client& by, list<request> all) {
+  list<box<exchange>> under_way(all.size());
+  list<answer> answers(all.size());
+  size_t begun = 0, open = 0, done = 0;
+  while (done < all.size()) {
+    while (begun < all.size() && open < static_cast<size_t>(most_at_once)) {
+      under_way[begun] = box<exchange>(new exchange(by, std::move(all[begun])));
+      ++begun;
+      ++open;
+    }
+    for (size_t i = 0; i < begun; ++i) {
+      if (!under_way[i]) continue;
+      under_way[i]->advance();
+      if (!under_way[i]->is_over()) continue;
+      answers[i] = std::move(under_way[i]->result());
+      under_way[i] = nullptr;
+      --open;
+      ++done;
+    }
+    if (open > 0) {
+      by.pump().run_for(dialogue::look_every);
+    }
+  }
+  return answers;
+}
+
+// ---- what lies directly below a place
+
+inline constexpr size_t largest_list = size_t{8} << 20;  // bytes of one answer that lists
+inline constexpr int most_pages = 100;                   // of a bucket's list, of 1,000 each
+
+struct names_below {
+  status problem{};  // it could not be listed
+  vector<string> names{};
+};
+
+inline status not_listed(const client& by, const answer& said) {
+  const bool is_unknown_method = said.is == verdict::read_only;  // and no more is meant by it
+  if (!said.problem.ok() && !is_unknown_method) return said.problem;
+  if (said.is_done()) {
+    return fail(errc::http_status,
+        {"'", by.shown({}), "': what was answered is no list, but ",
+            sniff::first_words(said.said.body)});
+  }
+  return fail(errc::http_status,
+      {"'", by.shown({}), "': the server lists nothing (HTTP ", said.said.head.code, ")"});
+}
+
+inline names_below list_bucket(client& by) {
+  names_below all;
+  all.problem = by.be_ready();
+  if (!all.problem.ok()) return all;
+  const string prefix = credentials::key_of(by.its().where, "");
+
+  string next;
+  for (int pages = 0; pages < most_pages && all.names.size() < credentials::most_listed; ++pages) {
+    request one;
+    one.query = {{"list-type", "2"}, {"prefix", prefix}, {"delimiter", "/"}};
+    if (!next.empty()) {
+      one.query.push_back({"continuation-token", next});
+    }
+    one.largest = largest_list;
+    const answer said = ask(by, std::move(one));
+    credentials::list_page page = credentials::read_bucket_list(said.said.body, prefix);
+    if (!said.is_done() || !page.is_list) {
+      all.problem = not_listed(by, said);
+      return all;
+    }
+    strings::append(all.names, page.texts);
+    const bool is_last = page.next.empty() || page.next == next;
+    if (is_last) break;
+    next = std::move(page.next);
+  }
+  return all;
+}
+
+inline constexpr view names_alone =
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?><propfind xmlns=\"DAV:\"><prop><resourcetype/>"
+    "</prop></propfind>";
+
+// RFC 4918, 9.1. folder: with / at its end.
+inline names_below list_folder(client& by, const string& folder) {
+  request one;
+  one.method = "PROPFIND";
+  one.name = folder;
+  one.headers = {{"depth", "1"}, {"content-type", "application/xml"}};
+  one.body = transport::outgoing::of(names_alone);
+  one.largest = largest_list;
+  const answer said = ask(by, std::move(one));
+  if (said.is == verdict::absent) return {};
+
+  names_below all;
+  credentials::list_page page = credentials::read_folder_list(said.said.body);
+  if (said.is_done() && page.is_list) {
+    all.names = std::move(page.texts);
+  } else {
+    all.problem = not_listed(by, said);
+  }
+  return all;
+}
+
+// ---- files and their ages, by the clock of the store
+
+inline constexpr view names_and_dates =
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?><propfind xmlns=\"DAV:\"><prop><resourcetype/>"
+    "<getlastmodified/></prop></propfind>";
+
+inline optional<uint64_t> age_at(const dialogue::reply& said, const http::maybe_time& when) {
+  const http::maybe_time now = http::http_date(http::find(said.head.all, "date"));
+  const bool is_told = now && when && *when <= *now;
+  return is_told ? optional<uint64_t>(*now - *when) : optional<uint64_t>();
+}
+
+inline request question_for_files(const client& by, const string& folder, view front) {
+  request one;
+  one.largest = largest_list;
+  if (by.is_bucket()) {
+    const string prefix = credentials::key_of(by.its().where, join({folder, front}));
+    one.query = {{"list-type", "2"}, {"prefix", prefix}, {"delimiter", "/"}};
+    return one;
+  }
+  one.method = "PROPFIND";
+  one.name = folder.empty() ? "/" : folder;
+  one.headers = {{"depth", "1"}, {"content-type", "application/xml"}};
+  one.body = transport::outgoing::of(names_and_dates);
+  return one;
+}
+
+// folder: below the place, with / at its end; empty: the place itself. front: of a bucket, how the
+// names begin that are asked for. None: it is not told.
+inline optional<list<places::listed>> list_files(client& by, const string& folder, view front) {
+  if (!by.be_ready().ok()) return {};
+  const credentials::list_words& words =
+      by.is_bucket() ? credentials::of_objects : credentials::of_folder;
+  list<places::listed> all;
+  string next;
+  for (int pages = 0; pages < most_pages; ++pages) {
+    request one = question_for_files(by, folder, front);
+    if (!next.empty()) {
+      one.query.push_back({"continuation-token", next});
+    }
+    const answer said = ask(by, std::move(one));
+    if (said.is == verdict::absent) return all;
+    credentials::list_rows page = credentials::read_rows(said.said.body, words);
+    if (!said.is_done() || !page.is_list) return {};
+
+    for (const credentials::list_row& row : page.all) {
+      const string name = by.is_bucket() ? row.name.substr(row.name.rfind('/') + 1)
+                                         : credentials::last_part(row.name);
+      all.push_back({name, age_at(said.said, row.when)});
+    }
+    const bool is_last = page.next.empty() || page.next == next;
+    if (is_last) return all;
+    next = std::move(page.next);
+  }
+  return {};
+}
+
+inline names_below list_place(client& by) {
+  return by.is_bucket() ? list_bucket(by) : list_folder(by, "/");
+}
+}  // namespace stores
+
+// ==== >>sources ==== s3://BUCKET/KEY as a source: where it is on the web, and its permit ====
+//
+// Here belongs what a download has to know of an address that a store serves. Before its first byte
+// is asked for, the object is looked at once: the region and the clock are learnt then, and a
+// refusal is told in the store's words. Each request is signed anew, and none that goes elsewhere.
+// It uses >>stores.
+namespace sources {
+class signer final : public transport::permit {
+ public:
+  signer(stores::client& by, string key) : by_(&by), key_(std::move(key)) {}
+
+  status sign(transport::transfer_request& made) override {
+    if (made.url != by_->address_of(key_)) return {};
+    result_of<vector<string>> lines = by_->allow(key_, made);
+    VQCACHE_NEED_(lines.why());
+    secrets_ = std::move(*lines);
+    return {};
+  }
+
+  const vector<string>& secrets() const override { return secrets_; }
+
+ private:
+  stores::client* by_;
+  string key_;
+  vector<string> secrets_{};
+};
+
+struct store_in_use {
+  string place{};  // all that tells one from another
+  box<stores::client> client{};
+};
+
+struct object_in_use {
+  string address{};  // as the source has it
+  string key{};
+  stores::client* by = nullptr;
+  box<signer> permit{};
+};
+
+// What the addresses of a call's sources need. One client for each store: its keys and what it has
+// taught stay.
+class book final : public transport::guide {
+ public:
+  explicit book(caller& who) : who_(&who) {}
+
+  bool knows(const string& address) const override {
+    return places::kind_of(address) == places::kind::bucket;
+  }
+
+  result_of<transport::way_in> way_to(
+      const string& address, const function<void()>& meanwhile) override {
+    result_of<object_in_use*> found = object_of(address);
+    VQCACHE_NEED_(found.why());
+    object_in_use& one = **found;
+    one.by->revive();
+    VQCACHE_NEED_(look(one, meanwhile));
+    return transport::way_in{one.by->url_of(one.key), one.permit.get()};
+  }
+
+ private:
+  static string place_of(const places::place& at) {
+    const char* const how = at.how == places::addressing::path ? "path" : "auto";
+    return join({at.bucket, " ", at.endpoint, " ", at.region, " ",
+        at.how == places::addressing::virtual_host ? "virtual" : how, " ",
+        at.is_insecure ? "insecure " : "", at.profile});
+  }
+
+  result_of<object_in_use*> object_of(const string& address) {
+    for (const auto& known : objects_) {
+      if (known->address == address) return known.get();
+    }
+    result_of<places::place> at = places::parse_object(address);
+    VQCACHE_NEED_(at.why());
+    box<object_in_use> one(new object_in_use());
+    one->address = address;
+    one->key = containers::exchange(at->prefix, string());
+    one->by = &client_of(*at);
+    one->permit = box<signer>(new signer(*one->by, one->key));
+    objects_.push_back(std::move(one));
+    return objects_.back().get();
+  }
+
+  stores::client& client_of(const places::place& at) {
+    const string place = place_of(at);
+    for (const store_in_use& known : stores_) {
+      if (known.place == place) return *known.client;
+    }
+    stores::session fresh;
+    fresh.at = at;
+    stores_.push_back(
+        {place, box<stores::client>(new stores::client(who_->opts(), std::move(fresh), who_))});
+    return *stores_.back().client;
+  }
+
+  // One byte of it; a store that knows no ranges gives more, which nobody waits for.
+  static status look(object_in_use& one, const function<void()>& meanwhile) {
+    constexpr int look_every = 10;  // milliseconds
+    const dialogue::receiver enough = [](const http::response_head& head, view) {
+      return head.code == 206 ? status() : fail(errc::cancelled, {"it is there"});
+    };
+    stores::request what;
+    what.name = one.key;
+    what.headers = {{"range", "bytes=0-0"}};
+    stores::exchange asking(*one.by, std::move(what), &enough);
+    for (asking.advance(); !asking.is_over(); asking.advance()) {
+      one.by->pump().run_for(look_every);
+      meanwhile();
+    }
+    VQCACHE_NEED_(one.by->goes_on());
+    return judge(one, asking.result());
+  }
+
+  static status judge(const object_in_use& one, stores::answer& its) {
+    const int code = its.said.head.code;
+    if (code == 200 || code == 206 || code == 416) return {};  // 416: it is empty
+    if (its.is == stores::verdict::absent) {
+      return fail(errc::http_status,
+          {"HTTP 404: the bucket has no such object; mend its key, or store it there"});
+    }
+    if (its.problem.ok()) {
+      return fail(errc::http_status, {"the server answered HTTP ", code, " to a GET"});
+    }
+
+    status why = std::move(its.problem);
+    const string front = join({"'", one.by->shown(one.key), "': "});  // said by the download, too
+    if (strings::starts_with(why.text, front)) {
+      why.text.erase(0, front.size());
+    }
+    // of one source, not of the call: another may serve
+    if (its.is == stores::verdict::no_bucket) {
+      why.code = errc::http_status;
+    } else if (why.code == errc::invalid_argument) {
+      why.code = errc::permission_denied;
+    }
+    return why;
+  }
+
+  caller* who_;
+  list<store_in_use> stores_{};
+  list<box<object_in_use>> objects_{};
+};
+}  // namespace sources
+
+// ==== >>lease ==== which of many machines downloads: numbered notes in a tier that they share ====
+//
+// A lease is a note of some lines, .NAME.lease.1, .2 and so on, made by who finds no living one.
+// The others wait for its holder instead of asking the origin, too. It is no lock: nothing that is
+// right or wrong rests on it, and where it fails somebody downloads once more than was needed.
+// Here belong what stands in a lease, who is taken for alive, the contest for one, the beat of who
+// holds one, and leases in a directory. It uses >>os, >>hash and >>strings. The protocol:
+//
+//   1. The newest lease counts, the one of the largest number. A lease is made only if there is
+//      none of its number, by who found no lease, or the one before it over or dead.
+//   2. It is alive while its text changes, as seen on the clock of who looks: clocks of other
+//      machines do not matter. No two texts are equal. One that stays the same for its TTL is dead.
+//   3. Its holder writes it anew each sixth of the TTL, and looks at the next number. If that is
+//      there, or its own is gone or another's, it has lost: it stops, and waits as the others do.
+//   4. Numbers have no holes, so that all find the same newest one, whatever number they begin
+//      with: while there is no receipt nobody removes a lease. Who fails writes "over" into his,
+//      and the next one needs no TTL to take over. Who has published removes the leases, the newest
+//      first: if it dies meanwhile, 1 to some number remain. Others remove what is a day old in the
+//      same order, and only if the newest is that old, too.
+//   5. Who has got a lease looks for the receipt before it downloads: the leases of a published set
+//      may be gone already. So a hole cannot start a second download while the first one goes on.
+//      A hole that a late write makes, of who was thought dead, costs a TTL the next time.
+//
+// tests/cluster/sim.py prints what this costs in a cluster, beside what it was chosen over.
+namespace lease {
+// ---- how long things take
+
+inline constexpr unsigned usual_ttl = 60, longest_ttl = 3600;  // seconds
+inline constexpr unsigned beats = 6;                           // in a TTL
+
+// Of VQCACHE_LEASE_SECONDS, which is for tests: what is no number of 1 to 3600 is overlooked.
+inline unsigned ttl_of(view told) {
+  const optional<uint64_t> seconds = strings::parse_number(told);
+  const bool is_usable = seconds && *seconds >= 1 && *seconds <= longest_ttl;
+  return is_usable ? static_cast<unsigned>(*seconds) : usual_ttl;
+}
+
+struct times {
+  unsigned ttl = usual_ttl;  // seconds
+  clock::duration beat{};
+  clock::duration first_look{};    // after which a holder is looked at again, for the first time
+  clock::duration longest_look{};  // what that grows to: a holder is looked at often in its TTL
+};
+
+inline times times_of(unsigned ttl) {
+  const clock::duration whole = std::chrono::seconds(ttl);
+  return {ttl, whole / beats, whole / (2 * beats), whole / 4};
+}
+
+inline times usual_times() {
+  return times_of(ttl_of(os::env("VQCACHE_LEASE_SECONDS")));
+}
+
+// ---- what stands in a lease
+
+inline constexpr size_t most_text = 1024;  // bytes; ours have under 200
+
+struct note {
+  string owner{};      // 32 hex digits, which tell nothing of the machine
+  uint64_t write = 0;  // of this owner: no two texts are equal
+  uint64_t done = 0;   // bytes of all files of the set, downloaded and uploaded
+  uint64_t total = 0;  // of them; 0: not known
+  unsigned ttl = usual_ttl;
+  bool is_over = false;  // its holder has given up
+};
+
+inline constexpr view first_line = "# vqcache lease 1";
+
+inline string write_note(const note& one) {
+  string text = join({first_line, "\nowner ", one.owner, "\nwrite ", one.write, "\ndone ", one.done,
+      "\nttl ", one.ttl, "\n"});
+  if (one.total != 0) {
+    text += join({"total ", one.total, "\n"});
+  }
+  if (one.is_over) {
+    text += "over\n";
+  }
+  return text;
+}
+
+inline bool is_owner(view text) {
+  constexpr size_t longest = 64;
+  return !text.empty() && text.size() <= longest && strings::consists_of(text, strings::hex_digits);
+}
+
+inline void read_line(note& into, view line) {  // what is unknown or malformed is overlooked
+  const view key = strings::take(line, ' ');
+  const optional<uint64_t> number = strings::parse_number(line);
+  if (key == "owner" && is_owner(line)) {
+    into.owner = string(line);
+  } else if (key == "write") {
+    into.write = number.value_or(into.write);
+  } else if (key == "done") {
+    into.done = number.value_or(into.done);
+  } else if (key == "total") {
+    into.total = number.value_or(into.total);
+  } else if (key == "ttl") {
+    into.ttl = ttl_of(line);
+  } else if (key == "over") {
+    into.is_over = true;
+  }
+}
+
+// None: it is no lease of ours, or one of a later version. It counts as held while it changes.
+inline optional<note> read_note(view text) {
+  if (text.size() > most_text || strings::take(text, '\n') != first_line) {
+    return {};
+  }
+
+  note one;
+  while (!text.empty()) {
+    read_line(one, strings::take(text, '\n'));
+  }
+  if (one.owner.empty()) return {};
+  return one;
+}
+
+// Of one call, and of no other one in a cluster: containers share process numbers, and start at the
+// same moment. What they do not share is mixed in: their names, and where a variable lies.
+inline string new_owner() {
+  constexpr size_t digits = 32;
+  const int here = 0;
+  const auto place = reinterpret_cast<std::uintptr_t>(&here);
+  const auto ticks = clock::now().time_since_epoch().count();
+  string all = os::owner();
+  all += join({" ", os::unique()});
+  all += join({" ", uint64_t{place}, " ", ticks});
+
+  hash::sha256 sha(hash::sha256::by::our_code);
+  sha.start();
+  sha.update(all.data(), all.size());
+  return sha.hex().substr(0, digits);
+}
+
+struct held {  // a lease that is ours
+  uint64_t number = 0;
+  string owner{};
+  unsigned ttl = usual_ttl;
+  uint64_t writes = 0;
+
+  string next_text(uint64_t done, uint64_t total, bool is_over = false) {
+    ++writes;
+    return write_note({owner, writes, done, total, ttl, is_over});
+  }
+};
+
+// ---- where leases stand: a tier has a board for each set
+
+struct reading {
+  status problem{};  // it cannot be told whether it is there
+  bool is_there = false;
+  string text{};  // at most 4096 bytes: more than most_text tells as much
+};
+
+enum class outcome {
+  created,
+  exists,
+  unknown,        // the answer is lost, or it may pass: look what stands there
+  no_conditions,  // the tier cannot create on a condition
+  failed          // and it would again: why says it
+};
+
+struct creation {
+  outcome what = outcome::failed;
+  status why{};
+};
+
+// Used by one thread at a time. What waits in it looks at is_given_up() at least every 50 ms, and
+// fails then.
+class board : os::pinned {
+ public:
+  virtual ~board() = default;
+
+  virtual reading look(uint64_t number) = 0;
+
+  // Only if there is none of that number, as far as the tier can see to that.
+  virtual creation create(uint64_t number, const string& text) = 0;
+
+  // In its place, whatever is there; a lease of ours.
+  virtual status renew(uint64_t number, const string& text) = 0;
+
+  virtual void remove(uint64_t number) = 0;  // as far as it can be
+
+  void give_up() noexcept { is_given_up_ = true; }  // by any thread, as the two that follow
+
+  void resume() noexcept { is_given_up_ = false; }
+
+  bool is_given_up() const noexcept { return is_given_up_; }
+
+ private:
+  std::atomic<bool> is_given_up_{false};
+};
+
+inline constexpr view mark = ".lease.";
+
+inline string name_of(view set, uint64_t number) {
+  return join({".", set, mark, number});
+}
+
+inline optional<uint64_t> number_of(view set, view name) {  // none: it is no lease of that set
+  const string front = join({".", set, mark});
+  if (!strings::starts_with(name, front)) return {};
+
+  const optional<uint64_t> number = strings::parse_number(name.substr(front.size()));
+  const bool is_its_name = number && name_of(set, *number) == name;
+  return is_its_name ? number : optional<uint64_t>();
+}
+
+// ---- which is the newest
+
+inline constexpr uint64_t most_number = 1000000;  // that many died or failed: nothing is to be had
+
+struct search {          // numbers have no holes: see above
+  uint64_t from = 0;     // where it begins
+  uint64_t there = 0;    // the largest number that was seen; 0: there is none before the first
+  uint64_t missing = 0;  // the smallest number that was not; 0: each was
+  bool knows_from = true;
+};
+
+inline search search_from(uint64_t number) {
+  return {number, number == 0 ? 0 : number - 1, 0, number == 0};
+}
+
+// Which number to look at; 0: `there` is the newest. Steps grow, and halve behind what is missing:
+// a thousand leases are 20 looks.
+inline uint64_t next_probe(const search& so_far) {
+  if (!so_far.knows_from) return so_far.from;
+  if (so_far.missing == 0) {
+    return so_far.there + (std::max)(uint64_t{1}, so_far.there - so_far.from);
+  }
+  const uint64_t between = so_far.missing - so_far.there;
+  return between == 1 ? 0 : so_far.there + between / 2;
+}
+
+inline search after_probe(search so_far, uint64_t number, bool is_there) {
+  if (!so_far.knows_from && !is_there) return search_from(0);  // what was known is gone
+
+  so_far.knows_from = true;
+  if (is_there) {
+    so_far.there = number;
+  } else {
+    so_far.missing = number;
+  }
+  return so_far;
+}
+
+// ---- what is seen of a lease, and what follows
+
+struct observed {
+  uint64_t number = 0;  // 0: there is no lease
+  string text{};
+  optional<note> said{};
+  clock::time_point at{};
+  clock::duration unchanged{};  // for how long its text is the same, as far as somebody looked
+  clock::duration stalled{};    // and its bytes
+
+  clock::duration ttl() const { return std::chrono::seconds(said ? said->ttl : usual_ttl); }
+};
+
+inline bool is_same_holder(const observed& one, const observed& other) {
+  const string mine = one.said ? one.said->owner : string();
+  return one.number == other.number && mine == (other.said ? other.said->owner : string());
+}
+
+// Between two looks no more than half a TTL counts: a machine that was stopped has not looked.
+inline observed observe(
+    const observed& before, uint64_t number, const string& text, clock::time_point now) {
+  observed seen;
+  seen.number = number;
+  seen.text = text;
+  seen.said = read_note(text);
+  seen.at = now;
+  if (number == 0 || !is_same_holder(before, seen)) return seen;
+
+  const clock::duration passed = (std::min)(now - before.at, seen.ttl() / 2);
+  const bool has_grown = seen.said && before.said && seen.said->done > before.said->done;
+  if (text == before.text) {
+    seen.unchanged = before.unchanged + passed;
+  }
+  if (!has_grown) {
+    seen.stalled = before.stalled + passed;
+  }
+  return seen;
+}
+
+enum class decision {
+  take,  // the number that follows
+  mine,  // an answer was lost: it is held already
+  wait,
+  go_without  // a lease helps nobody here
+};
+
+inline constexpr int stall_ttls = 3;  // in which a holder has to gain a byte, though it beats
+
+inline constexpr unsigned most_stalls = 2;  // of holders: then it is not they that are slow
+
+// stalls: how many holders this call has taken over from since they stalled.
+inline decision decide(const observed& seen, const string& me, unsigned stalls) {
+  if (seen.number == 0) return decision::take;
+  if (seen.said && seen.said->is_over) return decision::take;
+  if (seen.said && seen.said->owner == me) return decision::mine;
+  if (seen.unchanged >= seen.ttl()) return decision::take;
+  if (seen.stalled < stall_ttls * seen.ttl()) return decision::wait;
+  return stalls < most_stalls ? decision::take : decision::go_without;
+}
+
+enum class standing {
+  mine,
+  anothers,
+  spoilt,  // not as it was written, and nobody else's: this board keeps no leases
+  gone
+};
+
+// What stands where a lease was made. taken: what the board says to have taken; empty: its answer
+// was lost.
+inline standing standing_of(const reading& found, view me, view taken) {
+  if (!found.is_there) return standing::gone;
+  const optional<note> said = read_note(found.text);
+  if (said && said->owner == me) return standing::mine;
+
+  const bool is_half = strings::starts_with(taken, found.text);
+  return !taken.empty() && (!said || is_half) ? standing::spoilt : standing::anothers;
+}
+
+// When to look again: later each time, and not all at once. dice: any number.
+inline clock::duration pause_of(const times& how, unsigned looks, uint64_t dice) {
+  clock::duration pause = how.first_look;
+  for (unsigned i = 0; i < looks && pause < how.longest_look; ++i) {
+    pause += pause / 2;
+  }
+  pause = (std::min)(pause, how.longest_look);
+  return pause / 2 + pause * static_cast<int>(dice % 1024) / 1024;  // 50 % less to 50 % more
+}
+
+inline uint64_t next_random(uint64_t& state) {  // splitmix64, by Sebastiano Vigna
+  state += 0x9e3779b97f4a7c15;
+  uint64_t mixed = state;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  return mixed ^ (mixed >> 31);
+}
+
+// ---- the contest of one call for the lease of a set (state machine 5)
+//
+//   looking --none there, or over, dead or stalled--> taking --made, or nobody knows--> confirming
+//    | ^ ^                                              |                            |       |
+//    | | +--somebody was faster-------------------------+----------another's---------+      mine
+//    | +----its time has come-----+                                                          v
+//    +--it lives, the board fails--> waiting <--nothing is there-- confirming   looking <-- holding
+//                                                                                    lose()
+//   any of them --the board fails again and again, cannot create, or holders stall--> without
+//
+// Each step() asks the board one thing at most. It belongs to the calling thread.
+class contest : os::pinned {
+ public:
+  enum class state { looking, taking, confirming, waiting, holding, without };
+
+  enum class next {
+    again,       // step at once
+    wait,        // until `when`; then look for the receipt, and step
+    hold,        // the lease is ours: look for the receipt, then download, under a keeper
+    go_without,  // download as if there were no leases
+  };
+
+  struct advice {
+    next what = next::again;
+    clock::time_point when{};
+  };
+
+  contest(board& of, const times& how, const string& owner)
+      : of_(&of),
+        how_(how),
+        random_(std::hash<string>()(owner)) {
+    mine_.owner = owner;
+    mine_.ttl = how.ttl;
+  }
+
+  advice step(clock::time_point now) {
+    switch (state_) {
+      case state::looking: look(now); break;
+      case state::taking: take(); break;
+      case state::confirming: confirm(now); break;
+      case state::waiting:
+        if (now >= when_) {
+          become(state::looking);
+        }
+        break;
+      case state::holding:
+      case state::without: break;
+    }
+    return advice_now();
+  }
+
+  state current() const { return state_; }
+
+  // Of the holder that is waited for: who it is, and how many bytes it has.
+  const observed& seen() const { return seen_; }
+
+  const held& mine() const { return mine_; }  // while holding
+
+  const status& why() const { return why_; }  // of going without; ok: holders stall
+
+  // What the keeper has told: another one has it. What was downloaded stays, and goes on if nobody
+  // brings the rest.
+  void lose(const held& as_it_was) {
+    if (state_ != state::holding) return;
+
+    mine_.writes = as_it_was.writes;
+    ++losses_;
+    if (losses_ < most_losses) return search_anew();
+    become(state::without);
+  }
+
+ private:
+  static constexpr unsigned most_failures = 6;  // of looks in a row, and with pauses 25 s or more
+  static constexpr unsigned most_misses = 6;    // of makings in a row
+  static constexpr unsigned most_losses = 3;    // a board that takes leases away helps nobody
+
+  void become(state to) { state_ = to; }
+
+  void forget_search() {
+    search_ = search_from(seen_.number);
+    text_.clear();
+  }
+
+  void search_anew() {
+    forget_search();
+    become(state::looking);
+  }
+
+  advice advice_now() const {
+    switch (state_) {
+      case state::waiting: return {next::wait, when_};
+      case state::holding: return {next::hold, {}};
+      case state::without: return {next::go_without, {}};
+      case state::looking:
+      case state::taking:
+      case state::confirming: break;
+    }
+    return {next::again, {}};
+  }
+
+  void look(clock::time_point now) {
+    const uint64_t number = next_probe(search_);
+    if (number == 0) return judge(now);
+    if (number > most_number) return give_up({});
+
+    reading found = of_->look(number);
+    if (!found.problem.ok()) return fail_with(std::move(found.problem), now);
+
+    failures_ = 0;
+    search_ = after_probe(search_, number, found.is_there);
+    if (found.is_there) {
+      text_ = std::move(found.text);
+      read_at_ = now;
+    }
+    if (next_probe(search_) == 0) {
+      judge(now);
+    }
+  }
+
+  void judge(clock::time_point now) {
+    const bool is_there = search_.there != 0;  // it may have been read before a failure
+    observed seen = observe(seen_, search_.there, text_, is_there ? read_at_ : now);
+    looks_ = is_same_holder(seen_, seen) ? looks_ + 1 : 0;
+    seen_ = std::move(seen);
+    forget_search();
+
+    switch (decide(seen_, mine_.owner, stalls_)) {
+      case decision::take: return begin_taking();
+      case decision::mine: return hold(seen_.number);
+      case decision::wait: misses_ = 0; return wait(now);
+      case decision::go_without: return give_up({});
+    }
+  }
+
+  void begin_taking() {
+    const bool lives = seen_.number != 0 && seen_.unchanged < seen_.ttl();
+    const bool is_over = seen_.said && seen_.said->is_over;
+    if (lives && !is_over) {
+      ++stalls_;
+    }
+    become(state::taking);
+  }
+
+  void take() {
+    const uint64_t number = seen_.number + 1;
+    const string text = mine_.next_text(0, 0);
+    creation made = of_->create(number, text);
+    taken_ = made.what == outcome::created ? text : string();
+    switch (made.what) {
+      case outcome::created:
+      case outcome::unknown: return become(state::confirming);
+      case outcome::exists: return miss(std::move(made.why));
+      case outcome::no_conditions:
+      case outcome::failed: return give_up(std::move(made.why));
+    }
+  }
+
+  // Where the answer was lost; and of a store that overlooks conditions another's may stand there.
+  void confirm(clock::time_point now) {
+    const uint64_t number = seen_.number + 1;
+    reading found = of_->look(number);
+    if (!found.problem.ok()) return fail_with(std::move(found.problem), now);
+
+    switch (standing_of(found, mine_.owner, taken_)) {
+      case standing::mine: return hold(number);
+      case standing::anothers: return miss({});
+      case standing::spoilt: return give_up_spoilt(number);
+      case standing::gone: break;
+    }
+    miss({});
+    if (state_ == state::looking) {
+      wait(now);
+    }
+  }
+
+  // Else this call would wait for itself, once for each TTL, and the others for it.
+  void give_up_spoilt(uint64_t number) {
+    of_->remove(number);
+    give_up(fail(errc::io, {"a lease does not stand there as it was written"}));
+  }
+
+  void hold(uint64_t number) {
+    mine_.number = number;
+    misses_ = 0;
+    become(state::holding);
+  }
+
+  void wait(clock::time_point now) {
+    when_ = now + pause_of(how_, looks_, next_random(random_));
+    become(state::waiting);
+  }
+
+  void fail_with(status why, clock::time_point now) {  // the search goes on where it was
+    ++failures_;
+    if (failures_ >= most_failures) return give_up(std::move(why));
+    wait(now);
+  }
+
+  void miss(status why) {  // mostly somebody was faster: who?
+    ++misses_;
+    if (misses_ >= most_misses) return give_up(std::move(why));
+    search_anew();
+  }
+
+  void give_up(status why) {
+    why_ = std::move(why);
+    become(state::without);
+  }
+
+  board* of_;
+  times how_;
+  uint64_t random_;
+  held mine_{};
+  state state_ = state::looking;
+  search search_{};
+  string taken_{};  // what the board says to have taken; empty: its answer was lost
+  string text_{};   // of the largest number that this search has seen, and when it was read
+  clock::time_point read_at_{};
+  observed seen_{};
+  clock::time_point when_{};
+  unsigned looks_ = 0, failures_ = 0, misses_ = 0, stalls_ = 0, losses_ = 0;
+  status why_{};
+};
+
+// ---- holding one
+
+enum class tenure { kept, lost };
+
+// One beat: whether it is still ours, a sign of life, whether somebody has followed. What the board
+// cannot tell leaves things as they are.
+inline tenure beat(board& of, held& mine, uint64_t done, uint64_t total) {
+  const reading own = of.look(mine.number);
+  if (own.problem.ok()) {
+    const optional<note> said = read_note(own.text);
+    const bool is_mine = own.is_there && said && said->owner == mine.owner;
+    if (!is_mine) return tenure::lost;
+  }
+
+  // no answer: a false takeover costs a download, a second try nothing
+  const status written = of.renew(mine.number, mine.next_text(done, total));
+  if (!written.ok() && !of.is_given_up()) {
+    (void)of.renew(mine.number, mine.next_text(done, total)).ok();
+  }
+
+  const reading after = of.look(mine.number + 1);
+  return after.problem.ok() && after.is_there ? tenure::lost : tenure::kept;
+}
+
+// Who has failed, and does not try again: the next one takes over at once.
+inline void release(board& of, held& mine) {
+  (void)of.renew(mine.number, mine.next_text(0, 0, true)).ok();
+}
+
+inline constexpr uint64_t most_removed = 100;  // at a time; what is over delays nobody
+
+// Who has published, or has found the receipt behind its lease: the newest first, see rule 4.
+inline void remove_up_to(board& of, uint64_t newest) {
+  const uint64_t least = newest > most_removed ? newest - most_removed : 0;
+  for (uint64_t number = newest; number > least && !of.is_given_up(); --number) {
+    of.remove(number);
+  }
+}
+
+// The beat of a held lease, on a thread of its own: also during the upload, and while the calling
+// thread waits for something else.
+//
+//   idle --start()--> beating --another one has it--> lost
+//   stop(), from each: idle, but lost stays. The thread sees that while it waits; a request of the
+//   board that is under way is waited for, and after a second given up.
+//
+// All but the board and mine_ is under mutex_; those are the thread's while there is one.
+class keeper : os::pinned {
+ public:
+  enum class state { idle, beating, lost };
+
+  keeper(board& of, held mine, const times& how)
+      : of_(&of),
+        mine_(std::move(mine)),
+        pause_(how.beat) {}
+
+  ~keeper() { (void)stop(); }
+
+  // false: no thread can be had. Then others take the lease for dead, and nothing worse follows.
+  bool start() {
+    set(state::beating);
+    if (thread_.start(this) == 0) return true;
+
+    set(state::idle);
+    return false;
+  }
+
+  void tell(uint64_t done, uint64_t total) noexcept {  // by any thread
+    const std::lock_guard<std::mutex> one(mutex_);
+    done_ = done;
+    total_ = total;
+  }
+
+  bool is_lost() const noexcept {  // by any thread
+    const std::lock_guard<std::mutex> one(mutex_);
+    return state_ == state::lost;
+  }
+
+  // The lease as it was written last, for what follows: release(), remove_up_to(), lose().
+  held stop() noexcept {
+    set(state::idle);
+    wait_for_the_end_of_a_beat();
+    of_->give_up();
+    thread_.join();
+    of_->resume();
+    return std::move(mine_);
+  }
+
+  void loop() noexcept {  // of its thread
+    while (waits_for_beat()) {
+      tenure now = tenure::kept;
+      const status told = error::contain([this, &now] {
+        now = beat_once();
+        return status();
+      });
+      note_the_end_of_a_beat();
+      if (told.ok() && now == tenure::lost) return set(state::lost);
+    }
+  }
+
+ private:
+  struct share {
+    uint64_t done, total;
+  };
+
+  void set(state next) noexcept {
+    const std::lock_guard<std::mutex> one(mutex_);
+    if (state_ == state::lost && next == state::idle) return;
+
+    state_ = next;
+    changed_.notify_all();
+  }
+
+  bool waits_for_beat() {  // false: it was stopped
+    std::unique_lock<std::mutex> lock(mutex_);
+    is_writing_ = !changed_.wait_for(lock, pause_, [this] { return state_ != state::beating; });
+    return is_writing_;
+  }
+
+  share told() const {
+    const std::lock_guard<std::mutex> one(mutex_);
+    return {done_, total_};
+  }
+
+  tenure beat_once() {
+    const share now = told();
+    return beat(*of_, mine_, now.done, now.total);
+  }
+
+  void note_the_end_of_a_beat() noexcept {
+    const std::lock_guard<std::mutex> one(mutex_);
+    is_writing_ = false;
+    changed_.notify_all();
+  }
+
+  // What is given up half-way may still be carried out, and then stands for ever behind the removal
+  // that follows. A board that hangs is given up all the same.
+  void wait_for_the_end_of_a_beat() noexcept {
+    constexpr auto longest = std::chrono::seconds(1);
+    std::unique_lock<std::mutex> lock(mutex_);
+    (void)changed_.wait_for(lock, longest, [this] { return !is_writing_; });
+  }
+
+  board* of_;
+  held mine_;
+  clock::duration pause_;
+  mutable std::mutex mutex_{};
+  std::condition_variable changed_{};
+  state state_ = state::idle;
+  bool is_writing_ = false;
+  uint64_t done_ = 0, total_ = 0;
+  os::thread thread_{};
+};
+
+// ---- what old leases may go
+
+struct aged {
+  uint64_t number = 0;
+  bool is_old = false;  // nobody wrote it for a day
+};
+
+// In the order in which they are to be removed. A living one is young, and so are those that the
+// numbers up to it need.
+inline list<uint64_t> removable(list<aged> all) {
+  containers::sort(
+      all, [](const aged& one, const aged& other) { return one.number > other.number; });
+
+  list<uint64_t> numbers;
+  for (const aged& one : all) {
+    if (!one.is_old) break;
+    numbers.push_back(one.number);
+  }
+  return numbers;
+}
+
+// ---- leases in a directory
+
+// Of a set, in the directory that has its files: CACHE/NAME. Hosts may share it; a lease appears
+// whole, by a rename that does not replace.
+class directory_board final : public board {
+ public:
+  directory_board(fs::path directory, string set)
+      : at_(std::move(directory)),
+        set_(std::move(set)) {}
+
+  // A network file system may keep for a while what it knows of a name; who opens the directory
+  // and the file makes it ask anew, nfs(5).
+  reading look(uint64_t number) override {
+    const string name = name_of(set_, number);
+    int problem = 0;
+    const vector<string> names = os::list(at_, name, &problem);
+    if (!strings::has(names, name)) {
+      return absent(problem);
+    }
+
+    string text;
+    problem = os::read_text(at_ / name, text, os::mode::read, most_text + 1);
+    if (problem != 0 && problem != ENOENT) {  // ESTALE: it was replaced meanwhile
+      problem = os::read_text(at_ / name, text, os::mode::read, most_text + 1);
+    }
+    if (problem != 0) return absent(problem);
+    return {status(), true, std::move(text)};
+  }
+
+  creation create(uint64_t number, const string& text) override {
+    const fs::path path = path_of(number);
+    if (status s = os::ready_directory(at_); !s.ok()) {
+      return {outcome::failed, std::move(s)};
+    }
+
+    const fs::path temporary = temporary_of(number);
+    int problem = put(temporary, text);
+    if (problem != 0) {
+      (void)os::unlink(temporary);
+      return {outcome::failed, error::system(problem, "write", temporary)};
+    }
+
+    problem = os::rename_new(temporary, path);
+    if (problem != 0) {
+      (void)os::unlink(temporary);
+    }
+    if (os::is_refusal(problem)) {
+      problem = put(path, text);  // for a moment it is empty: as a lease that nobody can read
+    }
+    return as_made(problem, path);
+  }
+
+  status renew(uint64_t number, const string& text) override {
+    const fs::path path = path_of(number), temporary = temporary_of(number);
+    int problem = put(temporary, text);
+    if (problem == 0) {
+      problem = os::rename(temporary, path);
+    }
+    if (problem != 0) {
+      (void)os::unlink(temporary);
+    }
+    return error::system(problem, "write", path);
+  }
+
+  void remove(uint64_t number) override { (void)os::unlink(path_of(number)); }
+
+ private:
+  static constexpr view temporary_end = ".part";
+
+  fs::path path_of(uint64_t number) const { return at_ / name_of(set_, number); }
+
+  fs::path temporary_of(uint64_t number) const {
+    return at_ / join({name_of(set_, number), ".", os::unique(), temporary_end});
+  }
+
+  static int put(const fs::path& path, const string& text) {
+    os::file file;
+    if (const int problem = os::open(path, os::mode::create, file)) {
+      return problem;
+    }
+    const int written = os::write_at(file, 0, text);
+    const int closed = file.close();
+    return written != 0 ? written : closed;
+  }
+
+  reading absent(int problem) const {
+    const bool is_told = problem == 0 || problem == ENOENT;
+    return {is_told ? status() : error::system(problem, "read the leases in", at_), false, {}};
+  }
+
+  static creation as_made(int problem, const fs::path& path) {
+    switch (problem) {
+      case 0: return {outcome::created, {}};
+      case EEXIST: return {outcome::exists, {}};
+      case EIO:  // of a network: it may have happened
+      case ENOENT: return {outcome::unknown, error::system(problem, "create", path)};
+      default: break;
+    }
+    return {outcome::failed, error::system(problem, "create", path)};
+  }
+
+  fs::path at_;
+  string set_;
+};
+}  // namespace lease
 
 // ==== >>hub ==== hf://ORG/REPO@REVISION/PATH: where that is on the web, and on this machine ====
 //
@@ -11277,9 +16441,13 @@ inline bool covers_all(const http::response_head& head) {
 }
 
 // Some hosts answer the request for a part by 200 and send that part alone; others name the range
-// that all of the file is.
+// that all of the file is. Where no answer has told the length yet, only a plain request is clear.
 inline verdict judge_200(const http::response_head& head, const asked& want, const on_disk& have) {
   const bool is_plain = head.range_header == http::telling::nothing || (!head.range && !want.range);
+  const bool is_any_part = want.range && have.total == 0 && is_same_version(head, have);
+  if (is_plain && is_any_part) {
+    return odd("the server says 200 to the request for a part, and nothing tells what it sends");
+  }
   if (is_plain) {
     return judge_all(head, want, have, head.content_length.value_or(0));
   }
@@ -11487,6 +16655,7 @@ struct route {
   urls::url at{};
   bool is_home = true;  // the source's headers are for the host of its first URL, until it is left
   bool has_user = false, has_secret_headers = false;  // given with the source
+  bool is_signed = false;                             // by a permit, until it leads elsewhere
   http::cookies jar{};                                // of this chain of redirects
   http::declaration declared{};                       // by any of its servers
   int hops = 0;
@@ -11495,7 +16664,7 @@ struct route {
 
   policy::credentials credentials() const {
     using kind = policy::credentials;
-    if (!at.user.empty() || (is_home && has_secret_headers)) {
+    if (!at.user.empty() || is_signed || (is_home && has_secret_headers)) {
       return kind::sent;
     }
     return has_user || has_secret_headers ? kind::kept_back : kind::none;
@@ -11525,6 +16694,7 @@ inline status follow(route& from, const string& location, const string& home) {
   ++from.hops;
   from.at = *next;
   from.is_home = from.is_home && next->origin() == home;
+  from.is_signed = false;
   return {};
 }
 
@@ -11578,6 +16748,7 @@ class connection final : public transport::response_handler {
     virtual policy::on_disk on_disk() const = 0;
     virtual bool has_siblings() const = 0;    // other connections, at this moment
     virtual uint64_t most_bytes() const = 0;  // that the file may have
+    virtual string most_bytes_told() const = 0;
 
     // Whether the body may come: a part that fits, or all of the file.
     virtual status accept(connection& of, const http::response_head& head) = 0;
@@ -11603,7 +16774,7 @@ class connection final : public transport::response_handler {
 
   // number: of the answer, among all of its download.
   void ask(transport::pump& by, const string& url, const options& o,
-      const vector<string>& own_headers, unsigned number) {
+      const vector<string>& own_headers, unsigned number, transport::permit* permit = nullptr) {
     begin_answer(number);
     const string known = owner_->on_disk().validator;
     // a digest tells more than a mark, which may be another on the next machine of a CDN: what
@@ -11635,6 +16806,8 @@ class connection final : public transport::response_handler {
     pace_ = worker::pace{o.stall_seconds, told_.gained};
     pace_.excused = by.pace().held();
     by_ = &by;
+    status may = permit ? permit->sign(asked) : status();
+    if (!may.ok()) return on_end(std::move(may));
     by.start(asked, *this);
   }
 
@@ -11887,8 +17060,7 @@ class connection final : public transport::response_handler {
 
     const uint64_t most = owner_->most_bytes();
     if (bytes.size() > most - (std::min)(position_, most)) {
-      return fail_with(fail(errc::not_the_file,
-          {"it has more than the ", most, " bytes of source::size or options::max_bytes"}));
+      return fail_with(fail(errc::not_the_file, {"it has more than ", owner_->most_bytes_told()}));
     }
 
     while (!bytes.empty() && state_ == answer_state::receiving) {
@@ -12034,17 +17206,20 @@ inline constexpr uint64_t worthwhile =
 inline constexpr int idle_milliseconds = 50;  // for which nothing needs to be looked at
 
 struct target {
-  size_t item;  // of the call
-  const source* from;
-  partial::demand want;
-  fs::path final_path;
-  partial::trailing_copy* copy = nullptr;  // for the other tier, or none
-  bool may_be_begun = true;                // false: no earlier call has left any of it
+  size_t item = 0;  // of the call
+  const source* from = nullptr;
+  partial::demand want{};
+  fs::path final_path{};
+  partial::follower* copy = nullptr;  // for the other tier, or none
+  bool may_be_begun = true;           // false: no earlier call has left any of it
   box<partial_file> to = box<partial_file>(new partial_file());
-  string got{}, etag{};     // the URL that served it, redacted; of the answer
-  string address{};         // of that URL: see hash::of_address()
-  bool is_unsized = false;  // nobody told how long it is: a cut could not be seen
-  string declared{};        // "DIGEST HOST HEADER", if its server declared its digest
+  string got{}, etag{};               // the URL that served it, redacted; of the answer
+  string origin{};                    // of that URL: what a receipt keeps, to ask it again
+  string address{};                   // of that URL: see hash::of_address()
+  bool is_unsized = false;            // nobody told how long it is: a cut could not be seen
+  string declared{};                  // "DIGEST HOST HEADER", if its server declared its digest
+  transport::guide* guide = nullptr;  // to addresses that cannot be asked as they stand
+  phase what = phase::downloading;    // for on_progress
 };
 
 enum class request_for { the_rest, the_whole };
@@ -12059,6 +17234,7 @@ enum class written_by { nobody, one_answer, several };
 struct source_in_use {
   string url{};
   string path{};  // of this machine; empty: it is a URL
+  transport::way_in way{};
   formats::identity id{};
   request_for asks = request_for::the_rest;
   policy::ranges parts = policy::ranges::unknown;
@@ -12259,6 +17435,10 @@ class download final : os::pinned, public connection::connection::owner {
 
   uint64_t most_bytes() const override { return checks::most_bytes(*target_.from, who_->opts()); }
 
+  string most_bytes_told() const override {
+    return checks::most_bytes_told(*target_.from, who_->opts());
+  }
+
   status accept(connection::connection& of, const http::response_head& head) override {
     target_.want.type = head.content_type;
     target_.etag = head.etag;
@@ -12372,7 +17552,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   void tell_contradiction(const http::declaration& said) {
     const bool is_one = said.how == http::telling::malformed;
-    if (!is_one || std::exchange(told_contradiction_, true)) return;
+    if (!is_one || containers::exchange(told_contradiction_, true)) return;
     who_->warn({"The servers of ", name_, " contradict each other about its SHA-256 (", said.by,
         "); neither is believed."});
   }
@@ -12381,7 +17561,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   void choose_source() {
     if (untried_.empty()) {  // those that tell no length, in the end
-      untried_ = std::exchange(unsized_, {});
+      untried_ = containers::exchange(unsized_, vector<string>());
       takes_unsized_ = true;
     }
     use_ = source_in_use();
@@ -12395,7 +17575,9 @@ class download final : os::pinned, public connection::connection::owner {
     use_.id = {target_.want.sha256, hash::of(use_.url), {}, 0};
     const options& o = who_->opts();
     use_.most_connections = o.fetch ? 1 : o.connections;
-    target_.got = urls::redact(use_.url);
+    use_.way.url = use_.url;
+    target_.got = places::shown(use_.url);
+    target_.origin = places::kept(use_.url);
     target_.address = hash::of_address(use_.url);
     not_before_ = clock::now();
     enter(state::pausing);
@@ -12434,6 +17616,8 @@ class download final : os::pinned, public connection::connection::owner {
       who_->say({"Continuing ", name_, " at byte ", file().size(), "."});
     }
     if (file().is_whole()) return finish();
+    status known = find_way();
+    if (!known.ok()) return fail_try(std::move(known));
 
     partial_file::lease part;
     if (file().is_begun()) {
@@ -12446,6 +17630,16 @@ class download final : os::pinned, public connection::connection::owner {
     if (tell()) {
       connect(std::move(part));
     }
+  }
+
+  // The other files of the call go on meanwhile: nothing here runs while a transport does.
+  status find_way() {
+    if (!target_.guide || !target_.guide->knows(use_.url)) return {};
+    result_of<transport::way_in> found =
+        target_.guide->way_to(use_.url, [this] { pump_->run_for(0); });
+    VQCACHE_NEED_(found.why());
+    use_.way = std::move(*found);
+    return {};
   }
 
   // What an earlier call or try has left, if it can be continued.
@@ -12495,9 +17689,7 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   status too_large(uint64_t size) const {
-    return fail(errc::not_the_file,
-        {"it has ", size, " bytes, more than the ", most_bytes(),
-            " of source::size or options::max_bytes"});
+    return fail(errc::not_the_file, {"it has ", size, " bytes, more than ", most_bytes_told()});
   }
 
   // Headers are for the host of the first URL that is no path.
@@ -12517,19 +17709,20 @@ class download final : os::pinned, public connection::connection::owner {
 
     home_ = home();
     connection::route from;
-    from.at = urls::parse_url(use_.url).value_or(urls::url());
-    from.is_home = from.at.origin() == home_;
+    from.at = urls::parse_url(use_.way.url).value_or(urls::url());
+    from.is_signed = use_.way.by != nullptr;  // the source's headers would be in its way
+    from.is_home = !from.is_signed && from.at.origin() == home_;
     from.has_user = !from.at.user.empty();
     from.has_secret_headers = http::hold_credentials(target_.from->headers);
 
     connections_.push_back(box<connection::connection>(
         new connection::connection(*this, std::move(from), std::move(part), is_part, first)));
     enter(state::transferring);
-    ask(*connections_.back(), use_.url);
+    ask(*connections_.back(), use_.way.url);
   }
 
   void ask(connection::connection& one, const string& url) {
-    one.ask(*pump_, url, who_->opts(), target_.from->headers, ++answers_);
+    one.ask(*pump_, url, who_->opts(), target_.from->headers, ++answers_, use_.way.by);
     if (is_taken(one.told().host)) {
       one.note_taken_host();
     }
@@ -12625,7 +17818,10 @@ class download final : os::pinned, public connection::connection::owner {
     } else {
       why = ended->conclude();
     }
-    const vector<string> secrets = http::secret_lines(target_.from->headers, ended->way().jar);
+    vector<string> secrets = http::secret_lines(target_.from->headers, ended->way().jar);
+    if (use_.way.by) {
+      strings::append(secrets, use_.way.by->secrets());
+    }
     why.text = http::scrub(why.text, ended->way().at.whole(), secrets);
     note_parts(*ended);
 
@@ -12698,7 +17894,7 @@ class download final : os::pinned, public connection::connection::owner {
     if (target_.copy) {
       target_.copy->follow(file());
     }
-    if (!who_->step(phase::downloading, name_, size, size)) return;
+    if (!who_->step(target_.what, name_, size, size)) return;
 
     is_judged_ = true;
     const formats::identity& its = file().id();
@@ -12716,7 +17912,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   void look_at_seal() {
     if (!sealer_->is_back(sealing_)) return;
-    const outcome last = std::exchange(last_, outcome());
+    const outcome last = containers::exchange(last_, outcome());
     conclude(sealer_->take_back(sealing_), last);
   }
 
@@ -12905,8 +18101,7 @@ class download final : os::pinned, public connection::connection::owner {
     }
 
     tried_ += join({tried_.empty() ? "'" : "; then '", strings::readable(target_.got),
-        "': ", http::scrub(why.text, use_.url, target_.from->headers),
-        checks::advice_about(use_.url, why.code)});
+        "': ", scrubbed(why.text), checks::advice_about(use_.url, why.code)});
     if (use_.tries > 1) {
       tried_ += join({" (", use_.tries, " tries)"});
     }
@@ -12931,13 +18126,18 @@ class download final : os::pinned, public connection::connection::owner {
 
   void tell_next_source(const status& why) {
     const string url = strings::readable(target_.got);
-    const string words = http::scrub(why.text, use_.url, target_.from->headers);
-    who_->say_failed(
-        {"The source ", url, " of ", name_, " has failed: ", words, "; taking the next one."});
+    who_->say_failed({"The source ", url, " of ", name_, " has failed: ", scrubbed(why.text),
+        "; taking the next one."});
+  }
+
+  string scrubbed(const string& words) const {
+    const bool is_of_web = use_.way.by == nullptr;  // else nothing behind its ? is a secret
+    return http::scrub(words, is_of_web ? use_.way.url : target_.got, target_.from->headers);
   }
 
   const char* advice_about_digest(errc failure) const {
-    if (failure != errc::hash_mismatch || !has_pin()) return "";
+    const bool is_of_copy = target_.what == phase::restoring;  // which the call replaces
+    if (failure != errc::hash_mismatch || !has_pin() || is_of_copy) return "";
     const bool is_of_receipt = target_.from->sha256.empty();
     if (is_of_receipt) {
       return "; for what is there now, remove the model (vqcache::remove), and call again";
@@ -12956,7 +18156,7 @@ class download final : os::pinned, public connection::connection::owner {
       (is_same ? same : others).push_back(url);
     }
     untried_ = std::move(others);
-    untried_.insert(untried_.end(), same.begin(), same.end());
+    strings::append(untried_, same);
   }
 
   void give_up(const status& why) {
@@ -12970,7 +18170,7 @@ class download final : os::pinned, public connection::connection::owner {
     const bool has_bytes = file().size() > 0;
     starts_over_ = starts_over_ || has_bytes;
     if (has_bytes && !kept_) {
-      kept_ = std::exchange(target_.to, box<partial_file>(new partial_file()));
+      kept_ = containers::exchange(target_.to, box<partial_file>(new partial_file()));
       kept_authors_ = authors_;
     } else {
       discard("the server sends the file from its start");
@@ -13065,7 +18265,7 @@ class download final : os::pinned, public connection::connection::owner {
   bool tell() {
     const uint64_t known = target_.to->id().total;
     const uint64_t total = known != 0 ? known : target_.from->size;
-    return who_->step(phase::downloading, name_, target_.to->size(), total);
+    return who_->step(target_.what, name_, target_.to->size(), total);
   }
 
   enum class side { ours, source };
@@ -13258,6 +18458,18 @@ inline string file_problem(const string& set, const string& file) {  // or empty
   return {};
 }
 
+// Why a set cannot have both, and what to do.
+inline string clash(const string& a, const string& b) {
+  if (a == b) {
+    return join({"the file '", a, "' is given twice; each file needs a name of its own"});
+  }
+  const char* const why = strings::lower(a) == strings::lower(b)
+      ? "some file systems take them for one"
+      : "one would be a file and a folder";
+  return join({"the files '", a, "' and '", b, "' cannot both be: ", why,
+      "; give one of them another name"});
+}
+
 // Sorted so that what lies in a folder comes right behind the folder's name, and a file behind its
 // like: then neighbours tell, and a set of thousands is no work.
 inline status twice_one_path(const vector<string>& files) {
@@ -13269,7 +18481,7 @@ inline status twice_one_path(const vector<string>& files) {
     key += file;
     sorted.push_back(std::move(key));
   }
-  std::sort(sorted.begin(), sorted.end());
+  strings::sort(sorted);
 
   for (size_t i = 1; i < sorted.size(); ++i) {
     string before = sorted[i - 1].substr(sorted[i - 1].find('\0') + 1);
@@ -13280,9 +18492,7 @@ inline status twice_one_path(const vector<string>& files) {
     if (std::find(files.begin(), first, file) != first) {  // as they were given
       std::swap(before, file);
     }
-    return fail(errc::invalid_argument,
-        {"the files '", before, "' and '", file,
-            "' cannot both be: some file systems take them for one"});
+    return fail(errc::invalid_argument, {clash(before, file)});
   }
   return {};
 }
@@ -13382,7 +18592,7 @@ inline held_set held_by(
     const string& set, const formats::receipt& local, const formats::receipt& lasting) {
   held_set all = held_in(set, local);
   for (const formats::entry& one : lasting) {
-    if (std::find(all.files.begin(), all.files.end(), one.file) == all.files.end()) {
+    if (!strings::has(all.files, one.file)) {
       all.files.push_back(one.file);
     }
   }
@@ -13436,6 +18646,57 @@ inline string leftover_of(std::string_view name) {
   return name.size() > 2 && name.back() == '.' ? string(name.substr(1, name.size() - 2)) : string();
 }
 
+// ---- what failed and killed calls have left, by a list of what is there
+
+inline constexpr uint64_t a_day = 86400;  // seconds: what is younger may be at work
+
+// least: seconds; 0: it goes however old it is. Of what is not told nobody knows that it is old.
+inline bool is_old(const optional<uint64_t>& age, uint64_t least) {
+  return least == 0 || age.value_or(0) >= least;
+}
+
+// Names in a folder of a set of what may go, in the order in which it has to: partials of files
+// that are ours, as a WebDAV server keeps them, and the leases of the set, if it is its first
+// folder; else set is empty.
+inline list<string> removable(const list<places::listed>& there, view set,
+    const function<bool(const string&)>& is_ours, uint64_t least) {
+  list<string> names;
+  list<lease::aged> leases;
+  for (const places::listed& one : there) {
+    const bool may_go = is_old(one.age, least);
+    if (const optional<uint64_t> number = lease::number_of(set, one.name)) {
+      leases.push_back({*number, may_go});
+      continue;
+    }
+    const string file = strings::ends_with(one.name, ".part") ? leftover_of(one.name) : string();
+    const bool is_of_lease = lease::number_of(set, join({".", file})).has_value();
+    if (may_go && !file.empty() && (is_of_lease || is_ours(file))) {
+      names.push_back(one.name);
+    }
+  }
+
+  for (const uint64_t number : lease::removable(std::move(leases))) {
+    names.push_back(lease::name_of(set, number));
+  }
+  return names;
+}
+
+inline constexpr view probe_front = ".vqcache-doctor-";  // of what doctor() writes into a store
+
+inline list<string> removable_probes(const list<places::listed>& there, uint64_t least) {
+  constexpr size_t unique_digits = 16;
+  list<string> names;
+  for (const places::listed& one : there) {
+    const view digits = view(one.name).substr((std::min)(one.name.size(), probe_front.size()));
+    const bool is_ours = strings::starts_with(one.name, probe_front)
+        && digits.size() == unique_digits && strings::consists_of(digits, strings::hex_digits);
+    if (is_ours && is_old(one.age, least)) {
+      names.push_back(one.name);
+    }
+  }
+  return names;
+}
+
 // ---- what a tier holds, as values: that is all that a plan is made from
 
 // A file as its tier has it, told by its name, its size and the tier's receipt. It was not read,
@@ -13447,6 +18708,7 @@ struct stored_file {
   presence is = presence::absent;
   uint64_t size = 0;
   int problem = 0;        // of presence::unknown: why it cannot be told, a value of errno
+  status refusal{};       // of a tier that is asked over the network: what it said instead
   formats::entry said{};  // by the receipt: a digest or none, a size or 0
   status look{};          // where judge() was asked: whether it may be such a file
 
@@ -13484,6 +18746,7 @@ struct abilities {
   bool can_be_listed = false;  // for other sets than the one that it was opened for
   bool continues_uploads = false;  // bytes that a sink took are there for the next call
   bool takes_copies = true;        // false: it is read, and never written
+  bool is_remote = false;          // it is asked over the network: no more often than is needed
 };
 
 // ---- a tier: where the files of one set lie
@@ -13522,6 +18785,16 @@ class byte_sink : os::pinned {
   // All has come: it is held to what it has to be, and safe from a power cut when this succeeds.
   virtual status seal(const partial::demand& want, caller* who) = 0;
 
+  // Of a tier without paths: the file is read from where it lies, and has to stay there until
+  // publish(). It is sealed then.
+  virtual bool takes_files() const { return false; }
+
+  virtual status take_file(const file_place&, uint64_t, caller&, phase, const partial::demand&) {
+    return fail(errc::io, {"it takes bytes alone"});
+  }
+
+  virtual status begin_publish() { return {}; }  // where several may be on their way at once
+
   virtual status publish() = 0;  // for commit() of its tier alone
 
   virtual bool is_open() const = 0;  // something is to be published
@@ -13554,6 +18827,11 @@ struct begun {
   box<byte_sink> sink{};
 };
 
+struct remote_file {  // that a download may bring
+  string url{};
+  transport::guide* guide = nullptr;  // how it is asked for
+};
+
 struct put_aside {
   status problem{};
   string name{};  // that it has now; empty: its bytes are lost
@@ -13563,9 +18841,9 @@ struct put_aside {
 // set; names are those of the set's files. Nothing here trusts a lock, a condition or a listing:
 // whoever reads a file holds it to its digest.
 //
-// An object store has no paths, no rename and no set_aside that keeps bytes; its sink is an upload
-// of parts, its commit completes them and then creates the receipt on the condition that there is
-// none. A condition that fails because of an equal receipt is success.
+// An object store (>>objects) has no paths, no rename and no set_aside that keeps bytes; its
+// sink is an upload of parts, its commit completes them and then creates the receipt on the
+// condition that there is none. A condition that fails because of an equal receipt is success.
 class tier : os::pinned {
  public:
   virtual ~tier() = default;
@@ -13586,6 +18864,9 @@ class tier : os::pinned {
 
   virtual opened read(const string& name) = 0;
 
+  // None: it is read by read().
+  virtual optional<remote_file> remote_of(const string&) { return {}; }
+
   virtual begun write(const arriving& file) = 0;
 
   // All files, then the receipt. A crash leaves each name whole or absent, and no receipt that
@@ -13593,6 +18874,12 @@ class tier : os::pinned {
   virtual status commit(const sinks& files, const formats::receipt& now) = 0;
 
   virtual status renew_receipt(const formats::receipt& now) = 0;  // of files that stay as they are
+
+  // What makes a copy here while its file arrives; null: nothing does. The sink is for one that is
+  // complete, and lives no longer.
+  virtual box<partial::follower> follower_of(const string&, sniff::kind) { return nullptr; }
+
+  virtual box<byte_sink> sink_of(partial::follower&) { return nullptr; }
 
   // What is damaged loses its name, and is kept under another one, so that nothing is lost, if
   // the tier can do that. What was put aside earlier goes, but only after it was hashed: what is
@@ -13618,6 +18905,13 @@ class tier : os::pinned {
   // Removes what a killed process left. Only what is nobody's goes: its owner is provably gone, or
   // cannot be told and a day has passed.
   virtual void sweep(caller& who, leftovers which) = 0;
+
+  // Of a tier that several machines share: where they agree who downloads. null: nowhere.
+  virtual box<lease::board> board() { return nullptr; }
+
+  virtual bool has_come() {
+    return inspect().has_receipt;
+  }  // since somebody else may have stored it
 
   virtual status may_stand() const = 0;  // errc::directory_missing: what it lies in is not there
 
@@ -13694,7 +18988,7 @@ inline bool ignores_case(const fs::path& folder, const string& name) {
 inline fs::path spelling_in(const fs::path& folder, const string& wanted) {
   int problem = 0;
   const vector<string> all = os::list(folder, "", &problem);
-  if (std::find(all.begin(), all.end(), wanted) != all.end()) return {};
+  if (strings::has(all, wanted)) return {};
   for (const string& name : all) {
     if (strings::lower(name) == strings::lower(wanted)) {
       return folder / name;
@@ -13706,10 +19000,11 @@ inline fs::path spelling_in(const fs::path& folder, const string& wanted) {
 class directory_tier final : public tier {
  public:
   struct where {
-    fs::path at;         // of the files
-    bool is_own_folder;  // nothing but this set is in it
-    os::mode how;        // link: links are followed
-    bool may_be_made;    // directories that are missing
+    fs::path at;             // of the files
+    bool is_own_folder;      // nothing but this set is in it
+    os::mode how;            // link: links are followed
+    bool may_be_made;        // directories that are missing
+    bool is_shared = false;  // by several machines
   };
 
   directory_tier(where place, string set, vector<string> names, layout laid_out)
@@ -13717,6 +19012,7 @@ class directory_tier final : public tier {
         is_own_folder_(place.is_own_folder),
         how_(place.how),
         may_be_made_(place.may_be_made),
+        is_shared_(place.is_shared),
         set_(std::move(set)),
         names_(std::move(names)),
         layout_(laid_out),
@@ -13774,6 +19070,15 @@ class directory_tier final : public tier {
         file.has_digest ? partial::judged_by::digest : partial::judged_by::look;
     status problem = part->create(path_of(file.name), {file.kind, judge});
     return {std::move(problem), box<directory_sink>(new directory_sink(std::move(part)))};
+  }
+
+  box<partial::follower> follower_of(const string& name, sniff::kind kind) override {
+    return box<partial::trailing_copy>(new partial::trailing_copy(path_of(name), kind));
+  }
+
+  box<byte_sink> sink_of(partial::follower& its) override {
+    return box<directory_sink>(
+        new directory_sink(static_cast<partial::trailing_copy&>(its).to));  // as made above
   }
 
   status commit(const sinks& files, const formats::receipt& now) override {
@@ -13865,6 +19170,9 @@ class directory_tier final : public tier {
     for (const string& name : leftovers_here()) {
       VQCACHE_NEED_(remove_recorded(name));
     }
+    if (is_own_folder_) {
+      sweep_leases(0);
+    }
     VQCACHE_NEED_(sync_folders());
     remove_empty_folders();
     return {};
@@ -13933,6 +19241,14 @@ class directory_tier final : public tier {
       who.warn({"Removed a partial of ", leftover_of(os::shown(path.filename())), " (",
           unfinished.bytes, " bytes) that an earlier call left in ", path.parent_path(), "."});
     }
+    if (is_shared_) {
+      sweep_leases(a_day);
+    }
+  }
+
+  box<lease::board> board() override {
+    if (!is_shared_) return nullptr;
+    return box<lease::directory_board>(new lease::directory_board(at_, set_));
   }
 
   status may_stand() const override {
@@ -14031,7 +19347,7 @@ class directory_tier final : public tier {
     vector<string> files;
     bool is_any_ours = false;
     for (const formats::entry& one : receipt_) {
-      const bool is_name = std::find(names_.begin(), names_.end(), one.file) != names_.end();
+      const bool is_name = strings::has(names_, one.file);
       const bool is_inside = strings::starts_with(one.file, folder_);
       is_any_ours = is_any_ours || (layout_ == layout::flat ? is_name : is_inside);
       if (os::look(at_ / one.file).exists) {
@@ -14106,7 +19422,7 @@ class directory_tier final : public tier {
       return true;
     }
     if (file == receipt_name_) return true;
-    return std::find(names_.begin(), names_.end(), file) != names_.end();
+    return strings::has(names_, file);
   }
 
   // The folders that the set's files lie in, from at_ on, each with a slash at its end; at_ first.
@@ -14115,7 +19431,7 @@ class directory_tier final : public tier {
     for (const string& name : names_) {
       const string file = recorded(name);
       const string folder = file.substr(0, file.rfind('/') + 1);
-      if (all.back() != folder && std::find(all.begin(), all.end(), folder) == all.end()) {
+      if (all.back() != folder && !strings::has(all, folder)) {
         all.push_back(folder);
       }
     }
@@ -14126,7 +19442,7 @@ class directory_tier final : public tier {
   vector<string> folders() const {
     vector<string> all = folders_of_names();
     if (layout_ == layout::flat) return all;
-    if (std::find(all.begin(), all.end(), folder_) == all.end()) {
+    if (!strings::has(all, folder_)) {
       all.push_back(folder_);
     }
     for (size_t i = 0; i < all.size(); ++i) {
@@ -14135,7 +19451,7 @@ class directory_tier final : public tier {
       for (const string& name : os::list(at_ / folder, "")) {
         const string inner = join({folder, name, "/"});
         const bool is_folder = os::look(at_ / inner, false).directory;
-        if (is_folder && std::find(all.begin(), all.end(), inner) == all.end()) {
+        if (is_folder && !strings::has(all, inner)) {
           all.push_back(inner);
         }
       }
@@ -14145,7 +19461,7 @@ class directory_tier final : public tier {
 
   void remove_empty_folders() const {  // the innermost first; what is not empty stays
     vector<string> all = folders();
-    std::sort(all.begin(), all.end());
+    strings::sort(all);
     for (size_t i = all.size(); i > 0; --i) {
       const string& folder = all[i - 1];
       if (!folder.empty()) {
@@ -14169,6 +19485,19 @@ class directory_tier final : public tier {
     return is_gone && (which == leftovers::all || !unfinished.record.id.usable());
   }
 
+  void sweep_leases(uint64_t least) const {
+    list<places::listed> there;
+    for (const string& name : os::list(at_, join({".", set_, lease::mark}))) {
+      there.push_back({name, os::older_than_a_day(at_ / name) ? a_day : uint64_t{0}});
+    }
+    const auto of_no_file = [](const string&) {
+      return false;
+    };
+    for (const string& name : removable(there, set_, of_no_file, least)) {
+      (void)os::unlink(at_ / name);
+    }
+  }
+
   static string aside_prefix(const string& name) { return name + ".corrupt-"; }
 
   vector<string> asides_of(const string& name) const {  // as files of the set
@@ -14185,8 +19514,7 @@ class directory_tier final : public tier {
   bool is_none_of(const vector<string>& known, const fs::path& path, caller& who) const {
     string sha256;  // what cannot be read stays
     if (known.empty()) return true;
-    return worker::digest(path, how_, who, sha256).ok()
-        && std::find(known.begin(), known.end(), sha256) == known.end();
+    return worker::digest(path, how_, who, sha256).ok() && !strings::has(known, sha256);
   }
 
   status sync() const { return error::system(os::sync_directory(at_), "sync", at_); }
@@ -14207,7 +19535,7 @@ class directory_tier final : public tier {
   fs::path at_;
   bool is_own_folder_;
   os::mode how_;
-  bool may_be_made_;
+  bool may_be_made_, is_shared_;
   string set_;
   vector<string> names_;
   layout layout_;
@@ -14371,6 +19699,17 @@ inline copied copy_and_seal(tier& from, const stored_file& file, byte_sink& to, 
         partial::copy_and_seal(place.path, place.how, *part, who, what, want);
     return {done.how, done.is_of_source, done.is_clone};
   }
+  if (to.takes_files() && from.can().has_paths) {
+    const file_place place = from.place_of(file.name);
+    os::file source;
+    uint64_t size = 0;
+    result.problem = worker::open(place.path, place.how, source, size);
+    result.is_of_source = !result.problem.ok();
+    if (result.problem.ok()) {
+      result.problem = to.take_file(place, file.size, who, what, want);
+    }
+    return result;
+  }
   result = pass_on(from, file, to, who, what);
   if (result.problem.ok()) {
     result.problem = to.seal(want, &who);
@@ -14378,6 +19717,1484 @@ inline copied copy_and_seal(tier& from, const stored_file& file, byte_sink& to, 
   return result;
 }
 }  // namespace tier
+
+// ==== >>objects ==== a bucket of a store, or a folder of a WebDAV server, as a tier ====
+//
+// Here belongs how a set of files lies in a place that is asked over http: PREFIX/NAME/FILE and the
+// receipt PREFIX/NAME/NAME.sha256, as in a directory. Such a place has no paths and no renames, and
+// what was damaged is not put aside: other machines may read it well, so it stands until what
+// replaces it is complete. A bucket's objects appear whole, by one request; a WebDAV server may
+// keep half of what was cut, so there a file comes under another name first. Uses >>stores, >>tier.
+namespace objects {
+using store_policy::asked;
+using store_policy::verdict;
+using stores::request;
+using tier::a_day;
+using tier::abilities;
+using tier::arriving;
+using tier::begun;
+using tier::block;
+using tier::byte_sink;
+using tier::byte_source;
+using tier::file_place;
+using tier::inventory;
+using tier::is_old;
+using tier::layout;
+using tier::layout_of;
+using tier::leftover_of;
+using tier::opened;
+using tier::put_aside;
+using tier::remote_file;
+using tier::removable;
+using tier::sinks;
+using tier::stored_file;
+
+inline constexpr uint64_t largest_single = uint64_t{100} * 1000 * 1000;  // bytes, in one request
+inline constexpr uint64_t least_part = uint64_t{16} << 20;               // Amazon's least is 5 MiB
+inline constexpr uint64_t most_parts = 9000;                             // of Amazon's 10,000
+inline constexpr size_t parts_at_once = 4;
+inline constexpr uint64_t largest_object = uint64_t{48} << 40;  // 48 TiB: Amazon's 48.8
+inline constexpr size_t most_swept = 100;  // of a kind, by one call: what is over delays nobody
+
+inline uint64_t size_of_part(uint64_t size) {
+  const uint64_t wanted = size / most_parts + 1;
+  constexpr uint64_t step = uint64_t{1} << 20;
+  return (std::max)(least_part, (wanted + step - 1) / step * step);
+}
+
+// A write to a bucket carries its digest, so that what was cut or damaged on its way is refused.
+inline request write_of(const string& name, transport::outgoing body, string sha256) {
+  request one;
+  one.what = asked::write;
+  one.method = "PUT";
+  one.name = name;
+  one.body = std::move(body);
+  one.body_sha256 = std::move(sha256);
+  return one;
+}
+
+inline request simple(asked what, const char* method, const string& name) {
+  request one;
+  one.what = what;
+  one.method = method;
+  one.name = name;
+  return one;
+}
+
+inline uint64_t length_of(const http::response_head& head) {
+  return head.content_length.value_or(0);
+}
+
+// WebDAV: under another name first, so that it appears whole.
+inline request move_of(
+    const stores::client& by, const string& from, const string& to, bool may_replace) {
+  request one = simple(may_replace ? asked::write : asked::create, "MOVE", from);
+  one.headers.push_back({"destination", urls::without_user(by.address_of(to))});
+  one.headers.push_back({"overwrite", may_replace ? "T" : "F"});
+  return one;
+}
+
+// An answer that was lost is looked for: its repetition finds nothing that it could move.
+inline stores::answer move_to(
+    stores::client& by, const string& from, const string& to, uint64_t size, bool may_replace) {
+  stores::answer said = stores::ask(by, move_of(by, from, to, may_replace));
+  if (said.is != verdict::no_folder || said.said.head.code != 404) return said;
+
+  stores::answer there = stores::ask(by, simple(asked::look, "HEAD", to));
+  return there.is_done() && length_of(there.said.head) == size ? std::move(there) : std::move(said);
+}
+
+inline string beside(const string& name) {
+  const size_t file_at = name.rfind('/') + 1;
+  const char* const dot = name[file_at] == '.' ? "" : ".";
+  return join({name.substr(0, file_at), dot, name.substr(file_at), ".", os::unique(), ".part"});
+}
+
+inline stores::answer write_beside(stores::client& by, request what, bool is_new) {
+  const string name = containers::exchange(what.name, beside(what.name));
+  const string temporary = what.name;
+  const uint64_t size = what.body.length;
+  stores::answer put = stores::ask(by, std::move(what));
+  if (!put.is_done()) return put;
+
+  stores::answer moved = move_to(by, temporary, name, size, !is_new);
+  if (!moved.is_done()) {
+    (void)stores::ask(by, simple(asked::remove, "DELETE", temporary));
+  }
+  return moved;
+}
+
+// A receipt, a lease: all of it, and with asked::create only if there is none.
+inline stores::answer put_text(
+    stores::client& by, const string& name, const string& text, asked what) {
+  const bool is_new = what == asked::create;
+  request one = write_of(name, transport::outgoing::of(text), hash::of(text));
+  if (!by.is_bucket()) return write_beside(by, std::move(one), is_new);
+
+  one.what = what;
+  if (is_new) {
+    one.headers.push_back({"if-none-match", "*"});
+  }
+  return stores::ask(by, std::move(one));
+}
+
+// ---- reading
+
+// In order it is one answer; from another offset, or after a cut, a new one that has to be of the
+// same object.
+class object_source final : public byte_source {
+ public:
+  object_source(stores::client& by, string name) : by_(by), name_(std::move(name)) {}
+
+  ~object_source() override { hang_up(); }
+
+  block read_at(uint64_t offset, size_t most) override {
+    const uint64_t at = next_ + taken_;
+    const bool goes_on = under_way_ && offset == at;
+    if (!goes_on) {
+      begin(offset);
+    }
+    if (taken_ > 0 && taken_ == bytes_.size()) {
+      next_ += taken_;
+      taken_ = 0;
+      bytes_.clear();
+    }
+
+    status problem = wait_for_bytes();
+    if (!problem.ok()) return {std::move(problem), {}};
+    const view all = view(bytes_).substr(taken_, most);
+    taken_ += all.size();
+    return {{}, all};
+  }
+
+ private:
+  void begin(uint64_t offset) {
+    hang_up();
+    bytes_.clear();
+    next_ = offset;
+    taken_ = 0;
+    request one = simple(asked::read, "GET", name_);
+    if (offset > 0) {
+      one.headers.push_back({"range", join({"bytes=", offset, "-"})});
+    }
+    if (!etag_.empty() && offset > 0) {
+      one.headers.push_back({"if-match", etag_});
+    }
+    to_ = [this, offset](const http::response_head& head, view bytes) {
+      if (offset > 0 && head.code != 206) {
+        return fail(errc::http_status, {"it sends no part of the file"});
+      }
+      const bool is_weak = strings::starts_with(head.etag, "W/");  // which If-Match never fits
+      etag_ = is_weak ? string() : head.etag;
+      bytes_ += bytes;
+      return status();
+    };
+    under_way_ = box<stores::exchange>(new stores::exchange(by_, std::move(one), &to_));
+  }
+
+  void hang_up() {
+    if (under_way_) {
+      under_way_->give_up();
+    }
+    under_way_ = nullptr;
+  }
+
+  status wait_for_bytes() {
+    constexpr int most_cuts = 3;
+    for (;;) {
+      under_way_->advance();
+      if (taken_ < bytes_.size()) return {};
+      if (!under_way_->is_over()) {
+        by_.pump().run_for(dialogue::look_every);
+        continue;
+      }
+      const stores::answer& its = under_way_->result();
+      const bool is_at_end = its.is_done() || (next_ > 0 && its.said.head.code == 416);
+      if (is_at_end) return {};
+      if (its.is == verdict::absent) {
+        return fail(errc::io, {"'", by_.shown(name_), "' is not there"});
+      }
+      if (its.is == verdict::changed) {
+        return fail(errc::io, {"'", by_.shown(name_), "' has changed while it was read"});
+      }
+      const uint64_t at = next_ + bytes_.size();
+      const bool is_cut = at > begun_at_ && ++cuts_ <= most_cuts && by_.goes_on().ok();
+      if (!is_cut) return its.problem;
+      begun_at_ = at;
+      by_.revive();
+      begin(at);
+    }
+  }
+
+  stores::client& by_;
+  string name_, etag_{};
+  box<stores::exchange> under_way_{};
+  dialogue::receiver to_{};
+  string bytes_{};  // that have come; the first is that of next_
+  uint64_t next_ = 0, begun_at_ = 0;
+  size_t taken_ = 0;
+  int cuts_ = 0;
+};
+
+// ---- an upload of parts, which may follow a file while it arrives
+
+// Whether it pays to send a file while it comes, by how much has come in how many seconds. Both
+// want the processors and the disk, and the local files are waited for: what comes this fast is
+// sent when it is here, which ends the call by so much later at the most.
+inline bool pays_to_follow(uint64_t come, double seconds, uint64_t left) {
+  constexpr double soon = 2, told_from = 0.1;  // seconds
+  if (seconds < told_from || come == 0) return false;
+  return static_cast<double>(left) / static_cast<double>(come) * seconds > soon;
+}
+
+// On a thread of its own, which reads the file behind its writer: each part is hashed and sent, a
+// few at a time, and the whole is hashed too. complete() gives it its name, on the caller's thread.
+class part_upload final : public partial::follower {
+ public:
+  part_upload(const options& o, const stores::session& to, string name)
+      : opts_(&o),
+        to_(to),
+        name_(std::move(name)) {}
+
+  ~part_upload() override { abandon(); }
+
+  bool has_begun() const override { return behind_.is_started(); }
+
+  bool fits(uint64_t, const fs::path&, uint64_t) const override { return true; }
+
+  // A file whose size is not known, or that is sent by one request, waits for its end.
+  void follow(const partial::partial_file& from) override {
+    const fs::path now = from.is_begun() ? from.named(".part") : fs::path();
+    if (now != from_) {
+      abandon();
+      from_.clear();
+    }
+    if (from_.empty()) {
+      if (!may_begin(now, from)) return;
+      from_ = now;
+      (void)start(now, os::mode::read, from.id().total);  // what fails leaves it to the call's end
+    }
+    behind_.may_read_until(from.front());
+  }
+
+  bool may_begin(const fs::path& now, const partial::partial_file& from) {
+    if (now != watched_) {
+      watched_ = now;
+      first_look_ = clock::now();
+      come_before_ = from.size();
+    }
+    const uint64_t size = from.id().total;
+    const bool has_parts = size > largest_single && from.front() >= least_part;
+    if (now.empty() || !has_parts || !os::renames_open_files) return false;
+
+    const std::chrono::duration<double> passed = clock::now() - first_look_;
+    const uint64_t come = from.size() - smaller_of(come_before_, from.size());
+    return pays_to_follow(come, passed.count(), size - from.size());
+  }
+
+  status start(const fs::path& from, os::mode how, uint64_t size) {
+    from_ = from;
+    size_ = size;
+    part_size_ = size_of_part(size);
+    is_stopped_ = false;
+    uint64_t found = 0;
+    os::file in;
+    VQCACHE_NEED_(worker::open(from, how, in, found));
+    VQCACHE_NEED_(worker::open(from, how, file_, found));
+    whole_.start();
+    part_.start();
+    return behind_.start(std::move(in), from, 0, [this](view bytes) { return this->take(bytes); });
+  }
+
+  // All of it is there: waits until every part is.
+  status finish(uint64_t size, caller& who) {
+    const string name = who.called(name_);
+    VQCACHE_NEED_(behind_.finish(size, [&](uint64_t) {
+      const uint64_t sent = smaller_of(sent_.load(), size);
+      return who.step(phase::storing, name, sent, size) ? status() : who.stop();
+    }));
+    found_ = whole_.hex();
+    return found_.empty() ? fail(errc::io, {"the system's SHA-256 failed"}) : status();
+  }
+
+  status wait(uint64_t size, caller& who) override {
+    VQCACHE_NEED_(finish(size, who));
+    if (found_ == sha256 && size == size_) return {};
+    return fail(errc::io, {"'", shown_of(to_, name_), "' was sent while its file was another"});
+  }
+
+  const string& found() const { return found_; }  // the digest of what was sent
+
+  uint64_t size() const { return size_; }
+
+  const string& name() const { return name_; }
+
+  // An answer that was lost is looked for: the mark of this upload tells it. The same question once
+  // more does no harm.
+  status complete(stores::client& by) {
+    const string body = list_of_parts();
+    const request one = completion(body);
+    stores::answer said = stores::ask(by, one);
+    bool has_ended = said.is_done() || is_there(by, said);
+    if (!has_ended && said.is == verdict::unknown) {
+      said = stores::ask(by, one);
+      has_ended = said.is_done() || is_there(by, said);
+    }
+    if (!has_ended) {
+      return said.problem.ok() ? not_complete(by, said) : said.problem;
+    }
+    id_.clear();
+    return {};
+  }
+
+ private:
+  static uint64_t smaller_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+  string list_of_parts() const {
+    string body = "<CompleteMultipartUpload>";
+    for (size_t i = 0; i < etags_.size(); ++i) {
+      body += join({"<Part><PartNumber>", i + 1, "</PartNumber><ETag>", escaped(etags_[i]),
+          "</ETag></Part>"});
+    }
+    body += "</CompleteMultipartUpload>";
+    return body;
+  }
+
+  request completion(const string& body) const {  // which outlives it
+    request one = simple(asked::complete, "POST", name_);
+    one.query = {{"uploadId", id_}};
+    one.headers = {{"content-type", "application/xml"}};
+    one.body = transport::outgoing::of(body);
+    one.body_sha256 = hash::of(body);
+    return one;
+  }
+
+  bool is_there(stores::client& by, const stores::answer& said) const {
+    const bool may_be_there = said.is == verdict::unknown || said.is == verdict::exists;
+    return may_be_there && is_mine(by);
+  }
+
+  static string escaped(const string& text) {
+    string out;
+    for (const char letter : text) {
+      out += letter == '"' ? string("&quot;") : string(1, letter);
+    }
+    return out;
+  }
+
+  status not_complete(stores::client& by, const stores::answer& said) const {
+    return fail(errc::http_status,
+        {"'", by.shown(name_), "': the store does not tell whether the upload has ended (HTTP ",
+            said.said.head.code, ")"});
+  }
+
+  bool is_mine(stores::client& by) const {
+    by.revive();
+    const stores::answer there = stores::ask(by, simple(asked::look, "HEAD", name_));
+    return there.is_done() && length_of(there.said.head) == size_
+        && http::find(there.said.head.all, "x-amz-meta-vqcache") == mark_;
+  }
+
+  // ---- on the thread
+
+  status take(view bytes) {
+    if (!by_) {
+      by_ = box<stores::client>(new stores::client(*opts_, to_, nullptr));
+      by_->end_when([this] { return is_stopped_.load(); });
+    }
+    if (bytes.empty()) return end();
+
+    while (!bytes.empty()) {
+      const view now = bytes.substr(0, smaller(bytes.size(), part_size_ - in_part_));
+      whole_.update(now.data(), now.size());
+      part_.update(now.data(), now.size());
+      in_part_ += now.size();
+      bytes.remove_prefix(now.size());
+      if (in_part_ == part_size_) {
+        VQCACHE_NEED_(send_part());
+      }
+    }
+    return under_way_.empty() ? status() : work(0, under_way_.size());
+  }
+
+  status end() {
+    if (in_part_ > 0) {
+      VQCACHE_NEED_(send_part());
+    }
+    return work(dialogue::look_every, 0);
+  }
+
+  status send_part() {
+    VQCACHE_NEED_(begin_once());
+    VQCACHE_NEED_(work(dialogue::look_every, parts_at_once - 1));
+    const uint64_t offset = part_size_ * etags_.size();
+    request one =
+        write_of(name_, transport::outgoing::of(file_, from_, offset, in_part_), part_.hex());
+    etags_.push_back(string());
+    one.query = {{"partNumber", std::to_string(etags_.size())}, {"uploadId", id_}};
+    in_part_ = 0;
+    part_.start();
+    under_way_.push_back(
+        {etags_.size() - 1, box<stores::exchange>(new stores::exchange(*by_, std::move(one)))});
+    return work(0, parts_at_once);
+  }
+
+  status begin_once() {
+    if (!id_.empty()) return {};
+    mark_ = os::unique();
+    request one = simple(asked::begin, "POST", name_);
+    one.query = {{"uploads", ""}};
+    one.headers = {{"x-amz-meta-vqcache", mark_}};
+    const stores::answer said = stores::ask(*by_, std::move(one));
+    VQCACHE_NEED_(said.problem);
+    id_ = credentials::text_of(said.said.body, "UploadId");
+    if (!said.is_done() || id_.empty()) {
+      return fail(errc::http_status,
+          {"'", by_->shown(name_), "': the store begins no upload of parts (HTTP ",
+              said.said.head.code, ")"});
+    }
+    return {};
+  }
+
+  // Until no more than so many are under way; at least once.
+  status work(int milliseconds, size_t most) {
+    do {
+      for (size_t i = under_way_.size(); i-- > 0;) {
+        stores::exchange& one = *under_way_[i].asks;
+        one.advance();
+        if (!one.is_over()) continue;
+        VQCACHE_NEED_(note(under_way_[i].part, one.result()));
+        under_way_.erase_at(i);
+      }
+      tell();
+      if (under_way_.empty()) return {};
+      by_->pump().run_for(under_way_.size() > most ? milliseconds : 0);
+    } while (under_way_.size() > most);
+    return {};
+  }
+
+  status note(size_t part, const stores::answer& said) {
+    VQCACHE_NEED_(said.problem);
+    etags_[part] = http::find(said.said.head.all, "etag");
+    if (said.is_done() && !etags_[part].empty()) {
+      ended_ += smaller_of(part_size_, size_ - part * part_size_);
+      return {};
+    }
+    return fail(errc::http_status,
+        {"'", by_->shown(name_), "': the store took no part of it (HTTP ", said.said.head.code,
+            ")"});
+  }
+
+  void tell() {
+    uint64_t sent = ended_;
+    for (const part_under_way& one : under_way_) {
+      sent += one.asks->sent();
+    }
+    sent_ = sent;
+  }
+
+  // ---- the end of one that is not to be
+
+  void abandon() {
+    is_stopped_ = true;
+    (void)behind_.stop();
+    under_way_ = list<part_under_way>();
+    by_ = nullptr;
+    if (!id_.empty()) {
+      (void)error::contain([this] {
+        abort_upload();
+        return status();
+      });
+    }
+    id_.clear();
+    etags_ = vector<string>();
+    in_part_ = 0;
+    ended_ = 0;
+    sent_ = 0;
+  }
+
+  void abort_upload() {  // what is left is swept by a later call, and by the bucket's own rule
+    stores::client quiet(*opts_, to_, nullptr);
+    quiet.revive();
+    request one = simple(asked::remove, "DELETE", name_);
+    one.query = {{"uploadId", id_}};
+    (void)stores::ask(quiet, std::move(one));
+  }
+
+  struct part_under_way {
+    size_t part = 0;  // from 0
+    box<stores::exchange> asks{};
+  };
+
+  const options* opts_;
+  stores::session to_;
+  string name_;
+  fs::path from_{}, watched_{};  // watched_: what may be followed
+  clock::time_point first_look_{};
+  uint64_t come_before_ = 0;  // the first look
+  uint64_t size_ = 0, part_size_ = least_part;
+  os::file file_{};  // of the parts under way
+  std::atomic<bool> is_stopped_{false};
+  std::atomic<uint64_t> sent_{0};
+  string found_{}, id_{}, mark_{};
+
+  // of the thread, while there is one
+  box<stores::client> by_{};
+  hash::sha256 whole_{}, part_{};
+  uint64_t in_part_ = 0, ended_ = 0;
+  vector<string> etags_{};
+  list<part_under_way> under_way_{};
+  worker::digest_worker behind_{};  // its thread uses the others: the first member to go
+};
+
+// ---- a file on its way into the tier
+
+class object_sink final : public byte_sink {
+ public:
+  object_sink(stores::client& by, string name) : by_(by), name_(std::move(name)) {}
+
+  // Of what has followed its file, and is complete.
+  object_sink(stores::client& by, string name, part_upload& sent)
+      : by_(by),
+        name_(std::move(name)),
+        sha256_(sent.sha256),
+        size_(sent.size()),
+        state_(state::sealed),
+        parts_(&sent) {}
+
+  ~object_sink() override { drop(); }
+
+  status write(view bytes) override {  // of what has no path: it is held, up to a part
+    if (held_.size() + bytes.size() > least_part) {
+      return fail(errc::io, {"'", by_.shown(name_), "' is written from a file only"});
+    }
+    held_ += bytes;
+    size_ = held_.size();
+    return {};
+  }
+
+  status seal(const partial::demand& want, caller*) override {
+    if (from_.empty()) {
+      sha256_ = hash::of(held_);
+    }
+    VQCACHE_NEED_(hold_to(want));
+    state_ = state::sealed;
+    return by_.is_bucket() ? status() : put_beside();
+  }
+
+  bool takes_files() const override { return true; }
+
+  // The file has to stay as it is until publish().
+  status take_file(const file_place& from, uint64_t size, caller& who, phase what,
+      const partial::demand& want) override {
+    from_ = from.path;
+    how_ = from.how;
+    size_ = size;
+    what_ = what;
+    if (by_.is_bucket() && size > largest_single) {
+      own_parts_ = box<part_upload>(new part_upload(by_.opts(), by_.its(), name_));
+      parts_ = own_parts_.get();
+      VQCACHE_NEED_(parts_->start(from.path, from.how, size));
+      VQCACHE_NEED_(parts_->finish(size_, who));
+      sha256_ = parts_->found();
+      return seal(want, &who);
+    }
+    VQCACHE_NEED_(worker::digest(from.path, from.how, who, sha256_));
+    return seal(want, &who);
+  }
+
+  status begin_publish() override {
+    if (state_ != state::sealed || parts_ || put_ || !by_.is_bucket()) return {};
+    VQCACHE_NEED_(open());
+    put_ = box<stores::exchange>(new stores::exchange(by_, write_of(name_, outgoing(), sha256_)));
+    put_->advance();
+    return {};
+  }
+
+  status publish() override {
+    status done;
+    if (parts_) {
+      done = parts_->complete(by_);
+    } else if (by_.is_bucket()) {
+      done = put();
+    } else {
+      done = move();
+    }
+    VQCACHE_NEED_(done);
+    state_ = state::published;
+    return {};
+  }
+
+  bool is_open() const override { return state_ == state::open || state_ == state::sealed; }
+
+  const string& sha256() const override { return sha256_; }
+
+  uint64_t size() const override { return size_; }
+
+ private:
+  enum class state { open, sealed, published };
+
+  status hold_to(const partial::demand& want) const {
+    if (sha256_.empty()) {
+      return fail(errc::io, {"the system's SHA-256 failed"});
+    }
+    if (want.sha256.empty() || want.sha256 == sha256_) return {};
+    return fail(errc::hash_mismatch,
+        {"its SHA-256 is ", sha256_, ", but ", want.bound_by, " says ", want.sha256});
+  }
+
+  status open() {
+    if (from_.empty()) return {};
+    uint64_t now = 0;
+    VQCACHE_NEED_(worker::open(from_, how_, file_, now));
+    if (now == size_) return {};
+    return fail(errc::io, {from_, " has changed while it was stored"});
+  }
+
+  transport::outgoing outgoing() const {
+    return from_.empty() ? transport::outgoing::of(held_)
+                         : transport::outgoing::of(file_, from_, 0, size_);
+  }
+
+  status run(stores::exchange& one) {
+    for (one.advance(); !one.is_over(); one.advance()) {
+      by_.pump().run_for(dialogue::look_every);
+      by_.tell_step(what_, name_, one.sent(), size_);
+    }
+    return one.result().problem;
+  }
+
+  status put() {
+    VQCACHE_NEED_(begin_publish());
+    const status problem = run(*put_);
+    const bool is_done = put_->result().is_done();
+    const int code = put_->result().said.head.code;
+    put_ = nullptr;
+    (void)file_.close();
+    VQCACHE_NEED_(problem);
+    return is_done ? status() : not_taken(code);
+  }
+
+  status not_taken(int code) const { return stores::not_taken(by_, name_, code); }
+
+  // ---- WebDAV: under another name first
+
+  status put_beside() {
+    beside_ = beside(name_);
+    VQCACHE_NEED_(open());
+    stores::exchange one(by_, write_of(beside_, outgoing(), sha256_));
+    VQCACHE_NEED_(run(one));
+    (void)file_.close();
+    if (!one.result().is_done()) return not_taken(one.result().said.head.code);
+
+    const stores::answer there = stores::ask(by_, simple(asked::look, "HEAD", beside_));
+    VQCACHE_NEED_(there.problem);
+    if (there.is_done() && length_of(there.said.head) == size_) return {};
+    return fail(errc::http_status,
+        {"'", by_.shown(beside_), "' has ", length_of(there.said.head), " bytes there, not the ",
+            size_, " that were sent"});
+  }
+
+  status move() {
+    const stores::answer said = move_to(by_, beside_, name_, size_, true);
+    VQCACHE_NEED_(said.problem);
+    if (!said.is_done()) return not_taken(said.said.head.code);
+    beside_.clear();
+    return {};
+  }
+
+  void drop() {
+    put_ = nullptr;
+    if (beside_.empty()) return;
+    (void)error::contain([this] {
+      stores::client quiet(by_.opts(), by_.its(), nullptr);
+      (void)stores::ask(quiet, simple(asked::remove, "DELETE", beside_));
+      return status();
+    });
+  }
+
+  stores::client& by_;
+  string name_, sha256_{}, held_{}, beside_{};
+  fs::path from_{};
+  os::mode how_ = os::mode::read;
+  os::file file_{};
+  uint64_t size_ = 0;
+  phase what_ = phase::storing;
+  state state_ = state::open;
+  box<part_upload> own_parts_{};
+  part_upload* parts_ = nullptr;  // null: it is sent by one request
+  box<stores::exchange> put_{};
+};
+
+// ---- folders of a WebDAV server
+
+inline void make_place(stores::client& by) {  // those of its URL
+  const optional<urls::url> at = urls::parse_url(by.its().at.url);
+  if (!at) return;
+  stores::session above = by.its();
+  for (size_t end = at->path.find('/', 1); end != npos || !at->path.empty();) {
+    urls::url one = *at;
+    one.path = at->path.substr(0, end);
+    above.at.url = one.whole() + "/";  // nginx makes no folder without it
+    stores::client there(by.opts(), above, nullptr);
+    (void)stores::ask(there, simple(asked::make_folder, "MKCOL", {}));
+    if (end == npos) break;
+    end = at->path.find('/', end + 1);
+  }
+}
+
+inline status make_folder(stores::client& by, const string& folder) {  // and all above it
+  const request one = simple(asked::make_folder, "MKCOL", folder + "/");
+  stores::answer said = stores::ask(by, one);
+  if (said.is == verdict::no_folder) {
+    make_place(by);
+    said = stores::ask(by, one);
+  }
+  return said.problem;
+}
+
+// ---- leases, which the calling thread and that of the beat look at by turns
+
+class object_board final : public lease::board {
+ public:
+  object_board(const options& o, stores::session to, string set)
+      : by_(o, std::move(to), nullptr),
+        set_(std::move(set)) {
+    by_.end_when([this] { return is_given_up(); });
+  }
+
+  lease::reading look(uint64_t number) override {
+    begin();
+    const stores::answer said = stores::ask(by_, simple(asked::read, "GET", key_of(number)));
+    if (said.is == verdict::absent) return {};
+    if (!said.is_done()) return {problem_of(said), false, {}};
+    return {{}, true, said.said.body.substr(0, longest_text)};
+  }
+
+  lease::creation create(uint64_t number, const string& text) override {
+    begin();
+    stores::answer said = put_text(by_, key_of(number), text, asked::create);
+    if (said.is == verdict::no_folder) {  // of WebDAV: nothing of the set is there yet
+      (void)make_folder(by_, set_).ok();
+      said = put_text(by_, key_of(number), text, asked::create);
+    }
+
+    lease::creation made;
+    made.what = outcome_of(said.is);
+    const bool is_told = said.is_done() || said.is == verdict::exists;
+    if (!is_told) {
+      made.why = problem_of(said);
+    }
+    return made;
+  }
+
+  status renew(uint64_t number, const string& text) override {
+    begin();
+    const stores::answer said = put_text(by_, key_of(number), text, asked::write);
+    return said.is_done() ? status() : problem_of(said);
+  }
+
+  void remove(uint64_t number) override {
+    begin();
+    (void)stores::ask(by_, simple(asked::remove, "DELETE", key_of(number)));
+  }
+
+ private:
+  static constexpr size_t longest_text = 4096;
+
+  string key_of(uint64_t number) const { return join({set_, "/", lease::name_of(set_, number)}); }
+
+  static lease::outcome outcome_of(verdict is) {
+    struct row {
+      verdict is;
+      lease::outcome what;
+    };
+
+    static constexpr row all[] = {{verdict::done, lease::outcome::created},
+        {verdict::exists, lease::outcome::exists},
+        {verdict::no_conditions, lease::outcome::no_conditions},
+        {verdict::unknown, lease::outcome::unknown}, {verdict::again, lease::outcome::unknown},
+        {verdict::no_folder, lease::outcome::unknown}};
+    for (const row& one : all) {
+      if (one.is == is) return one.what;
+    }
+    return lease::outcome::failed;
+  }
+
+  static status problem_of(const stores::answer& said) {
+    if (!said.problem.ok()) return said.problem;
+    return fail(errc::http_status, {"the store answered HTTP ", said.said.head.code});
+  }
+
+  // An answer that comes later than this is no help.
+  void begin() {
+    constexpr std::chrono::seconds longest{10};
+    by_.revive();
+    by_.end_at(clock::now() + longest);
+  }
+
+  stores::client by_;
+  string set_;
+};
+
+// ---- the tier
+
+class object_tier final : public tier::tier {
+ public:
+  enum class use { stored_to, only_read };
+
+  // by outlives it.
+  object_tier(stores::client& by, string set, vector<string> names, layout laid_out, use what)
+      : by_(by),
+        set_(std::move(set)),
+        names_(std::move(names)),
+        layout_(laid_out),
+        use_(what) {}
+
+  string description() const override { return join({"'", by_.shown(set_), "'"}); }
+
+  string description_of(const string& name) const override {
+    return join({"'", by_.shown(key_of(name)), "'"});
+  }
+
+  abilities can() const override {
+    abilities its;
+    its.is_writable = use_ == use::stored_to;
+    its.takes_copies = use_ == use::stored_to;
+    its.is_remote = true;
+    return its;
+  }
+
+  // For people alone: nothing can be opened by it.
+  file_place place_of(const string& name) const override {
+    return {os::to_path(by_.shown(key_of(name))), os::mode::read};
+  }
+
+  inventory inspect() override {
+    inventory all;
+    receipt_ = formats::receipt();
+    all.receipt_problem = read_receipt();
+    all.has_receipt = !receipt_.empty();
+    const bool is_answered = all.receipt_problem.ok();
+    all.files = is_answered ? look_at_all() : list<stored_file>(names_.size());
+    for (size_t i = 0; i < names_.size(); ++i) {
+      stored_file& file = all.files[i];
+      file.name = names_[i];
+      if (!is_answered) {
+        file.is = stored_file::presence::unknown;
+        file.problem = EIO;
+        file.refusal = all.receipt_problem;
+      }
+      if (const formats::entry* said = formats::find(receipt_, file.name)) {
+        file.said = *said;
+      }
+    }
+    all.taken = is_taken();
+    const bool is_of_use = is_answered && all.taken.ok();
+    return use_ == use::only_read && !is_of_use ? nothing(all) : all;
+  }
+
+  status judge(const stored_file& file, sniff::kind kind) override {
+    if (!file.is_regular() || file.has_receipt()) return {};
+    return partial::judge_by({kind, file.size, {}},
+        [&](uint64_t offset, size_t size) { return read_part(file.name, offset, size); });
+  }
+
+  opened read(const string& name) override {
+    auto in = box<object_source>(new object_source(by_, key_of(name)));
+    status problem = in->read_at(0, 0).problem;
+    if (!problem.ok()) return {std::move(problem), nullptr};
+    return {{}, std::move(in)};
+  }
+
+  begun write(const arriving& file) override {
+    return {{}, box<object_sink>(new object_sink(by_, key_of(file.name)))};
+  }
+
+  // Only a bucket takes parts whose digests are not known before the first goes out.
+  box<partial::follower> follower_of(const string& name, sniff::kind) override {
+    const bool may = by_.is_bucket() && use_ == use::stored_to && by_.be_ready().ok();
+    if (!may) return nullptr;
+    return box<part_upload>(new part_upload(by_.opts(), by_.its(), key_of(name)));
+  }
+
+  box<byte_sink> sink_of(partial::follower& its) override {
+    part_upload& sent = static_cast<part_upload&>(its);  // as made above
+    return box<object_sink>(new object_sink(by_, sent.name(), sent));
+  }
+
+  status commit(const sinks& files, const formats::receipt& now) override {
+    for (const formats::entry& one : now) {
+      const formats::entry* old = formats::find(receipt_, one.file);
+      if (old && old->sha256 != one.sha256) {
+        VQCACHE_NEED_(remove_key(receipt_key()));
+        receipt_ = formats::receipt();
+        break;
+      }
+    }
+    if (receipt_.empty()) {  // another call may have been faster since inspect()
+      VQCACHE_NEED_(read_receipt());
+      VQCACHE_NEED_(receipt_.empty() ? status() : receipt_agrees_with(now));
+    }
+    VQCACHE_NEED_(publish_all(files));
+    VQCACHE_NEED_(confirm_files(now));
+    VQCACHE_NEED_(renew_receipt(now));
+    return confirm_receipt(now);
+  }
+
+  // Files of the set that this call was not asked for keep what the receipt says of them.
+  status renew_receipt(const formats::receipt& files) override {
+    formats::receipt now = files;
+    for (const formats::entry& old : receipt_) {
+      if (layout_ == layout::folder && !formats::find(now, old.file)) {
+        now.push_back(old);
+      }
+    }
+    const string text = formats::write_receipt(now, os::date());
+    VQCACHE_NEED_(receipt_.empty() ? create_receipt(text, now) : replace_receipt(text));
+    receipt_ = std::move(now);
+    return {};
+  }
+
+  // It stands till it is replaced: what one machine reads wrong, another may read right.
+  put_aside set_aside(
+      const stored_file& file, const string& why, const vector<string>&, caller& who) override {
+    who.warn({"The file ", description_of(file.name), " is not right as it was read here (", why,
+        "); it stands till it is replaced."});
+    return {};
+  }
+
+  string find_aside(const stored_file&, const string&, const string&, caller&) override {
+    return {};
+  }
+
+  bool give_back(const stored_file&, const string&, caller&) override { return false; }
+
+  status remove() override {
+    if (use_ == use::only_read) return {};
+    status problem = remove_key(receipt_key());  // first: none is to be without its model
+    if (!problem.ok()) {
+      problem.text += "; nothing of it was removed there";
+      return problem;
+    }
+    receipt_ = formats::receipt();
+    problem = remove_files();
+    if (!problem.ok()) {
+      problem.text += "; its receipt is gone from there, files are not: remove it once more";
+    }
+    return problem;
+  }
+
+  box<lease::board> board() override {
+    const bool may = use_ == use::stored_to && by_.be_ready().ok();
+    if (!may) return nullptr;
+    return box<object_board>(new object_board(by_.opts(), by_.its(), set_));
+  }
+
+  bool has_come() override {
+    by_.revive();
+    return read_receipt().ok() && !receipt_.empty();
+  }
+
+  bool has_leftovers() override { return false; }
+
+  uint64_t bytes_under_way() override { return 0; }
+
+  // Once in a call. Nothing rests on it: where it fails or lasts, the next call goes on with it.
+  void sweep(caller&, leftovers) override {
+    constexpr std::chrono::seconds longest{10};
+    const bool may = use_ == use::stored_to && !is_swept_ && by_.its().dead.ok();
+    if (!may) return;
+
+    is_swept_ = true;
+    by_.end_at(clock::now() + longest);
+    const sight seen = sweep_files(a_day);
+    const bool may_abort = by_.is_bucket() && seen != sight::somebody;
+    if (may_abort) {
+      abort_uploads(a_day);
+    }
+    by_.end_at({});
+    by_.revive();
+  }
+
+  status may_stand() const override { return {}; }
+
+  status may_write() const override {
+    if (use_ == use::stored_to) return {};
+    return fail(errc::permission_denied, {description(), " is only read"});
+  }
+
+  status make_ready() override {
+    if (by_.is_bucket()) return {};
+    for (const string& folder : own_folders()) {
+      VQCACHE_NEED_(make_folder(by_, folder));
+    }
+    return {};
+  }
+
+  status room_for(uint64_t bytes) const override {
+    if (bytes <= largest_object) return {};
+    return fail(errc::no_space,
+        {"it has ", bytes, " bytes; an object of a store has at most ", uint64_t{largest_object}});
+  }
+
+  optional<remote_file> remote_of(const string& name) override {
+    remote_file there;
+    there.url = by_.address_of(key_of(name));
+    there.guide = &guide_;
+    return there;
+  }
+
+  status read_receipt() {
+    const stores::answer said = stores::ask(by_, question_for_receipt(set_));
+    if (said.is == verdict::absent) return {};
+    VQCACHE_NEED_(said.problem);
+    if (!said.is_done()) {
+      return fail(errc::http_status,
+          {"'", by_.shown(receipt_key()), "': the server answered HTTP ", said.said.head.code});
+    }
+    receipt_ = formats::read_receipt(said.said.body);
+    if (receipt_.empty()) {
+      by_.warn({"What stands at '", by_.shown(receipt_key()),
+          "' is no receipt: ", sniff::first_words(said.said.body), "."});
+    }
+    return {};
+  }
+
+  static request question_for_receipt(const string& set) {
+    request one = simple(asked::read, "GET", join({set, "/", set, ".sha256"}));
+    one.largest = formats::largest_receipt;
+    return one;
+  }
+
+  const formats::receipt& receipt() const { return receipt_; }  // as it was read last
+
+  string key_of(const string& name) const { return join({set_, "/", name}); }
+
+ private:
+  // Signs what a download asks of one of our objects, and nothing that goes elsewhere.
+  class signer final : public transport::permit {
+   public:
+    explicit signer(object_tier& of) : of_(of) {}
+
+    status sign(transport::transfer_request& made) override {
+      const string name = of_.name_at(made.url);
+      if (name.empty()) return {};
+
+      result_of<vector<string>> lines = of_.by_.allow(of_.key_of(name), made);
+      VQCACHE_NEED_(lines.why());
+      secrets_ = std::move(*lines);
+      return {};
+    }
+
+    const vector<string>& secrets() const override { return secrets_; }
+
+   private:
+    object_tier& of_;
+    vector<string> secrets_{};
+  };
+
+  class signpost final : public transport::guide {
+   public:
+    explicit signpost(object_tier& of) : of_(of) {}
+
+    bool knows(const string& address) const override { return !of_.name_at(address).empty(); }
+
+    result_of<transport::way_in> way_to(const string& address, const function<void()>&) override {
+      VQCACHE_NEED_(of_.by_.be_ready());
+      const string url = of_.by_.url_of(of_.key_of(of_.name_at(address)));
+      return transport::way_in{url, of_.by_.is_bucket() ? &of_.permit_ : nullptr};
+    }
+
+   private:
+    object_tier& of_;
+  };
+
+  string receipt_key() const { return key_of(set_ + ".sha256"); }
+
+  // Empty: none of ours. No byte of a file's name has to be encoded.
+  string name_at(const string& url) const {
+    const string folder = by_.address_of(set_ + "/");
+    if (!strings::starts_with(url, folder)) return {};
+
+    const string rest = url.substr(folder.size());
+    const bool is_ours = strings::has(names_, rest);
+    return is_ours ? rest : string();
+  }
+
+  // ---- what is there
+
+  // Of a place that is only read, what cannot be told is as if it were not there.
+  inventory nothing(const inventory& found) {
+    const status& why = found.taken.ok() ? found.receipt_problem : found.taken;
+    by_.warn({"Nothing is taken from ", description(), ": ", why.text, "."});
+    inventory none;
+    none.files = list<stored_file>(names_.size());
+    for (size_t i = 0; i < names_.size(); ++i) {
+      none.files[i].name = names_[i];
+    }
+    return none;
+  }
+
+  list<stored_file> look_at_all() {
+    list<request> questions;
+    for (const string& name : names_) {
+      questions.push_back(simple(asked::look, "HEAD", key_of(name)));
+    }
+    const list<stores::answer> said = stores::ask_all(by_, std::move(questions));
+    list<stored_file> all(names_.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      stored_file& file = all[i];
+      const stores::answer& its = said[i];
+      file.is = presence_of(its);
+      file.refusal = its.problem;
+      if (its.is_done()) {
+        file.size = length_of(its.said.head);
+      }
+      if (file.is == stored_file::presence::unknown) {
+        file.problem = EIO;
+      }
+    }
+    return all;
+  }
+
+  // A store that lets nobody list it says 403 of what is not there.
+  static stored_file::presence presence_of(const stores::answer& said) {
+    using presence = stored_file::presence;
+    if (said.is_done()) return presence::regular;
+    const bool is_absent = said.is == verdict::absent || said.is == verdict::denied;
+    return is_absent ? presence::absent : presence::unknown;
+  }
+
+  // Of the same name, with other files.
+  status is_taken() const {
+    vector<string> files;
+    const bool is_folder = layout_ == layout::folder;
+    bool is_any_ours = receipt_.empty() || is_folder;
+    for (const formats::entry& one : receipt_) {
+      const auto found = std::find(names_.begin(), names_.end(), one.file);
+      if (found != names_.end()) {
+        is_any_ours = true;
+      }
+      files.push_back(one.file);
+    }
+
+    bool is_flat_there = false;
+    if (is_folder && !files.empty()) {
+      is_flat_there = layout_of(set_, files) == layout::flat;
+    }
+    if (is_any_ours && !is_flat_there) return {};
+    return fail(errc::name_taken,
+        {"'", by_.shown(receipt_key()), "' is the receipt of another model '", set_,
+            "', which has other files; use another name, or remove that model"});
+  }
+
+  result_of<string> read_part(const string& name, uint64_t offset, size_t size) {
+    if (size == 0) return string();
+    request one = simple(asked::read, "GET", key_of(name));
+    one.headers = {{"range", join({"bytes=", offset, "-", offset + size - 1})}};
+    string bytes;
+    const stores::answer said = stores::ask(by_, std::move(one), [&](const auto& head, view more) {
+      const bool is_part = head.code == 206 || offset == 0;
+      bytes += is_part ? more : view();
+      return bytes.size() < size || head.code == 206 ? status()
+                                                     : fail(errc::cancelled, {"that is enough"});
+    });
+    if (bytes.size() >= size) {
+      bytes.resize(size);
+      return bytes;
+    }
+    VQCACHE_NEED_(said.problem);
+    return fail(
+        errc::io, {description_of(name), " cannot be read (HTTP ", said.said.head.code, ")"});
+  }
+
+  // ---- writing
+
+  status publish_all(const sinks& files) {
+    size_t begun = 0;
+    for (size_t i = 0; i < files.size(); ++i) {
+      for (; begun < files.size() && begun < i + parts_at_once; ++begun) {
+        VQCACHE_NEED_(files[begun]->begin_publish());
+      }
+      if (files[i]->is_open()) {
+        VQCACHE_NEED_(files[i]->publish());
+      }
+    }
+    return {};
+  }
+
+  // On the condition that there is none: of two that store at the same time one was the first.
+  status create_receipt(const string& text, const formats::receipt& now) {
+    const stores::answer said = put_text(by_, receipt_key(), text, asked::create);
+    if (said.is == verdict::no_conditions) {
+      return replace_receipt(text);
+    }
+    VQCACHE_NEED_(said.problem);
+    if (said.is_done()) return {};
+
+    by_.revive();
+    VQCACHE_NEED_(read_receipt());
+    const bool is_none = receipt_.empty();  // a page stands there, or it has gone meanwhile
+    return is_none ? replace_receipt(text) : receipt_agrees_with(now);
+  }
+
+  // Where a receipt speaks already, its files stay as they are: bytes of ours beside it would make
+  // a pair that no reader takes.
+  status receipt_agrees_with(const formats::receipt& now) const {
+    for (const formats::entry& one : now) {
+      const formats::entry* there = formats::find(receipt_, one.file);
+      if (there && there->sha256 == one.sha256) continue;
+      return fail(errc::name_taken,
+          {"'", by_.shown(receipt_key()), "' was written by another call meanwhile, of another '",
+              one.file, "'; the next call looks at it again"});
+    }
+    return {};
+  }
+
+  // Whoever stands between may answer in the store's place: what it has is looked at, and a receipt
+  // is written over nothing else.
+  status confirm_files(const formats::receipt& now) {
+    const list<stored_file> there = look_at_all();
+    for (size_t i = 0; i < names_.size(); ++i) {
+      const formats::entry* const sent = formats::find(now, names_[i]);
+      if (!sent) continue;
+      const bool has_size = sent->size == 0 || there[i].size == sent->size;
+      if (there[i].is_regular() && has_size) continue;
+      VQCACHE_NEED_(there[i].refusal);
+      return not_kept(names_[i]);
+    }
+    return {};
+  }
+
+  status confirm_receipt(const formats::receipt& now) {
+    receipt_ = formats::receipt();
+    VQCACHE_NEED_(read_receipt());
+    for (const formats::entry& one : now) {
+      const formats::entry* const there = formats::find(receipt_, one.file);
+      if (!there || there->sha256 != one.sha256) return not_kept(set_ + ".sha256");
+    }
+    return {};
+  }
+
+  status not_kept(const string& name) const {
+    return fail(errc::io,
+        {description_of(name), " was taken, and is not there as it was sent; the server or a ",
+            "proxy before it does not say the truth"});
+  }
+
+  status replace_receipt(const string& text) {
+    const stores::answer said = put_text(by_, receipt_key(), text, asked::write);
+    VQCACHE_NEED_(said.problem);
+    return said.is_done() ? status() : stores::not_taken(by_, receipt_key(), said.said.head.code);
+  }
+
+  status remove_key(const string& key) {
+    const stores::answer said = stores::ask(by_, simple(asked::remove, "DELETE", key));
+    VQCACHE_NEED_(said.problem);
+    if (said.is_done()) return {};
+    return fail(errc::http_status,
+        {"'", by_.shown(key), "': the server does not remove it (HTTP ", said.said.head.code, ")"});
+  }
+
+  vector<string> own_folders() const {  // each behind the one that it lies in
+    vector<string> folders{set_};
+    for (const string& name : names_) {
+      for (size_t end = name.find('/'); end != npos; end = name.find('/', end + 1)) {
+        folders.push_back(key_of(name.substr(0, end)));
+      }
+    }
+    strings::sort(folders);
+    folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
+    return folders;
+  }
+
+  status remove_files() {
+    for (const string& name : names_) {
+      VQCACHE_NEED_(remove_key(key_of(name)));
+    }
+    if (sweep_files(0) == sight::unknown) {
+      by_.revive();
+      VQCACHE_NEED_(remove_leases());
+    }
+    if (!by_.is_bucket()) return remove_folders();
+    abort_uploads(0);
+    return {};
+  }
+
+  enum class sight {
+    unknown,  // it is not told what is there, or not all could be removed
+    nobody,
+    somebody  // whose lease is young: an upload may last for days
+  };
+
+  // Removes what failed and killed calls have left, of so many seconds; 0: however old it is.
+  sight sweep_files(uint64_t least) {
+    sight seen = sight::nobody;
+    for (const string& folder : by_.is_bucket() ? vector<string>{set_} : own_folders()) {
+      const view front = by_.is_bucket() ? "." : "";
+      const optional<list<places::listed>> there = stores::list_files(by_, folder + "/", front);
+      if (!there || !sweep_folder(folder, *there, least)) return sight::unknown;
+
+      for (const places::listed& one : *there) {
+        const bool is_lease = lease::number_of(set_, one.name).has_value();
+        if (is_lease && !is_old(one.age, least)) {
+          seen = sight::somebody;
+        }
+      }
+    }
+    return seen;
+  }
+
+  // In a bucket partials have no name.
+  bool sweep_folder(const string& folder, const list<places::listed>& there, uint64_t least) {
+    const string inside = folder + "/";
+    const auto is_ours = [&](const string& file) {
+      const string whole = inside + file;
+      const bool is_known = whole == receipt_key() || is_own_key(whole);
+      return is_known && !by_.is_bucket();
+    };
+    const size_t most = least == 0 ? npos : most_swept;
+    const view set = folder == set_ ? view(set_) : view();
+    size_t gone = 0;
+    for (const string& name : removable(there, set, is_ours, least)) {
+      ++gone;
+      if (gone > most) break;
+      if (!remove_key(inside + name).ok()) return false;
+    }
+    return true;
+  }
+
+  // Where nothing is listed: their numbers have no holes, and the newest goes first.
+  status remove_leases() {
+    constexpr uint64_t most = 1000;
+    const auto key = [this](uint64_t number) {
+      return key_of(lease::name_of(set_, number));
+    };
+    uint64_t count = 0;
+    while (
+        count < most && stores::ask(by_, simple(asked::look, "HEAD", key(count + 1))).is_done()) {
+      ++count;
+    }
+    for (; count > 0; --count) {
+      VQCACHE_NEED_(remove_key(key(count)));
+    }
+    return {};
+  }
+
+  // A collection goes with all that is in it, so what is somebody else's keeps it there. Where the
+  // server does not tell what is in it, nobody knows.
+  status remove_folders() {
+    vector<string> folders = own_folders();
+    for (size_t i = folders.size(); i-- > 0;) {  // the inner ones first
+      const string folder = folders[i] + "/";
+      const stores::names_below there = stores::list_folder(by_, folder);
+      if (!there.problem.ok()) {
+        by_.revive();
+        by_.warn({"The folder '", by_.shown(folder),
+            "' stays: it cannot be told what else is in it (", there.problem.text, ")."});
+        return {};
+      }
+      size_t left = there.names.size();
+      for (const string& name : there.names) {
+        if (!is_leftover(folders[i], name)) continue;
+        VQCACHE_NEED_(remove_key(join({folder, name})));
+        --left;
+      }
+      if (left == 1 && is_itself(folders[i], there.names)) {
+        VQCACHE_NEED_(remove_key(folder));
+      }
+    }
+    return {};
+  }
+
+  // A folder is among what is listed in it.
+  static bool is_itself(const string& folder, const vector<string>& names) {
+    const string own = folder.substr(folder.rfind('/') + 1);
+    return strings::has(names, own);
+  }
+
+  bool is_leftover(const string& folder, const string& name) const {  // also of a directory
+    const string of = leftover_of(name);
+    const string whole = join({folder, "/", of});
+    return !of.empty() && (whole == receipt_key() || is_own_key(whole));
+  }
+
+  bool is_own_key(const string& key) const {
+    for (const string& name : names_) {
+      if (key_of(name) == key) return true;
+    }
+    return false;
+  }
+
+  // Unfinished ones of our files, of so many seconds by the store's clock; 0: however old they are.
+  // A store that does not tell has its own rule for them.
+  void abort_uploads(uint64_t least) {
+    const string prefix = credentials::key_of(by_.its().where, set_ + "/");
+    const size_t most = least == 0 ? npos : most_swept;
+    list<request> ends;
+    credentials::list_rows last;
+    for (int pages = 0; pages < stores::most_pages && ends.size() < most; ++pages) {
+      const request one = question_for_uploads(prefix, last);
+      const stores::answer said = stores::ask(by_, one);
+      const view body = said.said.body;
+      credentials::list_rows page = credentials::read_rows(body, credentials::of_uploads);
+      if (!said.is_done() || !page.is_list) break;
+
+      for (const credentials::list_row& row : page.all) {
+        const optional<uint64_t> age = stores::age_at(said.said, row.when);
+        if (ends.size() < most && is_old(age, least)) {
+          add_abortion(ends, row);
+        }
+      }
+      const bool is_new = page.next != last.next || page.next_id != last.next_id;
+      const bool goes_on = is_new && !page.next.empty();
+      if (!goes_on) break;
+      last = std::move(page);
+    }
+    (void)stores::ask_all(by_, std::move(ends));
+  }
+
+  void add_abortion(list<request>& to, const credentials::list_row& of) const {
+    const string name = own_name(of.name);
+    if (name.empty()) return;
+
+    request one = simple(asked::remove, "DELETE", name);
+    one.query = {{"uploadId", of.id}};
+    to.push_back(std::move(one));
+  }
+
+  static request question_for_uploads(const string& prefix, const credentials::list_rows& last) {
+    request one = simple(asked::read, "GET", {});
+    one.query = {{"uploads", ""}, {"prefix", prefix}};
+    one.largest = stores::largest_list;
+    if (!last.next.empty()) {
+      one.query.push_back({"key-marker", last.next});
+    }
+    if (!last.next_id.empty()) {
+      one.query.push_back({"upload-id-marker", last.next_id});
+    }
+    return one;
+  }
+
+  string own_name(const string& key) const {  // below the place, of one of our files; or empty
+    for (const string& name : names_) {
+      if (credentials::key_of(by_.its().where, key_of(name)) == key) return key_of(name);
+    }
+    return {};
+  }
+
+  stores::client& by_;
+  string set_;
+  vector<string> names_;
+  layout layout_;
+  use use_;
+  formats::receipt receipt_{};  // as it was read or written last; empty: there is none
+  bool is_swept_ = false;
+  signer permit_{*this};
+  signpost guide_{*this};
+};
+}  // namespace objects
 
 // ==== >>plan ==== what a call does with each file, as a pure function ====
 // Belongs here: every decision that follows from the request, from what the tiers hold, and from
@@ -14728,14 +21545,20 @@ inline bool is_of_another_model(const situation& now, size_t file, size_t place)
     return false;
   }
   if (local.has_receipt()) {
-    return !copy.is_said_to_be(local.said.sha256);
+    const optional<string>& read = now.facts[file].copies[place].digest;
+    const bool is_same = read && local.is_said_to_be(*read);  // then its own receipt is wrong
+    return !is_same && !copy.is_said_to_be(local.said.sha256);
   }
   return copy.said.size != 0 && copy.size != local.size;
 }
 
 inline copy_plan plan_copy_that_was_read(const string& read, const string& ours, bool is_doubted) {
-  if (read == ours) return {copy_step::keep, "it was read, and is the same", false};
-  if (read.empty()) return {copy_step::repair, "it cannot be read", is_doubted};
+  if (read == ours) {
+    return {copy_step::keep, "it was read, and is the same", false};
+  }
+  if (read.empty()) {
+    return {copy_step::repair, "it cannot be read", is_doubted};
+  }
   return {copy_step::repair, "it was read, and is another", is_doubted};
 }
 
@@ -14746,16 +21569,26 @@ inline copy_plan plan_copy(const situation& now, size_t file, size_t place) {
   const string& ours = local.has_receipt() ? local.said.sha256 : known.digest;
   const bool is_doubted = copy.is_regular() && !copy.has_receipt() && !local.has_receipt();
 
-  if (!copy.stands()) return {copy_step::store, "it is missing there", false};
-  if (!copy.is_regular()) return {copy_step::repair, "what stands there is no file", false};
-  if (copy.size != local.size) return {copy_step::repair, "its size differs", is_doubted};
-  if (ours.empty()) return {copy_step::verify, "nobody knows the digest of either", is_doubted};
+  if (!copy.stands()) {
+    return {copy_step::store, "it is missing there", false};
+  }
+  if (!copy.is_regular()) {
+    return {copy_step::repair, "what stands there is no file", false};
+  }
+  if (copy.size != local.size) {
+    return {copy_step::repair, "its size differs", is_doubted};
+  }
+  if (ours.empty()) {
+    return {copy_step::verify, "nobody knows the digest of either", is_doubted};
+  }
 
   const optional<string>& read = known.copies[place].digest;
   if (read) {
     return plan_copy_that_was_read(*read, ours, is_doubted);
   }
-  if (copy.is_said_to_be(ours)) return {copy_step::keep, "its receipt says so", false};
+  if (copy.is_said_to_be(ours)) {
+    return {copy_step::keep, "its receipt says so", false};
+  }
   return {copy_step::verify, "its size fits, and its digest is not known", is_doubted};
 }
 
@@ -14787,10 +21620,16 @@ inline copy_plan plan_copy_of_missing(
 
 inline hindrance hindrance_of(const situation& now, size_t place, bool is_complete) {
   const lasting_tier& in = now.lasting[place];
-  if (!in.has.taken.ok()) return {obstacle::name_taken, place, 0};
+  if (!in.has.taken.ok()) {
+    return {obstacle::name_taken, place, 0};
+  }
   if (is_complete) return {};
-  if (!in.can.is_writable) return {obstacle::not_writable, place, 0};
-  if (!in.has.receipt_problem.ok()) return {obstacle::receipt_unreadable, place, 0};
+  if (!in.can.is_writable) {
+    return {obstacle::not_writable, place, 0};
+  }
+  if (!in.has.receipt_problem.ok()) {
+    return {obstacle::receipt_unreadable, place, 0};
+  }
 
   for (size_t file = 0; file < now.wanted.size(); ++file) {
     if (is_good(now, file) && is_of_another_model(now, file, place)) {
@@ -14967,10 +21806,19 @@ inline fs::path directory(const options& o, bool local) {
   return os::resolved(given_directory(o, local));
 }
 
+inline bool is_remote(const fs::path& given) {
+  return places::kind_of(error::shown(given)) != places::kind::directory;
+}
+
+// A place that is asked over the network stays as it was given.
+inline fs::path resolved_place(const fs::path& given) {
+  return is_remote(given) ? given : os::resolved(given);
+}
+
 // Of the lasting tier. Without a working directory it stays relative: a cache that is broken.
 inline fs::path lasting_directory(const options& o) {
   const fs::path given = given_directory(o, false);
-  const fs::path place = os::resolved(given);
+  const fs::path place = resolved_place(given);
   return place.empty() && !begins_at_home(given) ? given : place;
 }
 
@@ -14990,7 +21838,75 @@ struct unused_copy {  // of a lasting tier
 
 struct mirror {  // a copy that is made while its file arrives
   size_t place = 0;
-  box<partial::trailing_copy> copy{};
+  box<partial::follower> copy{};
+};
+
+// What a local receipt says of a copy in a place that is asked over the network.
+struct stored_mark {
+  enum class kind { none, fresh, old };
+
+  kind is = kind::none;
+
+  // said: "DATE PLACE"; seconds: for which it counts.
+  static stored_mark read(view said, const string& place, unsigned seconds) {
+    const http::maybe_time when = credentials::iso_time(strings::take(said, ' '));
+    if (!when || said != place) return {};
+    const uint64_t now = http::this_moment();
+    const bool is_fresh = now >= *when && now - *when < seconds;
+    return {is_fresh ? kind::fresh : kind::old};
+  }
+};
+
+struct look_at_tier {
+  optional<clock::time_point> when{};  // none: its answer counts no more
+  bool was_asked = false;              // and the local receipt does not say so yet
+
+  enum class knowledge { asked, believed, silent };  // silent: it did not answer, and is believed
+
+  knowledge by = knowledge::asked;
+};
+
+// The bytes that a call has moved so far, of all its files and phases: they only grow.
+class tally {
+ public:
+  void note(phase what, const string& file, uint64_t done) {
+    for (row& one : rows_) {
+      if (one.what != what || one.file != file) continue;
+      sum_ += done > one.done ? done - one.done : 0;
+      one.done = (std::max)(one.done, done);
+      return;
+    }
+    rows_.push_back({what, file, done});
+    sum_ += done;
+  }
+
+  uint64_t sum() const { return sum_; }
+
+ private:
+  struct row {
+    phase what = phase::waiting;
+    string file{};
+    uint64_t done = 0;
+  };
+
+  list<row> rows_{};
+  uint64_t sum_ = 0;
+};
+
+// Of the machines that share a tier this one contends to bring the set, or does.
+struct lead {
+  explicit lead(box<lease::board> of) : board(std::move(of)) {}
+
+  box<lease::board> board;
+  lease::times times = lease::usual_times();
+  lease::contest contest{*board, times, lease::new_owner()};
+  box<lease::keeper> keeper{};  // once it does
+  call::tally tally{};
+};
+
+struct client_in_use {
+  string given{};
+  box<stores::client> client{};
 };
 
 struct stored {
@@ -15012,6 +21928,8 @@ class call {
   // ---- before: which set it is, and where its files lie
 
   void be_no_use() { local_mode_ = os::mode::glance; }  // of the model: see os::last_used()
+
+  void believe_nothing() { believes_ = false; }  // of what the local receipt says of a store
 
   // The tiers of the options, for a set of files; the lasting one comes last.
   status open(const string& name, const list<plan::wanted_file>& files, tier::layout how) {
@@ -15038,34 +21956,58 @@ class call {
     has_one_place_ = o.keep_copy && is_one_place(fast, slow);
     using directory_tier = tier::directory_tier;
     auto local = box<directory_tier>(new directory_tier(
-        directory_tier::where{fast, false, local_mode_, o.create_dirs}, name, names, how));
+        directory_tier::where{fast, false, local_mode_, o.create_dirs, false}, name, names, how));
     begin(name, files, std::move(local), lasting_tiers(name, names, how));
     return {};
   }
 
   // The one that takes copies, if there is to be one, and those that are only read.
-  tiers lasting_tiers(const string& name, const vector<string>& names, tier::layout how) const {
+  tiers lasting_tiers(const string& name, const vector<string>& names, tier::layout how) {
+    using use = objects::object_tier::use;
     const options& o = who_.opts();
-    const auto in = [&](const fs::path& directory) {
-      return box<tier::directory_tier>(new tier::directory_tier(
-          tier::directory_tier::where{directory / name, true, os::mode::read, o.create_dirs}, name,
-          names, how));
+    const auto add = [&](tiers& to, const fs::path& place, use what) {
+      if (is_remote(place)) {
+        to.push_back(box<objects::object_tier>(
+            new objects::object_tier(client_of(place), name, names, how, what)));
+        return;
+      }
+      auto in = box<tier::directory_tier>(new tier::directory_tier(
+          tier::directory_tier::where{place / name, true, os::mode::read, o.create_dirs, o.shared},
+          name, names, how));
+      if (what == use::stored_to) {
+        to.push_back(std::move(in));
+      } else {
+        to.push_back(box<tier::lent_tier>(new tier::lent_tier(std::move(in))));
+      }
     };
 
     tiers all;
-    const fs::path slow = lasting_directory(o);
-    if (has_one_place_) {
-      all.push_back(box<tier::lent_tier>(new tier::lent_tier(in(slow))));  // of earlier calls
-    } else if (o.keep_copy) {
-      all.push_back(in(slow));
+    if (has_one_place_ || o.keep_copy) {  // of one place: what earlier calls have left
+      add(all, lasting_directory(o), has_one_place_ ? use::only_read : use::stored_to);
     }
     for (const fs::path& place : o.also_look_in) {
-      const fs::path other = os::resolved(place);
+      const fs::path other = resolved_place(place);
       if (!other.empty()) {
-        all.push_back(box<tier::lent_tier>(new tier::lent_tier(in(other))));
+        add(all, other, use::only_read);
       }
     }
     return all;
+  }
+
+  // One for each place, through all of the call: what it has learnt, and its connections, stay.
+  stores::client& client_of(const fs::path& given) {
+    const string text = error::shown(given);
+    for (const client_in_use& known : clients_) {
+      if (known.given == text) return *known.client;
+    }
+    stores::session fresh;
+    result_of<places::place> at = places::parse(text);  // the options were looked at
+    if (at.ok()) {
+      fresh.at = std::move(*at);
+    }
+    clients_.push_back(
+        {text, box<stores::client>(new stores::client(who_.opts(), std::move(fresh), &who_))});
+    return *clients_.back().client;
   }
 
   static bool has_folders(const list<plan::wanted_file>& files) {
@@ -15090,6 +22032,9 @@ class call {
 
   bool keeps_copy() const { return who_.opts().keep_copy && !has_one_place_; }
 
+  // To the addresses of sources; a user's transport gets them as they are.
+  transport::guide* guide() { return who_.opts().fetch ? nullptr : &book_; }
+
   void begin(const string& name, const list<plan::wanted_file>& files,
       box<tier::directory_tier> local, tiers lasting) {
     name_ = name;
@@ -15104,7 +22049,8 @@ class call {
     }
     local_ = std::move(local);
     lasting_ = std::move(lasting);
-    mirrors_.resize(files.size());
+    mirrors_ = list<mirror>(files.size());
+    looks_ = list<look_at_tier>(lasting_.size());
 
     now_ = plan::situation();
     now_.wanted = files;
@@ -15118,7 +22064,7 @@ class call {
   // What the tiers' receipts hold under a name: the local one first, then what others add.
   enum class unreadable { is_failure, is_nothing };
 
-  result_of<tier::held_set> held(const string& name, unreadable receipt_that_is) const {
+  result_of<tier::held_set> held(const string& name, unreadable receipt_that_is) {
     const string receipt = name + ".sha256";
     const fs::path fast = directory(who_.opts(), true);
     const fs::path slow = lasting_directory(who_.opts());
@@ -15135,20 +22081,51 @@ class call {
     }
 
     formats::receipt lasting;
+    const formats::receipt here = formats::read_receipt(local);
     for (const fs::path& place : places) {
-      string text;
-      const fs::path at = os::resolved(place);
-      if (at.empty() || !tier::spelling_in(at, name).empty()) continue;
-      const status read = read_if_there(at / name / receipt, os::mode::read, text);
-      if (!read.ok() && receipt_that_is == unreadable::is_failure) return read;
-      for (const formats::entry& one : formats::read_receipt(text)) {
+      if (is_believed(here, place)) continue;
+      result_of<formats::receipt> there = receipt_in(place, name);
+      const bool is_known = is_remote(place) && !here.empty();
+      const bool is_failure = receipt_that_is == unreadable::is_failure && !is_known;
+      if (!there.ok() && is_failure) return there.why();
+      if (!there.ok()) continue;
+      for (const formats::entry& one : *there) {
         lasting.push_back(one);
       }
     }
-    return tier::held_by(name, formats::read_receipt(local), lasting);
+    return tier::held_by(name, here, lasting);
   }
 
-  // role: what an error calls the file. is_pin: a digest of the source binds the tiers, too.
+  // Whether a local receipt says of all its files that they were seen there a short while ago.
+  bool is_believed(const formats::receipt& here, const fs::path& place) const {
+    const bool is_own = who_.opts().keep_copy && place == lasting_directory(who_.opts());
+    if (!believes_ || !is_own || !is_remote(place) || here.empty()) return false;
+    const string own = hash_of_place(place);
+    for (const formats::entry& one : here) {
+      const stored_mark mark = stored_mark::read(one.stored, own, who_.opts().recheck_copy);
+      if (mark.is != stored_mark::kind::fresh) return false;
+    }
+    return true;
+  }
+
+  // Of a lasting tier; empty: there is none.
+  result_of<formats::receipt> receipt_in(const fs::path& place, const string& name) {
+    if (is_remote(place)) {
+      objects::object_tier in(
+          client_of(place), name, {}, tier::layout::folder, objects::object_tier::use::only_read);
+      VQCACHE_NEED_(in.read_receipt());
+      return in.receipt();
+    }
+
+    string text;
+    const fs::path at = os::resolved(place);
+    if (at.empty() || !tier::spelling_in(at, name).empty()) return formats::receipt();
+    VQCACHE_NEED_(read_if_there(at / name / (name + ".sha256"), os::mode::read, text));
+    return formats::read_receipt(text);
+  }
+
+  // role: what an error calls the file, behind "the source of". is_pin: a digest of the source
+  // binds the tiers, too.
   status take_source(size_t file, const source& from, const string& role, bool is_pin) {
     plan::wanted_file& wanted = now_.wanted[file];
     const bool is_of_hub = !who_.opts().fetch && hub::has_address(from);
@@ -15232,7 +22209,9 @@ class call {
           {"The local directory is that of the cache, too, ", local_root(), ": no copy is kept."});
     }
     wait_for_others();
-    return bring_and_store();
+    const status done = bring_and_store();
+    end_lead(done.ok() && is_cached_ ? lead_end::published : lead_end::failed);
+    return done;
   }
 
   // Reads all there is, and holds it to the receipts.
@@ -15244,7 +22223,10 @@ class call {
     for (size_t n = 0; n <= lasting_.size(); ++n) {
       const size_t place = n == 0 ? plan::in_local : n - 1;
       if (place != plan::in_local && !now_.lasting[place].can.takes_copies) continue;
-      VQCACHE_NEED_(inventory_of(place).receipt_problem);  // it is there: nothing can be said
+      const bool is_remote = place != plan::in_local && now_.lasting[place].can.is_remote;
+      if (!is_remote) {  // a receipt is there, and nothing can be said
+        VQCACHE_NEED_(inventory_of(place).receipt_problem);
+      }
       for (size_t file = 0; file < size(); ++file) {
         found.push_back(read_one(file, place));
         VQCACHE_NEED_(who_.stop());
@@ -15279,15 +22261,33 @@ class call {
     VQCACHE_NEED_(now_.local.taken);
     for (const plan::lasting_tier& one : now_.lasting) {
       VQCACHE_NEED_(one.has.taken);
+      VQCACHE_NEED_(can_be_removed(one));
     }
 
     wait_for_others();
     VQCACHE_NEED_(local_->remove());
-    for (const auto& one : lasting_) {
-      VQCACHE_NEED_(one->remove());
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      status problem = lasting_[place]->remove();
+      if (!problem.ok() && now_.lasting[place].can.is_remote) {
+        problem.text += " (its local files are gone)";
+      }
+      VQCACHE_NEED_(problem);
     }
     (void)os::unlink(lock_path());
     return who_.stop();
+  }
+
+  // A store that does not answer would keep its copy, and bring it back.
+  static status can_be_removed(const plan::lasting_tier& from) {
+    if (!from.can.is_remote || !from.can.takes_copies) return {};
+    status problem = from.has.receipt_problem;
+    if (!problem.ok()) {
+      problem.text +=
+          "; nothing was removed: do it again when the store answers, or take the local files "
+          "alone "
+          "(options::keep_copy is false then)";
+    }
+    return problem;
   }
 
   // ---- the local tier makes room
@@ -15378,10 +22378,10 @@ class call {
   string places() const {
     string all = join({"neither ", local_root()});
     if (who_.opts().keep_copy) {
-      all += join({" nor ", lasting_directory(who_.opts())});
+      all += join({" nor ", shown_place(lasting_directory(who_.opts()))});
     }
     for (const fs::path& place : who_.opts().also_look_in) {
-      all += join({" nor ", os::resolved(place)});
+      all += join({" nor ", shown_place(resolved_place(place))});
     }
     return all;
   }
@@ -15404,23 +22404,27 @@ class call {
       return found;
     };
 
+    if (!one.refusal.ok()) return be(condition::unreadable, one.refusal.text);
     if (one.is == presence::absent) return be(condition::missing, "it is not there");
     if (one.is == presence::unknown) {
-      return be(condition::unreadable, error::system(one.problem, "look at", found.path).text);
+      const status why = error::system(one.problem, "look at", found.path);
+      return be(condition::unreadable, why.text);
     }
     if (!one.is_regular()) return be(condition::damaged, "it is not a regular file");
     if (!one.has_receipt()) return be(condition::unvouched, "no receipt speaks of it");
     if (!one.fits_receipt()) {
+      const uint64_t told = one.said.size;
       return be(condition::damaged,
-          join({"it has ", one.size, " bytes instead of the ", one.said.size, " of its receipt"}));
+          join({"it has ", one.size, " bytes instead of the ", told, " of its receipt"}));
     }
 
     const tier::digest_of_file read = tier::digest_of(tier_of(place), one, who_);
     note_digest(file, place, read);
     if (!read.problem.ok()) return be(condition::unreadable, read.problem.text);
-    if (read.sha256 == one.said.sha256) return found;
+    const string& told = one.said.sha256;
+    if (read.sha256 == told) return found;
     return be(condition::damaged,
-        join({"its SHA-256 is ", read.sha256, ", not ", one.said.sha256, " as its receipt says"}));
+        join({"its SHA-256 is ", read.sha256, ", not ", told, " as its receipt says"}));
   }
 
   void note_digest(size_t file, size_t place, const tier::digest_of_file& read) {
@@ -15499,6 +22503,9 @@ class call {
     to.why.push_back(what_stands(file, plan::in_local));
     for (size_t place = 0; place < lasting_.size(); ++place) {
       to.why.push_back(what_stands(file, place));
+      if (now_.lasting[place].can.is_remote) {
+        to.why.push_back(how_it_is_known(file, place));
+      }
     }
     for (const string& line : unusable) {
       to.why.push_back(line);
@@ -15507,7 +22514,7 @@ class call {
       to.why.push_back("the local file is not used: " + now.local_wrong);
     }
     add_copies(file, to.why);
-    const string& origin = origin_of(file);
+    const string origin = places::shown(origin_of(file));
     if (strings::contains(origin, "***")) {
       to.why.push_back(
           join({"it came from ", origin, ", of which a part is not known: *** was a ", "secret"}));
@@ -15522,6 +22529,7 @@ class call {
     const tier::stored_file& one = plan::copy_of(now_, file, place);
     const string path = shown(file, place);
     using presence = tier::stored_file::presence;
+    if (!one.refusal.ok()) return join({path, " cannot be looked at: ", one.refusal.text});
     if (one.is == presence::absent) return path + " is not there";
     if (one.is == presence::unknown) {
       return error::system(one.problem, "look at", tier_of(place).place_of(one.name).path).text;
@@ -15539,6 +22547,17 @@ class call {
     return size
         + (one.said.unverified ? ", as its receipt says, which vouches for nothing"
                                : ", as its receipt says");
+  }
+
+  string how_it_is_known(size_t file, size_t place) const {
+    using knowledge = look_at_tier::knowledge;
+    const string where = lasting_[place]->description();
+    const knowledge by = looks_[place].by;
+    if (by == knowledge::asked) return where + " was asked";
+    view when = plan::local_of(now_, file).said.stored;
+    return join({where, by == knowledge::silent ? " has not answered" : " was not asked",
+        ": the local receipt says that it was seen there ", strings::take(when, ' '),
+        " (options::recheck_copy)"});
   }
 
   void add_copies(size_t file, vector<string>& lines) const {
@@ -15574,7 +22593,8 @@ class call {
 
   string why_it_stays() const {
     const tier::inventory& copies = now_.lasting[0].has;
-    for (const status& one : {now_.local.taken, now_.local.receipt_problem, copies.taken}) {
+    const status store = now_.lasting[0].can.is_remote ? copies.receipt_problem : status();
+    for (const status& one : {now_.local.taken, now_.local.receipt_problem, copies.taken, store}) {
       if (!one.ok()) return one.text;
     }
     for (size_t file = 0; file < size(); ++file) {
@@ -15597,6 +22617,7 @@ class call {
     if (!os::look(here, false).regular) {
       return now_.wanted[file].name + " is a symbolic link";
     }
+    if (now_.lasting[0].can.is_remote) return {};
     return fs::equivalent(here, there, e) ? now_.wanted[file].name + " and its copy are one file"
                                           : string();
   }
@@ -15622,6 +22643,7 @@ class call {
       files.push_back(now_.wanted[file].name);
       VQCACHE_NEED_(read_both(file));
     }
+    forget_look(0);
     look_into_tiers();  // once more: a lock is no promise
     const string why = why_it_stays();
     if (!why.empty()) {
@@ -15656,6 +22678,11 @@ class call {
     return {};
   }
 
+  static string shown_place(const fs::path& place) {
+    return is_remote(place) ? join({"'", checks::shown_place(error::shown(place)), "'"})
+                            : join({place});
+  }
+
   static status homeless(const fs::path& option, const char* member, const char* variable) {
     return fail(errc::invalid_argument,
         {option.empty() ? variable : member, " begins with ~, but there is no home directory"});
@@ -15679,8 +22706,104 @@ class call {
     now_.lasting.resize(lasting_.size());
     for (size_t place = 0; place < lasting_.size(); ++place) {
       now_.lasting[place].can = lasting_[place]->can();
-      now_.lasting[place].has = lasting_[place]->inspect();
+      look_into(place);
     }
+  }
+
+  // ---- a tier that is asked over the network: seldom
+
+  // Its answer counts for a moment, unless this call has changed something there meanwhile. What
+  // the local receipt says of it counts for options::recheck_copy, where all is here.
+  void look_into(size_t place) {
+    constexpr std::chrono::seconds moment(2);
+    plan::lasting_tier& one = now_.lasting[place];
+    look_at_tier& last = looks_[place];
+    const bool is_recent = last.when && clock::now() - *last.when < moment;
+    if (one.can.is_remote && is_recent) return;
+
+    const stored_mark known = one.can.is_remote && believes_ ? mark_of(place) : stored_mark();
+    if (known.is == stored_mark::kind::fresh) {
+      last.by = look_at_tier::knowledge::believed;
+      one.has = believed();
+      return;
+    }
+    last.by = look_at_tier::knowledge::asked;
+    if (known.is == stored_mark::kind::old) return ask_again(place);
+    one.has = lasting_[place]->inspect();
+    last.when = clock::now();
+    last.was_asked = true;
+  }
+
+  // A hit waits no longer than this for a store; without an answer nothing is known.
+  void ask_again(size_t place) {
+    constexpr std::chrono::seconds longest_recheck{2};
+    stores::client& by = client_of(given_of(place));
+    by.end_at(clock::now() + longest_recheck);
+    tier::inventory there = lasting_[place]->inspect();
+    by.end_at({});
+    looks_[place].when = clock::now();
+    looks_[place].was_asked = there.receipt_problem.ok();
+    if (there.receipt_problem.ok()) {
+      now_.lasting[place].has = std::move(there);
+      return;
+    }
+    by.revive();
+    now_.lasting[place].has = believed();
+    looks_[place].by = look_at_tier::knowledge::silent;
+    who_.warn({"It is not known whether the copy in ", lasting_[place]->description(),
+        " is still there: ", there.receipt_problem.text, "."});
+  }
+
+  void forget_look(size_t place) { looks_[place].when.reset(); }
+
+  // Of the first of the lasting tiers alone: the others are only read.
+  fs::path given_of(size_t place) const {
+    const bool is_own = who_.opts().keep_copy && place == 0;
+    if (is_own) return lasting_directory(who_.opts());
+    return who_.opts().also_look_in[place - (who_.opts().keep_copy ? 1 : 0)];
+  }
+
+  stored_mark mark_of(size_t place) const {
+    if (!now_.lasting[place].can.takes_copies || plan::local_of(now_, 0).said.stored.empty()) {
+      return {};
+    }
+    const string own = hash_of_place(given_of(place));
+    stored_mark all{stored_mark::kind::fresh};
+    for (const tier::stored_file& file : now_.local.files) {
+      if (!file.has_receipt() || !file.fits_receipt()) return {};
+      const stored_mark one = stored_mark::read(file.said.stored, own, who_.opts().recheck_copy);
+      if (one.is == stored_mark::kind::none) return {};
+      all.is = one.is == stored_mark::kind::old ? one.is : all.is;
+    }
+    return all;
+  }
+
+  static string hash_of_place(const fs::path& given) {
+    constexpr size_t digits = 16;
+    return hash::of(
+        checks::shown_place(error::shown(given)) + "\n" + urls::without_user(error::shown(given)))
+        .substr(0, digits);
+  }
+
+  // What the local receipt says.
+  tier::inventory believed() const {
+    tier::inventory all = now_.local;
+    all.taken = status();
+    return all;
+  }
+
+  // In the local receipt: all of the set is in the tier as this call has seen or made it.
+  void note_stored(size_t place) {
+    const bool is_to_be_noted = now_.lasting[place].can.is_remote
+        && now_.lasting[place].can.takes_copies && looks_[place].was_asked && has_all_receipts();
+    if (!is_to_be_noted) return;
+    looks_[place].was_asked = false;
+    formats::receipt now;
+    for (const tier::stored_file& file : now_.local.files) {
+      now.push_back(file.said);
+      now.back().stored = join({os::date(), " ", hash_of_place(given_of(place))});
+    }
+    (void)local_->renew_receipt(now);  // else it is asked again
   }
 
   void inspect() {
@@ -15738,6 +22861,7 @@ class call {
       case obstacle::name_taken: return inventory_of(one.place).taken;
       case obstacle::receipt_unreadable: return inventory_of(one.place).receipt_problem;
       case obstacle::file_unknown:
+        if (!file->refusal.ok()) return file->refusal;
         return error::system(
             file->problem, "look at", tier_of(one.place).place_of(file->name).path);
       case obstacle::not_a_file:
@@ -15755,10 +22879,13 @@ class call {
 
   status unreachable(bool is_known) const {
     string missing, all;
+    const char* it = "it";
     for (size_t file = 0; file < size(); ++file) {
-      if (plan_.files[file].local == plan::local_step::download) {
-        missing += join({missing.empty() ? "" : ", ", now_.wanted[file].name});
+      if (plan_.files[file].local != plan::local_step::download) continue;
+      if (!missing.empty()) {
+        it = "them";
       }
+      missing += join({missing.empty() ? "" : ", ", now_.wanted[file].name});
     }
     for (const auto& one : lasting_) {
       all += join({all.empty() ? "" : ", ", one->description()});
@@ -15775,8 +22902,9 @@ class call {
       return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known", advice});
     }
     return fail(errc::offline,
-        {in, lost_, ", and ", offline_by(),
-            " makes the call offline; put it there, or call once without"});
+        {in, lost_, ", and ", offline_by(), " makes the call offline; ",
+            who_.opts().offline ? "call once without that option" : "unset that variable",
+            " to download ", it, ", or put ", it, " there"});
   }
 
   void tell_unverified(size_t file) {
@@ -15795,7 +22923,7 @@ class call {
     const string address = said.address.empty() ? string() : hash::of_address(url);
     if (!address.empty()) return address == said.address;
 
-    const string as_now = strings::printable(urls::redact(url));
+    const string as_now = strings::printable(places::kept(url));
     const string as_then = strings::printable(urls::redact(url, shown_of::nothing));
     return said.origin == as_now || said.origin == as_then;
   }
@@ -15810,9 +22938,10 @@ class call {
       if (is_origin(url, said)) return;
     }
 
-    const string asked = strings::printable(urls::redact(urls[0]));
-    const char* const hidden = asked == said.origin ? " (in what is hidden they differ)" : "";
-    who_.warn({"The stored ", wanted.name, " came from ", said.origin, ", not from ", asked, hidden,
+    const string asked = strings::printable(places::shown(urls[0]));
+    const string origin = places::shown(said.origin);
+    const char* const hidden = asked == origin ? " (in what is hidden they differ)" : "";
+    who_.warn({"The stored ", wanted.name, " came from ", origin, ", not from ", asked, hidden,
         "; it is served as it is. To get the other one, use another name, or vqcache::remove."});
   }
 
@@ -15846,6 +22975,9 @@ class call {
       if (is_hopeless) {
         tell_not_cached(failure_of(copies.in_way));
       }
+      if (copies.is_complete) {
+        note_stored(place);
+      }
       has_all = has_all && copies.is_complete;
       is_settled = is_settled && (copies.is_complete || is_hopeless);
     }
@@ -15859,7 +22991,7 @@ class call {
   }
 
   void announce() {
-    if (std::exchange(is_announced_, true)) return;
+    if (containers::exchange(is_announced_, true)) return;
     who_.say({"The model (", name_, ") is already available locally."});
     for (size_t file = 0; file < size(); ++file) {
       tell_origin(file, plan::local_of(now_, file).said);
@@ -15910,6 +23042,112 @@ class call {
     }
   }
 
+  // ---- other machines that share the lasting tier: see >>lease
+
+  // What has to be asked of the origin is asked by one of them. It ends when the files are to be
+  // downloaded here, or have come to the tier meanwhile.
+  status wait_for_other_machines() {
+    const bool is_to_be_led = plan_.downloads_any() && keeps_copy() && !lead_ && !has_no_lead_;
+    const bool answers = is_to_be_led && now_.lasting[0].has.receipt_problem.ok();
+    if (!answers) return {};
+
+    box<lease::board> board = lasting_[0]->board();
+    if (!board) return {};
+    lead_ = box<lead>(new lead(std::move(board)));
+    bool is_told = false;
+    while (plan_.downloads_any()) {
+      const lease::contest::advice now = lead_->contest.step(clock::now());
+      VQCACHE_NEED_(who_.goes_on());
+      switch (now.what) {
+        case lease::contest::next::again: continue;
+        case lease::contest::next::hold: return take_the_lead();
+        case lease::contest::next::go_without: return go_without_lead();
+        case lease::contest::next::wait: break;
+      }
+      if (!containers::exchange(is_told, true)) {
+        who_.say({"Waiting for another machine that is bringing the model (", name_, ")."});
+      }
+      VQCACHE_NEED_(wait_until(now.when));
+      look_for_others_copy();
+    }
+    lead_ = nullptr;
+    return {};
+  }
+
+  status wait_until(clock::time_point when) {
+    constexpr int pause_ms = 50;
+    const optional<lease::note>& said = lead_->contest.seen().said;
+    const uint64_t done = said ? said->done : 0;
+    const uint64_t total = said ? said->total : 0;
+    while (clock::now() < when) {
+      if (!who_.step(phase::waiting, now_.wanted.back().name, done, total)) {
+        return who_.stop();
+      }
+      os::sleep_ms(pause_ms);
+    }
+    return {};
+  }
+
+  void look_for_others_copy() {
+    if (!lasting_[0]->has_come()) return;
+    forget_look(0);
+    inspect();
+  }
+
+  // It may have come before the lease was ours: then nothing is to be led.
+  status take_the_lead() {
+    look_for_others_copy();
+    if (!plan_.downloads_any()) {
+      end_lead(lead_end::published);
+      return {};
+    }
+    lead_->keeper =
+        box<lease::keeper>(new lease::keeper(*lead_->board, lead_->contest.mine(), lead_->times));
+    (void)lead_->keeper->start();
+    who_.tell_steps([this](phase what, const string& file, uint64_t done) {
+      lead_->tally.note(what, file, done);
+      lead_->keeper->tell(lead_->tally.sum(), 0);
+    });
+    return {};
+  }
+
+  status go_without_lead() {
+    has_no_lead_ = true;
+    const status& why = lead_->contest.why();
+    string words = why.text;
+    if (why.ok()) {
+      words = "those that began do not go on";
+    }
+    const bool is_told_at_the_end = why.code == errc::permission_denied;  // no copy will be kept
+    if (!is_told_at_the_end) {
+      who_.warn({"It cannot be told whether another machine is bringing the model (", name_,
+          "): ", words, "; going on without it."});
+    }
+    lead_ = nullptr;
+    return {};
+  }
+
+  enum class lead_end { published, failed };
+
+  void end_lead(lead_end how) {
+    if (!lead_) return;
+    who_.tell_steps({});
+    lease::held mine = lead_->keeper ? lead_->keeper->stop() : lead_->contest.mine();
+    const bool is_lost = has_lost_lead();
+    const bool was_ours = lead_->contest.current() == lease::contest::state::holding;
+    const bool is_ours = was_ours && !is_lost;
+    if (is_ours && how == lead_end::published) {
+      lease::remove_up_to(*lead_->board, mine.number);
+    } else if (is_ours) {
+      lease::release(*lead_->board, mine);
+    }
+    lead_ = nullptr;
+  }
+
+  // Another machine took this one for dead, and brings it too: what it has stored is to be looked
+  // at, and what it is about to store is not to be crossed.
+  bool has_lost_lead() const { return lead_ && lead_->keeper && lead_->keeper->is_lost(); }
+
   uint64_t bytes_under_way() {
     uint64_t bytes = local_->bytes_under_way();
     for (const auto& one : lasting_) {
@@ -15952,6 +23190,7 @@ class call {
     lost_.clear();
     take_back_missing();
     if (plan_.keeps_all()) return {};
+    note_unreadable();
     VQCACHE_NEED_(look_for_other_model());
     VQCACHE_NEED_(failure_of(plan_.blocked));
     VQCACHE_NEED_(verify_local_files());
@@ -15963,6 +23202,19 @@ class call {
     }
     take_back_missing();
     return {};
+  }
+
+  // A tier that does not answer may hold what is missed here: an error that follows says so.
+  void note_unreadable() {
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      const status& why = now_.lasting[place].has.receipt_problem;
+      const bool is_remote = now_.lasting[place].can.is_remote;
+      if (why.ok() || !is_remote) continue;
+
+      lost_ += join({"; what ", lasting_[place]->description(), " holds is not known: ", why.text});
+      if (containers::exchange(is_unreadable_told_, true)) continue;
+      who_.say_failed({"The cache cannot be read: ", why.text, "."});
+    }
   }
 
   // What was put aside gets its name again, if it is what is missing after all.
@@ -15998,8 +23250,9 @@ class call {
         return fail(errc::name_taken,
             {"another model stands under this name: ", shown(file, place),
                 " fits its receipt, but not the pin ", now_.wanted[file].pin,
-                "; use another name, or remove ", list_of_files(), " from ", local_->description(),
-                ", and ", list_of_lasting(), " (by vqcache::remove)"});
+                "; look where the pin came from; if it is right, use another name, or remove ",
+                list_of_files(), " from ", local_->description(), ", and ", list_of_lasting(),
+                " (by vqcache::remove)"});
       }
     }
     return {};
@@ -16111,26 +23364,27 @@ class call {
   status bring() {
     if (plan_.keeps_all()) return {};
 
-    for (plan::file_facts& known : now_.facts) {
-      known.is_put_together = false;
-      for (plan::copy_facts& copy : known.copies) {
-        copy.is_unusable = false;
-      }
-    }
-    plan_ = plan::plan(now_);
+    forget_what_failed();
     VQCACHE_NEED_(can_be_reached());
+    VQCACHE_NEED_(wait_for_other_machines());
+    if (plan_.keeps_all()) return {};
 
     const bool is_all_held = !plan_.downloads_any();
     if (is_all_held) {
       who_.say({"The model (", name_, ") is available in the cache, copying locally."});
+      tell_origins_of_copies();
     } else {
       tell_downloading();
+      tell_receipts_alone();
     }
     is_announced_ = true;
 
     arrivals files(size());
+    mirrors_ = list<mirror>(size());
+    VQCACHE_NEED_(fetch_copies(files));
     for (size_t file = 0; file < size(); ++file) {
-      VQCACHE_NEED_(gather(file, is_all_held, files[file]));
+      if (files[file].is_here) continue;
+      VQCACHE_NEED_(gather(file, files[file]));
     }
     VQCACHE_NEED_(can_be_reached());
     VQCACHE_NEED_(fetch(files, is_all_held));
@@ -16144,6 +23398,16 @@ class call {
     return {};
   }
 
+  void forget_what_failed() {  // in an earlier round
+    for (plan::file_facts& known : now_.facts) {
+      known.is_put_together = false;
+      for (plan::copy_facts& copy : known.copies) {
+        copy.is_unusable = false;
+      }
+    }
+    plan_ = plan::plan(now_);
+  }
+
   status can_be_reached() {
     const bool lacks_source = plan_.unreachable.is == plan::obstacle::no_source;
     if (lacks_source && downloads_ == downloads::as_needed) {
@@ -16153,6 +23417,22 @@ class call {
     return failure_of(plan_.unreachable);
   }
 
+  void tell_receipts_alone() {
+    for (size_t place = 0; place < lasting_.size(); ++place) {
+      for (size_t file = 0; file < size(); ++file) {
+        const tier::stored_file& there = file_in(file, place);
+        const bool is_to_come = plan_.files[file].local == plan::local_step::download;
+        const bool is_alone = there.is_absent() && there.has_receipt();
+        if (!is_to_come || !is_alone) continue;
+
+        const status& why = there.refusal;
+        who_.warn({"The cached ", there.name,
+            " is not used: its receipt speaks of it, and it is not there", why.ok() ? "" : ": ",
+            why.text, "."});
+      }
+    }
+  }
+
   void tell_downloading() {
     if (!keeps_copy()) {
       return who_.say({"The model (", name_, ") was not found, downloading."});
@@ -16160,16 +23440,18 @@ class call {
     who_.say({"The model (", name_, ") was not found, downloading and caching."});
   }
 
-  // What a tier has of it: it is kept, or restored.
-  status gather(size_t file, bool is_all_held, arrival& to) {
-    const plan::file_plan now = plan_.files[file];
-    to.entry.file = now_.wanted[file].name;
-    mirrors_[file] = mirror();
-    if (is_all_held) {
+  void tell_origins_of_copies() {
+    for (size_t file = 0; file < size(); ++file) {
       if (const tier::stored_file* copy = plan::first_with_receipt(now_, file)) {
         tell_origin(file, copy->said);
       }
     }
+  }
+
+  // What a tier has of it: it is kept, or restored.
+  status gather(size_t file, arrival& to) {
+    const plan::file_plan now = plan_.files[file];
+    to.entry.file = now_.wanted[file].name;
 
     if (now.local == plan::local_step::keep) {
       if (now.is_unvouched) {
@@ -16207,18 +23489,26 @@ class call {
     const fs::path path = local_path(file);
     if (!partial::has_room(path.parent_path(), said->size, 0).ok()) return {};
 
+    partial::content what;
+    what.kind = now_.wanted[file].kind;
+    what.judge = partial::judged_by::digest;
+    what.sums = partial::block_sums::kept;
     auto part = box<partial::partial_file>(new partial::partial_file());
-    const partial::content what{
-        now_.wanted[file].kind, partial::judged_by::digest, partial::block_sums::kept};
     if (!part->create(path, what).ok()) return {};
+
     partial::salvage all(*said, *part);
     const status taken = salvage_all(file, all);
     if (who_.stopped()) return who_.stop();
 
     const formats::identity id{sha256, {}, {}, said->size};
     bool is_useful = taken.ok() && all.has_any();
-    is_useful = is_useful && !has_begun_with_more(path, id, all.size());
-    if (!is_useful || !all.give(id).ok()) {
+    if (is_useful) {
+      is_useful = !has_begun_with_more(path, id, all.size());
+    }
+    if (is_useful) {
+      is_useful = all.give(id).ok();
+    }
+    if (!is_useful) {
       part->drop();
       return {};
     }
@@ -16334,53 +23624,62 @@ class call {
     }
 
     // what was put aside may be right: then what stands in its place makes way
-    tier::tier& in = tier_of(copy.place);
+    const size_t place = copy.place;
+    tier::tier& in = tier_of(place);
     const bool stands = !unused.why.empty();
-    if (stands && !in.find_aside(file_in(file, copy.place), sha256, string(), who_).empty()) {
-      tier::put_aside moved = set_aside(file, copy.place, unused.why, sha256);
+    string aside;
+    if (stands) {
+      aside = in.find_aside(file_in(file, place), sha256, string(), who_);
+    }
+    if (!aside.empty()) {
+      tier::put_aside moved = set_aside(file, place, unused.why, sha256);
       VQCACHE_NEED_(moved.problem);
       unused.aside = std::move(moved.name);
     }
-    if (unused.aside.empty() || !take_back(file, copy.place, sha256, unused.aside)) {
-      return who_.stop();
-    }
+    if (unused.aside.empty()) return who_.stop();
 
-    now_.lasting[copy.place].has = in.inspect();
-    return restore_once(file, plan::restorable_of(now_, file, copy.place), to, unused);
+    const bool is_back = take_back(file, place, sha256, unused.aside);
+    if (!is_back) return who_.stop();
+
+    now_.lasting[place].has = in.inspect();
+    return restore_once(file, plan::restorable_of(now_, file, place), to, unused);
   }
 
   // Its problem is one of the local disk, or the end of the call; what is wrong with the copy is
   // said, and noted.
   status restore_once(size_t file, const plan::restorable& copy, arrival& to, unused_copy& unused) {
     const plan::expectation want = plan::expected_of(now_, file, copy.place);
-    const tier::stored_file& there = file_in(file, copy.place);
     tier::copied result{copy.fault, copy.is_unreadable};
     unused = unused_copy();
     to.sink = nullptr;
     if (copy.fault.ok()) {
-      tier::begun begun = begin_local(file, want);
-      VQCACHE_NEED_(begun.problem);
-      to.sink = std::move(begun.sink);
-      result = tier::copy_and_seal(
-          tier_of(copy.place), there, *to.sink, who_, phase::restoring, demand_of(file, want));
+      result = tier_of(copy.place).can().is_remote ? fetch_copy(file, copy.place, want, to)
+                                                   : copy_file(file, copy.place, want, to);
       if (who_.stopped()) return who_.stop();
     }
 
     const bool is_slow = result.problem.code == errc::timed_out;
     const bool is_unreadable = result.is_of_source || is_slow;
-    if (copy.fault.ok() && result.problem.cause && !is_unreadable) {
+    const bool is_of_local_disk = result.problem.cause && !is_unreadable;
+    if (copy.fault.ok() && is_of_local_disk) {
       return result.problem;
     }
 
-    note_what_was_read(file, copy.place, to, is_unreadable && !is_slow);
-    to.is_here = result.problem.ok();
-    if (!to.is_here) {
+    const bool is_wrong = !to.sink && is_of_its_bytes(result.problem);
+    note_what_was_read(file, copy.place, to, is_wrong || (is_unreadable && !is_slow));
+    if (!result.problem.ok()) {
       return leave_unused(file, copy.place, result.problem, is_unreadable, to, unused);
     }
+    accept_copy(file, copy.place, want, to);
+    return {};
+  }
 
+  void accept_copy(size_t file, size_t place, const plan::expectation& want, arrival& to) {
+    const tier::stored_file& there = file_in(file, place);
     if (there.has_receipt()) {
       to.entry = there.said;
     }
+    to.is_here = true;
     to.entry.file = there.name;
     to.entry.sha256 = to.sink->sha256();
     to.entry.size = to.sink->size();
@@ -16388,7 +23687,110 @@ class call {
     if (to.entry.unverified) {
       tell_unverified(file);
     }
+  }
+
+  tier::copied copy_file(size_t file, size_t place, const plan::expectation& want, arrival& to) {
+    tier::begun begun = begin_local(file, want);
+    if (!begun.problem.ok()) return {std::move(begun.problem), false};
+    to.sink = std::move(begun.sink);
+    return tier::copy_and_seal(tier_of(place), file_in(file, place), *to.sink, who_,
+        phase::restoring, demand_of(file, want));
+  }
+
+  // ---- from a tier that is asked over the network, as a download: over several connections where
+  // they pay, and a later call continues it
+
+  struct fetched_copy {
+    size_t place = 0;
+    plan::expectation want{};
+    source from{};
+  };
+
+  optional<fetched_copy> fetched_from(size_t file, size_t place) {
+    const string& name = now_.wanted[file].name;
+    const optional<tier::remote_file> there = tier_of(place).remote_of(name);
+    if (!there) return {};
+
+    fetched_copy one;
+    one.place = place;
+    one.want = plan::expected_of(now_, file, place);
+    one.from = source(there->url);
+    one.from.size = file_in(file, place).size;
+    return one;
+  }
+
+  download::target target_of_copy(size_t file, const fetched_copy& one) {
+    download::target to;
+    to.item = file;
+    to.from = &one.from;
+    to.want = demand_of(file, one.want);
+    to.want.size = one.want.size.value_or(0);
+    to.final_path = local_path(file);
+    to.guide = tier_of(one.place).remote_of(now_.wanted[file].name)->guide;
+    to.what = phase::restoring;
+    return to;
+  }
+
+  tier::copied fetch_copy(size_t file, size_t place, const plan::expectation& want, arrival& to) {
+    const optional<fetched_copy> one = fetched_from(file, place);
+    if (!one) return copy_file(file, place, want, to);
+
+    list<download::target> targets(1);
+    targets[0] = target_of_copy(file, *one);
+    const status brought = fetch_from_store(targets);
+    if (!brought.ok()) {
+      const bool is_of_source = !brought.cause && brought.code != errc::no_space;
+      return {brought, is_of_source && !is_of_its_bytes(brought)};
+    }
+    to.sink = box<tier::directory_sink>(new tier::directory_sink(std::move(targets[0].to)));
     return {};
+  }
+
+  // Several files side by side. Where one of them fails, each is restored by itself, and goes on
+  // where it was.
+  status fetch_copies(arrivals& files) {
+    list<fetched_copy> copies(size());
+    list<download::target> targets;
+    for (size_t file = 0; file < size(); ++file) {
+      const plan::file_plan& now = plan_.files[file];
+      const bool is_to_come = now.local == plan::local_step::restore && !now.sources.empty();
+      if (!is_to_come) continue;
+
+      const plan::restorable& first = now.sources[0];
+      if (!first.fault.ok()) continue;
+      optional<fetched_copy> one = fetched_from(file, first.place);
+      if (!one) continue;
+
+      copies[file] = std::move(*one);
+      targets.push_back(target_of_copy(file, copies[file]));
+    }
+    if (targets.size() < 2) return {};
+
+    status brought = fetch_from_store(targets);
+    if (who_.stopped()) return who_.stop();
+    if (brought.cause) return brought;
+    for (download::target& one : targets) {
+      if (!brought.ok()) break;
+      arrival& to = files[one.item];
+      const fetched_copy& its = copies[one.item];
+      to.sink = box<tier::directory_sink>(new tier::directory_sink(std::move(one.to)));
+      note_what_was_read(one.item, its.place, to, false);
+      accept_copy(one.item, its.place, its.want, to);
+    }
+    return {};
+  }
+
+  // options::fetch has nothing to do with stores.
+  status fetch_from_store(list<download::target>& targets) {
+    if (!who_.opts().fetch) return download::fetch(targets, who_);
+
+    options own = who_.opts();
+    own.fetch = fetcher();
+    caller inner(own, name_);
+    inner.watch([this] { return !who_.goes_on().ok(); });
+    const status brought = download::fetch(targets, inner);
+    who_.stop_with(inner.stop());
+    return brought;
   }
 
   tier::begun begin_local(size_t file, const plan::expectation& want) {
@@ -16438,9 +23840,12 @@ class call {
     return {};
   }
 
+  static bool is_of_its_bytes(const status& why) {  // all of which could be read
+    return why.code == errc::hash_mismatch || why.code == errc::not_the_file;
+  }
+
   static bool is_judged(const status& why) {  // by its bytes
-    const bool is_of_bytes = why.code == errc::hash_mismatch || why.code == errc::not_the_file
-        || why.code == errc::truncated;
+    const bool is_of_bytes = is_of_its_bytes(why) || why.code == errc::truncated;
     return is_of_bytes && !why.cause;
   }
 
@@ -16453,8 +23858,7 @@ class call {
       if (files[file].is_here) continue;
       targets.push_back(target_of(file));
       const string& name = now_.wanted[file].name;
-      targets.back().may_be_begun =
-          !begun || std::find(begun->begin(), begun->end(), name) != begun->end();
+      targets.back().may_be_begun = !begun || strings::has(*begun, name);
     }
     if (was_all_held && !targets.empty()) {
       who_.say_failed({"It could not be restored whole, downloading."});
@@ -16478,21 +23882,25 @@ class call {
     partial::demand want = demand_of(file, expected);
     want.size = expected.size.value_or(0);
     mirrors_[file] = mirror_of(file);
-    return {file, &wanted.from, want, local_path(file), mirrors_[file].copy.get()};
+    download::target to;
+    to.item = file;
+    to.from = &wanted.from;
+    to.want = std::move(want);
+    to.final_path = local_path(file);
+    to.copy = mirrors_[file].copy.get();
+    to.guide = guide();
+    return to;
   }
 
-  // The first lasting tier that lacks the file gets its copy while the file arrives, if the kernel
-  // and a thread can write there.
+  // The first lasting tier that lacks the file gets its copy while the file arrives, if it can.
   mirror mirror_of(size_t file) const {
     for (size_t place = 0; place < lasting_.size(); ++place) {
       const bool lacks = plan_.copies[place].files[file].step == plan::copy_step::store;
       const bool may_be_read = now_.lasting[place].has.receipt_problem.ok();
-      if (!lacks || !may_be_read || !now_.lasting[place].can.has_paths) {
-        continue;
-      }
+      if (!lacks || !may_be_read) continue;
       const plan::wanted_file& wanted = now_.wanted[file];
-      const fs::path path = tier_of(place).place_of(wanted.name).path;
-      return {place, box<partial::trailing_copy>(new partial::trailing_copy(path, wanted.kind))};
+      box<partial::follower> copy = lasting_[place]->follower_of(wanted.name, wanted.kind);
+      if (copy) return {place, std::move(copy)};
     }
     return {};
   }
@@ -16501,7 +23909,7 @@ class call {
     formats::entry entry;
     entry.file = to.entry.file;
     entry.sha256 = one.to->sha256();
-    entry.origin = one.got;
+    entry.origin = one.origin;
     entry.address = one.address;
     entry.etag = one.etag;
     entry.size = one.to->size();
@@ -16603,6 +24011,8 @@ class call {
   stored store(size_t place) {
     stored result{failure_of(plan_.copies[place].in_way), false};
     if (!result.problem.ok()) return result;
+    result.problem = may_publish(place);
+    if (!result.problem.ok()) return result;
     tell_storing(place);
     result.problem = tier_of(place).make_ready();
 
@@ -16611,12 +24021,20 @@ class call {
       result = store_file(file, place, files[file]);
     }
     if (result.problem.ok()) {
+      result.problem = may_publish(place);  // the upload may have lasted
+    }
+    if (result.problem.ok()) {
       result.problem = commit(place, files);
     }
     if (result.problem.ok()) {
       tell_clones(files);
     }
     return result;
+  }
+
+  status may_publish(size_t place) const {
+    const bool is_anothers = place == 0 && has_lost_lead();
+    return is_anothers ? fail(errc::io, {"another machine is storing it"}) : status();
   }
 
   void tell_clones(const list<shipment>& files) {
@@ -16647,51 +24065,74 @@ class call {
 
     plan::copy_plan now = plan::plan_copy(now_, file, place);
     if (now.step == plan::copy_step::verify) {
-      const tier::digest_of_file read = tier::digest_of(tier_of(place), file_in(file, place), who_);
+      const tier::stored_file& there = file_in(file, place);
+      const tier::digest_of_file read = tier::digest_of(tier_of(place), there, who_);
       if (!read.problem.ok()) return {read.problem, false};
+
       now_.facts[file].copies[place].digest = read.sha256;
       now = plan::plan_copy(now_, file, place);
     }
     if (now.step == plan::copy_step::keep) return {};
-    if (is_mirrored(file, place, to.entry.sha256)) return {finish_mirror(file, to), false};
+
+    if (is_mirrored(file, place, to.entry.sha256)) {
+      return {finish_mirror(file, to), false};
+    }
     return copy_local_file(file, place, now.is_doubted, to);
   }
 
   bool is_mirrored(size_t file, size_t place, const string& sha256) const {
     const mirror& one = mirrors_[file];
-    return one.copy && one.place == place && one.copy->has_begun() && one.copy->sha256 == sha256;
+    const bool is_there = one.copy && one.place == place;
+    if (!is_there) return false;
+    return one.copy->has_begun() && one.copy->sha256 == sha256;
   }
 
   status finish_mirror(size_t file, shipment& to) {
-    partial::trailing_copy& copy = *mirrors_[file].copy;
-    to.sink = box<tier::directory_sink>(new tier::directory_sink(copy.to));
-    return copy.wait(plan::local_of(now_, file).size, who_);
+    const mirror& its = mirrors_[file];
+    VQCACHE_NEED_(its.copy->wait(plan::local_of(now_, file).size, who_));
+    to.sink = tier_of(its.place).sink_of(*its.copy);
+    return {};
   }
 
   stored copy_local_file(size_t file, size_t place, bool is_doubted, shipment& to) {
     const plan::wanted_file& wanted = now_.wanted[file];
     const tier::stored_file& local = plan::local_of(now_, file);
     tier::tier& lasting = tier_of(place);
+
     // where the kernel copies, partial::copy_and_seal() asks for itself
-    status ready = now_.lasting[place].can.has_paths ? status() : lasting.room_for(local.size);
+    const bool asks_itself = now_.lasting[place].can.has_paths;
+    status ready = asks_itself ? status() : lasting.room_for(local.size);
     if (!ready.ok()) return {std::move(ready), false};
+
     tier::begun begun = lasting.write({wanted.name, wanted.kind, local.size, true});
     if (!begun.problem.ok()) return {std::move(begun.problem), false};
     to.sink = std::move(begun.sink);
 
-    const partial::demand want{wanted.kind, to.entry.sha256, "the local receipt", true, is_doubted};
+    partial::demand want{wanted.kind, to.entry.sha256, "the local receipt"};
+    want.verified = true;
+    want.doubted = is_doubted;
     const tier::copied done =
         tier::copy_and_seal(*local_, local, *to.sink, who_, phase::storing, want);
     to.is_clone = done.is_clone;
-    stored result{done.problem, false};
-    result.is_local_damaged = is_judged(result.problem) && local.has_receipt();
-    if (result.is_local_damaged) {
-      const status moved = set_aside(file, plan::in_local, result.problem.text).problem;
-      result.problem = moved.ok() ? result.problem : moved;
-    }
+
+    stored result = stored_from(file, done.problem);
     if (is_doubted && !result.problem.ok()) {
-      result.problem.text = join({shown(file, plan::in_local), " differs from ", shown(file, place),
-          ", and ", result.problem.text});
+      const string here = shown(file, plan::in_local);
+      const string there = shown(file, place);
+      result.problem.text = join({here, " differs from ", there, ", and ", result.problem.text});
+    }
+    return result;
+  }
+
+  // A local file that is not what its receipt says is put aside.
+  stored stored_from(size_t file, const status& copied) {
+    stored result{copied, false};
+    result.is_local_damaged = is_judged(copied) && plan::local_of(now_, file).has_receipt();
+    if (!result.is_local_damaged) return result;
+
+    const status moved = set_aside(file, plan::in_local, copied.text).problem;
+    if (!moved.ok()) {
+      result.problem = moved;
     }
     return result;
   }
@@ -16709,19 +24150,28 @@ class call {
           set_aside(file, place, "it is not the local file, or not readable", one.entry.sha256)
               .problem);
     }
+    forget_look(place);
     VQCACHE_NEED_(tier_of(place).commit(sinks, now));
 
     // a notebook's files get their receipt, if they can, when they are hashed anyway
     if (!has_all_receipts()) {
       (void)local_->renew_receipt(now);
+      now_.local = local_->inspect();
     }
+    looks_[place].was_asked = true;  // it has just been made
+    note_stored(place);
     return {};
   }
 
   caller who_;
   string name_{};
+  list<client_in_use> clients_{};  // the tiers use them
+  sources::book book_{who_};
   box<tier::directory_tier> local_{};  // a user gets its paths
   tiers lasting_{};
+  list<look_at_tier> looks_{};  // of each of the lasting ones
+  box<lead> lead_{};
+  bool has_no_lead_ = false;  // it was contended for in vain
   plan::situation now_{};
   plan::call_plan plan_{};
   list<mirror> mirrors_{};  // of each file
@@ -16731,7 +24181,9 @@ class call {
   origin from_ = origin::local;
   bool has_one_place_ = false;  // local_dir and cache_dir are one directory: no copy is kept
   bool is_cached_ = false, is_announced_ = false;
+  bool is_unreadable_told_ = false;
   downloads downloads_;
+  bool believes_ = true;   // marks of the local receipt
   bool salvages_ = false;  // repair: blocks of damaged files are not fetched again
   list<removed> asides_{};
 };
@@ -16768,7 +24220,7 @@ inline list<plan::wanted_file> files_of(const string& name) {
   return files;
 }
 
-inline constexpr const char* roles[] = {"config", "checkpoint"};
+inline constexpr const char* roles[] = {"the config", "the checkpoint"};
 
 using rows = list<const catalog::row*>;
 
@@ -16809,7 +24261,7 @@ inline string hint(const string& name, const rows& meant) {
 
 inline status unknown(const call::call& one, const rows& meant) {
   return fail(errc::unknown_model,
-      {one.places(), " holds both files of ", one.name(), hint(one.name(), meant),
+      {one.places(), " holds the files of ", one.name(), hint(one.name(), meant),
           "; or give its URLs"});
 }
 
@@ -16909,7 +24361,7 @@ inline status bring(
   VQCACHE_NEED_(checks::check_call(opts));
   VQCACHE_NEED_(open(one, name, names));
   for (size_t file = 0; file < files.size(); ++file) {
-    VQCACHE_NEED_(one.take_source(file, files[file].from, names[file], true));
+    VQCACHE_NEED_(one.take_source(file, files[file].from, join({"'", names[file], "'"}), true));
   }
   return carry_out(one, found);
 }
@@ -16943,7 +24395,7 @@ inline vector<string> pair_and(const string& name, const vector<string>& held) {
   files.push_back(name + catalog::endings[0]);
   files.push_back(name + catalog::endings[1]);
   for (const string& file : held) {
-    if (std::find(files.begin(), files.end(), file) == files.end()) {
+    if (!strings::has(files, file)) {
       files.push_back(file);
     }
   }
@@ -17054,7 +24506,7 @@ inline void add_names_of_local(const vector<string>& listed, vector<string>& nam
 
 inline vector<string> sorted_list(const fs::path& directory) {
   vector<string> names = os::list(directory, "");
-  std::sort(names.begin(), names.end());
+  strings::sort(names);
   return names;
 }
 
@@ -17073,57 +24525,185 @@ inline bool fits(const os::info& found, const formats::entry* said, uint64_t& si
 struct shelved {  // a model, and what concerns its local files alone
   held_model as{};
   uint64_t local_bytes = 0;
-  int64_t last_used = 0;  // by the receipt, or else by the files
+  int64_t last_used = 0;        // by the receipt, or else by the files
+  bool has_receipt = false;     // of some place
+  list<uint64_t> said_there{};  // sizes by the lasting receipt, in the order of the files, or 0
+};
+
+// What a bucket or a WebDAV server tells of its models: names, receipts and sizes, a few at a time.
+class store_shelf {
+ public:
+  store_shelf(caller& who, const fs::path& given)
+      : who_(who),
+        by_(who.opts(), session_of(given), &who) {}
+
+  // A server that lists nothing is asked for what is held here alone, and one that is away for
+  // nothing.
+  vector<string> names() {
+    stores::names_below there = stores::list_place(by_);
+    is_away_ = !by_.its().dead.ok() || who_.stopped();
+    if (is_away_) {
+      tell_away(there.problem);
+    } else if (!there.problem.ok()) {
+      who_.warn({"Of ", shown(),
+          " only the models that are held locally can be told: ", there.problem.text, "."});
+    }
+    return there.problem.ok() ? std::move(there.names) : vector<string>();
+  }
+
+  // In the order of the names; empty: there is none.
+  vector<string> receipts(const vector<string>& names) {
+    list<stores::request> questions;
+    for (const string& name : names) {
+      questions.push_back(objects::object_tier::question_for_receipt(name));
+    }
+    vector<string> all;
+    for (stores::answer& one : ask(std::move(questions))) {
+      all.push_back(one.is_done() ? std::move(one.said.body) : string());
+    }
+    return all;
+  }
+
+  // keys: below the place. None: it is not there, or cannot be told.
+  list<optional<uint64_t>> sizes(const vector<string>& keys) {
+    list<stores::request> questions;
+    for (const string& key : keys) {
+      questions.push_back(objects::simple(store_policy::asked::look, "HEAD", key));
+    }
+    list<optional<uint64_t>> all;
+    for (const stores::answer& one : ask(std::move(questions))) {
+      all.push_back(one.is_done() ? objects::length_of(one.said.head) : optional<uint64_t>());
+    }
+    return all;
+  }
+
+ private:
+  static stores::session session_of(const fs::path& given) {
+    stores::session fresh;
+    result_of<places::place> at = places::parse(error::shown(given));  // the options were looked at
+    if (at.ok()) {
+      fresh.at = std::move(*at);
+    }
+    return fresh;
+  }
+
+  string shown() const { return join({"'", by_.shown({}), "'"}); }
+
+  list<stores::answer> ask(list<stores::request> questions) {
+    if (is_away_ || questions.empty()) return list<stores::answer>(questions.size());
+
+    list<stores::answer> all = stores::ask_all(by_, std::move(questions));
+    for (const stores::answer& one : all) {
+      if (one.problem.ok() || is_told_) continue;
+      is_away_ = !by_.its().dead.ok();
+      tell_away(one.problem);
+    }
+    return all;
+  }
+
+  void tell_away(const status& why) {
+    is_told_ = true;
+    who_.warn({"It cannot be told what ", shown(), " holds: ", why.text, "."});
+  }
+
+  caller& who_;
+  stores::client by_;
+  bool is_away_ = false, is_told_ = false;
 };
 
 class inventory {
  public:
-  explicit inventory(const options& o)
-      : local_(call::directory(o, true)),
-        lasting_(o.keep_copy ? call::lasting_directory(o) : fs::path()) {}
+  enum class extent { all, local_alone };  // local_alone: no store is asked
 
-  list<shelved> all() const {
+  inventory(caller& who, extent what)
+      : local_(call::directory(who.opts(), true)),
+        lasting_(who.opts().keep_copy ? call::lasting_directory(who.opts()) : fs::path()) {
+    if (!call::is_remote(lasting_)) return;
+    if (what == extent::all) {
+      store_ = box<store_shelf>(new store_shelf(who, lasting_));
+    }
+    lasting_.clear();
+  }
+
+  list<shelved> all() {
     const vector<string> listed = sorted_list(local_);
     vector<string> names;
     add_names_of_local(listed, names);
-    if (!lasting_.empty()) {
-      for (const string& name : os::list(lasting_, "")) {
-        add_name(names, name);
-      }
+    for (const string& name : names_of_lasting()) {
+      add_name(names, name);
     }
-    std::sort(names.begin(), names.end());
+    strings::sort(names);
     names.erase(std::unique(names.begin(), names.end()), names.end());
 
+    constexpr size_t at_once = stores::most_at_once;
     list<shelved> found;
-    for (const string& name : names) {
-      shelved one = look(name, has(listed, name + ".sha256"));
-      if (!one.as.files.empty()) {
-        found.push_back(std::move(one));
-      }
+    for (size_t begin = 0; begin < names.size(); begin += at_once) {
+      const size_t end = (std::min)(begin + at_once, names.size());
+      const vector<string> some(names.begin() + static_cast<std::ptrdiff_t>(begin),
+          names.begin() + static_cast<std::ptrdiff_t>(end));
+      add(some, listed, found);
     }
     return found;
   }
 
  private:
-  shelved look(const string& name, bool has_local_receipt) const {
+  struct both_receipts {
+    bool has_local = false;
+    string here{}, there{};
+  };
+
+  struct awaited {  // a file of which the store has to tell the size
+    size_t model = 0, file = 0;
+    uint64_t said = 0;  // by the store's receipt, or 0
+  };
+
+  vector<string> names_of_lasting() {
+    if (store_) return store_->names();
+    return lasting_.empty() ? vector<string>() : os::list(lasting_, "");
+  }
+
+  void add(const vector<string>& names, const vector<string>& listed, list<shelved>& found) {
+    const vector<string> stored = store_ ? store_->receipts(names) : vector<string>();
+    list<shelved> some;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const string& name = names[i];
+      both_receipts all;
+      all.has_local = has(listed, name + ".sha256");
+      all.here = all.has_local ? receipt_in(local_, name, os::mode::glance) : string();
+      if (store_) {
+        all.there = stored[i];
+      } else if (!lasting_.empty()) {
+        all.there = receipt_in(lasting_ / name, name, os::mode::read);
+      }
+      some.push_back(look(name, all));
+    }
+
+    ask_for_sizes(some);
+    for (shelved& one : some) {
+      const bool is_known = one.has_receipt || one.as.is_local() || one.as.is_cached();
+      if (is_known) {  // else it is a folder of somebody else
+        found.push_back(std::move(one));
+      }
+    }
+  }
+
+  shelved look(const string& name, const both_receipts& texts) {
     const fs::path copies = lasting_ / name;
-    const string here = has_local_receipt ? receipt_in(local_, name, os::mode::glance) : string();
-    const string there = lasting_.empty() ? string() : receipt_in(copies, name, os::mode::read);
-    const formats::receipt local = formats::read_receipt(here);
-    const formats::receipt lasting = formats::read_receipt(there);
+    const formats::receipt local = formats::read_receipt(texts.here);
+    const formats::receipt lasting = formats::read_receipt(texts.there);
 
     shelved found;
     held_model& one = found.as;
     one.name = name;
-    one.stored = formats::date_of(here.empty() ? there : here);
-    if (has_local_receipt) {
+    one.stored = formats::date_of(texts.here.empty() ? texts.there : texts.here);
+    if (texts.has_local) {
       one.last_used = os::last_used(local_ / (name + ".sha256"));
     }
     found.last_used = one.last_used;
 
     tier::held_set set = tier::held_by(name, local, lasting);
-    const bool is_pair = set.files.empty();
-    if (is_pair) {
+    found.has_receipt = !set.files.empty();
+    if (!found.has_receipt) {
       set.files = sets::pair_and(name, {});
     }
     const bool has_folder = set.how == tier::layout::folder;
@@ -17141,12 +24721,37 @@ class inventory {
       }
       it.is_local = look_at_local(local_ / (folder + file), ours, it.size, found);
       it.is_cached = !lasting_.empty() && fits(os::look(copies / file), copy, it.size);
+      found.said_there.push_back(copy ? copy->size : 0);
       one.files.push_back(std::move(it));
     }
-    if (is_pair && !one.is_local() && !one.is_cached()) {
-      one.files.clear();  // a folder of somebody else
-    }
     return found;
+  }
+
+  // What neither receipts nor local files speak of is nobody's business.
+  void ask_for_sizes(list<shelved>& some) {
+    if (!store_) return;
+    list<awaited> files;
+    vector<string> keys;
+    for (size_t model = 0; model < some.size(); ++model) {
+      const shelved& one = some[model];
+      if (!one.has_receipt && one.local_bytes == 0) continue;
+      for (size_t file = 0; file < one.as.files.size(); ++file) {
+        keys.push_back(join({one.as.name, "/", one.as.files[file].file}));
+        files.push_back({model, file, one.said_there[file]});
+      }
+    }
+
+    const list<optional<uint64_t>> sizes = store_->sizes(keys);
+    for (size_t i = 0; i < files.size(); ++i) {
+      if (!sizes[i]) continue;
+
+      const awaited& one = files[i];
+      held_file& to = some[one.model].as.files[one.file];
+      to.is_cached = one.said == 0 || one.said == *sizes[i];
+      if (to.size == 0) {
+        to.size = *sizes[i];
+      }
+    }
   }
 
   static bool look_at_local(
@@ -17160,20 +24765,26 @@ class inventory {
     return fits(stands, said, size);
   }
 
-  fs::path local_, lasting_;
+  fs::path local_, lasting_;  // lasting_: a directory; empty: there is none
+  box<store_shelf> store_{};
 };
 
 inline status list_held(const options& opts, std::vector<held_model>& found) {
   VQCACHE_NEED_(checks::check_options(opts));
-  for (shelved& one : inventory(opts).all()) {
+  caller who(opts, string());
+  const os::quiet_signals quiet;
+  const os::interrupt_guard guard(opts.catch_interrupt);
+  who.watch([&guard] { return guard.hit(); });
+  for (shelved& one : inventory(who, inventory::extent::all).all()) {
     found.push_back(std::move(one.as));
   }
-  return {};
+  return who.stop();
 }
 
 inline status read_all(const string& name, const options& opts, verification& found) {
   call::call one(opts);
   one.be_no_use();
+  one.believe_nothing();
   VQCACHE_NEED_(sets::open_held(one, name));
   found.name = name;
   return one.read_all(found.files);
@@ -17182,6 +24793,7 @@ inline status read_all(const string& name, const options& opts, verification& fo
 inline status repair(const string& name, const options& opts, verification& found) {
   {
     call::call one(opts);
+    one.believe_nothing();
     VQCACHE_NEED_(sets::open_held(one, name));
     VQCACHE_NEED_(one.read_all(found.files));
     VQCACHE_NEED_(one.repair(found.files));
@@ -17192,6 +24804,7 @@ inline status repair(const string& name, const options& opts, verification& foun
 
 inline status take_away(const string& name, const options& opts) {
   call::call one(opts);
+  one.believe_nothing();
   VQCACHE_NEED_(checks::check_options(opts));
   VQCACHE_NEED_(sets::find_any(one, name));
   return one.remove();
@@ -17209,12 +24822,13 @@ inline bool is_used_before(const shelved& a, const shelved& b) {
 // Models of which the local tier has anything, in the order in which they are to go.
 inline list<shelved> local_models(const options& opts) {
   list<shelved> found;
-  for (shelved& one : inventory(opts).all()) {
+  caller nobody(opts, string());
+  for (shelved& one : inventory(nobody, inventory::extent::local_alone).all()) {
     if (one.local_bytes > 0) {
       found.push_back(std::move(one));
     }
   }
-  std::sort(found.begin(), found.end(), is_used_before);
+  containers::sort(found, is_used_before);
   return found;
 }
 
@@ -17222,6 +24836,7 @@ inline status prune_opened(
     const string& name, const options& opts, bool is_dry_run, pruned_model& to, uint64_t& freed) {
   call::call one(opts);
   one.be_no_use();
+  one.believe_nothing();
   VQCACHE_NEED_(sets::find_any(one, name));
   const uint64_t before = one.local_bytes().value_or(to.bytes);
   to.bytes = before;
@@ -17343,10 +24958,11 @@ inline string home_of(const source& from) {
   return first ? first->origin() : string();
 }
 
-inline connection::route route_to(const string& url, const source& from) {
+inline connection::route route_to(const transport::way_in& in, const source& from) {
   connection::route way;
-  way.at = urls::parse_url(url).value_or(urls::url());
-  way.is_home = way.at.origin() == home_of(from);
+  way.at = urls::parse_url(in.url).value_or(urls::url());
+  way.is_signed = in.by != nullptr;
+  way.is_home = !way.is_signed && way.at.origin() == home_of(from);
   way.has_user = !way.at.user.empty();
   way.has_secret_headers = http::hold_credentials(from.headers);
   return way;
@@ -17373,14 +24989,17 @@ inline transport::transfer_request request_for_a_byte(
 }
 
 // Through all redirects: what is said of it.
-inline string inquire(
-    const string& url, const source& from, transport::pump& by, caller& who, const string& file) {
+inline string inquire(const string& url, const transport::way_in& in, const source& from,
+    transport::pump& by, caller& who, const string& file) {
   const string home = home_of(from);
-  connection::route way = route_to(url, from);
-  for (string address = url;;) {
+  connection::route way = route_to(in, from);
+  for (string address = in.url;;) {
     inquiry one;
-    const status answered =
-        one.ask(by, request_for_a_byte(address, from, way, who.opts()), who, file);
+    transport::transfer_request asked = request_for_a_byte(address, from, way, who.opts());
+    status answered = in.by ? in.by->sign(asked) : status();
+    if (answered.ok()) {
+      answered = one.ask(by, asked, who, file);
+    }
     if (!answered.ok()) {
       return join({"failed: ", answered.text, checks::advice_about(url, answered.code)});
     }
@@ -17394,6 +25013,20 @@ inline string inquire(
     if (!next.ok()) return "failed: " + next.text;
     address = way.at.whole();
   }
+}
+
+inline string inquire(const string& url, transport::guide* guide, const source& from,
+    transport::pump& by, caller& who, const string& file) {
+  const bool is_plain = !guide || !guide->knows(url);
+  if (is_plain) return inquire(url, {url}, from, by, who, file);
+
+  result_of<transport::way_in> in = guide->way_to(url, [] {});
+  if (!in.ok()) return "failed: " + in.why().text;
+
+  const string said = inquire(url, *in, from, by, who, file);
+  vector<string> secrets = from.headers;
+  strings::append(secrets, in->by->secrets());
+  return http::scrub(said, in->url, secrets);
 }
 
 inline string said_of_path(const string& path) {
@@ -17412,11 +25045,13 @@ inline void ask_sources(call::call& one, size_t file, transport::pump& by, expla
     if (!path.empty()) {
       said = said_of_path(path);
     } else if (!one.is_offline()) {
-      said = inquire(url, from, by, one.who(), to.file);
+      said = inquire(url, one.guide(), from, by, one.who(), to.file);
     }
     if (one.who().stopped()) return;
+    const string shown = places::shown(url);
+    const bool is_object = one.guide() && one.guide()->knows(url);
     to.why.push_back(strings::readable(
-        join({"'", urls::redact(url), "' ", http::scrub(said, url, from.headers)})));
+        join({"'", shown, "' ", http::scrub(said, is_object ? shown : url, from.headers)})));
   }
 }
 
@@ -17442,7 +25077,9 @@ inline string summary_of(const explanation& all) {
 }
 
 inline status explain_known(const string& name, const options& opts, explanation& to) {
-  call::call one(opts);
+  options silent = opts;
+  silent.on_message = {};  // what a call would say of its stores stands in the explanation
+  call::call one(silent);
   one.be_no_use();
   VQCACHE_NEED_(checks::check_call(opts));
   VQCACHE_NEED_(sets::find_known(one, name));
@@ -17497,8 +25134,9 @@ inline status remove_all(const string& name, const options& opts) {
 //
 // Here belongs what is told of transport, environment and directories. What is looked up or
 // measured comes as a struct; what is said of it is for pure functions, which have their tables in
-// tests/unit/doctor.cpp. No request is sent, no directory is made, and each file that is made goes.
-// It uses >>os, >>process, >>hash, >>transport, >>checks and >>call.
+// tests/unit/doctor.cpp. No request is sent but to the stores that are tiers, no directory is made,
+// and each file that is made goes. It uses >>os, >>process, >>hash, >>transport, >>checks, >>stores
+// and >>call.
 namespace doctor {
 using findings = std::vector<finding>;
 using text = std::initializer_list<error::piece>;
@@ -17776,7 +25414,9 @@ inline void say_variables(findings& to, const options& o, transport::environment
       continue;
     }
     const bool is_address = one.how == known_variable::shown::address || urls::has_scheme(value);
-    const string shown = is_address ? transport::shown_proxy(value) : value;
+    const bool is_store = places::kind_of(value) == places::kind::bucket;
+    const string address = is_store ? places::shown(value) : transport::shown_proxy(value);
+    const string shown = is_address ? address : value;
     tell(to, "environment", {one.name, " is '", shown, "'", outweighed_by(o, one.name)});
   }
 }
@@ -18184,6 +25824,310 @@ inline bool shares_blocks(const fs::path& local, const fs::path& lasting) {
   return from.make('f') == 0 && to.make('t') == 0 && os::clone(from.opened(), to.opened());
 }
 
+// ---- a bucket or a WebDAV server
+
+struct store_facts {
+  enum class conditions { unknown, hold, are_ignored, are_refused };
+
+  string shown{};  // the place
+  bool is_bucket = true;
+  status problem{};                          // it did not answer: nothing else is known
+  string endpoint{}, region{}, keys_from{};  // of a bucket
+  optional<int64_t> ahead{};                 // seconds by which its clock is before ours
+  uint64_t latency = 0;                      // milliseconds of a small answer
+  bool is_there = true;                      // false: WebDAV, the first call makes the folder
+  status listing{}, writing{}, removing{};
+  bool was_written = false;  // false: it is only read, or listing has told why not
+  conditions are = conditions::unknown;
+  bool gives_back = true;  // what was read is what was written
+  uint64_t put_ms = 0, get_ms = 0;
+};
+
+// A failure ends with what to do.
+inline void say_trouble(findings& to, const char* about, severity how, const string& what,
+    const status& why, const char* otherwise) {
+  const size_t end = why.text.rfind("; ");
+  const string advice = end == npos ? string(otherwise) : why.text.substr(end + 2);
+  add(to, about, how, {what, view(why.text).substr(0, end)}, advice);
+}
+
+inline constexpr const char* look_at_store = "look at that store, or choose another place";
+
+inline void say_clock(findings& to, const char* about, const store_facts& facts) {
+  constexpr int64_t told_from = 60, refused_from = 900;  // seconds
+  if (!facts.ahead) return tell(to, about, {"its clock is not told"});
+  const int64_t off = *facts.ahead < 0 ? -*facts.ahead : *facts.ahead;
+  const char* const side = *facts.ahead < 0 ? " s behind" : " s ahead of";
+  if (off < told_from) return tell(to, about, {"its clock goes as that of this machine"});
+  warn(to, about, {"its clock is ", off, side, " that of this machine"},
+      off < refused_from ? "set the clock that is wrong"
+                         : "set the clock that is wrong: stores refuse what is off by 15 minutes");
+}
+
+inline void say_conditions(findings& to, const char* about, store_facts::conditions are) {
+  using conditions = store_facts::conditions;
+  constexpr const char* advice =
+      "two callers may download the same model twice; nothing else rests on it";
+  switch (are) {
+    case conditions::unknown: return;
+    case conditions::hold:
+      return tell(to, about, {"it creates what is not there, and nothing else"});
+    case conditions::are_ignored:
+      return tell(to, about, {"it ignores the condition that there is none"}, advice);
+    case conditions::are_refused:
+      return tell(to, about, {"it refuses the condition that there is none"}, advice);
+  }
+}
+
+inline string rate_of(uint64_t bytes, uint64_t milliseconds) {
+  const uint64_t tenths = bytes / 100 / (std::max)(milliseconds, uint64_t{1});
+  return join({tenths / 10, ".", tenths % 10, " MB/s"});
+}
+
+inline constexpr uint64_t bytes_to_measure = uint64_t{1} << 20;
+
+inline void say_written(findings& to, const char* about, const store_facts& facts) {
+  if (!facts.writing.ok()) {
+    say_trouble(to, about, severity::warning, "nothing can be written: ", facts.writing,
+        "no copy is kept there: choose another place, or mend that");
+  } else if (facts.was_written) {
+    tell(to, about,
+        {"1 MiB is written with ", rate_of(bytes_to_measure, facts.put_ms), ", and read with ",
+            rate_of(bytes_to_measure, facts.get_ms)});
+  }
+  if (!facts.gives_back) {
+    warn(to, about, {"what was read is not what was written a moment before"},
+        "a proxy or the server damages it: calls will tell, and go on without a copy");
+  }
+  say_conditions(to, about, facts.are);
+  if (!facts.removing.ok()) {
+    say_trouble(to, about, severity::warning,
+        "what was written for this cannot be removed: ", facts.removing,
+        "remove it by hand; vqcache::remove will fail there, too");
+  }
+}
+
+inline void say_store(findings& to, role as, const char* about, const store_facts& facts) {
+  if (!facts.problem.ok()) {
+    return say_trouble(to, about, worst(as), "", facts.problem, look_at_store);
+  }
+  if (facts.is_bucket) {
+    tell(to, about,
+        {"'", facts.shown, "' is a bucket at ", facts.endpoint, ", signed for the region ",
+            facts.region, "; its keys are from ", facts.keys_from});
+  } else {
+    tell(to, about, {"'", facts.shown, "' is a folder of a web server"});
+  }
+  say_clock(to, about, facts);
+  tell(to, about, {"it answers in ", facts.latency, " ms"});
+  if (!facts.is_there) {
+    constexpr const char* said = "it is not there";
+    if (as == role::lent) {
+      return warn(to, about, {said, ": nothing is restored from it"},
+          "create it, or take it out of options::also_look_in");
+    }
+    if (!facts.listing.ok()) {  // nginx lists nothing and takes files; a plain server does neither
+      return tell(to, about,
+          {said, ", and ", facts.listing.text, "; the first call tells whether it takes files"},
+          "a store or a WebDAV server is meant; a plain web server is only restored from");
+    }
+    return tell(to, about, {said, "; the first call makes it"});
+  }
+  if (facts.listing.ok()) {
+    tell(to, about, {"it can be listed"});
+  } else {
+    const string advice = "list_models() tells what is held here alone";
+    tell(to, about, {"it cannot be listed: ", facts.listing.text}, advice);
+  }
+  if (as == role::lasting) {
+    say_written(to, about, facts);
+  }
+}
+
+// Measured with objects of our own, which go at once.
+class store_examination {
+ public:
+  store_examination(const options& o, const places::place& at)
+      : who_(o, string()),
+        by_(o, session_of(at), &who_) {}
+
+  store_facts run(role as) {
+    constexpr std::chrono::seconds longest{30};
+    by_.end_at(clock::now() + longest);
+    found_.is_bucket = by_.is_bucket();
+    found_.shown = by_.shown({});
+    look();
+    if (!found_.problem.ok()) return found_;
+
+    list_it();
+    const bool is_to_be_written = as == role::lasting && found_.is_there && found_.problem.ok();
+    if (is_to_be_written) {
+      sweep_others();
+      write();
+      clear_up();
+    }
+    return found_;
+  }
+
+ private:
+  using asked = store_policy::asked;
+  using verdict = store_policy::verdict;
+
+  static stores::session session_of(const places::place& at) {
+    stores::session fresh;
+    fresh.at = at;
+    return fresh;
+  }
+
+  static string private_name() { return join({tier::probe_front, os::unique()}); }
+
+  static uint64_t milliseconds_since(clock::time_point begin) {
+    const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - begin);
+    return static_cast<uint64_t>(taken.count());
+  }
+
+  // What is not there, twice: the second time there is a connection.
+  void look() {
+    const string name = private_name();
+    stores::answer said;
+    for (int i = 0; i < 2; ++i) {
+      const clock::time_point begin = clock::now();
+      said = stores::ask(by_, objects::simple(asked::look, "HEAD", name));
+      found_.latency = milliseconds_since(begin);
+      if (said.said.head.code == 0) {
+        found_.problem = said.problem;
+        return;
+      }
+    }
+    const http::maybe_time there = http::http_date(http::find(said.said.head.all, "date"));
+    if (there) {
+      found_.ahead = static_cast<int64_t>(*there) - static_cast<int64_t>(http::this_moment());
+    }
+    if (!by_.is_bucket()) return;
+    const credentials::store& where = by_.its().where;
+    found_.endpoint = join({where.scheme, "://", where.host});
+    found_.region = where.region;
+    found_.keys_from = by_.its().keys.from;
+  }
+
+  void list_it() {
+    stores::request one;
+    if (by_.is_bucket()) {
+      one.query = {{"list-type", "2"}, {"max-keys", "1"},
+          {"prefix", credentials::key_of(by_.its().where, "")}};
+    } else {
+      one.method = "PROPFIND";
+      one.name = "/";
+      one.headers = {{"depth", "0"}, {"content-type", "application/xml"}};
+      one.body = transport::outgoing::of(stores::names_alone);
+    }
+    const stores::answer said = stores::ask(by_, std::move(one));
+    if (by_.is_bucket() && said.is == verdict::no_bucket) {
+      found_.problem = said.problem;
+      return;
+    }
+    const view root = by_.is_bucket() ? "ListBucketResult" : "multistatus";
+    const bool is_list =
+        said.is_done() && credentials::read_list(said.said.body, root, "", "").is_list;
+    found_.is_there = by_.is_bucket() || is_list || is_folder_there();
+    const bool is_absent = !found_.is_there && said.is == verdict::absent;  // nothing to list
+    found_.listing = is_list || is_absent ? status() : stores::not_listed(by_, said);
+  }
+
+  // Some servers make a folder by themselves for what is put into it.
+  bool is_folder_there() {
+    return stores::ask(by_, objects::simple(asked::look, "HEAD", "/")).is != verdict::absent;
+  }
+
+  // Of doctors that were killed.
+  void sweep_others() {
+    const optional<list<places::listed>> there = stores::list_files(by_, {}, tier::probe_front);
+    if (there) {
+      for (const string& name : tier::removable_probes(*there, tier::a_day)) {
+        (void)stores::ask(by_, objects::simple(asked::remove, "DELETE", name));
+      }
+    }
+    by_.revive();
+  }
+
+  void write() {
+    const string content(bytes_to_measure, 'v');
+    const string name = private_name();
+    clock::time_point begin = clock::now();
+    found_.writing = put(name, content, asked::write).problem_of_put;
+    if (!found_.writing.ok()) return;
+    found_.put_ms = milliseconds_since(begin);
+    found_.was_written = true;
+
+    begin = clock::now();
+    stores::request one = objects::simple(asked::read, "GET", name);
+    one.largest = content.size() + 1;
+    const stores::answer said = stores::ask(by_, std::move(one));
+    found_.get_ms = milliseconds_since(begin);
+    found_.gives_back = said.said.body == content;
+    try_condition(name);
+  }
+
+  struct put_result {
+    status problem_of_put{};
+    verdict is = verdict::refused;
+  };
+
+  put_result put(const string& name, const string& content, asked what) {
+    if (!strings::has(made_, name)) {
+      made_.push_back(name);  // also where it is not known whether it was written
+    }
+    stores::request one =
+        objects::write_of(name, transport::outgoing::of(content), hash::of(content));
+    one.what = what;
+    if (what == asked::create) {
+      one.headers.push_back({"if-none-match", "*"});
+    }
+    const stores::answer said = stores::ask(by_, std::move(one));
+    if (!said.problem.ok() || said.is_done()) return {said.problem, said.is};
+    return {stores::not_taken(by_, name, said.said.head.code), said.is};
+  }
+
+  // As a receipt is created: of a bucket by a condition, else by a MOVE that may not replace.
+  void try_condition(const string& taken) {
+    const string content = "another";
+    verdict is = verdict::refused;
+    if (by_.is_bucket()) {
+      is = put(taken, content, asked::create).is;
+    } else {
+      const string beside = private_name();
+      if (!put(beside, content, asked::write).problem_of_put.ok()) return;
+      is = stores::ask(by_, objects::move_of(by_, beside, taken, false)).is;
+    }
+    using conditions = store_facts::conditions;
+    if (is == verdict::exists) {
+      found_.are = conditions::hold;
+    } else if (is == verdict::done) {
+      found_.are = conditions::are_ignored;
+    } else if (is == verdict::no_conditions) {
+      found_.are = conditions::are_refused;
+    }
+  }
+
+  void clear_up() {
+    constexpr std::chrono::seconds longest_clearing{10};
+    by_.end_at(clock::now() + longest_clearing);
+    by_.revive();
+    for (const string& name : made_) {
+      const stores::answer said = stores::ask(by_, objects::simple(asked::remove, "DELETE", name));
+      if (said.is_done() || !found_.writing.ok()) continue;
+      found_.removing = said.problem.ok()
+          ? fail(errc::http_status, {"'", by_.shown(name), "' (HTTP ", said.said.head.code, ")"})
+          : said.problem;
+    }
+  }
+
+  caller who_;
+  stores::client by_;
+  store_facts found_{};
+  vector<string> made_{};  // names of what may have been written
+};
+
 // ---- the whole
 
 // Why a place that is given is none; empty: it is one.
@@ -18199,7 +26143,10 @@ inline string place_problem(const fs::path& given, const fs::path& found) {
 
 class examination {
  public:
-  examination(const options& o, findings& to) : o_(&o), to_(&to) {}
+  examination(const options& o, findings& to) : o_(&o), to_(&to), quiet_(o) {
+    quiet_.on_message = {};
+    quiet_.on_progress = {};
+  }
 
   void run() {
     const transport_facts facts = find_transport(*o_);
@@ -18231,7 +26178,17 @@ class examination {
     return {};
   }
 
+  void store(role as, const char* about, const fs::path& given) {
+    result_of<places::place> at = places::parse(error::shown(given));
+    if (!at.ok()) return;  // the options were looked at
+    say_store(*to_, as, about, store_examination(quiet_, *at).run(as));
+  }
+
   place directory(role as, const char* about, const fs::path& given) {
+    if (as != role::local && call::is_remote(given)) {
+      store(as, about, given);
+      return {};
+    }
     const fs::path at = os::resolved(given);
     const string problem = place_problem(given, at);
     if (!problem.empty()) {
@@ -18273,6 +26230,7 @@ class examination {
 
   const options* o_;
   findings* to_;
+  options quiet_;  // for those that say what happens: here all is told in findings
 };
 
 inline status examine(const options& o, findings& found) {
@@ -18353,7 +26311,7 @@ inline void add_inputs(const string& pattern, std::vector<fs::path>& found) {
 
   const string parent = pattern.substr(0, star);
   vector<string> names = os::list(parent, "");
-  std::sort(names.begin(), names.end());
+  strings::sort(names);
   for (const string& name : names) {
     add_inputs(join({parent, name, pattern.substr(star + 1)}), found);
   }

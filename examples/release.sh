@@ -75,7 +75,7 @@ look_at_version() {
 
 look_at_tree
 look_at_version
-held "the manual tells what $version changes" "chapter 16 of the manual is a list for each version" changes
+held "the manual tells what $version changes" "chapter 17 of the manual is a list for each version" changes
 held "the tag of the ABI is that of $version" "VQCACHE_TAG_ in vqcache.hpp: v, the version, the switches" tag
 held "no release has this tag and another interface" "a changed interface wants another version" released
 held "what repeats the version says $version" "the macros of vqcache.hpp are right; correct the place" numbers

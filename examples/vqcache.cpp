@@ -43,15 +43,20 @@ constexpr phrase phrases[] = {
     {", or source::sha256", ""},
     {"a pin goes to source::sha256", "a pin goes behind the URL: URL#sha256=HEX"},
     {"(source::headers)", "(--header)"},
-    {" of source::size or options::max_bytes", " that are allowed"},
+    {"that source::size tells", "that are known of it"},
+    {"that options::max_bytes allows; set it higher, or to 0 for no limit", "that this tool takes"},
     {", or set options::fetch", ""},
     {"; options::fetch can serve others", ""},
     {"or set options::create_dirs", "or leave --no-create-dirs away"},
     {"options::create_dirs is false", "--no-create-dirs is given"},
+    {"(options::keep_copy is false then)", "(--no-copy)"},
+    {"list_models() tells", "vqcache list tells"},
+    {" (options::recheck_copy)", ""},
     {"or set options::keep_copy to false", "or give --no-copy"},
     {"options::keep_copy is false", "--no-copy is given"},
     {"(options::keep_copy)", "(--no-copy)"},
     {"options::also_look_in", "--also"},
+    {"also_look_in", "--also"},  // of the doctor
     {"errc::name_taken is told", "the second one is refused"},
     {"repair_model mends", "vqcache repair NAME mends"},
     {"vqcache::repair_model may", "vqcache repair NAME may"},
@@ -211,7 +216,7 @@ UTC. What failed as a whole is {"error": ERROR}; where some models failed, "erro
   ERROR        {"code", "text"}: the code is "usage", or the library's: invalid_argument,
                unknown_model, name_taken, directory_missing, permission_denied, no_space, offline,
                no_transport, connection, tls, http_status, not_the_file, truncated, hash_mismatch,
-               callback, cancelled, interrupted, timed_out, io
+               callback, cancelled, interrupted, timed_out, io; or "no_copy", of --require-copy
   get          {"name", "from": "local" | "cache" | "network", "is_cached", "files": [PATH],
                "config", "checkpoint"}: the last two of a pair alone
   list         {"models": [{"name", "size", "is_local", "is_cached", "stored", "last_used",
@@ -503,6 +508,7 @@ struct invocation {
   std::vector<std::string> headers{};
   std::string chosen_name{};
   bool is_quiet = false, is_verbose = false, is_json = false, is_all = false, is_dry_run = false;
+  bool needs_copy = false;
   vqcache::options opts{};
 };
 
@@ -665,8 +671,31 @@ vqcache::source source_of(const invocation& a, const std::string& url) {
   return vqcache::source({url}, {}, a.headers);
 }
 
-// A published model, or one that is held: a pair needs no receipt, any other set has one.
+bool is_local(const std::vector<vqcache::held_model>& all, const std::string& name) {
+  for (const vqcache::held_model& one : all) {
+    if (one.name == name) return one.is_local();
+  }
+  return false;
+}
+
+// Whether all of it is here by the local directory alone: no cache is asked, and nothing is said.
+bool is_here(const std::string& name, const vqcache::options& opts) {
+  vqcache::options own = opts;
+  own.keep_copy = false;
+  own.also_look_in.clear();
+  own.on_message = nullptr;
+  const auto held = vqcache::try_list_models(own);
+  return held && is_local(held.value, name);
+}
+
+// A published model, or one that is held: a pair needs no receipt, any other set has one. What is
+// here is found by its receipt, so that a store is not asked for nothing.
 vqcache::result bring_by_name(const std::string& name, const vqcache::options& opts) {
+  if (is_here(name, opts)) {
+    vqcache::result held = vqcache::try_restore_model(name, opts);
+    if (held) return held;
+  }
+
   const vqcache::result pair = vqcache::try_download_vqgan_model(name, opts);
   if (pair.error.code() != vqcache::errc::unknown_model) return pair;
 
@@ -693,7 +722,20 @@ vqcache::result bring(const invocation& a, const wanted& all) {
   return vqcache::try_download_model(all.name, files, a.opts);
 }
 
+// The files are here, and whoever gave --require-copy wants to know that nothing else holds them.
+void demand_copy(outcome& one, const std::string& name) {
+  const std::string why = "model '" + name
+      + "': it is complete here, and no copy is kept, which --require-copy demands; the message "
+        "before tells why, and vqcache doctor looks closer";
+  one.status = failure;
+  one.complaint = why;
+  one.document.emplace_back("error", object({{"code", "no_copy"}, {"text", why}}));
+}
+
 outcome get(const invocation& a) {
+  if (a.needs_copy && !a.opts.keep_copy) {
+    return misused("--require-copy and --no-copy contradict each other");
+  }
   const wanted all = what_is_wanted(a);
   if (!all.problem.empty()) return misused(all.problem);
 
@@ -725,6 +767,9 @@ outcome get(const invocation& a) {
     say(a,
         std::string("It came from: ") + name_of(got.model.from)
             + "; the cache has it: " + (got.model.cached ? "yes" : "no") + ".");
+  }
+  if (a.needs_copy && !got.model.cached) {
+    demand_copy(one, got.model.name);
   }
   return one;
 }
@@ -880,26 +925,16 @@ outcome known(const invocation& a) {
   return one;
 }
 
-bool is_local(const std::vector<vqcache::held_model>& all, const std::string& name) {
-  for (const vqcache::held_model& one : all) {
-    if (one.name == name) return one.is_local();
-  }
-  return false;
-}
-
 // Local files that a call finds as they are: it brings nothing, and says nothing.
 outcome where(const invocation& a) {
   const std::string& name = a.words[0];
-  const auto held = vqcache::try_list_models(a.opts);
-  if (!held) return failed(held.error);
-
   vqcache::options opts = a.opts;
   opts.offline = true;
   opts.keep_copy = false;
   opts.on_message = nullptr;
   opts.on_progress = nullptr;
   vqcache::result found;
-  if (is_local(held.value, name)) {
+  if (is_here(name, opts)) {
     found = bring_by_name(name, opts);
   } else {
     found.error = vqcache::error(vqcache::errc::unknown_model,
@@ -1222,7 +1257,8 @@ constexpr option options[] = {
         [](invocation& a, const std::string& value) {
           a.opts.local_dir = value;
         }},
-    {"--cache", "", "DIR", "", "default: $VQCACHE_CACHE_DIR, else content/cache/models",
+    {"--cache", "", "DIR", "",
+        "or s3://..., https://...; $VQCACHE_CACHE_DIR, else content/cache/models",
         [](invocation& a, const std::string& value) {
           a.opts.cache_dir = value;
         }},
@@ -1234,11 +1270,16 @@ constexpr option options[] = {
         [](invocation& a, const std::string&) {
           a.opts.keep_copy = false;
         }},
+    {"--require-copy", "", "", "get", "without a copy in the cache it ends with 1",
+        [](invocation& a, const std::string&) {
+          a.needs_copy = true;
+        }},
     {"--no-create-dirs", "", "", "", "a missing directory is an error",
         [](invocation& a, const std::string&) {
           a.opts.create_dirs = false;
         }},
-    {"--offline", "", "", "", "use no network; what no directory holds is then an error",
+    {"--offline", "", "", "",
+        "ask no origin; what no directory and no store of yours holds is an error",
         [](invocation& a, const std::string&) {
           a.opts.offline = true;
         }},

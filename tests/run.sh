@@ -5,7 +5,7 @@
 #   VQCACHE_NO_INSTALL=1    install nothing
 #   VQCACHE_CMAKE_ARGS=...  more arguments for CMake, for example -DVQCACHE_SANITIZE=thread
 #   CXX, CTEST_ARGS, JOBS   as usual: the compiler, more arguments for ctest, parallel compilations;
-#                           twice as many tests run at once, which wait for most of their time
+#                           three times as many tests run at once, which wait for most of their time
 set -u
 LC_ALL=C
 export LC_ALL
@@ -124,7 +124,7 @@ cmake --build "$build" -j "$jobs" >"$build/build.log" 2>&1 || {
 log=$build/Testing/Temporary/LastTest.log
 rm -f "$log"
 # shellcheck disable=SC2086
-(cd "$build" && ctest --output-on-failure -j "$((2 * jobs))" ${CTEST_ARGS:-} 2>&1) </dev/null |
+(cd "$build" && ctest --output-on-failure -j "$((3 * jobs))" ${CTEST_ARGS:-} 2>&1) </dev/null |
   tee "$build/ctest.log"
 [ -f "$log" ] || fail "ctest left no log"
 python3 "$root/tests/counts.py" "$build/ctest.log" "$log"  # its status tells whether all passed

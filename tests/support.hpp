@@ -306,7 +306,8 @@ inline std::string get(int port, const std::string& target, int* status = nullpt
 // A script of tests/servers; it lives until this object goes or this process dies.
 class server {
  public:
-  server(const std::string& script, std::vector<std::string> arguments) : owner_(::getpid()) {
+  server(const std::string& script, std::vector<std::string> arguments, int start_seconds = 60)
+      : owner_(::getpid()) {
     arguments.insert(arguments.begin(), {"python3", (tests_dir() / "servers" / script).string()});
     std::vector<char*> argv;
     for (std::string& a : arguments)
@@ -327,7 +328,7 @@ class server {
     std::string line;
     for (char c = 0; c != '\n';) {
       pollfd p{out[0], POLLIN, 0};
-      if (::poll(&p, 1, 60000) <= 0 || ::read(out[0], &c, 1) != 1) break;
+      if (::poll(&p, 1, start_seconds * 1000) <= 0 || ::read(out[0], &c, 1) != 1) break;
       line += c;
     }
     ::close(out[0]);

@@ -423,6 +423,10 @@ std::string sweep(const scenario& s, how kind, long most, ground& g, report& r) 
     const outcome got = under_faults([&] { return s.act(g, o); });
     std::string wrong;
     if (has(s.name, "unfinished") && bytes_here(g) < had) wrong = "bytes that were here are lost";
+    // by one allocation that failed, and there is memory again to say of what
+    const bool fails_by_itself = gone || has(s.name, "malformed") || has(s.name, "catalogue");
+    const bool is_named = got.ok || fails_by_itself || has(got.what, "model 'm': ");
+    if (kind == how::once && !is_named) wrong = "an error that does not name the model";
     const bool next_too = all / step < 300 || at % 5 == 0;  // most of the time goes there
     if (wrong.empty()) wrong = judge(g, got, before, has(s.name, "damaged"), next_too);
     if (!wrong.empty()) return wrong + " (" + got.what + ")";

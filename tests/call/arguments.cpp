@@ -31,7 +31,8 @@ const std::vector<change> changes = {
           o.connections = 16;
         }},
     {"seventeen connections", [](options& o) { o.connections = 17; }, "options::connections"},
-    {"a negative count", [](options& o) { o.connections = unsigned(-1); }, "options::connections"},
+    {"a negative count", [](options& o) { o.connections = unsigned(-1); },
+        "options::connections is 4294967295, which is what -1 becomes; it may be 1 to 16"},
     {"no limit for connecting",
         [](options& o) {
           o.connect_seconds = 0;
@@ -43,7 +44,8 @@ const std::vector<change> changes = {
     {"more seconds than milliseconds can be counted",
         [](options& o) { o.connect_seconds = 2147484; }, "options::connect_seconds"},
     {"a negative time", [](options& o) { o.connect_seconds = unsigned(-1); },
-        "options::connect_seconds"},
+        "options::connect_seconds is 4294967295, which is what -1 becomes; it may be up to "
+        "2147483"},
     {"no stall",
         [](options& o) {
           o.stall_seconds = 0;
@@ -52,7 +54,10 @@ const std::vector<change> changes = {
         [](options& o) {
           o.stall_seconds = 2147483;
         }},
-    {"a longer one", [](options& o) { o.stall_seconds = 2147484; }, "options::stall_seconds"},
+    {"a longer one", [](options& o) { o.stall_seconds = 2147484; },
+        "options::stall_seconds is 2147484; it may be up to 2147483, and 0 is no limit"},
+    {"a negative one", [](options& o) { o.stall_seconds = unsigned(-30); },
+        "options::stall_seconds is 4294967266, which is what -30 becomes; it may be up to 2147483"},
     {"no limit of bytes",
         [](options& o) {
           o.max_bytes = 0;
@@ -75,8 +80,8 @@ const std::vector<change> changes = {
           o.max_bytes_per_second = ~std::uint64_t{0} >> 1;
         }},
     {"a negative one", [](options& o) { o.max_bytes_per_second = std::uint64_t(-1); },
-        "options::max_bytes_per_second is 18446744073709551615; it may be up to "
-        "9223372036854775807, and 0 is no limit"},
+        "options::max_bytes_per_second is 18446744073709551615, which is what -1 becomes; it may "
+        "be up to 9223372036854775807, and 0 is no limit"},
     {"a place to look in that does not exist",
         [](options& o) {
           o.also_look_in = {o.local_dir / "nothing"};
@@ -86,7 +91,7 @@ const std::vector<change> changes = {
     {"a variable as a place to look in", [](options& o) { o.also_look_in = {"$SHELF/models"}; },
         "options::also_look_in[0] names a variable, which nobody replaces here; write the path "
         "itself: '$SHELF/models'"},
-    {"a URL as a place to look in", [](options& o) { o.also_look_in = {"https://h/models"}; },
+    {"a URL as a place to look in", [](options& o) { o.also_look_in = {"ftp://h/models"}; },
         "options::also_look_in[0] is a URL"},
     {"a place to look in with a NUL byte",
         [](options& o) { o.also_look_in = {o.local_dir.string() + std::string(1, '\0') + "x"}; },
@@ -274,8 +279,10 @@ TEST_SUITE("arguments") {
         CHECK_MESSAGE(got.error.code() == r.code, why(got));
         CHECK_FALSE(fs::exists(w.local / "m.ckpt"));
         CHECK(w.litter().empty());
-        if (r.code == errc::not_the_file && from != "memory")
-          CHECK_MESSAGE(has(why(got), "max_bytes"), why(got));
+        const std::string limit = r.told == 0
+            ? " bytes that options::max_bytes allows; set it higher, or to 0 for no limit"
+            : " bytes that source::size tells; is that the file that is meant?";
+        if (r.code == errc::not_the_file) CHECK_MESSAGE(has(why(got), limit), why(got));
       }
     }
   }
@@ -350,7 +357,9 @@ TEST_SUITE("arguments") {
       CHECK(got.ok() == !r.offline);
       if (!r.offline) continue;
       CHECK(got.error.code() == errc::offline);
-      CHECK(has(why(got), "VQCACHE_OFFLINE"));
+      CHECK(has(why(got),
+          "and the variable VQCACHE_OFFLINE makes the call offline; unset that variable to "
+          "download them, or put them there"));
       CHECK_FALSE(has(why(got), "options::offline"));
       CHECK(w.asked.empty());
     }
@@ -359,7 +368,9 @@ TEST_SUITE("arguments") {
     o.offline = true;
     const auto by_option = w.call_with(o, "m");
     CHECK(by_option.error.code() == errc::offline);
-    CHECK(has(why(by_option), "options::offline"));
+    CHECK(has(why(by_option),
+        "and options::offline makes the call offline; call once without that option to download "
+        "them, or put them there"));
     CHECK_FALSE(has(why(by_option), "VQCACHE_OFFLINE"));
   }
 }

@@ -282,18 +282,20 @@ TEST_CASE(
 
 TEST_CASE("a waiter goes on waiting while the holder's partial grows") {
   shared s;
-  // three seconds; it reaches the disk in blocks of a MiB, twice a second
-  const std::string slow = "/good/grows/last.ckpt?size=6000000";
+  // five seconds; it reaches the disk in blocks of a MiB, twice a second
+  const std::string slow = "/good/grows/last.ckpt?size=10000000";
   s.files.ckpt = get(slow);
   plan first = s.caller("/good/grows/model.yaml", slow + "&rate=2000000");
   first.opts.connections = 1;
+  first.opts.max_bytes = 16 << 20;
   child holder(first);
   REQUIRE(wait_until([&] { return !s.partial().empty(); }));
-  plan p = s.caller("/good/grows/model.yaml", "/good/grows/other.ckpt?size=6000000");
-  p.opts.stall_seconds = 1;
+  plan p = s.caller("/good/grows/model.yaml", "/good/grows/other.ckpt?size=10000000");
+  p.opts.max_bytes = 16 << 20;
+  p.opts.stall_seconds = 3;
   const outcome o = call(p);
   CHECK_MESSAGE(o.ok(), describe(o));
-  CHECK_MESSAGE(o.took > 1.2, "it had to wait for longer than a stall");
+  CHECK_MESSAGE(o.took > 3.2, "it had to wait for longer than a stall");
   CHECK_FALSE(has(o.said(), "going on without it"));
   CHECK(hostile().count("/good/grows/other.ckpt") == 0);
   CHECK(holder.result().ok());

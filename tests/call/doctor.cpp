@@ -298,8 +298,8 @@ TEST_CASE("more places to restore from are only read") {
   CHECK(fs::last_write_time(team) == then);
   CHECK(names_in(team).size() == 2);
 
-  INFO("an entry that is a URL is a wrong option, and its secret is not told");
-  o.also_look_in = {team, "https://u:canary@team.test/x"};
+  INFO("an entry of another scheme is a wrong option, and its secret is not told");
+  o.also_look_in = {team, "ftp://u:canary@team.test/x"};
   const auto refused = vqcache::try_doctor(o);
   CHECK(refused.error.code() == vqcache::errc::invalid_argument);
   CHECK(has(refused.error.what(), "options::also_look_in[1] is a URL"));

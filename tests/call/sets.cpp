@@ -294,11 +294,17 @@ TEST_SUITE("sets") {
 
     const std::string url = base + "config.json";
     const row rows[] = {{"no file", {}, "at least one file"},
-        {"one name twice", {{"a", url}, {"a", url}}, "cannot both be"},
-        {"names that differ in case", {{"a", url}, {"A", url}}, "cannot both be"},
-        {"a file and a folder", {{"a", url}, {"a-c", url}, {"a/b", url}}, "cannot both be"},
+        {"one name twice", {{"b", url}, {"a", url}, {"a", url}},
+            "the file 'a' is given twice; each file needs a name of its own"},
+        {"names that differ in case", {{"a", url}, {"A", url}},
+            "the files 'a' and 'A' cannot both be: some file systems take them for one; give one "
+            "of them another name"},
+        {"a file and a folder", {{"a", url}, {"a-c", url}, {"a/b", url}},
+            "the files 'a' and 'a/b' cannot both be: one would be a file and a folder; give one of "
+            "them another name"},
         {"out of the directory", {{"../a", url}}, "'../a'"},
-        {"a receipt", {{"b.sha256", url}}, "of its own"}, {"no URL", {{"a", ""}}, "a"}};
+        {"a receipt", {{"b.sha256", url}}, "of its own"},
+        {"no URL", {{"a", ""}}, "the source of 'a': URL 1, '', is empty"}};
     for (const row& one : rows) {
       CAPTURE(one.title);
       net w;

@@ -189,15 +189,17 @@ TEST_CASE("what the tool prints of an error names its own options and commands")
     environment env;
   } cases[] = {
       {{"--local", "$HOME/m", "m", yaml, kept}, 2, {"--local names a variable"}, {}},
-      {{"--cache", "s3://b/p", "m", yaml, kept}, 2, {"--cache is a URL"}, {}},
+      {{"--cache", "ftp://b/p", "m", yaml, kept}, 2, {"--cache is a URL"}, {}},
       {{"--local", "~/m", "m", yaml, kept}, 2, {"--local begins with ~"}, {{"HOME", ""}}},
       {{"--cache", "~/m", "m", yaml, kept}, 2, {"--cache begins with ~"}, {{"HOME", ""}}},
       {{"--transport", "pigeon", "m", yaml, kept}, 2, {"--transport is 'pigeon'"}, {}},
       {{"--local", none, "--no-create-dirs", "m", yaml, kept}, 1,
           {"Directory not found", "create it, or leave --no-create-dirs away"}, {}},
-      {{"--offline", "m", yaml, "http://127.0.0.1:1/k"}, 1, {"--offline makes the call offline"},
+      {{"--offline", "m", yaml, "http://127.0.0.1:1/k"}, 1,
+          {"--offline makes the call offline; call once without that option to download them, or "
+           "put them there"},
           {}},
-      {{"m", yaml, "ftp://127.0.0.1/k"}, 2, {"has no scheme http, https or file"}, {}},
+      {{"m", yaml, "ftp://127.0.0.1/k"}, 2, {"has no scheme http, https, s3, hf or file"}, {}},
       {{"m", yaml, std::string(64, 'a')}, 2, {"a pin goes behind the URL: URL#sha256=HEX"}, {}},
       {{"m", yaml, denies.url("/k")}, 1, {"401", "it needs credentials (--header)"}, {}},
       {{"m", yaml, page}, 1, {"HTML page", "#sha256=", " behind it"}, {}},

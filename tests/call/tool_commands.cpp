@@ -1,6 +1,8 @@
 // The commands of examples/vqcache.cpp: what each prints, as text and as JSON, and what it ends with.
 // The documents are read by a parser that is not ours, Python's. tool.cpp is about its words.
 #include "children.hpp"
+// after it
+#include "store_server.hpp"
 
 #include <sys/ioctl.h>
 
@@ -207,6 +209,8 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
       {{"--connections", "99", "m"}, "--connections is 99; it may be 1 to 16"},
       {{"--remove", "m", "n"}, "--remove takes one name and nothing else"},
       {{"completions", "fish"}, "completions are for bash and for zsh"},
+      {{"m", "--require-copy", "--no-copy"}, "--require-copy and --no-copy contradict"},
+      {{"list", "--require-copy"}, "--require-copy is for get"},
   };
 
   for (const auto& one : cases) {
@@ -225,6 +229,46 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
     CHECK(has(from_json(document.out, "d['error']['text']"), one.said));
   }
   CHECK_FALSE(fs::exists(here / "content"));
+}
+
+TEST_CASE("what is here by its name asks no store") {
+  const workplace here;
+  const support::store_server& store = support::store();
+  store.reset();
+  const environment with = {{"AWS_ACCESS_KEY_ID", store.fact("key")},
+      {"AWS_SECRET_ACCESS_KEY", store.fact("secret")},
+      {"VQCACHE_CACHE_DIR", "s3://bucket/tool?endpoint=http://127.0.0.1:" + store.fact("plain")}};
+  const printed one = here.tool({"--require-copy", "get", "one.ckpt", "k.ckpt"}, with);
+  REQUIRE_MESSAGE(one.code == 0, one.errors);
+  REQUIRE(here.tool({"--require-copy", "m", "c.yaml", "k.ckpt"}, with).code == 0);
+
+  const std::size_t asked = store.log().size();
+  CHECK(asked > 0);
+  for (const char* name : {"one.ckpt", "m"}) {
+    CHECK(here.tool({"get", name}, with).code == 0);
+    CHECK(here.tool({"where", name}, with).code == 0);
+  }
+  CHECK(here.tool({"where", "nothing"}, with).code == 1);
+  CHECK(store.log().size() == asked);
+  store.reset();
+}
+
+TEST_CASE("whoever requires a copy is told with 1 where none is kept, and has the files") {
+  const workplace here;
+  write_file(here / "a_file", "no directory");
+  const std::vector<std::string> words{
+      "--require-copy", "--cache", "a_file", "m", "./c.yaml", "./k.ckpt"};
+  const printed without = here.tool(words);
+  CHECK(without.code == 1);
+  CHECK_MESSAGE(
+      has(without.errors, "no copy is kept, which --require-copy demands"), without.errors);
+  CHECK(has(without.out, "m.ckpt\n"));
+
+  const printed document = here.tool({"--json", "--require-copy", "--cache", "a_file", "m"});
+  CHECK(document.code == 1);
+  CHECK(from_json(document.out, "d['error']['code']") == "no_copy");
+  CHECK(here.tool({"--cache", "a_file", "m"}).code == 0);
+  CHECK(here.tool({"--require-copy", "m", "./c.yaml", "./k.ckpt"}).code == 0);
 }
 
 TEST_CASE("a name that nobody knows, and that is like a command, is answered with that") {

@@ -16,8 +16,8 @@ SHARED = ('ignore_write ignore_fsync ignore_close receipt_first no_sweep no_hash
 OWN = [
     (r'\|\| (copy\.size != local\.size) \|\| !in\.receipt_problem',
      r'|| (\1 && !MUT("trust_names")) || !in.receipt_problem'),
-    (r'if \((copy\.size != local\.size)\) return \{copy_step::repair',
-     r'if (\1 && !MUT("trust_names")) return {copy_step::repair'),
+    (r'if \((copy\.size != local\.size)\) \{\s+return \{copy_step::repair',
+     r'if (\1 && !MUT("trust_names")) { return {copy_step::repair'),
     (r'(return) (is_refusal\(error\) \? 0 : error);', r'\1 error == EINVAL && MUT("need_dirsync") ? error : \2;'),
     (r'if \(name != aside && (is_none_of)', r'if (name != aside && !MUT("pile_up") && \1'),
 ]

@@ -25,6 +25,7 @@
 
 namespace fuzz {
 
+namespace credentials = vqcache::detail::credentials;
 namespace formats = vqcache::detail::formats;
 namespace http = vqcache::detail::http;
 namespace sniff = vqcache::detail::sniff;
@@ -557,7 +558,7 @@ inline void receipt(string_view s) {
 // The reader's place and format are not this file's: only this adaptor knows them.
 // ---- the record beside an unfinished file
 
-inline string line_of(const std::vector<formats::range>& ranges) {
+inline string line_of(const formats::ranges& ranges) {
   return formats::write_ranges(ranges);
 }
 
@@ -579,7 +580,7 @@ inline bool equal(const formats::record& a, const formats::record& b) {
       && a.released == b.released;
 }
 
-inline void in_order(const std::vector<formats::range>& ranges, std::uint64_t total) {
+inline void in_order(const formats::ranges& ranges, std::uint64_t total) {
   std::uint64_t end = 0;
   for (const formats::range& r : ranges) {
     need(r.at <= r.end && r.at >= end, "ranges stand in order and apart", line_of(ranges));
@@ -623,8 +624,7 @@ inline void record(string_view s) {
   need(equal(formats::read_record(write_record(r)), r), "a record is read as it was written");
   // the gaps of a file: nothing behind its end can be there, and no byte counts twice
   const std::uint64_t size = any.id.total ? s.size() % (any.id.total / 2 + 1) : s.size();
-  const std::vector<formats::range> gaps =
-      vqcache::detail::ranges::gaps_within(any.todo, size, any.id.total).all();
+  formats::ranges gaps = vqcache::detail::ranges::gaps_within(any.todo, size, any.id.total).all();
   in_order(gaps, any.id.total);
   if (any.id.total > size)
     need(!gaps.empty() && gaps.back().at <= size && gaps.back().end == any.id.total,
@@ -682,6 +682,176 @@ inline void zip_end(string_view s) {
   need(sniff::zip_has_end("x" + end + comment), "a comment does not hide the end");
 }
 
+// ---- files and answers that hold the keys of a store
+
+inline string as_lines_of_windows(string_view s) {
+  string r;
+  for (char c : s)
+    r += c == '\n' ? string("\r\n") : string(1, c);
+  return r;
+}
+
+inline void settings(string_view s) {  // the first byte chooses the file
+  const bool is_config = !s.empty() && s[0] % 2 == 0;
+  const auto what =
+      is_config ? credentials::file_kind::config : credentials::file_kind::credentials;
+  const string_view text = s.substr((std::min)(s.size(), std::size_t{1}));
+  const credentials::ini read = credentials::read_ini(text, what);
+  need(read.odd_line <= split(text, '\n').size(), "an odd line is one of the lines");
+  std::size_t bytes = 0;
+  for (const credentials::section& one : read.sections)
+    for (const auto& setting : one.settings) {
+      need(!setting.name.empty() && setting.name == lower(setting.name), "names are in lower case");
+      const string_view first = string_view(setting.value).substr(0, setting.value.find('\n'));
+      need(has(text, first), "a value stands there", setting.value);
+      bytes += setting.value.size();
+    }
+  need(bytes <= text.size() + split(text, '\n').size(), "nothing grows");
+
+  // whatever stands before a section, it is read
+  const string header = is_config ? "[profile the last]" : "[the last]";
+  const string more = string(text) + "\n" + header + "\nkey = one\nkey = two\n";
+  const credentials::ini again = credentials::read_ini(more, what);
+  need(credentials::setting_of(again, "the last", "key") == "two", "a section is read at the end");
+  if (has(text, "\r")) return;
+  const credentials::ini other = credentials::read_ini(as_lines_of_windows(text), what);
+  need(other.sections.size() == read.sections.size() && other.odd_line == read.odd_line,
+      "a line's end does not matter");
+}
+
+inline string json_text(string_view s) {  // of any bytes but what is no text
+  string r = "\"";
+  for (char c : s) {
+    const auto n = static_cast<unsigned char>(c);
+    if (n < 0x20)
+      r += string("\\u00") + "0123456789abcdef"[n >> 4] + "0123456789ABCDEF"[n & 15];
+    else
+      r += c == '"' || c == '\\' ? string("\\") + c : string(1, c);
+  }
+  return r + "\"";
+}
+
+inline void json(string_view s) {
+  const auto read = credentials::read_json(s);
+  if (read) {
+    const std::size_t last = s.find_last_not_of(" \t\r\n");
+    need(last != string::npos && s[last] == '}', "an object ends in }");
+    need(!credentials::read_json(s.substr(0, last)), "half an object is none");
+    need(!credentials::read_json(string(s) + "}"), "nor is one with more behind it");
+    for (const auto& one : *read)
+      need(one.value.size() <= s.size(), "nothing grows", one.name);
+  }
+  // what is written is read back, and what is nested does not count
+  const string text = json_text(s),
+               wide = " { \"n\" : {\"a\":[" + text + ",{}]}, \"m\": -1.5e3 ," + "\"a\":" + text
+      + "\r\n}\n";
+  const auto again = credentials::read_json(wide);
+  need(again.has_value() == (wide.size() <= credentials::largest_answer), "a good one is read", s);
+  if (again) need(again->size() == 1 && credentials::find(*again, "a") == s, "as it is", s);
+}
+
+inline void xml(string_view s) {
+  const string found = credentials::text_of(s, "Code");
+  need(found.size() <= s.size(), "nothing grows", found);
+  need(found.empty() || (has(s, "<Code") && has(s, "</Code")), "an element has two tags");
+  string text;
+  for (char c : s)
+    text += c == '&' ? "&amp;" : c == '<' ? "&#60;" : c == '>' ? "&#x3E;" : string(1, c);
+  const string whole = "<?xml?><!-- <Code>no</Code> --><E x='1'><Code >" + text + "</Code></E>";
+  if (whole.size() <= credentials::largest_answer)
+    need(credentials::text_of(whole, "Code") == s, "what is written is read back", s);
+
+  const credentials::store_error error = credentials::read_store_error(s);
+  need(error.code.size() <= 64 && no_control(error.code) && !has(error.code, " "),
+      "a code is short");
+  // whole: who shows it takes the secrets out first and cuts then (tests/call/stores.cpp)
+  need(error.message.size() <= s.size() && no_control(error.message), "a message is one line");
+  need(strings::readable(error.message) == error.message, "and is UTF-8");
+  need(all_of(lower(error.region), "abcdefghijklmnopqrstuvwxyz0123456789-"), "a region is a name");
+}
+
+inline void list(string_view s) {
+  for (const bool is_bucket : {true, false}) {
+    const auto page =
+        is_bucket ? credentials::read_bucket_list(s, "p/") : credentials::read_folder_list(s);
+    std::size_t size = page.next.size();
+    for (const string& name : page.texts)
+      size += name.size();
+    need(size <= s.size(), "nothing grows");
+    need(page.texts.empty() || has(s, is_bucket ? "Prefix" : "href"), "a name has its element");
+  }
+  // what is written is read back, whatever name its namespace has
+  string text, path;
+  for (char c : s) {
+    text += c == '&' ? "&amp;" : c == '<' ? "&#60;" : c == '>' ? "&#x3E;" : string(1, c);
+    const char hex[] = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    path += string("%") + hex[byte >> 4] + hex[byte & 15];
+  }
+  const auto keys = credentials::read_bucket_list("<ListBucketResult><CommonPrefixes>\n<Prefix>p/"
+          + text + "/</Prefix></CommonPrefixes></ListBucketResult>",
+      "p/");
+  need(keys.is_list && keys.texts.size() == (s.empty() ? 0U : 1U), "a key is one", s);
+  need(s.empty() || keys.texts[0] == s, "as it is", s);
+  const auto hrefs = credentials::read_folder_list("<x:multistatus><x:response><x:href>http://h/p/"
+      + path + "/</x:href></x:response></x:multistatus>");
+  need(hrefs.is_list && hrefs.texts.size() == 1, "an address is one", s);
+  need(s.empty() || hrefs.texts[0] == s, "as it is meant", s);
+}
+
+inline void expiry(string_view s) {
+  std::uint64_t seed = 0;  // some moment up to the year 9999, made of the bytes
+  for (char c : s)
+    seed = seed * 1099511628211U + static_cast<unsigned char>(c);
+  seed = seed % (253402300800U - 86400 * 2) + 86400;
+  const auto month_of = [](const string& name) {
+    const string all = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const std::size_t number = all.find(name) / 3 + 1;
+    return (number < 10 ? "0" : "") + std::to_string(number);
+  };
+  const std::vector<string> part = split(http_text(seed), ' ');
+  const string moment = part[2] + "-" + month_of(part[1]) + "-" + part[0] + "T" + part[3];
+  need(credentials::iso_time(moment + "Z") == seed, "a time is read as it is", moment);
+  need(credentials::iso_time(moment + ".25+01:30") == seed - 5400, "and one ahead of it");
+  need(credentials::iso_time(moment + "-0130") == seed + 5400, "and one behind");
+  need(!credentials::iso_time(moment), "a time without a zone is none");
+
+  const auto when = credentials::iso_time(s);
+  if (!when) return;
+  need(*when < 253402300800U + 86400 * 5, "no time lies behind the year 9999");
+  need(has(s, ":") && has(s, "-"), "a time has a day and a clock", s);
+}
+
+inline void answer_with_keys(string_view s) {  // the first byte chooses the question
+  credentials::question asked;
+  asked.what = static_cast<credentials::asks>(s.empty() ? 0 : static_cast<unsigned char>(s[0]) % 5);
+  asked.url = "http://127.0.0.1:8/latest/api/token";
+  asked.body = "S3cretThatWasSent";
+  asked.from = "somebody";
+  asked.unanswered = {vqcache::errc::connection, "nobody", {}, {}};
+  const string_view body = s.substr((std::min)(s.size(), std::size_t{1}));
+  for (const int code : {0, 200, 403}) {
+    auto next = credentials::follow(asked, code, body);
+    if (!next.ok()) {
+      need(no_control(next.why().text) && !has(next.why().text, asked.body), "an error is a line");
+      need(next.why().text.size() < 200, "and short", next.why().text);
+      continue;
+    }
+    need(code == 200, "no error has keys");
+    if (next->keys) {
+      const auto& keys = next->keys->keys;
+      need(!keys.id.empty() && !keys.secret.empty(), "keys are two");
+      need(no_control(keys.id + keys.token) && !has(keys.id + keys.token, " "), "and can be sent");
+      continue;
+    }
+    const auto at = urls::parse_url(next->ask.url);
+    need(at && at->host == "127.0.0.1" && at->port == "8", "the next question goes there, too");
+    need(!has(at->path + "/", "/../"), "and to no other folder", at->path);
+    for (const string& line : next->ask.headers)
+      need(no_control(line), "a header is one line", line);
+  }
+}
+
 // ---- names
 
 inline void name(string_view s) {
@@ -712,7 +882,8 @@ inline const std::vector<target>& targets() {
       {"range", range}, {"date", date}, {"validator", same_file}, {"declared", declared},
       {"url", url}, {"redirect", redirect}, {"address", address}, {"cookie", cookie},
       {"scrub", secrets}, {"receipt", receipt}, {"record", record}, {"page", page},
-      {"zip", zip_end}, {"name", name}};
+      {"zip", zip_end}, {"settings", settings}, {"json", json}, {"xml", xml}, {"list", list},
+      {"expiry", expiry}, {"answer", answer_with_keys}, {"name", name}};
   return all;
 }
 

@@ -142,6 +142,10 @@ def variables(code):
     found = set()
     for asked in re.findall(r"\b(?:env|_?w?getenv)\(([^;{]*)", code):
         found |= set(re.findall(r'L?"([A-Z][A-Z0-9_]*)"', asked))
+    keys = room_text(code, "credentials")  # asks by a function that it is given
+    found |= set(re.findall(r"\bAWS_[A-Z0-9_]*[A-Z0-9]\b", " ".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', keys))))
+    services = re.findall(r'\b\w+_service\{"\w+", "(\w+)"\}', keys)
+    found |= {front + one for front in re.findall(r'"(AWS_[A-Z_]+_)"', keys) for one in services}
     literals = re.findall(r'"((?:[^"\\\n]|\\.)*)"', code)
     found |= {name for one in literals for name in re.findall(r"\bVQCACHE_[A-Z_]+\b", one)}
     signs = re.findall(r'"((?:[^"\\\n]|\\.)*)"', room_text(code, "notebook"))
@@ -227,7 +231,7 @@ def wrong_limits(chapters, code):
 def wrong_names(chapters, code):
     told = re.findall(r"\bVQCACHE_[A-Z0-9_]*[A-Z0-9]\b", called(chapters, "macros").text())
     out = differences("the macro", set(told), macros(code))
-    told = re.findall(r"\b(?:[A-Z]+(?:_[A-Z]+)+|HOME|PATH|USERPROFILE|LOCALAPPDATA)\b",
+    told = re.findall(r"\b(?:[A-Z]+(?:_[A-Z0-9]+)+|HOME|PATH|USERPROFILE|LOCALAPPDATA)\b",
                       called(chapters, "environment variables").text())
     return out + differences("the variable", set(told) - READ_BY_OTHERS, variables(code))
 

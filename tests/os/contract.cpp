@@ -377,6 +377,18 @@ TEST_SUITE("os contract") {
     CHECK(get(top / unicode) == "new");
   }
 
+  TEST_CASE("rename_new takes a free name, and no other") {
+    const scratch top;
+    put(top / "one", "1");
+    put(top / "two", "2");
+    CHECK(os::rename_new(top / "one", top / "two") == EEXIST);
+    CHECK(get(top / "two") == "2");
+    CHECK(os::rename_new(top / "one", top / unicode) == 0);
+    CHECK(get(top / unicode) == "1");
+    CHECK_FALSE(os::look(top / "one").exists);
+    CHECK(os::rename_new(top / "absent", top / "three") == ENOENT);
+  }
+
   TEST_CASE("an open file is renamed, or stays and says so after 2 s") {
     const scratch top;
     put(top / "new", "new");

@@ -70,11 +70,13 @@ TEST_CASE("what we hold back ourselves is no stall of the server") {
   std::vector<job> jobs;
   for (const std::string& by : transports()) {
     const auto h = std::make_shared<slowed>(by, 20000, 80000);
-    h->p.opts.stall_seconds = 1;  // in which 64 KiB can not come
+    h->p.opts.connections = 1;
+    h->p.opts.stall_seconds = 2;  // in which 64 KiB can not come
     jobs.push_back({by, h->p, [h](const outcome& o) {
                       CHECK_MESSAGE(o.ok(), describe(o));
                       CHECK(h->is_right());
                       CHECK(o.took >= 3.6);
+                      CHECK(hostile().log(h->path).size() == 1);
                     }});
   }
   run_all(jobs);

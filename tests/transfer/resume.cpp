@@ -218,7 +218,7 @@ TEST_CASE("one odd answer to the request for the rest costs nothing of what is h
         const auto h = std::make_shared<home>(by, "odd_once", "?odd=" + odd);
         if (pinned) h->checkpoint.sha256 = support::sha256(v1().ckpt);
         plan p = h->call();
-        p.opts.stall_seconds = 1;
+        if (odd == "silent") p.opts.stall_seconds = 2;
         jobs.push_back({by + ", " + odd + (pinned ? ", pinned" : ""), p, [h](const outcome& o) {
                           CHECK_MESSAGE(o.ok(), describe(o));
                           CHECK_MESSAGE(!has(o.said(), "Discarded"), o.said());

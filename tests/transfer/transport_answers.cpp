@@ -157,6 +157,27 @@ TEST_CASE("a folded header is unfolded, but nothing folds a status line or an ad
   play(scenes, "fold");
 }
 
+TEST_CASE("a part under 200 is no file, where no answer before has told the length either") {
+  const std::string tag = "ETag: \"v1\"\r\n";
+  const std::string cut = ok + "Transfer-Encoding: chunked\r\n" + tag + end + "249f0\r\n{first}";
+  const std::string range = "Content-Range: bytes {at}-{last}/{size}\r\n";
+  const std::string all = ok + "Content-Length: {size}\r\n" + tag + end + "{body}";
+  const auto part = [&](const std::string& lines) {
+    return ok + lines + end + "{rest}";
+  };
+  const std::string part_in_chunks = cut.substr(0, cut.find("{first}")) + "{rest}\r\n0\r\n\r\n";
+  play({{"its range is told", {cut, part("Content-Length: {left}\r\n" + range + tag), all}, "right",
+            {}, {}, 3},
+           {"without a mark", {cut, part("Content-Length: {left}\r\n" + range), all}, "right", {},
+               {}, 3},
+           {"without a length", {cut, part(range + tag), all}, "right", {}, {}, 3},
+           {"without a range", {cut, part("Content-Length: {left}\r\n" + tag), all}, "right", {},
+               {}, 3},
+           {"in chunks", {cut, part_in_chunks, all}, "right", {}, {}, 3},
+           {"by its end alone", {cut, part(tag), all}, "right", {}, {}, 3}},
+      "under");
+}
+
 TEST_CASE("a connection that is cut inside the head is a cut, and tried again") {
   const std::string head = ok + "Content-Length: {size}\r\nETag: \"v1\"\r\n\r\n";
   const std::string moved = "HTTP/1.1 302 Found\r\nLocation: /good/x/last.ckpt\r\n";

@@ -62,6 +62,7 @@ void hurry(plan& p, const std::string& behaviour) {
   for (const std::string slow : {"stall", "slow", "hold"})
     if (behaviour.compare(0, slow.size(), slow) == 0)
       p.opts.connect_seconds = p.opts.stall_seconds = 1;
+  if (behaviour == "stall_once") p.opts.stall_seconds = 3;  // in which the second answer comes
 }
 
 // What the server does to the checkpoint, and what has to come of it; nothing is pinned.
@@ -1251,11 +1252,14 @@ TEST_CASE("what gains enough is slow, not stalled, from its first bytes on") {
   std::vector<job> jobs;
   for (const std::string& by : transports()) {
     plan p = call_of(home.fresh(), by, hostile().url("/good/slow-" + by + "/model.yaml"),
-        hostile().url("/good/slow-" + by + "/last.ckpt?size=400000&rate=100000"));
-    p.opts.connections = p.opts.stall_seconds = 1;  // 64 KiB of it
-    jobs.push_back({by, p, [](const outcome& o) {
+        hostile().url("/good/slow-" + by + "/last.ckpt?size=600000&rate=100000"));
+    p.opts.connections = 1;
+    p.opts.stall_seconds = 4;  // 64 KiB of it come in 0.7 s
+    jobs.push_back({by, p, [by](const outcome& o) {
                       CHECK_MESSAGE(o.ok(), describe(o));
-                      CHECK_MESSAGE(o.took > 2, "this server has to be slow");
+                      const std::string path = "/good/slow-" + by + "/last.ckpt";
+                      CHECK(hostile().log(path + "?size=600000&rate=100000").size() == 1);
+                      CHECK_MESSAGE(o.took > 5, "this server has to be slow");
                     }});
   }
   run_all(jobs);

@@ -194,6 +194,29 @@ TEST_CASE("a server that refuses every part serves the whole, in the same call")
   run_all(jobs);
 }
 
+TEST_CASE("what an earlier call left is no obstacle either, where every part is refused") {
+  for (const std::string& by : transports())
+    for (const std::string code : {"503", "404"}) {
+      CAPTURE(by);
+      CAPTURE(code);
+      home h(by, "parts_refused", "?code=" + code);
+      plan first = h.call();
+      first.opts.on_progress = [](const vqcache::progress& now) {
+        return now.file != "m.ckpt" || now.done < 100000;
+      };
+      CHECK(call(first).failed(errc::cancelled));
+      CHECK(h.kept() >= 100000);
+
+      const outcome o = call(h.call());
+      CHECK_MESSAGE(o.ok(), describe(o));
+      h.is_right();
+      const auto asked = h.requests();
+      CHECK(asked.size() <= 8);
+      CHECK(range_of(asked[1]) != "");
+      CHECK(range_of(asked.back()).empty());
+    }
+}
+
 TEST_CASE("where neither the rest nor the whole comes, the calls end and the larger part stays") {
   std::vector<job> jobs;
   for (const std::string& by : transports())
@@ -388,14 +411,14 @@ TEST_CASE("a program that was stopped finds no stalled server") {
   for (const std::string& by : transports()) {
     homes.push_back(std::make_unique<home>(by, "hold_body", "?at=100000"));
     plan p = homes.back()->call();
-    p.opts.stall_seconds = 2;
+    p.opts.stall_seconds = 5;
     calls.emplace_back(p);
   }
   for (const auto& h : homes)
     REQUIRE(wait_until([&] { return !h->parts().empty(); }));
   for (const child& c : calls)
     c.signal(SIGSTOP);
-  sleep_ms(3500);
+  sleep_ms(6500);
   for (const child& c : calls)
     c.signal(SIGCONT);
   sleep_ms(300);  // whoever counts the time of the stop has given up by now

@@ -42,7 +42,13 @@ const problem addresses[] = {
     {"https:///file", "no host"},
     {"https://host:port/file", "wrong port"},
     {"ftp://host/file", "no scheme http"},
-    {"s3://bucket/key", "no scheme http"},
+    {"s3://bucket/key", ""},
+    {"s3://bucket/a%20b", ""},  // taken as it stands
+    {"s3://bucket", "names no object"},
+    {"s3://bucket/folder/", "names no object"},
+    {"s3://ID:SECRET@bucket/key", "holds keys"},
+    {"s3://bucket/a b", "a byte that no path has"},
+    {"s3://bucket/key?versionId=1", "has the word 'versionId'"},
     {"http:/host/file", "did you mean http://"},
     {"https:host/file", "did you mean http:// or https://"},
 };

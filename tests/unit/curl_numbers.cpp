@@ -17,6 +17,19 @@ IS(opt_buffer_size, CURLOPT_BUFFERSIZE);
 IS(opt_no_signal, CURLOPT_NOSIGNAL);
 IS(opt_protocols, 181);  // CURLOPT_PROTOCOLS, of which newer ones warn
 IS(opt_suppress_connect_headers, CURLOPT_SUPPRESS_CONNECT_HEADERS);
+IS(opt_no_body, CURLOPT_NOBODY);
+IS(opt_upload, CURLOPT_UPLOAD);
+IS(opt_fresh_connect, CURLOPT_FRESH_CONNECT);
+IS(opt_path_as_is, CURLOPT_PATH_AS_IS);
+#if LIBCURL_VERSION_NUM >= 0x073e00  // 7.62
+IS(opt_upload_buffer_size, CURLOPT_UPLOAD_BUFFERSIZE);
+#endif
+IS(opt_read_data, CURLOPT_READDATA);
+IS(opt_read_function, CURLOPT_READFUNCTION);
+IS(opt_seek_data, CURLOPT_SEEKDATA);
+IS(opt_seek_function, CURLOPT_SEEKFUNCTION);
+IS(opt_custom_request, CURLOPT_CUSTOMREQUEST);
+IS(opt_size_of_upload, CURLOPT_INFILESIZE_LARGE);
 IS(opt_write_data, CURLOPT_WRITEDATA);
 IS(opt_url, CURLOPT_URL);
 IS(opt_error_buffer, CURLOPT_ERRORBUFFER);
@@ -32,6 +45,9 @@ IS(global_all, CURL_GLOBAL_ALL);
 IS(protocols_http_and_https, CURLPROTO_HTTP | CURLPROTO_HTTPS);
 IS(http_version_1_1, CURL_HTTP_VERSION_1_1);
 IS(error_size, CURL_ERROR_SIZE);
+IS(read_abort, CURL_READFUNC_ABORT);
+IS(seek_done, CURL_SEEKFUNC_OK);
+IS(seek_failed, CURL_SEEKFUNC_FAIL);
 
 IS(curl_ok, CURLE_OK);
 IS(curl_failed_init, CURLE_FAILED_INIT);

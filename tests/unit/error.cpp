@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <climits>
 
 namespace error = vqcache::detail::error;
 using vqcache::errc;
@@ -30,6 +31,15 @@ TEST_SUITE("error") {
     CHECK_FALSE(bad.ok());
     CHECK(bad.why().code == vqcache::errc::invalid_argument);
     CHECK(bad.why().text == "abc has no half");
+  }
+
+  TEST_CASE("a text is joined from texts, paths and numbers of either sign") {
+    const std::string word = "b";
+    CHECK(error::join({"a", word, std::string_view("c")}) == "abc");
+    CHECK(error::join({std::filesystem::path("a/b")}) == "'a/b'");
+    CHECK(error::join({0, " ", -1, " ", 7U}) == "0 -1 7");
+    CHECK(error::join({LLONG_MIN}) == std::to_string(LLONG_MIN));
+    CHECK(error::join({ULLONG_MAX}) == std::to_string(ULLONG_MAX));
   }
 
   TEST_CASE("what the system refuses is told with what helps against that") {

@@ -387,6 +387,16 @@ TEST_SUITE("http") {
     CHECK(all.size() <= 16384);
   }
 
+  TEST_CASE("of a signed request the signature is hidden without its name, too") {
+    const std::vector<std::string> lines{
+        "authorization: AWS4-HMAC-SHA256 Credential=AKIAX/20130524/r/s3/aws4_request,"
+        "SignedHeaders=host;range,Signature=0123456789abcdef",
+        "x-amz-security-token: a/token+of=it=="};
+    const vqcache::detail::vector<vqcache::detail::string> all(lines.begin(), lines.end());
+    CHECK(http::scrub("no host: 0123456789abcdef, a/token+of=it==", "http://h/", all)
+        == "no host: ***, ***");
+  }
+
   TEST_CASE("a cookie's value is hidden where it is repeated") {
     http::cookies jar;
     http::take_cookie(jar, url_of("http://h/"), "sid=abcdefgh; Path=/");

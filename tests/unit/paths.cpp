@@ -82,7 +82,7 @@ const odd_row odds[] = {
         ""},
     {"visible names of that kind", "m", {"a.part", "a.record", "a.lock", "a.lease.1"}, ""},
     {"a receipt's name inside of another", "m", {"a.sha256.txt"}, ""},
-    {"one file twice", "m", {"a.bin", "a.bin"}, "'a.bin' and 'a.bin'"},
+    {"one file twice", "m", {"a.bin", "a.bin"}, "'a.bin' is given twice"},
     {"twice but for case", "m", {"a.bin", "b", "A.Bin"}, "'a.bin' and 'A.Bin'"},
     {"a file that is a folder too", "m", {"a", "A/b"}, "'a' and 'A/b'"},
     {"the other way round", "m", {"x/a/b", "x/a"}, "'x/a/b' and 'x/a'"},

@@ -45,9 +45,10 @@ struct head_row {
   std::uint64_t end;
 };
 
-// on the disk: 150 of 300 bytes, "v1"; and nothing at all
+// on the disk: 150 of 300 bytes, "v1"; 150 of nobody knows how many; and nothing at all
 #define HAVE 150, 300, "\"v1\"", false
 #define PINNED 150, 300, "\"v1\"", true
+#define UNTOLD 150, 0, "\"v1\"", false
 #define NOTHING 0, 0, "", false
 
 const head_row heads[] = {
@@ -133,6 +134,18 @@ const head_row heads[] = {
         answer_kind::odd, false, 0},
     {"the same, pinned", 200, "", 150, "\"v1\"", true, 150, false, PINNED, answer_kind::odd, false,
         0},
+    {"200, and the length was never told", 200, "", 150, "\"v1\"", true, 150, false, UNTOLD,
+        answer_kind::odd, false, 0},
+    {"the same in chunks", 200, "", untold, "\"v1\"", true, 150, false, UNTOLD, answer_kind::odd,
+        false, 0},
+    {"the same, with a range of all", 200, "bytes 0-299/300", 300, "\"v1\"", true, 150, false,
+        UNTOLD, answer_kind::whole, false, 300},
+    {"the same, with a range of the part", 200, "bytes 150-299/300", 150, "\"v1\"", true, 150,
+        false, UNTOLD, answer_kind::odd, false, 0},
+    {"the same of another version", 200, "", 150, "\"v2\"", true, 150, false, UNTOLD,
+        answer_kind::whole, false, 150},
+    {"the same to a plain request", 200, "", 300, "\"v1\"", false, 0, false, UNTOLD,
+        answer_kind::whole, false, 300},
     {"200 and a range nobody can read", 200, "pages 1-2/3", 300, "\"v1\"", true, 150, false, HAVE,
         answer_kind::odd, false, 0},
     {"another mark and another length", 200, "", 150, "\"v2\"", true, 150, false, HAVE,
@@ -169,6 +182,7 @@ const head_row heads[] = {
 };
 #undef HAVE
 #undef PINNED
+#undef UNTOLD
 #undef NOTHING
 
 // What follows; each row says what is different from a first try that was cut with nothing gained.

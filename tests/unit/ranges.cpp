@@ -160,7 +160,7 @@ TEST_SUITE("unit ranges") {
 
   TEST_CASE("what is missing of a file: what was told below its size, and all behind it") {
     struct row {
-      std::vector<byte_range> told;
+      vqcache::detail::formats::ranges told;
       std::uint64_t size, total;
       const char* expected;
     };

@@ -3,6 +3,8 @@
 
 #include "world.hpp"
 
+#include <algorithm>
+
 namespace strings = vqcache::detail::strings;
 
 TEST_SUITE("strings") {
@@ -25,6 +27,24 @@ TEST_SUITE("strings") {
     CHECK(strings::parse_number("0000002a", 16) == 42U);
     for (const std::string bad : {"", "g", "0x1", "-1", "+1", "1ffffffffffffffff"})
       CHECK_MESSAGE(!strings::parse_number(bad, 16), bad);
+  }
+
+  TEST_CASE("a sort takes any number, and equals stay in their order") {
+    std::vector<std::string> names;
+    for (unsigned i = 0; i < 100; ++i) {
+      std::vector<std::string> sorted = names;
+      strings::sort(sorted);
+      std::vector<std::string> expected = names;
+      std::sort(expected.begin(), expected.end());
+      CHECK(sorted == expected);
+
+      vqcache::detail::containers::sort(
+          sorted, [](const auto& a, const auto& b) { return a.size() < b.size(); });
+      std::stable_sort(expected.begin(), expected.end(),
+          [](const auto& a, const auto& b) { return a.size() < b.size(); });
+      CHECK(sorted == expected);
+      names.push_back(std::to_string(i * 7919 % 1009));
+    }
   }
 
   TEST_CASE("a digest is 64 hex digits") {

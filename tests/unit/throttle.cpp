@@ -122,13 +122,23 @@ TEST_SUITE("throttle") {
 
   TEST_CASE("time in which we held the bytes back does not count for a stall") {
     d::worker::pace one{1}, other{1};
-    const auto began = one.seen;
-    std::this_thread::sleep_for(milliseconds(60));
-    CHECK(!one.stalled(0, d::clock::now() - began));
+    // as if the last look had been some time ago
+    one.seen -= milliseconds(900);
+    other.seen -= milliseconds(900);
+    CHECK(!one.stalled(0, milliseconds(900)));
     CHECK(!other.stalled(0));
-    CHECK(one.waited < milliseconds(30));
-    CHECK(other.waited >= milliseconds(60));
+    CHECK(one.waited < milliseconds(450));
+    CHECK(other.waited >= milliseconds(900));
     other.waited = std::chrono::seconds(2);
     CHECK(other.stalled(0));
+
+    // what is told after the look at which it passed counts as well, and nothing is saved up
+    d::worker::pace late{1};
+    late.seen -= milliseconds(900);
+    CHECK(!late.stalled(0));
+    CHECK(!late.stalled(0, milliseconds(900)));
+    CHECK(late.waited < milliseconds(450));
+    CHECK(!late.stalled(0, std::chrono::hours(1)));
+    CHECK(late.waited == throttle::duration());
   }
 }

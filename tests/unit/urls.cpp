@@ -65,7 +65,9 @@ TEST_SUITE("urls") {
             std::string("http://h/\x7f"), std::string("http://h\"/"), std::string("http://h\\@x/"),
             std::string("ht tp://h/"), std::string("ht\"tp://h/"),
             std::string("-o /etc/x http://h/"), std::string("a/b?http://h/"),
-            std::string(" http://h/")}) {
+            std::string(" http://h/"), std::string("http://[::1/"), std::string("http://::1]/"),
+            std::string("http://h]/"), std::string("http://[]/"), std::string("http://[[::1]]/"),
+            std::string("http://a[::1]/")}) {
       CAPTURE(bad);
       CHECK_FALSE(urls::parse_url(bad));
     }
