@@ -23,6 +23,7 @@ Cases (--only may be given more than once):
   hit      both files are local
   sets     a set of 1,000 files of 100 KB: one tier in memory, and both tiers on the disk
   upkeep   a list of 10,000 models in both tiers, and every byte of one file verified
+  stores   the copy is in an object store: a cold call, a restore, the memory of each (stores.py)
 With --against DIR the peer is the vqcache.hpp in DIR and nothing else, in pairs, in the cases disk,
 limited, restore and hit: what a change of the header costs.
 With --write the results are kept as tests/bench/results.json, and report.py makes of them what README
@@ -56,12 +57,13 @@ sys.path.insert(0, SERVERS)
 sys.path.insert(0, HERE)
 import common  # noqa: E402
 import report  # noqa: E402
+import stores  # noqa: E402
 from report import shown_size  # noqa: E402
 
 GIB = 1 << 30
 NOWHERE = 'http://127.0.0.1:9/none/'  # an origin that a restore or a hit must not ask
 CASES = ['disk', 'tmpfs', 'limited', 'slow', 'restore', 'reflink', 'small', 'hit', 'sets',
-         'upkeep']
+         'upkeep', 'stores']
 PAIRED = ['disk', 'limited', 'restore', 'hit']  # those of --against
 PAIRED_BAR = 1.05
 SET_FILES, SET_SIZE = 1000, 100000
@@ -142,8 +144,10 @@ def kind_of(where):
 
 def clean_environment():
     """nothing that the user set for vqcache or a peer changes what is measured"""
+    set_by_user = (r'(?i)(.*_proxy|VQCACHE_(?!STORES_DIR$).*|HF_.*|POOCH_.*|CURL_HOME|PYTHON.*|'
+                   r'AWS_.*|RCLONE_.*|.*_CA_BUNDLE)$')
     for name in list(os.environ):
-        if re.match(r'(?i)(.*_proxy|VQCACHE_.*|HF_.*|POOCH_.*|CURL_HOME|PYTHON.*)$', name):
+        if re.match(set_by_user, name):
             del os.environ[name]
     os.environ.update(LC_ALL='C', HF_HUB_DISABLE_PROGRESS_BARS='1', HF_HUB_DISABLE_TELEMETRY='1',
                       PYTHONDONTWRITEBYTECODE='1')
@@ -208,6 +212,7 @@ class Contender:
         self.runs = runs        # fewer than the others, for what is slow and steady
         self.watch = watch      # files whose appearance is timed too: all of one of these lists
         self.times, self.seen, self.cpu, self.void = [], [], [], []
+        self.peaks = []  # KiB, of vqcache alone
 
 
 class Bench:
@@ -395,6 +400,7 @@ class Bench:
         if c.ours is not None:
             answer = json.loads(out)
             self.peaks.append((answer['peak'], self.case))
+            c.peaks.append(answer['peak'])
             for key, value in c.ours.items():
                 if answer[key] != value:
                     return '%s is %s: %s' % (key, answer[key], answer['said'])
@@ -431,17 +437,18 @@ class Bench:
 
     # ---- results ----
 
-    def row(self, case, text, ours, peer, bar=None, published=False):
+    def row(self, case, text, ours, peer, bar=None, published=False, peer_published=False):
         mine = ours.seen if published else ours.times
+        theirs = peer.seen if peer_published else peer.times
         ratio = None
         if not ours.void and not peer.void:
-            ratio = statistics.median(mine) / statistics.median(peer.times)
+            ratio = statistics.median(mine) / statistics.median(theirs)
         self.rows.append({
             'case': case, 'text': text, 'contender': ours.name, 'peer': peer.name,
             'seconds': statistics.median(mine) if mine else None,
-            'peer_seconds': statistics.median(peer.times), 'ratio': ratio, 'bar': bar,
+            'peer_seconds': statistics.median(theirs) if theirs else None, 'ratio': ratio, 'bar': bar,
             'void': ours.void, 'peer_void': peer.void,
-            'ours': self.times(mine), 'theirs': self.times(peer.times),
+            'ours': self.times(mine), 'theirs': self.times(theirs),
             'verdict': 'void' if ratio is None else '' if bar is None else
                        'met' if ratio <= bar else 'missed'})
         if peer.void and not ours.void:
@@ -940,6 +947,9 @@ class Bench:
         self.race('upkeep', [ours, peer])
         self.row('upkeep', 'every byte of %s verified' % shown_size(self.a.size), ours, peer, 1.1)
 
+    def case_stores(self):
+        stores.measure(self, sys.modules[__name__])
+
     def calls_of_a_hit(self, local, cache):
         """how many system calls one more hit makes, by strace; 0: cannot be told"""
         counts = []
@@ -982,6 +992,7 @@ class Bench:
                 ('aria2', ('aria2c', '--version'), r'aria2 version (\S+)'),
                 ('wget2', ('wget2', '--version'), r'Wget2 (\S+)'),
                 ('nginx', (program('nginx') or 'nginx', '-v'), r'nginx/(\S+)'),
+                ('rclone', ('rclone', '--version'), r'rclone v(\S+)'),
                 ('OpenSSL', ('openssl', 'version'), r'OpenSSL (\S+)'),
                 ('Python', (self.python, '--version'), r'Python (\S+)'),
                 (os.path.basename(compiler()), (compiler(), '-dumpfullversion', '-dumpversion'),

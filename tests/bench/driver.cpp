@@ -1,6 +1,6 @@
 // driver.cpp: the program that bench.py measures. It uses nothing but the public API, prints one line
 // of JSON, and exits with status 0 when the call gave what it should.
-//   driver get NAME CONFIG CHECKPOINT LOCAL CACHE [CONNECTIONS [TRANSPORT]]
+//   driver get NAME CONFIG CHECKPOINT LOCAL CACHE [CONNECTIONS [TRANSPORT]]    CACHE -: no copy is kept
 //   driver hits N NAME LOCAL CACHE     N calls that find both files local, after one that is not counted
 //   driver calls N NAME LOCAL CACHE    N times the bare system calls that such a call cannot do without
 //   driver idle                        nothing: what the program itself needs of memory
@@ -48,7 +48,8 @@ const char* text_of(vqcache::origin from) {
 vqcache::options silent(const char* local, const char* cache) {
   vqcache::options o;
   o.local_dir = local;
-  o.cache_dir = cache;
+  o.keep_copy = std::string(cache) != "-";
+  if (o.keep_copy) o.cache_dir = cache;
   o.on_message = nullptr;
   return o;
 }

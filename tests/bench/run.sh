@@ -9,7 +9,8 @@
 #
 #   VQCACHE_BUILD_DIR=DIR   the Python packages of the peers go there (default: a directory of this
 #                           user's under ${TMPDIR:-/tmp}); all else is removed at the end
-#   VQCACHE_NO_INSTALL=1    install nothing
+#   VQCACHE_STORES_DIR=DIR  the store of the case stores is built there once, and kept; Go builds it
+#   VQCACHE_NO_INSTALL=1    install nothing, build no store
 #   CXX                     as usual
 set -u
 LC_ALL=C
@@ -35,6 +36,7 @@ need() {  # the packages of what is missing: what must be there, and what only s
   have aria2c || wanted="$wanted aria2"
   have wget2 || wanted="$wanted wget2"
   have openssl || wanted="$wanted openssl"
+  have rclone || wanted="$wanted rclone"
   have strace || wanted="$wanted strace"
   have pkg-config || wanted="$wanted pkg-config"
   pkg-config --exists fuse3 2>/dev/null || wanted="$wanted libfuse3-dev"
@@ -81,6 +83,12 @@ if [ "${VQCACHE_NO_INSTALL:-0}" != 1 ] &&
   # shellcheck disable=SC2086
   { python3 -m venv "$build/venv" && "$python" -m pip -q install $packages
   } >"$build/pip.log" 2>&1 </dev/null || { say "pip failed:"; tail -n 3 "$build/pip.log"; }
+fi
+if [ "${VQCACHE_NO_INSTALL:-0}" != 1 ]; then
+  python3 "$here/../servers/stores.py" --get versitygw >"$build/stores.log" 2>&1 </dev/null || {
+    say "the store of the case stores cannot be built:"
+    tail -n 3 "$build/stores.log"
+  }
 fi
 [ -x "$python" ] || python=$(command -v python3)
 [ -z "$wanted" ] || say "without these some cases will be skipped:$wanted"

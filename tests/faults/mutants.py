@@ -142,7 +142,7 @@ MUTANTS = [
              r'\1MUT("damaged_unread") ? condition::damaged : condition::unreadable\2')],
            'verify', 'error', 'V2', calls='openat pread64'),
     Mutant('verify_moves', 'verify puts aside what it finds damaged',
-           [(r'(if \(read\.sha256 == one\.said\.sha256\) return found;)',
+           [(r'(if \(read\.sha256 == told\) return found;)',
              r'\1 if (MUT("verify_moves")) (void)set_aside(file, place, "damaged");')],
            'verify-damaged', '', 'T7 V1'),
     Mutant('repair_lies', 'what could not be mended is no error',

@@ -2,7 +2,7 @@
 """peers.py: the faults of sweep.py, and its invariants I1, I2, I4 and I5, for what people use instead.
 
   peers.py --bin DIR [--quick] [--only PEER,..] [--most N] [--python FILE] [--no-power] [--jobs N]
-           [--json OUT] [--case SPEC] [--selftest] [--list]
+           [--json OUT] [--case SPEC] [--drive] [--walks N] [--walk PEER,N] [--selftest] [--list]
 
 Each way to bring one file of 200 kB (or to restore it from a cache) is one command, run against the
 same origin, by the same injector, with the same cases (sweep.py: list_cases) and the same power cuts
@@ -39,6 +39,9 @@ A careful user's form of each command is a row of its own. Nothing is set that u
 time limit of 25 s is ours, and a hang is not counted as anything but "not exit 0". What a command
 says by its exit status or marks beside a wrong file (aria2c does, by F.aria2) does not take the file
 away: how many were marked is told. The hub here sends plain HTTP: Xet is not asked for.
+
+Behind that, calls by chance, one after the other, on the same disks: walks.py, "the drive"; and a copy
+on a cloud drive that misbehaves: clouds.py.
 
 The test of the test, before each run and alone with --selftest: `liar` (curl whose status is thrown
 away) must show false successes, wrong files and ignored errors; `believer` (which runs curl only if
@@ -264,7 +267,7 @@ class Judge:
             found = self.of_fault(case, run, hits[0], snap)
             if case.mode not in sweep.POWER:
                 found['false success'] = lie
-        found[HANG] = 'after %d s' % LIMIT if run.rc == 124 else ''
+        found[HANG] = 'after %d s' % sweep.LIMIT if run.rc == 124 else ''
         found['not healed'] = self.again(s, snap)
         return found
 
@@ -335,8 +338,9 @@ class Plan:
     def list(self, bench, name):
         """lists the cases of one peer -> why it cannot be tried, or ''"""
         self.planted[name] = self.copies(bench, name)
-        layouts = [('tmp', MODES)] + ([] if self.power else [(fs + '-both', sweep.POWER)
-                                                             for fs in ('ext4', 'xfs')])
+        no_cuts = self.power or (self.o.quick and is_python(name))
+        layouts = [('tmp', MODES)] + ([] if no_cuts else [(fs + '-both', sweep.POWER)
+                                                          for fs in ('ext4', 'xfs')])
         cases = []
         for layout, modes in layouts:
             bench.set_layout(layout)
@@ -371,7 +375,7 @@ class Plan:
         and all errors of fsync and close of the file, which are few and have measures of their own"""
         most = self.o.most if is_python(name) else len(cases)
         if self.o.quick:
-            most = 2 if is_python(name) else 8
+            most = 1 if is_python(name) else 5
         kinds, some = collections.defaultdict(list), []
         for c in cases:
             if c.call == 'exit' or self.is_rare(name, c):
@@ -397,17 +401,16 @@ class Tally:
         self.ran = self.missed = 0
         self.examples = {}
 
-    def add(self, case, found):
+    def add(self, kind, found, example):
         self.ran += 1
         if found is None:
             self.missed += 1
             return
-        kind = 'exit' if case.call == 'exit' else KINDS[case.mode]
         for measure, wrong in found.items():
             self.cases[measure, kind] += 1
             self.wrong[measure, kind] += bool(wrong)
             if wrong:
-                self.examples.setdefault(measure, '%s: --case %r' % (wrong, sweep.spec(case)))
+                self.examples.setdefault(measure, '%s: %s' % (wrong, example))
 
     def of(self, measure, kinds=None):
         """(wrong, cases)"""
@@ -418,6 +421,13 @@ class Tally:
     def shown(self, measure, kinds=None):
         wrong, cases = self.of(measure, kinds)
         return '%d/%d' % (wrong, cases) if cases else '-'
+
+    def as_json(self, measures):
+        return {'run': self.ran, 'not reached': self.missed,
+                'measures': {m: {'wrong': self.of(m)[0], 'cases': self.of(m)[1],
+                                 'kinds': {kind: {'wrong': self.wrong[m, kind], 'cases': n}
+                                           for (of, kind), n in self.cases.items() if of == m}}
+                             for m in measures}}
 
 
 def tried(o, origin, power, names):
@@ -437,13 +447,14 @@ def tried(o, origin, power, names):
     for i, found in sweep.in_parallel(
             o.jobs, lambda: Judge(Bench(o, origin), plan.planted, plan.data), cases,
             lambda judge, case: judge.run(case)):
-        tallies[cases[i].scenario].add(cases[i], found)
+        kind = 'exit' if cases[i].call == 'exit' else KINDS[cases[i].mode]
+        tallies[cases[i].scenario].add(kind, found, '--case %r' % sweep.spec(cases[i]))
         if o.case:
             print('%s\n  %s' % (sweep.spec(cases[i]), found))
     return plan, tallies
 
 
-def unnoticed(name, tally, power):
+def unnoticed(name, tally, power):  # of the drive: walks.unnoticed
     """what should have been seen of a broken command and was not, or of a careful one and was"""
     must_show = BROKEN[name][1] if name in BROKEN else []
     bad = []
@@ -463,10 +474,14 @@ def check_itself(o, origin, power):
     quick, o.quick = o.quick, True
     names = [*BROKEN, 'curl-careful']
     plan, tallies = tried(o, origin, power, names)
+    walked = walks.tried(o, list(walks.SELFTEST), walks.SELFTEST_WALKS) if not plan.skipped else {}
     o.quick = quick
-    for name, tally in tallies.items():
-        print('selftest %-12s %s' % (name, ', '.join('%s %s' % (m, tally.shown(m)) for m in MEASURES)))
-    return plan.skipped + [x for name, tally in tallies.items() for x in unnoticed(name, tally, power)]
+    for measures, counted in ((MEASURES, tallies), (walks.MEASURES, walked)):
+        for name, tally in counted.items():
+            print('selftest %-12s %s' % (name, ', '.join('%s %s' % (m, tally.shown(m)) for m in measures)))
+    drives = [] if plan.skipped or clouds.lacking(o) else clouds.unnoticed(o)
+    return plan.skipped + drives + (walks.unnoticed(walked) if walked else []) + [
+        x for name, tally in tallies.items() for x in unnoticed(name, tally, power)]
 
 
 def machine():
@@ -512,12 +527,8 @@ def table(tallies, plan):
 
 
 def as_json(o, plan, tallies, seconds):
-    rows = [{'peer': name, 'command': ALL[name].how, 'possible': plan.possible[name], 'run': t.ran,
-             'not reached': t.missed, 'examples': t.examples,
-             'measures': {m: {'wrong': t.of(m)[0], 'cases': t.of(m)[1],
-                              'kinds': {kind: {'wrong': t.wrong[m, kind], 'cases': n}
-                                        for (of, kind), n in t.cases.items() if of == m}}
-                          for m in MEASURES + [HANG, MARKED]}} for name, t in tallies.items()]
+    rows = [{'peer': name, 'command': ALL[name].how, 'possible': plan.possible[name],
+             **t.as_json(MEASURES + [HANG, MARKED])} for name, t in tallies.items()]
     return {'date': datetime.date.today().isoformat(), 'machine': machine(), 'versions': versions(o),
             'seed': SEED, 'most': o.most, 'quick': o.quick, 'seconds': round(seconds),
             'skipped': plan.skipped, 'rows': rows}
@@ -526,7 +537,7 @@ def as_json(o, plan, tallies, seconds):
 def options():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('--bin', required=True, help='where faultrun and subject are (run.sh --peers)')
-    a.add_argument('--quick', action='store_true', help='a few cases of each kind')
+    a.add_argument('--quick', action='store_true', help='a few cases of each kind, at most 5 s for each')
     a.add_argument('--only', default='', metavar='PEER,..')
     a.add_argument('--most', type=int, default=20, help='cases of each kind of a Python program')
     a.add_argument('--python', default=sys.executable, help='the Python that has the peers')
@@ -534,6 +545,9 @@ def options():
     a.add_argument('--jobs', type=int, default=2)
     a.add_argument('--json', metavar='OUT')
     a.add_argument('--case', action='append', metavar='SPEC', help='one case again')
+    a.add_argument('--drive', action='store_true', help='only the calls by chance; OUT keeps the rest')
+    a.add_argument('--walks', type=int, default=24, help='of each command; a third for Python')
+    a.add_argument('--walk', metavar='PEER,N', help='one walk again')
     a.add_argument('--selftest', action='store_true', help='only the test of the test')
     a.add_argument('--list', action='store_true', help='name the peers, and their commands')
     a.add_argument('--include', default=os.path.join(sweep.HERE, '..', '..'))
@@ -552,24 +566,66 @@ def failures(tallies):
         'too few cases were reached: ' + name for name, t in tallies.items() if t.missed * 3 > t.ran]
 
 
+def drive(o, names):
+    """prints what the walks show -> (what is kept of them, what failed)"""
+    started = time.time()
+    tallies = walks.tried(o, [name for name in names if name != 'vqcache-restore' and not lacking(name, o)])
+    found = walks.as_json(o, tallies, time.time() - started)
+    print(walks.table(tallies) + '\n')
+    print('\n'.join('%s: %s: %s' % (name, m, why) for name, tally in tallies.items()
+                    for m, why in tally.examples.items()))
+    return found, walks.failures(tallies)
+
+
+def write_json(file, found):
+    text = re.sub(r'\{\s*("wrong": \d+),\s*("cases": \d+)\s*\}', r'{\1, \2}', json.dumps(found, indent=1))
+    with open(file, 'w') as f:
+        f.write(text + '\n')
+
+
+def only_drive(o, names):
+    """-> what failed"""
+    kept = {}
+    if o.json and os.path.exists(o.json):
+        with open(o.json) as f:
+            kept = json.load(f)
+    kept['drive'], bad = drive(o, names)
+    kept['cloud drive'], more = clouds.drive(o) if 'vqcache' in names else ({}, [])
+    bad += more
+    for part in (kept['drive'], kept['cloud drive']):
+        part.update(date=datetime.date.today().isoformat(), machine=machine(), versions=versions(o))
+    if o.json:
+        write_json(o.json, kept)
+    return bad
+
+
 def report(o, plan, tallies, started):
     """prints it all -> what failed"""
     print(table(tallies, plan) + '\n')
     found = as_json(o, plan, tallies, time.time() - started)
+    found['drive'], bad = drive(o, list(tallies))
+    if 'vqcache' in tallies:
+        found['cloud drive'], more = clouds.drive(o)
+        bad += more
     print('%s, %s. Versions: %s.' % (found['date'], found['machine'], ', '.join(
         '%s %s' % one for one in found['versions'].items())))
     notes = ['%s: %s: %s' % (name, measure, tally.shown(measure)) for name, tally in tallies.items()
              for measure in (HANG, MARKED) if tally.of(measure)[0]]
     print('\n'.join(notes + ['skipped: ' + why for why in plan.skipped]))
     if o.json:
-        with open(o.json, 'w') as f:
-            json.dump(found, f, indent=1)
-    return failures(tallies)
+        write_json(o.json, found)
+    return failures(tallies) + bad
 
 
 def run(o, started):
     """-> what failed"""
     names = o.only.split(',') if o.only else list(PEERS)
+    if o.walk:
+        name, number = o.walk.split(',')
+        walks.again(o, name, int(number))
+        return []
+    if o.drive:
+        return only_drive(o, names)
     with sweep.Origin() as origin:
         power = 'asked to leave them out' if o.no_power else sweep.power_unavailable()
         if power:
@@ -588,7 +644,7 @@ def main():
     if o.list:
         print('\n'.join('%-16s %s' % (name, one.command or one.how) for name, one in ALL.items()))
         return 0
-    started, sweep.LIMIT = time.time(), LIMIT
+    started, sweep.LIMIT = time.time(), 5 if o.quick else LIMIT
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.stdout.reconfigure(line_buffering=True)
     bad = run(o, started)
@@ -599,4 +655,7 @@ def main():
 
 
 if __name__ == '__main__':
+    sys.modules['peers'] = sys.modules['__main__']  # walks.py uses this module
+    import clouds
+    import walks
     sys.exit(main())

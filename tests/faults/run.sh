@@ -6,11 +6,14 @@
 #   sh tests/faults/run.sh --cuts [--quick]        only the power cuts of a cold download
 #   sh tests/faults/run.sh --peers [--quick] [--python FILE] [--json OUT] [--only PEER,..] ...
 #                                                  the same faults in curl, wget, aria2c, cp, pooch,
-#                                                  huggingface_hub and a call of the library: a table
+#                                                  huggingface_hub and a call of the library: a table,
+#                                                  one of calls by chance (walks.py), and one
+#                                                  of cloud drives (clouds.py)
 #   sh tests/faults/run.sh --peers --selftest      only the test of that: broken commands, 10 s
 # The plain run begins with the mutants and ends with the cuts; the peers are a measurement, and no
-# part of it. CXX, VQCACHE_INCLUDE (where vqcache.hpp is) may be set.
-# What is swept and what is asked: sweep.py, cuts.py, peers.py, check.py; the injector: faultrun.cpp.
+# part of it; .ci/run runs their selftest, which needs no packages but curl. CXX, VQCACHE_INCLUDE (where
+# vqcache.hpp is) may be set. What is swept and what is asked: sweep.py, cuts.py, peers.py, walks.py,
+# clouds.py, check.py; the injector: faultrun.cpp.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 include=${VQCACHE_INCLUDE:-$here/../..}
@@ -27,6 +30,10 @@ $cxx -std=c++17 -O2 "$here/faultrun.cpp" -o "$scratch/faultrun"
 "$scratch/faultrun" -- true || skip "ptrace or seccomp is not to be had here"
 if [ "$1" = --peers ]; then
   shift
+  # the cloud drive, where FUSE is to be had; peers.py says so if not
+  # shellcheck disable=SC2046
+  ! pkg-config --exists fuse3 2> /dev/null || $cxx -std=c++17 -O1 "$here/../drive/drivefs.cpp" \
+    -o "$scratch/drivefs" $(pkg-config --cflags --libs fuse3) -pthread
   case " $* " in
     *' --selftest '* | *' --list '* | *' --help '*) ;;  # the library is not asked
     *) $cxx -std=c++17 -O1 -I"$include" "$here/subject.cpp" -o "$scratch/subject" -pthread ;;

@@ -329,6 +329,8 @@ def cppyy_suite(name, scratch, url, with_library):
         "try:\n    v.download_vqgan_model('m', '%s/nothing-here/model.yaml', 'x.ckpt', o)\n"
         "    print('no exception')\n"
         "except cppyy.gbl.std.exception as e:\n    print('python sees:', e.what())\n"
+        "try:\n    v.download_model('m', cppyy.gbl.std.vector['vqcache::named_source'](), o)\n"
+        "except Exception as e:\n    print('of a set:', type(e).__name__, '/', e)\n"
         "m = v.download_vqgan_model('m', '%s/model.yaml', '%s/last.ckpt', o)\n"
         "print('python has:', m.name, m.cached)\n"
         "cppyy.cppdef('auto by_name(const std::string& n, const vqcache::options& o) '\n"
@@ -340,6 +342,7 @@ def cppyy_suite(name, scratch, url, with_library):
     need("python has: m True" in out, "Python does not get the model", out)
     need("by name: " in out and "py/local/m.ckpt" in out, "a call by name is not wrapped", out)
     need(re.search(r"python sees: .*model 'm'", out, re.S), "Python does not see the text", out)
+    need(re.search(r"of a set: error /.*at least one file", out, re.S), "a set's error is another one", out)
 
 
 def cppyy_demo(name, scratch, url):
