@@ -1782,6 +1782,13 @@ class list {
 
   T& back() { return first_[size_ - 1]; }
 
+  bool operator==(const list& other) const {
+    for (size_t i = 0; i < size_; ++i) {
+      if (i >= other.size_ || !(first_[i] == other.first_[i])) return false;
+    }
+    return size_ == other.size_;
+  }
+
   void reserve(size_t room) {
     if (room <= room_) return;
 
@@ -1865,6 +1872,22 @@ void sort(All& all, const Before& is_before) {
     }
     all = std::move(merged);
   }
+}
+
+// What a caller gave is a std::vector.
+template <class T>
+list<T> to_list(const vector<T>& given) {
+  list<T> all;
+  all.reserve(given.size());
+  for (const T& one : given) {
+    all.push_back(one);
+  }
+  return all;
+}
+
+template <class T>
+vector<T> to_vector(const list<T>& ours) {
+  return vector<T>(ours.begin(), ours.end());
 }
 
 template <class T>
@@ -2634,27 +2657,38 @@ inline std::string_view take(std::string_view& rest, char end) {
   return front;
 }
 
-inline bool has(const vector<string>& all, std::string_view wanted) {
+inline bool has(const list<string>& all, std::string_view wanted) {
   for (const string& one : all) {
     if (one == wanted) return true;
   }
   return false;
 }
 
-inline void append(vector<string>& all, const vector<string>& more) {
+inline void append(list<string>& all, const list<string>& more) {
   for (const string& one : more) {
     all.push_back(one);
   }
 }
 
-inline void sort(vector<string>& all) {
+inline void sort(list<string>& all) {
   containers::sort(all, [](const string& one, const string& other) { return one < other; });
 }
 
-inline vector<string> words(std::string_view text, char end = ' ') {
-  vector<string> all;
+inline list<string> sorted_once(list<string> all) {  // each of them once
+  sort(all);
+  list<string> each;
+  for (string& one : all) {
+    if (each.empty() || each.back() != one) {
+      each.push_back(std::move(one));
+    }
+  }
+  return each;
+}
+
+inline list<string> words(std::string_view text, char end = ' ') {
+  list<string> all;
   while (!text.empty()) {
-    all.emplace_back(take(text, end));
+    all.push_back(string(take(text, end)));
   }
   return all;
 }
@@ -2983,24 +3017,24 @@ inline bool names_a_file(const parameter& one) {
 inline constexpr size_t shortest_secret = 4;  // of fewer bytes any text is full
 
 // What nobody may read of a URL, as it stands there: user info, and the values of its query.
-inline vector<string> secrets_of(const url& address) {
+inline list<string> secrets_of(const url& address) {
   std::string_view user = address.user;
   std::string_view query = address.path;
-  vector<string> all;
+  list<string> all;
 
-  all.emplace_back(strings::take(user, ':'));
-  all.emplace_back(user);
+  all.push_back(string(strings::take(user, ':')));
+  all.push_back(string(user));
   strings::take(query, '?');
   for (const string& pair : strings::words(query, '&')) {
     const parameter one = read_parameter(pair);
     if (!names_a_file(one)) {
-      all.emplace_back(one.value);
+      all.push_back(string(one.value));
     }
   }
   return all;
 }
 
-inline bool holds_one_of(const vector<string>& secrets, std::string_view value) {
+inline bool holds_one_of(const list<string>& secrets, std::string_view value) {
   const string meant = unescaped(value);
   for (const string& secret : secrets) {
     if (secret.size() < shortest_secret) continue;
@@ -3021,7 +3055,7 @@ inline string redact(std::string_view text, shown_of_query what = shown_of_query
   optional<url> address = parse_url(text);
   if (!address) return malformed;
 
-  const vector<string> secrets = secrets_of(*address);
+  const list<string> secrets = secrets_of(*address);
   if (!address->user.empty()) {
     address->user = "***";
   }
@@ -3509,15 +3543,19 @@ inline bool is_reserved(const header& one) {
   return strings::is_one_of(all, one.name) && !is_harmless;
 }
 
+inline bool has_line(const list<string>& lines, std::string_view name) {  // in lower case
+  for (const string& line : lines) {
+    if (name_of(line) == name) return true;
+  }
+  return false;
+}
+
 // Ours, and the user's, of which each takes the place of ours of the same name.
-inline vector<string> request_headers(const vector<string>& ours, const vector<string>& users) {
-  vector<string> all;
+inline list<string> request_headers(const list<string>& ours, const list<string>& users) {
+  list<string> all;
 
   for (const string& line : ours) {
-    const auto has_its_name = [&line](const string& one) {
-      return name_of(one) == name_of(line);
-    };
-    if (std::none_of(users.begin(), users.end(), has_its_name)) {
+    if (!has_line(users, name_of(line))) {
       all.push_back(line);
     }
   }
@@ -3528,8 +3566,8 @@ inline vector<string> request_headers(const vector<string>& ours, const vector<s
 // ---- codings
 
 // The members of a list in all lines of this name, in lower case, without their parameters.
-inline vector<string> list_of(const headers& all, std::string_view name) {
-  vector<string> members;
+inline list<string> list_of(const headers& all, std::string_view name) {
+  list<string> members;
 
   for (const header& one : all) {
     if (one.name != name) continue;
@@ -3548,7 +3586,7 @@ inline vector<string> list_of(const headers& all, std::string_view name) {
 inline constexpr const char* codings =
     " gzip x-gzip compress x-compress deflate br zstd dcb dcz sdch exi aes128gcm pack200-gzip ";
 
-inline string foreign_coding(const vector<string>& content) {  // or empty
+inline string foreign_coding(const list<string>& content) {  // or empty
   for (const string& one : content) {
     if (strings::is_one_of(codings, one)) return one;
   }
@@ -3557,7 +3595,7 @@ inline string foreign_coding(const vector<string>& content) {  // or empty
 
 // The transfer coding that nobody asked for, or empty. "identity", which RFC 9112 has removed, is
 // none. What a transport unpacks has another length than what it counts, so only chunked is good.
-inline string foreign_transfer(const vector<string>& transfer) {
+inline string foreign_transfer(const list<string>& transfer) {
   bool is_chunked = false;
 
   for (const string& one : transfer) {
@@ -3751,7 +3789,7 @@ inline date_words split_date(std::string_view text) {
   }
   if (!is_weekday(weekday) || !strings::starts_with(rest, " ")) return {};
 
-  const vector<string> part = strings::words(std::string_view(rest).substr(1));
+  const list<string> part = strings::words(std::string_view(rest).substr(1));
   if (has_comma && part.size() == 5 && part[4] == "GMT") {
     return {part[0], part[1], part[2], part[3], true};
   }
@@ -3896,8 +3934,8 @@ inline bool is_of_object(int code, const headers& all) {
 }
 
 // The digests that a header declares of the whole file; empty ones are none.
-inline vector<string> digests_in(const header& one) {
-  vector<string> digests;
+inline list<string> digests_in(const header& one) {
+  list<string> digests;
   if (one.name == "x-linked-etag") {
     digests.push_back(digest_of_link(one.value));
   }
@@ -3966,10 +4004,10 @@ struct response_head {
   maybe_range range{};
   bool accepts_ranges = true;  // false: it says that it does not
   unsigned retry_after_seconds = 0;
-  string coding_problem{};       // why its bytes are not the file's
-  declaration declared{};        // the SHA-256 of the whole file
-  vector<string> set_cookies{};  // the values; secrets of the server's
-  headers all{};                 // as they came, for what only a store tells
+  string coding_problem{};     // why its bytes are not the file's
+  declaration declared{};      // the SHA-256 of the whole file
+  list<string> set_cookies{};  // the values; secrets of the server's
+  headers all{};               // as they came, for what only a store tells
 };
 
 inline response_head read_head(int code, const headers& all) {
@@ -4184,8 +4222,8 @@ inline bool has_name(const list<const cookie*>& all, std::string_view name) {
 }
 
 // The pairs of the user's own Cookie lines that no cookie of a server's replaces.
-inline vector<string> own_pairs(const vector<string>& lines, const list<const cookie*>& servers) {
-  vector<string> pairs;
+inline list<string> own_pairs(const list<string>& lines, const list<const cookie*>& servers) {
+  list<string> pairs;
 
   for (const string& line : lines) {
     if (name_of(line) != "cookie") continue;
@@ -4193,7 +4231,7 @@ inline vector<string> own_pairs(const vector<string>& lines, const list<const co
         strings::words(std::string_view(line).substr(line.find(':') + 1), ';')) {
       const std::string_view name = strings::trim(pair.substr(0, pair.find('=')));
       if (!has_name(servers, name)) {
-        pairs.emplace_back(strings::trim(pair));
+        pairs.push_back(string(strings::trim(pair)));
       }
     }
   }
@@ -4202,12 +4240,12 @@ inline vector<string> own_pairs(const vector<string>& lines, const list<const co
 
 // The headers of a request to `to`, with the jar's cookies behind the user's own in one Cookie. A
 // server that sets a name anew means its own value.
-inline vector<string> with_cookies(
-    const vector<string>& lines, const cookies& jar, const urls::url& to) {
+inline list<string> with_cookies(
+    const list<string>& lines, const cookies& jar, const urls::url& to) {
   const list<const cookie*> servers = cookies_for(to, jar);
   if (servers.empty()) return lines;
 
-  vector<string> pairs = own_pairs(lines, servers);
+  list<string> pairs = own_pairs(lines, servers);
   for (const cookie* one : servers) {
     pairs.push_back(join({one->name, "=", one->value}));
   }
@@ -4220,7 +4258,7 @@ inline vector<string> with_cookies(
     }
   }
 
-  vector<string> all;
+  list<string> all;
   for (const string& line : lines) {
     if (name_of(line) != "cookie") {
       all.push_back(line);
@@ -4233,15 +4271,15 @@ inline vector<string> with_cookies(
 // ---- secrets
 
 // What scrub() has to hide: the user's headers, and what servers gave.
-inline vector<string> secret_lines(const vector<string>& lines, const cookies& jar) {
-  vector<string> all = lines;
+inline list<string> secret_lines(const list<string>& lines, const cookies& jar) {
+  list<string> all = lines;
   for (const cookie& one : jar) {
     all.push_back(join({"Cookie: ", one.name, "=", one.value}));
   }
   return all;
 }
 
-inline bool hold_credentials(const vector<string>& header_lines) {  // by their names
+inline bool hold_credentials(const list<string>& header_lines) {  // by their names
   for (const string& line : header_lines) {
     const string name = name_of(line);
     for (const char* part : {"auth", "cookie", "token", "key"}) {
@@ -4251,18 +4289,18 @@ inline bool hold_credentials(const vector<string>& header_lines) {  // by their 
   return false;
 }
 
-inline void add_secrets_of_word(vector<string>& all, std::string_view word) {
+inline void add_secrets_of_word(list<string>& all, std::string_view word) {
   const std::string_view pair = strings::trim(word.substr(0, word.find(';')));
   const size_t name_end = (std::min)(pair.find('='), pair.size() - 1);
-  all.emplace_back(strings::trim(word));
-  all.emplace_back(pair);
-  all.emplace_back(pair.substr(name_end + 1));
+  all.push_back(string(strings::trim(word)));
+  all.push_back(string(pair));
+  all.push_back(string(pair.substr(name_end + 1)));
 }
 
 // Its words, a cookie's value, and of a signed request what stands between commas; "host", which it
 // names as signed, is no secret.
-inline vector<string> secrets_of_header(std::string_view line) {
-  vector<string> all;
+inline list<string> secrets_of_header(std::string_view line) {
+  list<string> all;
 
   strings::take(line, ':');
   for (std::string_view word : strings::words(strings::trim(line))) {
@@ -4280,8 +4318,8 @@ inline vector<string> secrets_of_header(std::string_view line) {
 
 // All that a server may repeat: as it was sent, decoded, and as it would be shown. The longest come
 // first, for one may hold another.
-inline vector<string> secrets_of(std::string_view address, const vector<string>& header_lines) {
-  vector<string> all = urls::secrets_of(urls::parse_url(address).value_or(urls::url()));
+inline list<string> secrets_of(std::string_view address, const list<string>& header_lines) {
+  list<string> all = urls::secrets_of(urls::parse_url(address).value_or(urls::url()));
   for (const string& line : header_lines) {
     for (string& secret : secrets_of_header(line)) {
       all.push_back(std::move(secret));
@@ -4333,7 +4371,7 @@ inline void hide_credentials(string& said) {  // of an Authorization
 }
 
 // As a whole, or cut by a quotation.
-inline void hide_all(string& said, const vector<string>& secrets) {
+inline void hide_all(string& said, const list<string>& secrets) {
   for (const string& secret : secrets) {
     hide(said, secret, secret.size());
   }
@@ -4345,15 +4383,15 @@ inline void hide_all(string& said, const vector<string>& secrets) {
 }
 
 // What a server repeats of user info, query and headers, decoded or cut by a quotation, is ***.
-inline string scrub(string said, std::string_view address, const vector<string>& header_lines) {
-  const vector<string> secrets = secrets_of(address, header_lines);
+inline string scrub(string said, std::string_view address, const list<string>& header_lines) {
+  const list<string> secrets = secrets_of(address, header_lines);
   hide_all(said, secrets);
   hide_user_info(said);
   hide_credentials(said);
 
   // A byte that is made readable may complete what looks like a secret, if only by chance.
   string shown = strings::readable(said);
-  vector<string> readable_secrets;
+  list<string> readable_secrets;
   for (const string& secret : secrets) {
     if (strings::readable(secret) == secret) {
       readable_secrets.push_back(secret);
@@ -4469,11 +4507,9 @@ inline string write_receipt(const receipt& all, const string& date) {
 }
 
 inline entry& entry_of(receipt& all, std::string_view file) {  // a new one if there is none
-  const auto is_its = [file](const entry& one) {
-    return one.file == file;
-  };
-  const auto known = std::find_if(all.begin(), all.end(), is_its);
-  if (known != all.end()) return *known;
+  for (entry& one : all) {
+    if (one.file == file) return one;
+  }
 
   all.push_back(entry());
   all.back().file = file;
@@ -4808,7 +4844,7 @@ inline std::string_view without_mark(std::string_view text) {  // of the byte or
 // Collects the keys of the outermost mappings of JSON or of YAML's flow style ({a: 1, "b": [2]}).
 class flow_reader {
  public:
-  vector<string> keys{};
+  list<string> keys{};
 
   bool is_between_words() const { return strings::trim(word_).empty(); }
 
@@ -4849,7 +4885,7 @@ class flow_reader {
 
   void keep_key() {
     if (!is_between_words()) {
-      keys.emplace_back(strings::trim(word_));
+      keys.push_back(string(strings::trim(word_)));
     }
   }
 
@@ -4858,7 +4894,7 @@ class flow_reader {
   size_t outermost_ = npos;  // outside of the outermost mapping; npos: none has begun
 };
 
-inline vector<string> flow_keys(std::string_view text) {
+inline list<string> flow_keys(std::string_view text) {
   flow_reader reader;
 
   while (!text.empty()) {
@@ -4912,8 +4948,8 @@ inline string block_key(std::string_view line) {
 struct mapping {  // what a text says of itself as YAML
   enum class style { none, flow, block, list };
 
-  vector<string> keys{};  // of the outermost mapping
-  size_t lines = 0;       // that are neither empty nor remarks
+  list<string> keys{};  // of the outermost mapping
+  size_t lines = 0;     // that are neither empty nor remarks
   style written = style::none;
   bool in_quotes = false;  // the first key
 
@@ -5021,7 +5057,7 @@ inline mapping read_mapping(std::string_view text) {
 // ---- answers of servers
 
 // Whether these keys, all of them, are those of a server that says what went wrong.
-inline bool are_of_an_answer(const vector<string>& keys) {
+inline bool are_of_an_answer(const list<string>& keys) {
   constexpr const char* telling =
       " error errors error_msg error_message error_code error_description errormessage errorcode"
       " errmsg err exception failure fault forbidden unauthorized denied sorry note notice warning"
@@ -5045,7 +5081,7 @@ inline bool are_of_an_answer(const vector<string>& keys) {
 
 // Names of which one alone is enough, where there are few: a tokenizer's config may say how it
 // takes "errors", among much else.
-inline bool has_key_of_an_error(const vector<string>& keys) {
+inline bool has_key_of_an_error(const list<string>& keys) {
   constexpr size_t few = 3;
   if (keys.size() > few) return false;
 
@@ -5100,7 +5136,7 @@ inline string json_answer(const specimen& seen, std::string_view text) {  // or 
   const bool is_json = !has_nul(seen.head) && (text[0] == '{' || text[0] == '[');
   if (!is_json) return {};
 
-  const vector<string> keys = flow_keys(text);
+  const list<string> keys = flow_keys(text);
   if (strings::has(keys, "model")) return {};  // a config
   const bool is_answer = are_of_an_answer(keys) || has_key_of_an_error(keys);
   return is_answer ? "a JSON answer " + that_says(text, 400) : string();
@@ -5262,7 +5298,8 @@ inline source sources(const row& r, bool config) {
   const size_t i = config ? 0 : 1;
   source s({}, r.sha256[i]);
   s.size = r.size[i];
-  for (string& url : s.urls = strings::words(r.places)) {
+  s.urls = containers::to_vector(strings::words(r.places));
+  for (string& url : s.urls) {
     for (const auto& part : parts) {
       if (const size_t at = url.find(part[0]); at != npos) {
         url.replace(at, std::strlen(part[0]), part[2] ? part[1 + i] : part[1]);
@@ -5289,7 +5326,8 @@ using models = vector<known_model>;
 inline models known() {
   models of_all;
   for (const row& r : all) {
-    of_all.push_back({r.name, strings::words(r.aliases), sources(r, true), sources(r, false)});
+    const list<string> aliases = strings::words(r.aliases);
+    of_all.push_back({r.name, containers::to_vector(aliases), sources(r, true), sources(r, false)});
   }
   return of_all;
 }
@@ -5505,7 +5543,8 @@ int try_lock(file& f);
 // Adds the names in a directory that begin so, but for "." and "..". Those that it has found before
 // a failure stay. Not by fs::directory_iterator: that of libstdc++ ends the program when an
 // allocation fails.
-int list_names(const fs::path& directory, std::string_view prefix, std::vector<std::string>& out);
+int list_names(
+    const fs::path& directory, std::string_view prefix, containers::list<std::string>& out);
 
 // Whether it is there and may not be written, by its rights or since its file system is read-only.
 bool read_only(const fs::path& path);
@@ -5805,9 +5844,9 @@ inline error::status ready_directory(const fs::path& path) {  // make_directorie
   return why.empty() ? error::system(problem, "create", path) : not_there(path, why);
 }
 
-inline std::vector<std::string> list(
+inline containers::list<std::string> list(
     const fs::path& directory, const std::string& prefix, int* problem = nullptr) {
-  std::vector<std::string> names;
+  containers::list<std::string> names;
   const int error = list_names(directory, prefix, names);
   if (problem) {
     *problem = error;
@@ -6265,7 +6304,7 @@ inline const directory_entry* next_entry(::DIR* stream) {  // null: the end, or 
 }
 
 inline int list_names(
-    const fs::path& directory, std::string_view prefix, std::vector<std::string>& out) {
+    const fs::path& directory, std::string_view prefix, containers::list<std::string>& out) {
   const directory_stream stream(directory);
   if (!stream.get()) return errno;
 
@@ -6754,7 +6793,7 @@ struct directory_search {
 };
 
 inline int list_names(
-    const fs::path& directory, std::string_view prefix, std::vector<std::string>& out) {
+    const fs::path& directory, std::string_view prefix, containers::list<std::string>& out) {
   ::_wfinddata_t found;
   const directory_search search{::_wfindfirst((directory / L"*").c_str(), &found)};
   if (!search.has_begun()) return errno;
@@ -6921,7 +6960,7 @@ enum class process_id : std::intptr_t { none };  // POSIX: its number; Windows: 
 // are, its signals as in a program that a shell has started. 0, or an errno value (ENOENT: there is
 // no such program); then nothing runs, and `out` is as it was. fourth: what it finds under the name
 // of fourth_stream; ENOSYS: this system gives a program three streams and no more.
-int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out,
+int spawn(const list<std::string>& argv, const file (&streams)[3], process_id& out,
     const file* fourth = nullptr);
 
 inline constexpr const char* fourth_stream = "/dev/fd/3";
@@ -7074,8 +7113,8 @@ class spawn_attributes : os::pinned {
   bool is_made_ = false;
 };
 
-inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out,
-    const file* fourth) {
+inline int spawn(
+    const list<std::string>& argv, const file (&streams)[3], process_id& out, const file* fourth) {
   spawn_actions actions;
   if (const int error = actions.give(streams, fourth)) return error;
 
@@ -7273,7 +7312,7 @@ inline std::wstring quoted(const std::wstring& argument) {
   return text + L'"';
 }
 
-inline std::wstring quoted_command_line(const std::vector<std::string>& argv) {
+inline std::wstring quoted_command_line(const list<std::string>& argv) {
   std::wstring line;
   for (const std::string& one : argv) {
     if (!line.empty()) {
@@ -7284,8 +7323,8 @@ inline std::wstring quoted_command_line(const std::vector<std::string>& argv) {
   return line;
 }
 
-inline int spawn(const std::vector<std::string>& argv, const file (&streams)[3], process_id& out,
-    const file* fourth) {
+inline int spawn(
+    const list<std::string>& argv, const file (&streams)[3], process_id& out, const file* fourth) {
   if (fourth) return ENOSYS;  // a program there could not open it by a name
 
   wchar_t system_directory[windows::max_path] = L"";
@@ -7417,7 +7456,7 @@ class child : os::pinned {
   ~child() { (void)abandon(); }
 
   // E2BIG: the input is more than a pipe holds. As spawn() otherwise.
-  int start(const std::vector<std::string>& argv, std::string_view input) {
+  int start(const list<std::string>& argv, std::string_view input) {
     file streams[3], to_input;
     if (const int error = make_pipes(streams, to_input)) {
       return error;
@@ -7428,7 +7467,7 @@ class child : os::pinned {
 
   // The same, but the input stands in fourth_stream, and the standard input is for feed(). ENOSYS:
   // as spawn().
-  int start_fed(const std::vector<std::string>& argv, std::string_view input) {
+  int start_fed(const list<std::string>& argv, std::string_view input) {
     file streams[3], fourth, to_fourth, to_input;
     int error = make_pipes(streams, to_input);
     if (error == 0) {
@@ -8058,9 +8097,9 @@ struct unsigned_request {
 };
 
 struct signed_request {
-  string target;           // the path and the query as they were signed
-  vector<string> headers;  // "name: value", all but host
-  status problem{};        // errc::io: no digest could be made
+  string target;         // the path and the query as they were signed
+  list<string> headers;  // "name: value", all but host
+  status problem{};      // errc::io: no digest could be made
 };
 
 enum class slash { stays, is_encoded };
@@ -8793,9 +8832,9 @@ inline string text_of(view xml, view element) {
 }
 
 // The texts of all elements of this name, in their order.
-inline vector<string> texts_of(view xml, view element) {
+inline list<string> texts_of(view xml, view element) {
   const string end = join({"/", element});
-  vector<string> all;
+  list<string> all;
   xml_mark before;
   for (xml_mark now = next_mark(xml, 0); now.begin != npos; now = next_mark(xml, now.end)) {
     if (before.name == element && now.name == end) {
@@ -8905,7 +8944,7 @@ inline http::maybe_time iso_time(view text) {
 // Candidates alone: whoever has asked looks each of them up.
 struct list_page {
   bool is_list = false;  // else somebody else has answered
-  vector<string> texts{};
+  list<string> texts{};
   string next{};  // of a bucket: where the next page begins; empty: it was the last
 };
 
@@ -9008,7 +9047,7 @@ inline list_rows read_rows(view xml, const list_words& words) {
 // between. ListObjectsV2, with a delimiter.
 inline list_page read_bucket_list(view xml, view prefix) {
   list_page page = read_list(xml, "ListBucketResult", "CommonPrefixes", "Prefix");
-  vector<string> names;
+  list<string> names;
   for (const string& key : page.texts) {
     const bool is_below = strings::starts_with(key, prefix) && strings::ends_with(key, "/");
     if (!is_below || key.size() < prefix.size() + 2) continue;
@@ -9351,7 +9390,7 @@ enum class asks { web_identity, container, instance_token, instance_role, instan
 struct question {
   asks what = asks::container;
   string method{"GET"}, url{};
-  vector<string> headers{};  // "Name: value"
+  list<string> headers{};  // "Name: value"
   string body{};
   unsigned seconds = 0;    // in which the answer is there, connecting too; 0: as options say
   unsigned tries = 1;      // where nobody answers
@@ -9903,7 +9942,7 @@ inline optional<login> login_in(view netrc, view host) {
 // "USER:PASSWORD" as a URL has it, from $NETRC, else from ~/.netrc; empty: there is none.
 inline result_of<string> login_of(const string& host, const surroundings& around) {
   const string told = around.variable("NETRC");
-  vector<string> files{told};
+  list<string> files{told};
   if (told.empty()) {
     files = {"~/.netrc", "~/_netrc"};  // the latter is what Windows calls it
   }
@@ -10226,10 +10265,10 @@ class journal_file : os::pinned {
 };
 
 // The names in a directory that are `before`, `digits` hex digits, and one of `after`.
-inline vector<string> numbered(const fs::path& at, const string& before, size_t digits,
-    const vector<string>& after, int* problem = nullptr) {
-  vector<string> names;
-  const vector<string> listed = os::list(at, before, problem);
+inline list<string> numbered(const fs::path& at, const string& before, size_t digits,
+    const list<string>& after, int* problem = nullptr) {
+  list<string> names;
+  const list<string> listed = os::list(at, before, problem);
 
   for (const string& end : after) {
     for (const string& name : listed) {
@@ -12076,7 +12115,7 @@ enum class path_form { usual, dots_go_out };
 
 struct transfer_request {
   string url;
-  vector<string> headers;        // "Name: value"; all that are sent but Host, User-Agent and length
+  list<string> headers;          // "Name: value"; all that are sent but Host, User-Agent and length
   uint64_t offset = 0;           // the first byte that is wanted, for one that sends no headers
   unsigned connect_seconds = 0;  // at most, to connect
   unsigned stall_seconds = 0;    // of silence; 0: no limit. See silence_limit()
@@ -12112,7 +12151,7 @@ class permit : os::pinned {
  public:
   virtual status sign(transfer_request& asked) = 0;
 
-  virtual const vector<string>& secrets() const = 0;  // the lines that were added, for scrub()
+  virtual const list<string>& secrets() const = 0;  // the lines that were added, for scrub()
 
  protected:
   ~permit() = default;
@@ -12207,16 +12246,13 @@ inline bool may_arrive_twice(view method) {
 // Lines for curl beside the headers that are asked for. A line without a value takes away what curl
 // would add by itself: a wait for 100 Continue, a type, and what it likes to get. The length is
 // always told, of nothing too where a method is about a body: chunks are refused by many a store.
-inline vector<string> lines_for_curl(const transfer_request& asked) {
+inline list<string> lines_for_curl(const transfer_request& asked) {
   const bool is_about_body = asked.method == "PUT" || asked.method == "POST";
-  vector<string> lines;
+  list<string> lines;
   for (const char* name : {"Accept", "Expect", "Content-Type"}) {
-    const auto is_it = [name](const string& line) {
-      return http::name_of(line) == strings::lower(name);
-    };
     const bool is_about_all = name[0] == 'A';
     const bool may_come = is_about_all || asked.has_body();
-    if (may_come && std::none_of(asked.headers.begin(), asked.headers.end(), is_it)) {
+    if (may_come && !http::has_line(asked.headers, strings::lower(name))) {
       lines.push_back(join({name, ":"}));
     }
   }
@@ -13001,7 +13037,7 @@ class libcurl_exchange final : public exchange {
 
   bool set(int option, void* value) { return curl_->easy_setopt(easy_, option, value) == 0; }
 
-  bool add_headers(const vector<string>& lines) {
+  bool add_headers(const list<string>& lines) {
     for (const string& line : lines) {
       void* const longer = curl_->slist_append(headers_, line.c_str());
       if (!longer) return false;
@@ -13225,9 +13261,9 @@ inline unsigned silence_limit(const transfer_request& asked) {
 // was cut.
 inline constexpr view program_mark = "vqcache ";
 
-inline vector<string> program_arguments(const transfer_request& asked) {
+inline list<string> program_arguments(const transfer_request& asked) {
   const string last_line = string(program_mark) + "%{size_download}";
-  vector<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
+  list<string> all = {"curl", "-q", "-g", "-s", "-S", "-i", "-N", "--proto", "=http,https",
       "--http1.1", "--suppress-connect-headers", "--connect-timeout",
       std::to_string(asked.connect_seconds), "-w", last_line};
   const auto add = [&all](std::initializer_list<const char*> words) {
@@ -13274,7 +13310,7 @@ inline string quoted_for_curl(view text) {
 // arguments: curl before 8.7 ignores unknown words of a file. It cannot ask a pipe for the length
 // of what goes out, and would send chunks.
 inline string program_input(const transfer_request& asked) {
-  vector<string> lines = asked.headers;
+  list<string> lines = asked.headers;
   for (const string& line : lines_for_curl(asked)) {
     lines.push_back(line);
   }
@@ -13342,7 +13378,7 @@ class program_exchange final : public exchange {
   process::child program{};
 
   status start(const transfer_request& asked) {
-    const vector<string> arguments = program_arguments(asked);
+    const list<string> arguments = program_arguments(asked);
     const string input = program_input(asked);
     const int error =
         asked.has_body() ? program.start_fed(arguments, input) : program.start(arguments, input);
@@ -13650,7 +13686,7 @@ class user_transport final : public transport {
               " as a store needs it; leave it empty, so that libcurl or the program curl does"}));
     }
 
-    const vqcache::request wanted{asked.url, asked.headers, asked.offset, 0};
+    const vqcache::request wanted{asked.url, containers::to_vector(asked.headers), asked.offset, 0};
     user_response said(to, *pace_);
     status called = error::guard("options::fetch", [&] { who_->opts().fetch(wanted, said); });
     who_->stop_with(std::move(called));
@@ -14539,10 +14575,10 @@ class client : os::pinned {
 
   // Signs a GET of an object that a download has composed. What it gives are the lines that were
   // added; they hold secrets.
-  result_of<vector<string>> allow(view name, transport::transfer_request& made) {
+  result_of<list<string>> allow(view name, transport::transfer_request& made) {
     request one;
     one.name = name;
-    vector<string> others;
+    list<string> others;
     for (const string& line : made.headers) {
       const optional<http::header> header = http::parse_header(line);
       const bool is_signed = header && strings::is_one_of(" range if-range ", header->name);
@@ -14986,7 +15022,7 @@ inline constexpr int most_pages = 100;                   // of a bucket's list, 
 
 struct names_below {
   status problem{};  // it could not be listed
-  vector<string> names{};
+  list<string> names{};
 };
 
 inline status not_listed(const client& by, const answer& said) {
@@ -15129,18 +15165,18 @@ class signer final : public transport::permit {
 
   status sign(transport::transfer_request& made) override {
     if (made.url != by_->address_of(key_)) return {};
-    result_of<vector<string>> lines = by_->allow(key_, made);
+    result_of<list<string>> lines = by_->allow(key_, made);
     VQCACHE_NEED_(lines.why());
     secrets_ = std::move(*lines);
     return {};
   }
 
-  const vector<string>& secrets() const override { return secrets_; }
+  const list<string>& secrets() const override { return secrets_; }
 
  private:
   stores::client* by_;
   string key_;
-  vector<string> secrets_{};
+  list<string> secrets_{};
 };
 
 struct store_in_use {
@@ -16015,7 +16051,7 @@ class directory_board final : public board {
   reading look(uint64_t number) override {
     const string name = name_of(set_, number);
     int problem = 0;
-    const vector<string> names = os::list(at_, name, &problem);
+    const list<string> names = os::list(at_, name, &problem);
     if (!strings::has(names, name)) {
       return absent(problem);
     }
@@ -16774,7 +16810,7 @@ class connection final : public transport::response_handler {
 
   // number: of the answer, among all of its download.
   void ask(transport::pump& by, const string& url, const options& o,
-      const vector<string>& own_headers, unsigned number, transport::permit* permit = nullptr) {
+      const list<string>& own_headers, unsigned number, transport::permit* permit = nullptr) {
     begin_answer(number);
     const string known = owner_->on_disk().validator;
     // a digest tells more than a mark, which may be another on the next machine of a CDN: what
@@ -16791,9 +16827,9 @@ class connection final : public transport::response_handler {
       (void)owner_->file().write_back(part_);
     }
 
-    const vector<string> ours{"Accept: */*", "Accept-Encoding: identity"};
-    const vector<string> users = route_.is_home ? own_headers : vector<string>();
-    const vector<string> lines = http::request_headers(ours, users);
+    const list<string> ours{"Accept: */*", "Accept-Encoding: identity"};
+    const list<string> users = route_.is_home ? own_headers : list<string>();
+    const list<string> lines = http::request_headers(ours, users);
     transport::transfer_request asked{url, http::with_cookies(lines, route_.jar, route_.at), first_,
         checks::connect_limit(o), o.stall_seconds};
     if (asks_part_ && takes_headers) {
@@ -17561,12 +17597,12 @@ class download final : os::pinned, public connection::connection::owner {
 
   void choose_source() {
     if (untried_.empty()) {  // those that tell no length, in the end
-      untried_ = containers::exchange(unsized_, vector<string>());
+      untried_ = containers::exchange(unsized_, list<string>());
       takes_unsized_ = true;
     }
     use_ = source_in_use();
-    use_.url = untried_.front();
-    untried_.erase(untried_.begin());
+    use_.url = untried_[0];
+    untried_.erase_at(0);
     use_.path = urls::local_path(use_.url);
     const bool is_to_leave = !use_.path.empty() && file().is_begun() && !has_pin();
     if (is_to_leave) {
@@ -17713,7 +17749,7 @@ class download final : os::pinned, public connection::connection::owner {
     from.is_signed = use_.way.by != nullptr;  // the source's headers would be in its way
     from.is_home = !from.is_signed && from.at.origin() == home_;
     from.has_user = !from.at.user.empty();
-    from.has_secret_headers = http::hold_credentials(target_.from->headers);
+    from.has_secret_headers = http::hold_credentials(headers_);
 
     connections_.push_back(box<connection::connection>(
         new connection::connection(*this, std::move(from), std::move(part), is_part, first)));
@@ -17722,7 +17758,7 @@ class download final : os::pinned, public connection::connection::owner {
   }
 
   void ask(connection::connection& one, const string& url) {
-    one.ask(*pump_, url, who_->opts(), target_.from->headers, ++answers_, use_.way.by);
+    one.ask(*pump_, url, who_->opts(), headers_, ++answers_, use_.way.by);
     if (is_taken(one.told().host)) {
       one.note_taken_host();
     }
@@ -17818,7 +17854,7 @@ class download final : os::pinned, public connection::connection::owner {
     } else {
       why = ended->conclude();
     }
-    vector<string> secrets = http::secret_lines(target_.from->headers, ended->way().jar);
+    list<string> secrets = http::secret_lines(headers_, ended->way().jar);
     if (use_.way.by) {
       strings::append(secrets, use_.way.by->secrets());
     }
@@ -18132,7 +18168,7 @@ class download final : os::pinned, public connection::connection::owner {
 
   string scrubbed(const string& words) const {
     const bool is_of_web = use_.way.by == nullptr;  // else nothing behind its ? is a secret
-    return http::scrub(words, is_of_web ? use_.way.url : target_.got, target_.from->headers);
+    return http::scrub(words, is_of_web ? use_.way.url : target_.got, headers_);
   }
 
   const char* advice_about_digest(errc failure) const {
@@ -18149,7 +18185,7 @@ class download final : os::pinned, public connection::connection::owner {
     const optional<urls::url> here = urls::parse_url(use_.url);
     if (!here) return;
 
-    vector<string> others, same;
+    list<string> others, same;
     for (const string& url : untried_) {
       const optional<urls::url> there = urls::parse_url(url);
       const bool is_same = there && there->origin() == here->origin();
@@ -18278,7 +18314,8 @@ class download final : os::pinned, public connection::connection::owner {
   partial::sealer::order sealing_{};
   outcome last_{};  // of state::sealing: the answer that brought the last of it
   string name_ = who_->called(os::shown(target_.final_path));
-  vector<string> untried_ = target_.from->urls, unsized_{};
+  const list<string> headers_ = containers::to_list(target_.from->headers);
+  list<string> untried_ = containers::to_list(target_.from->urls), unsized_{};
   string tried_{};  // what is said of the sources that failed
   string home_{};   // the origin of the first URL
 
@@ -18390,7 +18427,7 @@ namespace tier {
 // file that is called like the set. folder: in a directory that is called like the set.
 enum class layout { flat, folder };
 
-inline layout layout_of(const string& set, const vector<string>& files) {
+inline layout layout_of(const string& set, const list<string>& files) {
   const bool is_itself = files.size() == 1 && files[0] == set;
   const string config = set + catalog::endings[0];
   const string checkpoint = set + catalog::endings[1];
@@ -18400,8 +18437,8 @@ inline layout layout_of(const string& set, const vector<string>& files) {
   return is_itself || is_pair ? layout::flat : layout::folder;
 }
 
-struct owned {           // in one tier: paths relative to its directory, with / between the parts
-  vector<string> files;  // in the order of the set
+struct owned {         // in one tier: paths relative to its directory, with / between the parts
+  list<string> files;  // in the order of the set
   string receipt;
 };
 
@@ -18470,10 +18507,17 @@ inline string clash(const string& a, const string& b) {
       "; give one of them another name"});
 }
 
+inline string first_of(const list<string>& files, const string& one, const string& other) {
+  for (const string& file : files) {
+    if (file == one || file == other) return file;
+  }
+  return one;
+}
+
 // Sorted so that what lies in a folder comes right behind the folder's name, and a file behind its
 // like: then neighbours tell, and a set of thousands is no work.
-inline status twice_one_path(const vector<string>& files) {
-  vector<string> sorted;
+inline status twice_one_path(const list<string>& files) {
+  list<string> sorted;
   for (const string& file : files) {
     string key = strings::lower(file);
     std::replace(key.begin(), key.end(), '/', '\1');
@@ -18484,20 +18528,17 @@ inline status twice_one_path(const vector<string>& files) {
   strings::sort(sorted);
 
   for (size_t i = 1; i < sorted.size(); ++i) {
-    string before = sorted[i - 1].substr(sorted[i - 1].find('\0') + 1);
-    string file = sorted[i].substr(sorted[i].find('\0') + 1);
+    const string before = sorted[i - 1].substr(sorted[i - 1].find('\0') + 1);
+    const string file = sorted[i].substr(sorted[i].find('\0') + 1);
     if (!is_one_path(before, file)) continue;
 
-    const auto first = std::find(files.begin(), files.end(), before);
-    if (std::find(files.begin(), first, file) != first) {  // as they were given
-      std::swap(before, file);
-    }
-    return fail(errc::invalid_argument, {clash(before, file)});
+    const bool is_in_order = first_of(files, before, file) == before;  // as they were given
+    return fail(errc::invalid_argument, {is_in_order ? clash(before, file) : clash(file, before)});
   }
   return {};
 }
 
-inline status set_problem(const string& set, const vector<string>& files) {
+inline status set_problem(const string& set, const list<string>& files) {
   const string why = strings::name_problem(set);
   if (!why.empty()) {
     return fail(errc::invalid_argument, {"this name cannot be used: ", why});
@@ -18520,7 +18561,7 @@ inline status set_problem(const string& set, const vector<string>& files) {
 }
 
 // Pure: what stands on a disk does not count.
-inline owned_paths paths_of(const string& set, const vector<string>& files, layout how) {
+inline owned_paths paths_of(const string& set, const list<string>& files, layout how) {
   owned_paths all;
   all.set = set;
   all.how = how;
@@ -18570,7 +18611,7 @@ inline status clash(const owned_paths& ours, const owned_paths& other) {
 
 struct held_set {  // as receipts tell
   layout how = layout::flat;
-  vector<string> files{};  // none: no receipt speaks of any
+  list<string> files{};  // none: no receipt speaks of any
 };
 
 // By the receipt of a directory with many sets.
@@ -18604,8 +18645,8 @@ inline held_set held_by(
 
 // The sets that, by their names, may own a path of this one where many lie in one directory: the
 // pair NAME owns NAME.yaml and NAME.ckpt, and a set of one file may be called so.
-inline vector<string> sets_that_may_own(const owned_paths& ours) {
-  vector<string> names;
+inline list<string> sets_that_may_own(const owned_paths& ours) {
+  list<string> names;
   for (const string& path : ours.local.files) {
     const string first = path.substr(0, path.find('/'));
     if (first != ours.set) {
@@ -18885,7 +18926,7 @@ class tier : os::pinned {
   // the tier can do that. What was put aside earlier goes, but only after it was hashed: what is
   // one of the known digests after all stays.
   virtual put_aside set_aside(
-      const stored_file& file, const string& why, const vector<string>& known, caller& who) = 0;
+      const stored_file& file, const string& why, const list<string>& known, caller& who) = 0;
 
   // What was put aside may be right: a drive shows odd bytes for a while. The name of one that has
   // this digest, but for `except`; empty: there is none.
@@ -18987,7 +19028,7 @@ inline bool ignores_case(const fs::path& folder, const string& name) {
 // cannot be told, since it ignores case and cannot be listed. Empty: there is no other.
 inline fs::path spelling_in(const fs::path& folder, const string& wanted) {
   int problem = 0;
-  const vector<string> all = os::list(folder, "", &problem);
+  const list<string> all = os::list(folder, "", &problem);
   if (strings::has(all, wanted)) return {};
   for (const string& name : all) {
     if (strings::lower(name) == strings::lower(wanted)) {
@@ -19007,7 +19048,7 @@ class directory_tier final : public tier {
     bool is_shared = false;  // by several machines
   };
 
-  directory_tier(where place, string set, vector<string> names, layout laid_out)
+  directory_tier(where place, string set, list<string> names, layout laid_out)
       : at_(std::move(place.at)),
         is_own_folder_(place.is_own_folder),
         how_(place.how),
@@ -19123,8 +19164,8 @@ class directory_tier final : public tier {
     return sync();
   }
 
-  put_aside set_aside(const stored_file& file, const string& why, const vector<string>& known,
-      caller& who) override {
+  put_aside set_aside(
+      const stored_file& file, const string& why, const list<string>& known, caller& who) override {
     const fs::path path = path_of(file.name);
     const string aside = aside_prefix(file.name) + os::unique().substr(8);
     status problem = error::system(os::rename(path, path_of(aside)), "put aside the damaged", path);
@@ -19180,7 +19221,7 @@ class directory_tier final : public tier {
 
   // What is complete: the receipt first, so that none is without its files. What is unfinished, or
   // was put aside, stays.
-  status withdraw(const vector<string>& files) const {
+  status withdraw(const list<string>& files) const {
     VQCACHE_NEED_(remove_recorded(receipt_name_));
     VQCACHE_NEED_(sync());
     for (const string& name : files) {
@@ -19192,10 +19233,10 @@ class directory_tier final : public tier {
   }
 
   // The files of the set of which there is a part. None: it cannot be told.
-  optional<vector<string>> unfinished() const {
-    vector<string> files;
+  optional<list<string>> unfinished() const {
+    list<string> files;
     int problem = 0;
-    const vector<string> left = leftovers_here(&problem);
+    const list<string> left = leftovers_here(&problem);
     if (problem != 0) return {};
 
     for (const string& name : left) {
@@ -19344,7 +19385,7 @@ class directory_tier final : public tier {
 
   // What a receipt names and is not there tells nothing: a person may have renamed it.
   bool is_of_other_layout() const {
-    vector<string> files;
+    list<string> files;
     bool is_any_ours = false;
     for (const formats::entry& one : receipt_) {
       const bool is_name = strings::has(names_, one.file);
@@ -19397,11 +19438,11 @@ class directory_tier final : public tier {
   }
 
   // What is unfinished or was put aside, as a receipt would name it.
-  vector<string> leftovers_here(int* problem = nullptr) const {
-    vector<string> all;
+  list<string> leftovers_here(int* problem = nullptr) const {
+    list<string> all;
     for (const string& folder : folders()) {
       int failed = 0;
-      const vector<string> names = os::list(at_ / folder, "", &failed);
+      const list<string> names = os::list(at_ / folder, "", &failed);
       if (problem && failed != 0 && failed != ENOENT) {
         *problem = failed;
       }
@@ -19426,8 +19467,8 @@ class directory_tier final : public tier {
   }
 
   // The folders that the set's files lie in, from at_ on, each with a slash at its end; at_ first.
-  vector<string> folders_of_names() const {
-    vector<string> all{string()};
+  list<string> folders_of_names() const {
+    list<string> all{string()};
     for (const string& name : names_) {
       const string file = recorded(name);
       const string folder = file.substr(0, file.rfind('/') + 1);
@@ -19439,8 +19480,8 @@ class directory_tier final : public tier {
   }
 
   // The same, and those that are there though no name tells of them.
-  vector<string> folders() const {
-    vector<string> all = folders_of_names();
+  list<string> folders() const {
+    list<string> all = folders_of_names();
     if (layout_ == layout::flat) return all;
     if (!strings::has(all, folder_)) {
       all.push_back(folder_);
@@ -19460,7 +19501,7 @@ class directory_tier final : public tier {
   }
 
   void remove_empty_folders() const {  // the innermost first; what is not empty stays
-    vector<string> all = folders();
+    list<string> all = folders();
     strings::sort(all);
     for (size_t i = all.size(); i > 0; --i) {
       const string& folder = all[i - 1];
@@ -19500,10 +19541,10 @@ class directory_tier final : public tier {
 
   static string aside_prefix(const string& name) { return name + ".corrupt-"; }
 
-  vector<string> asides_of(const string& name) const {  // as files of the set
+  list<string> asides_of(const string& name) const {  // as files of the set
     const size_t file_at = name.rfind('/') + 1;
     const string folder = name.substr(0, file_at);
-    vector<string> all =
+    list<string> all =
         journal::numbered(path_of(folder), aside_prefix(name.substr(file_at)), aside_digits, {""});
     for (string& one : all) {
       one.insert(0, folder);
@@ -19511,7 +19552,7 @@ class directory_tier final : public tier {
     return all;
   }
 
-  bool is_none_of(const vector<string>& known, const fs::path& path, caller& who) const {
+  bool is_none_of(const list<string>& known, const fs::path& path, caller& who) const {
     string sha256;  // what cannot be read stays
     if (known.empty()) return true;
     return worker::digest(path, how_, who, sha256).ok() && !strings::has(known, sha256);
@@ -19537,7 +19578,7 @@ class directory_tier final : public tier {
   os::mode how_;
   bool may_be_made_, is_shared_;
   string set_;
-  vector<string> names_;
+  list<string> names_;
   layout layout_;
   string receipt_name_;
   string folder_;  // of the set's files below at_, with a slash; empty: they lie in at_
@@ -19590,7 +19631,7 @@ class lent_tier final : public tier {
 
   status renew_receipt(const formats::receipt&) override { return is_lent(); }
 
-  put_aside set_aside(const stored_file&, const string&, const vector<string>&, caller&) override {
+  put_aside set_aside(const stored_file&, const string&, const list<string>&, caller&) override {
     return {is_lent(), {}};
   }
 
@@ -20207,7 +20248,7 @@ class part_upload final : public partial::follower {
       });
     }
     id_.clear();
-    etags_ = vector<string>();
+    etags_ = list<string>();
     in_part_ = 0;
     ended_ = 0;
     sent_ = 0;
@@ -20242,7 +20283,7 @@ class part_upload final : public partial::follower {
   box<stores::client> by_{};
   hash::sha256 whole_{}, part_{};
   uint64_t in_part_ = 0, ended_ = 0;
-  vector<string> etags_{};
+  list<string> etags_{};
   list<part_under_way> under_way_{};
   worker::digest_worker behind_{};  // its thread uses the others: the first member to go
 };
@@ -20544,7 +20585,7 @@ class object_tier final : public tier::tier {
   enum class use { stored_to, only_read };
 
   // by outlives it.
-  object_tier(stores::client& by, string set, vector<string> names, layout laid_out, use what)
+  object_tier(stores::client& by, string set, list<string> names, layout laid_out, use what)
       : by_(by),
         set_(std::move(set)),
         names_(std::move(names)),
@@ -20658,7 +20699,7 @@ class object_tier final : public tier::tier {
 
   // It stands till it is replaced: what one machine reads wrong, another may read right.
   put_aside set_aside(
-      const stored_file& file, const string& why, const vector<string>&, caller& who) override {
+      const stored_file& file, const string& why, const list<string>&, caller& who) override {
     who.warn({"The file ", description_of(file.name), " is not right as it was read here (", why,
         "); it stands till it is replaced."});
     return {};
@@ -20781,17 +20822,17 @@ class object_tier final : public tier::tier {
       const string name = of_.name_at(made.url);
       if (name.empty()) return {};
 
-      result_of<vector<string>> lines = of_.by_.allow(of_.key_of(name), made);
+      result_of<list<string>> lines = of_.by_.allow(of_.key_of(name), made);
       VQCACHE_NEED_(lines.why());
       secrets_ = std::move(*lines);
       return {};
     }
 
-    const vector<string>& secrets() const override { return secrets_; }
+    const list<string>& secrets() const override { return secrets_; }
 
    private:
     object_tier& of_;
-    vector<string> secrets_{};
+    list<string> secrets_{};
   };
 
   class signpost final : public transport::guide {
@@ -20868,14 +20909,11 @@ class object_tier final : public tier::tier {
 
   // Of the same name, with other files.
   status is_taken() const {
-    vector<string> files;
+    list<string> files;
     const bool is_folder = layout_ == layout::folder;
     bool is_any_ours = receipt_.empty() || is_folder;
     for (const formats::entry& one : receipt_) {
-      const auto found = std::find(names_.begin(), names_.end(), one.file);
-      if (found != names_.end()) {
-        is_any_ours = true;
-      }
+      is_any_ours = is_any_ours || strings::has(names_, one.file);
       files.push_back(one.file);
     }
 
@@ -20997,16 +21035,14 @@ class object_tier final : public tier::tier {
         {"'", by_.shown(key), "': the server does not remove it (HTTP ", said.said.head.code, ")"});
   }
 
-  vector<string> own_folders() const {  // each behind the one that it lies in
-    vector<string> folders{set_};
+  list<string> own_folders() const {  // each behind the one that it lies in
+    list<string> folders{set_};
     for (const string& name : names_) {
       for (size_t end = name.find('/'); end != npos; end = name.find('/', end + 1)) {
         folders.push_back(key_of(name.substr(0, end)));
       }
     }
-    strings::sort(folders);
-    folders.erase(std::unique(folders.begin(), folders.end()), folders.end());
-    return folders;
+    return strings::sorted_once(std::move(folders));
   }
 
   status remove_files() {
@@ -21031,7 +21067,7 @@ class object_tier final : public tier::tier {
   // Removes what failed and killed calls have left, of so many seconds; 0: however old it is.
   sight sweep_files(uint64_t least) {
     sight seen = sight::nobody;
-    for (const string& folder : by_.is_bucket() ? vector<string>{set_} : own_folders()) {
+    for (const string& folder : by_.is_bucket() ? list<string>{set_} : own_folders()) {
       const view front = by_.is_bucket() ? "." : "";
       const optional<list<places::listed>> there = stores::list_files(by_, folder + "/", front);
       if (!there || !sweep_folder(folder, *there, least)) return sight::unknown;
@@ -21085,7 +21121,7 @@ class object_tier final : public tier::tier {
   // A collection goes with all that is in it, so what is somebody else's keeps it there. Where the
   // server does not tell what is in it, nobody knows.
   status remove_folders() {
-    vector<string> folders = own_folders();
+    list<string> folders = own_folders();
     for (size_t i = folders.size(); i-- > 0;) {  // the inner ones first
       const string folder = folders[i] + "/";
       const stores::names_below there = stores::list_folder(by_, folder);
@@ -21109,7 +21145,7 @@ class object_tier final : public tier::tier {
   }
 
   // A folder is among what is listed in it.
-  static bool is_itself(const string& folder, const vector<string>& names) {
+  static bool is_itself(const string& folder, const list<string>& names) {
     const string own = folder.substr(folder.rfind('/') + 1);
     return strings::has(names, own);
   }
@@ -21186,7 +21222,7 @@ class object_tier final : public tier::tier {
 
   stores::client& by_;
   string set_;
-  vector<string> names_;
+  list<string> names_;
   layout layout_;
   use use_;
   formats::receipt receipt_{};  // as it was read or written last; empty: there is none
@@ -21390,10 +21426,10 @@ inline bool is_good(const situation& now, size_t file) {
 }
 
 inline bool has_no_local_file(const situation& now) {
-  const auto is_there = [](const tier::stored_file& one) {
-    return one.is_regular();
-  };
-  return std::none_of(now.local.files.begin(), now.local.files.end(), is_there);
+  for (const tier::stored_file& one : now.local.files) {
+    if (one.is_regular()) return false;
+  }
+  return true;
 }
 
 // What the bytes have to be: the pin's, else what the receipt here says, else that of a copy.
@@ -21933,7 +21969,7 @@ class call {
 
   // The tiers of the options, for a set of files; the lasting one comes last.
   status open(const string& name, const list<plan::wanted_file>& files, tier::layout how) {
-    vector<string> names;
+    list<string> names;
     for (const plan::wanted_file& file : files) {
       names.push_back(file.name);
     }
@@ -21962,7 +21998,7 @@ class call {
   }
 
   // The one that takes copies, if there is to be one, and those that are only read.
-  tiers lasting_tiers(const string& name, const vector<string>& names, tier::layout how) {
+  tiers lasting_tiers(const string& name, const list<string>& names, tier::layout how) {
     using use = objects::object_tier::use;
     const options& o = who_.opts();
     const auto add = [&](tiers& to, const fs::path& place, use what) {
@@ -22336,7 +22372,7 @@ class call {
     inspect();
     (void)take_sources_of_receipts();
     plan_ = plan::plan(now_);
-    const list<vector<string>> unusable = leave_out_unusable();
+    const list<list<string>> unusable = leave_out_unusable();
     for (size_t place = 0; place < lasting_.size(); ++place) {
       ask_whether_writable(place);
     }
@@ -22450,8 +22486,8 @@ class call {
   // ---- explain
 
   // A copy of which its size or its receipt tells already that it cannot serve: why, of each file.
-  list<vector<string>> leave_out_unusable() {
-    list<vector<string>> why(size());
+  list<list<string>> leave_out_unusable() {
+    list<list<string>> why(size());
     for (size_t file = 0; file < size(); ++file) {
       for (const plan::restorable& copy : plan_.files[file].sources) {
         if (copy.fault.ok()) continue;
@@ -22491,7 +22527,7 @@ class call {
     return "download";
   }
 
-  explained_file explained(size_t file, const vector<string>& unusable) const {
+  explained_file explained(size_t file, const list<string>& unusable) const {
     const plan::file_plan& now = plan_.files[file];
     const status problem = hindered(file);
     explained_file to;
@@ -22637,7 +22673,7 @@ class call {
       return fail(errc::io, {"another call is at work on it"});
     }
 
-    vector<string> files;
+    list<string> files;
     for (size_t file = 0; file < size(); ++file) {
       if (!plan::local_of(now_, file).is_regular()) continue;
       files.push_back(now_.wanted[file].name);
@@ -23338,7 +23374,7 @@ class call {
   // also: the digest of what takes its place
   tier::put_aside set_aside(
       size_t file, size_t place, const string& why, const string& also = string()) {
-    vector<string> known;
+    list<string> known;
     const auto add = [&known](const string& sha256) {
       if (!sha256.empty()) {
         known.push_back(sha256);
@@ -23853,7 +23889,7 @@ class call {
 
   status fetch(arrivals& files, bool was_all_held) {
     list<download::target> targets;
-    const optional<vector<string>> begun = local_->unfinished();
+    const optional<list<string>> begun = local_->unfinished();
     for (size_t file = 0; file < size(); ++file) {
       if (files[file].is_here) continue;
       targets.push_back(target_of(file));
@@ -24230,18 +24266,18 @@ inline status open(call::call& one, const string& name) {
 
 // The names of the catalogue that are like this one, or else are not.
 inline string listed(const string& name, bool is_alike) {
-  string list;
+  string all;
   for (const catalog::row& row : catalog::all) {
-    const vector<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
+    const list<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
     bool is_like_one = false;
     for (const string& one : names) {
       is_like_one = is_like_one || strings::are_alike(strings::lower(name), one);
     }
     if (is_like_one == is_alike) {
-      list += join({list.empty() ? "" : ", ", row.name});
+      all += join({all.empty() ? "" : ", ", row.name});
     }
   }
-  return list;
+  return all;
 }
 
 inline string hint(const string& name, const rows& meant) {
@@ -24325,7 +24361,7 @@ inline sniff::kind kind_of(const string& name, const string& file) {
   return sniff::kind_of(file);
 }
 
-inline list<plan::wanted_file> wanted(const string& name, const vector<string>& files) {
+inline list<plan::wanted_file> wanted(const string& name, const list<string>& files) {
   list<plan::wanted_file> all(files.size());
   for (size_t i = 0; i < files.size(); ++i) {
     all[i].name = files[i];
@@ -24334,7 +24370,7 @@ inline list<plan::wanted_file> wanted(const string& name, const vector<string>& 
   return all;
 }
 
-inline status open(call::call& one, const string& name, const vector<string>& files) {
+inline status open(call::call& one, const string& name, const list<string>& files) {
   return one.open(name, wanted(name, files), tier::layout_of(name, files));
 }
 
@@ -24351,7 +24387,7 @@ inline status carry_out(call::call& one, model& found) {
 
 inline status bring(
     const string& name, const std::vector<named_source>& files, const options& opts, model& found) {
-  vector<string> names;
+  list<string> names;
   names.reserve(files.size());
   for (const named_source& file : files) {
     names.push_back(file.file);
@@ -24390,8 +24426,8 @@ inline bool has_nothing(call::call& one) {
 }
 
 // A pair, and what else a receipt names: of a pair it may name one file, or more than both.
-inline vector<string> pair_and(const string& name, const vector<string>& held) {
-  vector<string> files;
+inline list<string> pair_and(const string& name, const list<string>& held) {
+  list<string> files;
   files.push_back(name + catalog::endings[0]);
   files.push_back(name + catalog::endings[1]);
   for (const string& file : held) {
@@ -24413,8 +24449,8 @@ inline status open_published(call::call& one, const string& name) {
 inline status find_any(call::call& one, const string& name) {
   result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_nothing);
   VQCACHE_NEED_(held.why());
-  const vector<string> itself{name};
-  const bool may_be_pair = held->how == tier::layout::flat && held->files != itself;
+  const bool is_itself = held->files == list<string>{name};
+  const bool may_be_pair = held->how == tier::layout::flat && !is_itself;
   if (!may_be_pair) {
     return one.open(name, wanted(name, held->files), held->how);
   }
@@ -24423,7 +24459,7 @@ inline status find_any(call::call& one, const string& name) {
   if (!has_nothing(one)) return {};
 
   for (const tier::layout how : {tier::layout::flat, tier::layout::folder}) {
-    VQCACHE_NEED_(one.open(name, wanted(name, itself), how));
+    VQCACHE_NEED_(one.open(name, wanted(name, {name}), how));
     if (!has_nothing(one)) return {};
   }
   return open_published(one, name);
@@ -24478,18 +24514,18 @@ inline status restore_model(const string& name, const options& opts, model& foun
 // and read for each, one look at each file, and none of it is a use of the model. It uses >>tier,
 // >>call, >>sets, and to ask a URL >>transport and >>connection.
 namespace upkeep {
-inline void add_name(vector<string>& names, const string& name) {
+inline void add_name(list<string>& names, const string& name) {
   if (strings::name_problem(name).empty()) {
     names.push_back(name);
   }
 }
 
-inline bool has(const vector<string>& sorted, const string& name) {
+inline bool has(const list<string>& sorted, const string& name) {
   return std::binary_search(sorted.begin(), sorted.end(), name);
 }
 
 // Of receipts, and of pairs that a notebook has left without one.
-inline void add_names_of_local(const vector<string>& listed, vector<string>& names) {
+inline void add_names_of_local(const list<string>& listed, list<string>& names) {
   constexpr std::string_view receipt = ".sha256";
   const std::string_view last = catalog::endings[1];
   for (const string& file : listed) {
@@ -24504,8 +24540,8 @@ inline void add_names_of_local(const vector<string>& listed, vector<string>& nam
   }
 }
 
-inline vector<string> sorted_list(const fs::path& directory) {
-  vector<string> names = os::list(directory, "");
+inline list<string> sorted_list(const fs::path& directory) {
+  list<string> names = os::list(directory, "");
   strings::sort(names);
   return names;
 }
@@ -24539,7 +24575,7 @@ class store_shelf {
 
   // A server that lists nothing is asked for what is held here alone, and one that is away for
   // nothing.
-  vector<string> names() {
+  list<string> names() {
     stores::names_below there = stores::list_place(by_);
     is_away_ = !by_.its().dead.ok() || who_.stopped();
     if (is_away_) {
@@ -24548,16 +24584,16 @@ class store_shelf {
       who_.warn({"Of ", shown(),
           " only the models that are held locally can be told: ", there.problem.text, "."});
     }
-    return there.problem.ok() ? std::move(there.names) : vector<string>();
+    return there.problem.ok() ? std::move(there.names) : list<string>();
   }
 
   // In the order of the names; empty: there is none.
-  vector<string> receipts(const vector<string>& names) {
+  list<string> receipts(const list<string>& names) {
     list<stores::request> questions;
     for (const string& name : names) {
       questions.push_back(objects::object_tier::question_for_receipt(name));
     }
-    vector<string> all;
+    list<string> all;
     for (stores::answer& one : ask(std::move(questions))) {
       all.push_back(one.is_done() ? std::move(one.said.body) : string());
     }
@@ -24565,7 +24601,7 @@ class store_shelf {
   }
 
   // keys: below the place. None: it is not there, or cannot be told.
-  list<optional<uint64_t>> sizes(const vector<string>& keys) {
+  list<optional<uint64_t>> sizes(const list<string>& keys) {
     list<stores::request> questions;
     for (const string& key : keys) {
       questions.push_back(objects::simple(store_policy::asked::look, "HEAD", key));
@@ -24626,21 +24662,22 @@ class inventory {
   }
 
   list<shelved> all() {
-    const vector<string> listed = sorted_list(local_);
-    vector<string> names;
+    const list<string> listed = sorted_list(local_);
+    list<string> names;
     add_names_of_local(listed, names);
     for (const string& name : names_of_lasting()) {
       add_name(names, name);
     }
-    strings::sort(names);
-    names.erase(std::unique(names.begin(), names.end()), names.end());
+    names = strings::sorted_once(std::move(names));
 
     constexpr size_t at_once = stores::most_at_once;
     list<shelved> found;
     for (size_t begin = 0; begin < names.size(); begin += at_once) {
       const size_t end = (std::min)(begin + at_once, names.size());
-      const vector<string> some(names.begin() + static_cast<std::ptrdiff_t>(begin),
-          names.begin() + static_cast<std::ptrdiff_t>(end));
+      list<string> some;
+      for (size_t i = begin; i < end; ++i) {
+        some.push_back(names[i]);
+      }
       add(some, listed, found);
     }
     return found;
@@ -24657,13 +24694,13 @@ class inventory {
     uint64_t said = 0;  // by the store's receipt, or 0
   };
 
-  vector<string> names_of_lasting() {
+  list<string> names_of_lasting() {
     if (store_) return store_->names();
-    return lasting_.empty() ? vector<string>() : os::list(lasting_, "");
+    return lasting_.empty() ? list<string>() : os::list(lasting_, "");
   }
 
-  void add(const vector<string>& names, const vector<string>& listed, list<shelved>& found) {
-    const vector<string> stored = store_ ? store_->receipts(names) : vector<string>();
+  void add(const list<string>& names, const list<string>& listed, list<shelved>& found) {
+    const list<string> stored = store_ ? store_->receipts(names) : list<string>();
     list<shelved> some;
     for (size_t i = 0; i < names.size(); ++i) {
       const string& name = names[i];
@@ -24731,7 +24768,7 @@ class inventory {
   void ask_for_sizes(list<shelved>& some) {
     if (!store_) return;
     list<awaited> files;
-    vector<string> keys;
+    list<string> keys;
     for (size_t model = 0; model < some.size(); ++model) {
       const shelved& one = some[model];
       if (!one.has_receipt && one.local_bytes == 0) continue;
@@ -24964,18 +25001,18 @@ inline connection::route route_to(const transport::way_in& in, const source& fro
   way.is_signed = in.by != nullptr;
   way.is_home = !way.is_signed && way.at.origin() == home_of(from);
   way.has_user = !way.at.user.empty();
-  way.has_secret_headers = http::hold_credentials(from.headers);
+  way.has_secret_headers = http::hold_credentials(containers::to_list(from.headers));
   return way;
 }
 
 // One byte of it, and with options::fetch all: it may not know of ranges.
 inline transport::transfer_request request_for_a_byte(
     const string& address, const source& from, const connection::route& way, const options& opts) {
-  vector<string> own;
+  list<string> own;
   if (way.is_home) {
-    own = from.headers;
+    own = containers::to_list(from.headers);
   }
-  vector<string> lines = http::request_headers({"Accept: */*", "Accept-Encoding: identity"}, own);
+  list<string> lines = http::request_headers({"Accept: */*", "Accept-Encoding: identity"}, own);
   if (!opts.fetch) {
     lines.push_back("Range: bytes=0-0");
   }
@@ -25024,7 +25061,7 @@ inline string inquire(const string& url, transport::guide* guide, const source& 
   if (!in.ok()) return "failed: " + in.why().text;
 
   const string said = inquire(url, *in, from, by, who, file);
-  vector<string> secrets = from.headers;
+  list<string> secrets = containers::to_list(from.headers);
   strings::append(secrets, in->by->secrets());
   return http::scrub(said, in->url, secrets);
 }
@@ -25050,8 +25087,8 @@ inline void ask_sources(call::call& one, size_t file, transport::pump& by, expla
     if (one.who().stopped()) return;
     const string shown = places::shown(url);
     const bool is_object = one.guide() && one.guide()->knows(url);
-    to.why.push_back(strings::readable(
-        join({"'", shown, "' ", http::scrub(said, is_object ? shown : url, from.headers)})));
+    to.why.push_back(strings::readable(join({"'", shown, "' ",
+        http::scrub(said, is_object ? shown : url, containers::to_list(from.headers))})));
   }
 }
 
@@ -25323,7 +25360,7 @@ inline string file_problem(const fs::path& path) {  // empty: it can be read
 }
 
 inline string folder_problem(const fs::path& path) {
-  vector<string> some;
+  list<string> some;
   const int error = os::list_names(path, "", some);
   if (error != 0) return words_of(error);
   return some.empty() ? "it is empty" : "";
@@ -25529,7 +25566,7 @@ class probe : os::pinned {
 };
 
 // Of doctors that were killed. Whose it is cannot be told by its name alone.
-inline void sweep(const fs::path& at, const vector<string>& names) {
+inline void sweep(const fs::path& at, const list<string>& names) {
   for (const string& name : names) {
     const fs::path left = at / os::to_path(name);
     if (strings::ends_with(name, probe_end) && os::older_than_a_day(left)) {
@@ -25579,7 +25616,7 @@ inline void measure_files(const fs::path& at, abilities& found) {
 
 inline abilities measure(const fs::path& at) {
   abilities found;
-  vector<string> left;
+  list<string> left;
   found.reading = os::list_names(at, probe_begin, left);
   sweep(at, left);
   measure_files(at, found);
@@ -26125,7 +26162,7 @@ class store_examination {
   caller who_;
   stores::client by_;
   store_facts found_{};
-  vector<string> made_{};  // names of what may have been written
+  list<string> made_{};  // names of what may have been written
 };
 
 // ---- the whole
@@ -26217,7 +26254,7 @@ class examination {
   }
 
   void lent(const place& one) {
-    vector<string> names;
+    list<string> names;
     const int error = os::list_names(one.at, probe_begin, names);
     (void)say_step(*to_, one, error, "it can be listed", "it cannot be listed");
   }
@@ -26279,12 +26316,12 @@ inline constexpr struct platform {
 // clang-format on
 
 // Where Google Drive is mounted: DEVICE PLACE fuse.drive ... of the table of mounts.
-inline vector<string> drives(const string& root) {
+inline list<string> drives(const string& root) {
   constexpr std::string_view mark = " fuse.drive ";
   string mounts;
   (void)os::read_text(root + "/proc/self/mounts", mounts);
 
-  vector<string> places;
+  list<string> places;
   for (const string& line : strings::words(mounts, '\n')) {
     const size_t end = line.find(mark), at = line.find(' ') + 1;
     if (end == npos) continue;
@@ -26310,7 +26347,7 @@ inline void add_inputs(const string& pattern, std::vector<fs::path>& found) {
   }
 
   const string parent = pattern.substr(0, star);
-  vector<string> names = os::list(parent, "");
+  list<string> names = os::list(parent, "");
   strings::sort(names);
   for (const string& name : names) {
     add_inputs(join({parent, name, pattern.substr(star + 1)}), found);
@@ -26318,7 +26355,7 @@ inline void add_inputs(const string& pattern, std::vector<fs::path>& found) {
 }
 
 inline string lasting(const platform& here, const string& root) {  // empty: there is none
-  vector<string> places = strings::words(here.lasting);
+  list<string> places = strings::words(here.lasting);
   for (const string& place : drives(root)) {
     places.push_back(place);
   }

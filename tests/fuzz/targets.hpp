@@ -416,7 +416,8 @@ inline void cookie(string_view bytes) {  // where from, where to, then Set-Cooki
     if (set) http::take_cookie(jar, from, set->value, 1700000000);
   }
   need(jar.size() <= 50, "cookies are few");
-  const std::vector<string> own{"X: y", "Cookie: mine=1"}, sent = http::with_cookies(own, jar, to);
+  const vqcache::detail::list<string> own{"X: y", "Cookie: mine=1"},
+      sent = http::with_cookies(own, jar, to);
   need(sent.size() == 2 && sent[0] == own[0], "there is one Cookie, and nothing else changes");
   need(sent[1].substr(0, 14) == "Cookie: mine=1" || jar.size() > 0, "the user's own stays");
   need(no_control(sent[1]) && sent[1].size() < 17000, "it is one line, and bounded", sent[1]);
@@ -468,7 +469,8 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
       known.push_back(word.substr(0, word.find_last_not_of("\t\r") + 1));
   for (std::size_t i = 0, n = known.size(); i < n; ++i)
     known.push_back(decoded(known[i]));
-  const string shown = http::scrub(words, from, head);
+  const auto lines = vqcache::detail::containers::to_list(head);
+  const string shown = http::scrub(words, from, lines);
   need(strings::readable(shown) == shown, "what is shown is UTF-8", shown);
   for (const string& secret : known) {
     // stars are what secrets become, and a header's white space belongs to nobody
@@ -476,7 +478,7 @@ inline void secrets(string_view bytes) {  // the URL, headers, an empty line, th
     need(!has(shown, secret), "a secret is shown", shown);
     for (std::size_t n = secret.size() - 1; n > 3; --n)
       need(!has(shown, secret.substr(0, n) + "\""), "a secret that was cut is shown", shown);
-    const string alone = http::scrub("it says " + secret, from, head);
+    const string alone = http::scrub("it says " + secret, from, lines);
     for (std::size_t at = 0; secret.size() > 7 && at + 8 <= secret.size(); ++at)
       need(!has(alone, secret.substr(at, 8)) || has("it says", secret.substr(at, 8)),
           "a part of a secret is shown", alone);

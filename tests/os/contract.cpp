@@ -122,7 +122,7 @@ TEST_SUITE("os contract") {
     const scratch top;
     put(top / unicode, "x");
     CHECK(os::shown(os::to_path(unicode)) == unicode);
-    std::vector<std::string> names;
+    vqcache::detail::list<std::string> names;
     CHECK(os::list_names(top.path(), "", names) == 0);
     REQUIRE(names.size() == 1);
     CHECK(names[0] == unicode);
@@ -439,7 +439,7 @@ TEST_SUITE("os contract") {
     for (const char* name : {"a1", "a2", ".a3", "b1"})
       put(top / name, "");
     fs::create_directory(top / "a4");
-    std::vector<std::string> names{"kept"};
+    vqcache::detail::list<std::string> names{"kept"};
     CHECK(os::list_names(top.path(), "a", names) == 0);
     CHECK(std::set<std::string>(names.begin(), names.end())
         == std::set<std::string>{"kept", "a1", "a2", "a4"});
@@ -603,12 +603,12 @@ struct pipes {  // of a program, and our ends
   }
 };
 
-std::vector<std::string> program(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), VQCACHE_OS_CHILD);
+vqcache::detail::list<std::string> program(vqcache::detail::list<std::string> arguments) {
+  arguments.insert_at(0, VQCACHE_OS_CHILD);
   return arguments;
 }
 
-process::process_id start(const std::vector<std::string>& arguments, pipes& with) {
+process::process_id start(const vqcache::detail::list<std::string>& arguments, pipes& with) {
   process::process_id id = process::process_id::none;
   REQUIRE(process::spawn(program(arguments), with.streams, id) == 0);
   REQUIRE(id != process::process_id::none);
@@ -661,11 +661,11 @@ TEST_SUITE("process contract") {
   }
 
   TEST_CASE("arguments arrive as they are") {
-    const std::vector<std::string> odd = {"", " ", "a b", "tab\tand\nline", "\"", "\"quoted\"",
-        "a\"b", "back\\slash", "back\\\\slashes", "\\", "\\\\", "at its end\\", "before\\\"quote",
-        "before\\\\\"quote", "\\\\host\\share", "100%", "%PATH%", "^&|<>()", "$HOME `x` 'y'", "a=b",
-        "-x", "/y", unicode};
-    std::vector<std::string> arguments{"arguments"};
+    const vqcache::detail::list<std::string> odd = {"", " ", "a b", "tab\tand\nline", "\"",
+        "\"quoted\"", "a\"b", "back\\slash", "back\\\\slashes", "\\", "\\\\", "at its end\\",
+        "before\\\"quote", "before\\\\\"quote", "\\\\host\\share", "100%", "%PATH%", "^&|<>()",
+        "$HOME `x` 'y'", "a=b", "-x", "/y", unicode};
+    vqcache::detail::list<std::string> arguments{"arguments"};
     std::string wanted;
     for (const std::string& one : odd) {
       arguments.push_back(one);

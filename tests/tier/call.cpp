@@ -17,7 +17,7 @@ namespace sniff = vqcache::detail::sniff;
 using vqcache::errc;
 using vqcache::origin;
 
-const std::vector<std::string> names{"net.one", "net.two", "net.three"};
+const vqcache::detail::list<std::string> names{"net.one", "net.two", "net.three"};
 
 std::string bytes_of(std::size_t file) {
   return checkpoint(20000 + 1000 * file, unsigned(file + 1));

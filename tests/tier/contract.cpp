@@ -10,7 +10,7 @@
 
 #include <exception>
 
-const std::vector<std::string> contract::names{"m.one", "m.two", "m.three"};
+const vqcache::detail::list<std::string> contract::names{"m.one", "m.two", "m.three"};
 
 namespace {
 
@@ -399,7 +399,7 @@ void keeps_known_digests(shop& in) {
   REQUIRE(t->make_ready().ok());
   if (!t->can().keeps_damaged) return;
   listener l;
-  const std::vector<std::string> known{sha_of(second)};
+  const vqcache::detail::list<std::string> known{sha_of(second)};
   for (const std::string& bytes : {first, second, third}) {
     in.damage(names[0], bytes);
     CHECK(t->set_aside(file_in(*t), "damaged", known, l.who).problem.ok());

@@ -15,7 +15,7 @@ namespace contract {
 namespace seam = vqcache::detail::tier;
 
 // The files of the set m, for which every tier of a shop is opened.
-extern const std::vector<std::string> names;
+extern const vqcache::detail::list<std::string> names;
 
 // What a directory lets be seen and a store cannot. What is true here is asked of the kind.
 struct abilities {

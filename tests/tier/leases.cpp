@@ -33,7 +33,7 @@ std::string text_of(const std::string& owner, std::uint64_t write) {
 }
 
 std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names = os::list(directory, "");
+  std::vector<std::string> names = vqcache::detail::containers::to_vector(os::list(directory, ""));
   std::sort(names.begin(), names.end());
   return names;
 }

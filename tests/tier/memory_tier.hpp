@@ -98,7 +98,9 @@ class sink final : public seam::byte_sink {
 
 class memory_tier final : public seam::tier {
  public:
-  memory_tier(storage& in, std::vector<std::string> names) : in_(in), names_(std::move(names)) {}
+  memory_tier(storage& in, vqcache::detail::list<std::string> names)
+      : in_(in),
+        names_(std::move(names)) {}
 
   std::string description() const override { return "the memory"; }
 
@@ -171,7 +173,7 @@ class memory_tier final : public seam::tier {
   }
 
   seam::put_aside set_aside(const seam::stored_file& file, const std::string& why,
-      const std::vector<std::string>& known, caller& who) override {
+      const vqcache::detail::list<std::string>& known, caller& who) override {
     if (in_.is_down) return {down(), {}};
     const auto found = in_.files.find(file.name);
     const std::string name = file.name + ".corrupt-" + std::to_string(++in_.set_aside_so_far);
@@ -236,7 +238,7 @@ class memory_tier final : public seam::tier {
 
  private:
   storage& in_;
-  std::vector<std::string> names_;
+  vqcache::detail::list<std::string> names_;
 };
 
 }  // namespace in_memory

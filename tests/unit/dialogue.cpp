@@ -13,7 +13,7 @@ namespace d = vqcache::detail::dialogue;
 
 namespace {
 
-using strings = std::vector<std::string>;
+using strings = vqcache::detail::list<std::string>;
 
 t::transfer_request request(const std::string& method, std::string_view body = {}) {
   t::transfer_request asked;

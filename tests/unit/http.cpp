@@ -9,7 +9,7 @@ namespace urls = vqcache::detail::urls;
 using http::headers;
 using http::telling;
 using world::has;
-using text_lines = std::vector<std::string>;
+using text_lines = vqcache::detail::list<std::string>;
 
 namespace {
 
@@ -388,12 +388,11 @@ TEST_SUITE("http") {
   }
 
   TEST_CASE("of a signed request the signature is hidden without its name, too") {
-    const std::vector<std::string> lines{
+    const text_lines lines{
         "authorization: AWS4-HMAC-SHA256 Credential=AKIAX/20130524/r/s3/aws4_request,"
         "SignedHeaders=host;range,Signature=0123456789abcdef",
         "x-amz-security-token: a/token+of=it=="};
-    const vqcache::detail::vector<vqcache::detail::string> all(lines.begin(), lines.end());
-    CHECK(http::scrub("no host: 0123456789abcdef, a/token+of=it==", "http://h/", all)
+    CHECK(http::scrub("no host: 0123456789abcdef, a/token+of=it==", "http://h/", lines)
         == "no host: ***, ***");
   }
 

@@ -13,7 +13,7 @@ namespace {
 namespace tier = vqcache::detail::tier;
 using tier::layout;
 using vqcache::errc;
-using names = std::vector<std::string>;
+using names = vqcache::detail::list<std::string>;
 
 struct layout_row {
   const char* title;

@@ -32,19 +32,29 @@ TEST_SUITE("strings") {
   TEST_CASE("a sort takes any number, and equals stay in their order") {
     std::vector<std::string> names;
     for (unsigned i = 0; i < 100; ++i) {
-      std::vector<std::string> sorted = names;
+      auto sorted = vqcache::detail::containers::to_list(names);
       strings::sort(sorted);
       std::vector<std::string> expected = names;
       std::sort(expected.begin(), expected.end());
-      CHECK(sorted == expected);
+      CHECK(vqcache::detail::containers::to_vector(sorted) == expected);
 
       vqcache::detail::containers::sort(
           sorted, [](const auto& a, const auto& b) { return a.size() < b.size(); });
       std::stable_sort(expected.begin(), expected.end(),
           [](const auto& a, const auto& b) { return a.size() < b.size(); });
-      CHECK(sorted == expected);
+      CHECK(vqcache::detail::containers::to_vector(sorted) == expected);
       names.push_back(std::to_string(i * 7919 % 1009));
     }
+  }
+
+  TEST_CASE("sorted once: in order, and none twice") {
+    using texts = vqcache::detail::list<std::string>;
+    CHECK(strings::sorted_once(texts{}) == texts{});
+    CHECK(strings::sorted_once(texts{"b"}) == texts{"b"});
+    CHECK(strings::sorted_once(texts{"b", "a", "b", "", "a"}) == texts{"", "a", "b"});
+    CHECK_FALSE(texts{"a"} == texts{"a", "b"});
+    CHECK_FALSE(texts{"a", "b"} == texts{"a"});
+    CHECK_FALSE(texts{"a", "b"} == texts{"a", "c"});
   }
 
   TEST_CASE("a digest is 64 hex digits") {
