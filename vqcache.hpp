@@ -13160,15 +13160,19 @@ class libcurl_exchange final : public exchange {
 
 class libcurl_transport final : public transport {
  public:
-  libcurl_transport(const libcurl& curl, void* multi, throttle& pace)
+  libcurl_transport(const libcurl& curl, throttle& pace)
       : curl_(&curl),
-        multi_(multi),
+        multi_(curl.multi_init()),
         pace_(&pace) {}
 
   ~libcurl_transport() override {
     under_way_.clear();
-    (void)curl_->multi_cleanup(multi_);
+    if (multi_) {
+      (void)curl_->multi_cleanup(multi_);
+    }
   }
+
+  bool has_begun() const { return multi_ != nullptr; }  // else libcurl has no memory
 
   bool serves_parts() const override { return true; }
 
@@ -13763,11 +13767,12 @@ class pump final : public transport {
     }
 
     const string name = wanted_name(who_->opts());
-    const libcurl* const curl = name == "curl" ? nullptr : loaded_libcurl();
-    void* const multi = curl ? curl->multi_init() : nullptr;
-    if (multi) {
-      chosen_ = box<libcurl_transport>(new libcurl_transport(*curl, multi, pace_));
-      return {};
+    if (const libcurl* const curl = name == "curl" ? nullptr : loaded_libcurl()) {
+      box<libcurl_transport> by_it(new libcurl_transport(*curl, pace_));
+      if (by_it->has_begun()) {
+        chosen_ = std::move(by_it);
+        return {};
+      }
     }
     if (name == "libcurl") return no_libcurl();
 
@@ -25294,18 +25299,34 @@ inline string told_by(const transport::libcurl& curl, void* easy, transport::cur
   return problem == 0 && told ? told : "";
 }
 
+struct easy_handle {  // of libcurl's, for as long as this stands
+
+  explicit easy_handle(const transport::libcurl& by) : curl(by), it(by.easy_init()) {}
+
+  ~easy_handle() {
+    if (it) {
+      curl.easy_cleanup(it);
+    }
+  }
+
+  easy_handle(const easy_handle&) = delete;
+  easy_handle& operator=(const easy_handle&) = delete;
+
+  const transport::libcurl& curl;
+  void* const it;
+};
+
 inline void ask_library(const transport::libcurl& curl, transport_facts& facts) {
   if (curl.version) {
     facts.version = curl.version();
   }
   if (!curl.easy_getinfo) return;
 
-  void* const easy = curl.easy_init();
-  if (!easy) return;
+  const easy_handle easy(curl);
+  if (!easy.it) return;
 
-  facts.ca_file = told_by(curl, easy, transport::info_ca_info);
-  facts.ca_directory = told_by(curl, easy, transport::info_ca_path);
-  curl.easy_cleanup(easy);
+  facts.ca_file = told_by(curl, easy.it, transport::info_ca_info);
+  facts.ca_directory = told_by(curl, easy.it, transport::info_ca_path);
 }
 
 inline transport_facts find_transport(const options& o) {  // as transport::pump chooses
