@@ -497,7 +497,8 @@
 //
 // ---- 8 environment variables --------------------------------------------------------------------
 //
-// An option that is set wins. A variable that is set to nothing counts as not set.
+// An option that is set wins. A variable that is set to nothing counts as not set. Options that are
+// not named here have none. Ours, then those of the system, of stores, of Hugging Face, of TLS:
 //
 //   VQCACHE_LOCAL_DIR     for local_dir; else content/models in the working directory
 //   VQCACHE_CACHE_DIR     for cache_dir; else content/cache/models
@@ -505,10 +506,12 @@
 //   VQCACHE_TRANSPORT     for transport
 //   VQCACHE_LEASE_SECONDS  for tests: after how many seconds without a sign of life the machine
 //                         that downloads for others is taken for dead, 1 to 3600; else 60
+//
 //   HOME                  what ~ is; on Windows USERPROFILE
 //   XDG_CACHE_HOME        for user_options(); else ~/.cache, on macOS ~/Library/Caches
 //   LOCALAPPDATA          the same on Windows
 //   NETRC                 the file with the login of a WebDAV server; chapter 4
+//
 //   AWS_ACCESS_KEY_ID     and AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: keys of a store; chapter 15
 //   AWS_WEB_IDENTITY_TOKEN_FILE   and AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME: keys for a token
 //   AWS_PROFILE           which profile; else default
@@ -525,12 +528,14 @@
 //   AWS_ENDPOINT_URL      this one, else endpoint_url of the profile, else Amazon's
 //   AWS_ENDPOINT_URL_STS  where keys for a token are had, as for the store
 //   AWS_IGNORE_CONFIGURED_ENDPOINT_URLS   true: these three, and the files' endpoints, do not count
+//
 //   HF_ENDPOINT           where hf:// is; else https://huggingface.co
 //   HF_TOKEN              the token for it; else what the file HF_TOKEN_PATH or HF_HOME/token holds
 //   HF_TOKEN_PATH         that file
 //   HF_HUB_DISABLE_IMPLICIT_TOKEN   1: no token
 //   HF_HUB_CACHE          the hub's own cache, or HUGGINGFACE_HUB_CACHE; else HF_HOME/hub
 //   HF_HOME               else huggingface in the user's cache folder
+//
 //   CURL_CA_BUNDLE        a file of certificates that libcurl is given, else
 //   SSL_CERT_FILE         this one
 //   SSL_CERT_DIR          a directory of certificates that libcurl is given
