@@ -193,7 +193,7 @@ TEST_SUITE("stores") {
       parts += one.path.find("partNumber=") != std::string::npos ? 1 : 0;
     CHECK(parts == 7);
     CHECK(w.saw(vqcache::phase::storing, "m.ckpt"));
-    CHECK(store().control("uploads").empty());
+    CHECK_FALSE(has(store().control("uploads"), w.prefix + "/"));
 
     w.wipe_local();
     w.origin_dies();
