@@ -469,8 +469,7 @@
 //   lease       stall_ttls = 3           in which a holder has to gain a byte
 //   lease       most_stalls = 2          of holders; then the call goes on without a lease, and
 //   lease       most_failures = 6        of looks in a row, the same, and
-//   lease       most_misses = 6          of tries to make one, and
-//   lease       most_losses = 3          of its own lease
+//   lease       most_misses = 6          of tries to make one
 //   lease       most_number = 1000000    of a lease
 //   lease       most_removed = 100       old leases at a time
 //   http        most_cookies = 50        of one chain of redirects
@@ -14545,8 +14544,8 @@ class client : os::pinned {
   }
 
   void warn_of_silence(view name, double seconds, unsigned limit) {  // once
-    if (is_silence_told_) return;
-    is_silence_told_ = true;
+    if (silence_ == silence::told) return;
+    silence_ = silence::told;
     const string place = shown(name);
     const string most = limit == 0 ? "without a limit" : join({"up to ", limit, " s"});
     warn({"'", place, "' has said nothing for ", int(seconds), " s; it is waited for ", most, "."});
@@ -14663,6 +14662,8 @@ class client : os::pinned {
   void revive() { its_.dead = status(); }
 
  private:
+  enum class silence { untold, told };
+
   void become(session::state next) { its_.is = next; }
 
   status take_login(const credentials::surroundings& here) {
@@ -14747,7 +14748,7 @@ class client : os::pinned {
 
   caller silent_;
   caller* teller_;
-  bool is_silence_told_ = false;
+  silence silence_ = silence::untold;
   function<bool()> is_stopped_{};
   optional<clock::time_point> end_{};
   session its_;
@@ -15318,7 +15319,7 @@ class book final : public transport::guide {
 //   2. It is alive while its text changes, as seen on the clock of who looks: clocks of other
 //      machines do not matter. No two texts are equal. One that stays the same for its TTL is dead.
 //   3. Its holder writes it anew each sixth of the TTL, and looks at the next number. If that is
-//      there, or its own is gone or another's, it has lost: it stops, and waits as the others do.
+//      there, or its own is gone or another's, it has lost: it brings its files, and stores none.
 //   4. Numbers have no holes, so that all find the same newest one, whatever number they begin
 //      with: while there is no receipt nobody removes a lease. Who fails writes "over" into his,
 //      and the next one needs no TTL to take over. Who has published removes the leases, the newest
@@ -15653,9 +15654,9 @@ inline uint64_t next_random(uint64_t& state) {  // splitmix64, by Sebastiano Vig
 //    | ^ ^                                              |                            |       |
 //    | | +--somebody was faster-------------------------+----------another's---------+      mine
 //    | +----its time has come-----+                                                          v
-//    +--it lives, the board fails--> waiting <--nothing is there-- confirming   looking <-- holding
-//                                                                                    lose()
-//   any of them --the board fails again and again, cannot create, or holders stall--> without
+//    +--it lives, the board fails--> waiting <--nothing is there-- confirming             holding
+//
+//   all but holding --the board fails again and again, cannot create, or holders stall--> without
 //
 // Each step() asks the board one thing at most. It belongs to the calling thread.
 class contest : os::pinned {
@@ -15707,21 +15708,9 @@ class contest : os::pinned {
 
   const status& why() const { return why_; }  // of going without; ok: holders stall
 
-  // What the keeper has told: another one has it. What was downloaded stays, and goes on if nobody
-  // brings the rest.
-  void lose(const held& as_it_was) {
-    if (state_ != state::holding) return;
-
-    mine_.writes = as_it_was.writes;
-    ++losses_;
-    if (losses_ < most_losses) return search_anew();
-    become(state::without);
-  }
-
  private:
   static constexpr unsigned most_failures = 6;  // of looks in a row, and with pauses 25 s or more
   static constexpr unsigned most_misses = 6;    // of makings in a row
-  static constexpr unsigned most_losses = 3;    // a board that takes leases away helps nobody
 
   void become(state to) { state_ = to; }
 
@@ -15867,7 +15856,7 @@ class contest : os::pinned {
   clock::time_point read_at_{};
   observed seen_{};
   clock::time_point when_{};
-  unsigned looks_ = 0, failures_ = 0, misses_ = 0, stalls_ = 0, losses_ = 0;
+  unsigned looks_ = 0, failures_ = 0, misses_ = 0, stalls_ = 0;
   status why_{};
 };
 
@@ -15949,7 +15938,7 @@ class keeper : os::pinned {
     return state_ == state::lost;
   }
 
-  // The lease as it was written last, for what follows: release(), remove_up_to(), lose().
+  // The lease as it was written last, for what follows: release(), remove_up_to().
   held stop() noexcept {
     set(state::idle);
     wait_for_the_end_of_a_beat();

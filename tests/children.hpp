@@ -691,6 +691,17 @@ struct role {
   }
 };
 
+// of this program alone: what was there before exec does not count
+inline long peak_kib() {
+  std::istringstream in(slurp("/proc/self/status"));
+  for (std::string word; in >> word;) {
+    if (word != "VmHWM:") continue;
+    in >> word;
+    return std::stol(word);
+  }
+  return -1;
+}
+
 // This program, as the kernel was told of it: /proc may not be there.
 inline const fs::path started_as =
     fs::absolute(reinterpret_cast<const char*>(::getauxval(AT_EXECFN)));

@@ -7,34 +7,6 @@
 
 namespace support {
 
-// Sends the bytes to 127.0.0.1:port and gives all that comes back until the connection ends.
-inline std::string exchange(int port, const std::string& request) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<std::uint16_t>(port));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const timeval limit{60, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-
-  std::string all;
-  bool goes_on = ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
-  for (std::size_t sent = 0; goes_on && sent < request.size();) {
-    const ssize_t n = ::send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-    goes_on = n > 0;
-    sent += n > 0 ? static_cast<std::size_t>(n) : 0;
-  }
-
-  char block[65536];
-  while (goes_on) {
-    const ssize_t n = ::recv(fd, block, sizeof block, 0);
-    goes_on = n > 0;
-    all.append(block, n > 0 ? static_cast<std::size_t>(n) : 0);
-  }
-  ::close(fd);
-  return all;
-}
-
 struct stored_object {  // as the store has it
   std::string sha256{}, etag{}, key{};
   std::uint64_t size = 0;

@@ -277,8 +277,8 @@ class env_guard {
 
 // ---- servers ------------------------------------------------------------------------------------
 
-// GET http://127.0.0.1:port/target by a bare socket; the body (of any status)
-inline std::string get(int port, const std::string& target, int* status = nullptr) {
+// Sends the bytes to 127.0.0.1:port and gives all that comes back until the connection ends.
+inline std::string exchange(int port, const std::string& request) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
@@ -286,17 +286,30 @@ inline std::string get(int port, const std::string& target, int* status = nullpt
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const timeval limit{60, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  const std::string ask = "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  const bool sent = ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0
-      && ::send(fd, ask.data(), ask.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(ask.size());
+
   std::string all;
+  bool goes_on = ::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+  for (std::size_t sent = 0; goes_on && sent < request.size();) {
+    const ssize_t n = ::send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+    goes_on = n > 0;
+    sent += n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+
   char block[65536];
-  for (ssize_t n; sent && (n = ::recv(fd, block, sizeof block, 0)) != 0;) {
+  while (goes_on) {
+    const ssize_t n = ::recv(fd, block, sizeof block, 0);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) break;
-    all.append(block, static_cast<std::size_t>(n));
+    goes_on = n > 0;
+    all.append(block, n > 0 ? static_cast<std::size_t>(n) : 0);
   }
   ::close(fd);
+  return all;
+}
+
+// GET http://127.0.0.1:port/target by a bare socket; the body (of any status)
+inline std::string get(int port, const std::string& target, int* status = nullptr) {
+  const std::string ask = "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const std::string all = exchange(port, ask);
   const std::size_t body = all.find("\r\n\r\n");
   if (body == std::string::npos) broken("no answer to GET " + target);
   if (status) *status = std::atoi(all.c_str() + 9);

@@ -242,6 +242,7 @@ struct page {  // what the origin answers
 
 inline const std::string config_url = "http://origin.test/model.yaml";
 inline const std::string checkpoint_url = "http://origin.test/last.ckpt";
+inline const std::string net_base = "http://origin.test/net/";  // of a set of other files
 
 class place {
  public:
@@ -259,6 +260,11 @@ class place {
   std::function<bool(const vqcache::progress&)> watch{};
 
   void serve(const std::string& url, page p) { pages[url] = std::move(p); }
+
+  void serve_net() {
+    serve(net_base + "config.json", {"{\"layers\": 4}"});
+    serve(net_base + "model.onnx", {checkpoint(50000, 3)});
+  }
 
   void origin_dies() { pages.clear(); }
 
@@ -292,6 +298,12 @@ class place {
       if (p.body.empty()) r.write("", 0);
     };
     return o;
+  }
+
+  vqcache::result bring_net(const vqcache::options& with) {
+    return vqcache::try_download_model("net",
+        {{"config.json", net_base + "config.json"}, {"onnx/model.onnx", net_base + "model.onnx"}},
+        with);
   }
 
   // one call, with what was said, asked and seen in it alone
@@ -394,6 +406,24 @@ inline void prime(const fs::path& at, const std::string& name, const std::string
     const std::string& k = checkpoint()) {  // as the seed does: no receipt
   write(at / (name + ".yaml"), c);
   write(at / (name + ".ckpt"), k);
+}
+
+// "local m.ckpt damaged", for each file that is not right
+inline lines wrong(const vqcache::verification& v) {
+  const std::map<vqcache::condition, std::string> words = {{vqcache::condition::missing, "missing"},
+      {vqcache::condition::damaged, "damaged"}, {vqcache::condition::unreadable, "unreadable"},
+      {vqcache::condition::unvouched, "unvouched"}};
+  lines all;
+  for (const vqcache::checked_file& one : v.files) {
+    if (one.is == vqcache::condition::right) {
+      CHECK(one.why.empty());
+      continue;
+    }
+    CHECK(!one.why.empty());
+    const std::string where = one.where == vqcache::origin::local ? "local " : "cache ";
+    all.push_back(where + one.file + " " + words.at(one.is));
+  }
+  return all;
 }
 
 }  // namespace world

@@ -9,7 +9,7 @@ using vqcache::errc;
 
 namespace {
 
-const std::string base = "http://origin.test/net/";
+const std::string& base = net_base;
 
 // names, sizes, times and bytes of everything below
 std::map<std::string, std::string> all_of(const fs::path& p) {
@@ -23,15 +23,10 @@ std::map<std::string, std::string> all_of(const fs::path& p) {
 }
 
 struct shelf : place {
-  shelf() {
-    serve(base + "config.json", {"{\"layers\": 4}"});
-    serve(base + "model.onnx", {checkpoint(50000, 3)});
-  }
+  shelf() { serve_net(); }
 
   void bring_net() {
-    const auto r = vqcache::try_download_model("net",
-        {{"config.json", base + "config.json"}, {"onnx/model.onnx", base + "model.onnx"}},
-        options());
+    const auto r = place::bring_net(options());
     REQUIRE_MESSAGE(r.ok(), why(r));
   }
 

@@ -28,29 +28,17 @@ struct littered : stored_place {
     store().control("page?most=1000");
   }
 
-  vqcache::options with_store() {
-    vqcache::options o = options();
-    o.cache_dir = where();
-    return o;
-  }
-
   vqcache::result bring(const std::string& name = "m") {
     forget();
     return vqcache::try_download_vqgan_model(name, config_url, checkpoint_url, with_store());
   }
 
-  std::string key(const std::string& file) const {
-    return (is == kind::bucket ? "/" + store().fact("bucket") + "/" : std::string("/")) + prefix
-        + "/" + file;
-  }
-
   void age(const std::string& file, int seconds) const {
-    store().control("age?key=" + support::store_server::encoded(key(file)) + on()
-        + "&s=" + std::to_string(seconds));
+    ask("age", file, "&s=" + std::to_string(seconds));
   }
 
   void leave(const std::string& file, int seconds) const {
-    store().control("put?key=" + support::store_server::encoded(key(file)) + on() + "&text=x");
+    put(file, "x");
     age(file, seconds);
   }
 
@@ -60,16 +48,9 @@ struct littered : stored_place {
     age(file, seconds);
   }
 
-  bool has_it(const std::string& file) const {
-    int status = 0;
-    store().control("get?key=" + support::store_server::encoded(key(file)) + on(), &status);
-    return status == 200;
-  }
-
   lines left() const {  // keys below the place, but for the files of a set and their receipt
     lines all;
-    for (const auto& one : store().objects(key("*"), is == kind::web ? "dav" : "")) {
-      const std::string name = one.key.substr(one.key.find(prefix + "/") + prefix.size() + 1);
+    for (const std::string& name : held_there()) {
       if (has(name, "/.") || name[0] == '.') all.push_back(name);
     }
     return all;
@@ -95,14 +76,6 @@ struct littered : stored_place {
     return count;
   }
 };
-
-void on_both(const std::function<void(littered&)>& act) {
-  for (const auto kind : {littered::kind::bucket, littered::kind::web}) {
-    INFO(std::string(kind == littered::kind::bucket ? "a bucket" : "WebDAV"));
-    littered w(kind);
-    act(w);
-  }
-}
 
 }  // namespace
 

@@ -9,18 +9,16 @@ using vqcache::errc;
 
 namespace {
 
-const std::string base = "http://origin.test/net/";
+const std::string& base = net_base;
 
 struct shelf : place {
   shelf() {
-    serve(base + "config.json", {"{\"layers\": 4}"});
-    serve(base + "model.onnx", {checkpoint(50000, 3)});
+    serve_net();
     serve(base + "flat", {checkpoint(30000, 4)});
   }
 
   void bring_net(const vqcache::options& o) {
-    const auto r = vqcache::try_download_model("net",
-        {{"config.json", base + "config.json"}, {"onnx/model.onnx", base + "model.onnx"}}, o);
+    const auto r = place::bring_net(o);
     REQUIRE_MESSAGE(r.ok(), why(r));
   }
 

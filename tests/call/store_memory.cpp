@@ -11,13 +11,6 @@ using support::store;
 constexpr std::uintmax_t size_of_file = 300'000'000;
 constexpr long promised_kib = 32 << 10;
 
-long peak_kib() {  // of this program alone: what was there before exec does not count
-  std::istringstream in(slurp("/proc/self/status"));
-  for (std::string word; in >> word;)
-    if (word == "VmHWM:") return in >> word, std::stol(word);
-  return -1;
-}
-
 // Without VQT_SOURCE nothing is called: that is the bare program.
 int store_and_measure() {
   const fs::path where = std::getenv("VQT_WHERE");

@@ -14,16 +14,10 @@ using vqcache::severity;
 namespace {
 
 struct shelf : stored_place {
-  explicit shelf(kind of) : stored_place(of, "upkeep") {
-    serve(base + "config.json", {"{\"layers\": 4}"});
-    serve(base + "model.onnx", {checkpoint(50000, 3)});
-  }
-
-  const std::string base = "http://origin.test/net/";
+  explicit shelf(kind of) : stored_place(of, "upkeep") { serve_net(); }
 
   vqcache::options with_store() {
-    vqcache::options o = options();
-    o.cache_dir = where();
+    vqcache::options o = stored_place::with_store();
     o.stall_seconds = 5;
     return o;
   }
@@ -37,9 +31,7 @@ struct shelf : stored_place {
   }
 
   void bring_net() {
-    const auto r = vqcache::try_download_model("net",
-        {{"config.json", base + "config.json"}, {"onnx/model.onnx", base + "model.onnx"}},
-        with_store());
+    const auto r = place::bring_net(with_store());
     REQUIRE_MESSAGE(r.ok(), why(r));
     REQUIRE(r.model.cached);
     start_anew();
@@ -48,35 +40,6 @@ struct shelf : stored_place {
   void start_anew() {
     forget();
     store().forget_requests();
-  }
-
-  std::string front() const {
-    return is == kind::bucket ? "/" + store().fact("bucket") + "/" : std::string("/");
-  }
-
-  std::string key(const std::string& file) const { return front() + prefix + "/" + file; }
-
-  std::string bytes(const std::string& file) const {
-    int status = 0;
-    const std::string said =
-        store().control("get?key=" + support::store_server::encoded(key(file)) + on(), &status);
-    return status == 200 ? said : "absent";
-  }
-
-  void put(const std::string& file, const std::string& text) const {
-    store().control("put?key=" + support::store_server::encoded(key(file)) + on()
-        + "&text=" + support::store_server::encoded(text));
-  }
-
-  void take(const std::string& file) const {
-    store().control("delete?key=" + support::store_server::encoded(key(file)) + on());
-  }
-
-  lines held_there() const {  // keys below the place
-    lines all;
-    for (const auto& one : store().objects(key("*"), is == kind::web ? "dav" : ""))
-      all.push_back(one.key.substr(one.key.find(prefix + "/") + prefix.size() + 1));
-    return all;
   }
 
   std::vector<vqcache::held_model> list() {
@@ -101,29 +64,6 @@ struct shelf : stored_place {
     return count;
   }
 };
-
-void on_both(const std::function<void(shelf&)>& act) {
-  for (const auto kind : {shelf::kind::bucket, shelf::kind::web}) {
-    INFO(std::string(kind == shelf::kind::bucket ? "a bucket" : "WebDAV"));
-    shelf w(kind);
-    act(w);
-  }
-}
-
-// "cache m.ckpt damaged", for each file that is not right
-lines wrong(const vqcache::verification& v) {
-  const std::map<condition, std::string> words = {{condition::missing, "missing"},
-      {condition::damaged, "damaged"}, {condition::unreadable, "unreadable"},
-      {condition::unvouched, "unvouched"}};
-  lines all;
-  for (const vqcache::checked_file& one : v.files) {
-    if (one.is == condition::right) continue;
-    CHECK(!one.why.empty());
-    const std::string where = one.where == origin::local ? "local " : "cache ";
-    all.push_back(where + one.file + " " + words.at(one.is));
-  }
-  return all;
-}
 
 std::string joined(const lines& all) {
   std::string text;
@@ -170,7 +110,7 @@ TEST_SUITE("store upkeep") {
       CHECK(all[1].stored.size() == 20);
       REQUIRE(all[1].files.size() == 2);
       CHECK(all[1].files[1].file == "onnx/model.onnx");
-      CHECK(all[1].files[1].size == w.pages.at(w.base + "model.onnx").body.size());
+      CHECK(all[1].files[1].size == w.pages.at(net_base + "model.onnx").body.size());
       CHECK(w.requests_of("PUT") == 0);
       CHECK(w.requests_of("DELETE") == 0);
     });

@@ -15,39 +15,14 @@ using vqcache::origin;
 namespace {
 
 struct remote_place : stored_place {
-  explicit remote_place(kind of) : stored_place(of, "team") {}
-
-  vqcache::options with_store() {
-    vqcache::options o = options();
-    o.cache_dir = where();
-    return o;
-  }
+  explicit remote_place(kind of) : stored_place(of, "team", "/m") {}
 
   vqcache::result bring() {
     forget();
     return vqcache::try_download_vqgan_model("m", config_url, checkpoint_url, with_store());
   }
 
-  std::string key(const std::string& file) const {
-    return (is == kind::bucket ? "/" + store().fact("bucket") + "/" : std::string("/")) + prefix
-        + "/m/" + file;
-  }
-
-  std::string bytes(const std::string& file) const {
-    int status = 0;
-    const std::string said =
-        store().control("get?key=" + support::store_server::encoded(key(file)) + on(), &status);
-    return status == 200 ? said : "absent";
-  }
-
-  void put(const std::string& file, const std::string& text) const {
-    store().control("put?key=" + support::store_server::encoded(key(file)) + on()
-        + "&text=" + support::store_server::encoded(text));
-  }
-
-  void wipe_store() const {
-    store().control("delete?key=" + support::store_server::encoded(key("*")) + on());
-  }
+  void wipe_store() const { take("*"); }
 
   bool holds_all() const { return bytes("m.yaml") == config() && bytes("m.ckpt") == checkpoint(); }
 
@@ -59,14 +34,6 @@ struct remote_place : stored_place {
 
   int asked_store() const { return static_cast<int>(store().log().size()); }
 };
-
-void on_both(const std::function<void(remote_place&)>& act) {
-  for (const auto kind : {remote_place::kind::bucket, remote_place::kind::web}) {
-    INFO((kind == remote_place::kind::bucket ? "a bucket" : "WebDAV"));
-    remote_place w(kind);
-    act(w);
-  }
-}
 
 }  // namespace
 
@@ -226,7 +193,7 @@ TEST_SUITE("stores") {
       parts += one.path.find("partNumber=") != std::string::npos ? 1 : 0;
     CHECK(parts == 7);
     CHECK(w.saw(vqcache::phase::storing, "m.ckpt"));
-    CHECK(store().control("uploads").empty());
+    CHECK_FALSE(has(store().control("uploads"), w.prefix + "/"));
 
     w.wipe_local();
     w.origin_dies();
@@ -416,8 +383,7 @@ struct stalled : remote_place {
 
   void other_publishes() {
     put("m.yaml", newer_config);
-    store().control("put?key=" + support::store_server::encoded(key("m.ckpt")) + on()
-        + "&size=90000&seed=newer");
+    ask("put", "m.ckpt", "&size=90000&seed=newer");
     newer = bytes("m.ckpt");
     put("m.sha256", receipt());
   }
@@ -443,19 +409,11 @@ struct stalled : remote_place {
   }
 };
 
-void stalled_on_both(const std::function<void(stalled&)>& act) {
-  for (const auto kind : {stalled::kind::bucket, stalled::kind::web}) {
-    INFO((kind == stalled::kind::bucket ? "a bucket" : "WebDAV"));
-    stalled w(kind);
-    act(w);
-  }
-}
-
 }  // namespace
 
 TEST_SUITE("a lost lease") {
   TEST_CASE("the newer holder has published: what it stored stays as it is") {
-    stalled_on_both([](stalled& w) {
+    on_both([](stalled& w) {
       const auto r = w.bring_while([&w] {
         w.is_overtaken();
         w.other_publishes();
@@ -473,7 +431,7 @@ TEST_SUITE("a lost lease") {
   }
 
   TEST_CASE("the newer holder is at work: nothing is stored, and its lease is left alone") {
-    stalled_on_both([](stalled& w) {
+    on_both([](stalled& w) {
       auto r = w.bring_while([&w] { w.is_overtaken(); });
       CHECK(w.was_seen);
       REQUIRE_MESSAGE(r.ok(), why(r));

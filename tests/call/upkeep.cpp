@@ -11,18 +11,13 @@ using vqcache::origin;
 
 namespace {
 
-const std::string base = "http://origin.test/net/";
+const std::string& base = net_base;
 
 struct shelf : place {
-  shelf() {
-    serve(base + "config.json", {"{\"layers\": 4}"});
-    serve(base + "model.onnx", {checkpoint(50000, 3)});
-  }
+  shelf() { serve_net(); }
 
   void bring_net() {
-    const auto r = vqcache::try_download_model("net",
-        {{"config.json", base + "config.json"}, {"onnx/model.onnx", base + "model.onnx"}},
-        options());
+    const auto r = place::bring_net(options());
     REQUIRE_MESSAGE(r.ok(), why(r));
   }
 
@@ -40,24 +35,6 @@ struct shelf : place {
     return found.value;
   }
 };
-
-// "local m.ckpt damaged", for each file that is not right
-lines wrong(const vqcache::verification& v) {
-  const std::map<condition, std::string> words = {{condition::missing, "missing"},
-      {condition::damaged, "damaged"}, {condition::unreadable, "unreadable"},
-      {condition::unvouched, "unvouched"}};
-  lines all;
-  for (const vqcache::checked_file& one : v.files) {
-    if (one.is == condition::right) {
-      CHECK(one.why.empty());
-      continue;
-    }
-    CHECK(!one.why.empty());
-    const std::string where = one.where == origin::local ? "local " : "cache ";
-    all.push_back(where + one.file + " " + words.at(one.is));
-  }
-  return all;
-}
 
 }  // namespace
 

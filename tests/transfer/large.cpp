@@ -10,13 +10,6 @@ using namespace children;
 
 constexpr std::uint64_t gib = std::uint64_t{1} << 30;
 
-long peak_kib() {  // of this program alone: what was there before exec does not count
-  std::istringstream in(slurp("/proc/self/status"));
-  for (std::string word; in >> word;)
-    if (word == "VmHWM:") return in >> word, std::stol(word);
-  return -1;
-}
-
 // without VQT_CONFIG nothing is called: that is the bare program
 int call_and_measure() {
   const fs::path where = std::getenv("VQT_WHERE");

@@ -25,6 +25,17 @@ names folder(const string& xml) {
   return names(page.texts.begin(), page.texts.end());
 }
 
+names told(const credentials::list_rows& read) {  // "NAME ID at SECONDS"
+  names all;
+  for (const credentials::list_row& one : read.all) {
+    string line = one.name;
+    if (!one.id.empty()) line += " " + one.id;
+    if (one.when) line += " at " + std::to_string(*one.when);
+    all.push_back(line);
+  }
+  return all;
+}
+
 string group(const string& key) {
   return "<CommonPrefixes><Prefix>" + key + "</Prefix></CommonPrefixes>";
 }
@@ -138,42 +149,41 @@ TEST_SUITE("store lists") {
   }
 
   TEST_CASE("of a list that has dates the rows are taken, and where it goes on") {
-    const credentials::list_rows objects = credentials::read_rows(
-        "<?xml version='1.0'?><ListBucketResult><Prefix>vq/m/.</Prefix>"
-        "<Contents><Key>vq/m/.m.lease.1</Key><LastModified>1970-01-02T00:00:00.000Z</LastModified>"
-        "<Owner><ID>x</ID></Owner></Contents><Contents><Key>a&amp;b</Key></Contents>"
-        "<NextContinuationToken>t&lt;</NextContinuationToken></ListBucketResult>",
-        credentials::of_objects);
-    REQUIRE(objects.all.size() == 2);
-    CHECK(objects.is_list);
-    CHECK(objects.all[0].name == "vq/m/.m.lease.1");
-    CHECK(objects.all[0].when == std::uint64_t{86400});
-    CHECK(objects.all[1].name == "a&b");
-    CHECK_FALSE(objects.all[1].when.has_value());
-    CHECK(objects.next == "t<");
+    const struct {
+      const char* what;
+      const credentials::list_words& words;
+      const char* text;
+      names rows;  // "NAME ID at SECONDS", of what is told
+      const char *next, *next_id;
+    } lists[] = {
+        {"objects", credentials::of_objects,
+            "<?xml version='1.0'?><ListBucketResult><Prefix>vq/m/.</Prefix>"
+            "<Contents><Key>vq/m/.m.lease.1</Key><LastModified>1970-01-02T00:00:00.000Z"
+            "</LastModified><Owner><ID>x</ID></Owner></Contents><Contents><Key>a&amp;b</Key>"
+            "</Contents><NextContinuationToken>t&lt;</NextContinuationToken></ListBucketResult>",
+            {"vq/m/.m.lease.1 at 86400", "a&b"}, "t<", ""},
+        {"uploads", credentials::of_uploads,
+            "<ListMultipartUploadsResult><KeyMarker>k</KeyMarker><Upload><Key>a</Key><UploadId>1"
+            "</UploadId><Initiated>1970-01-01T00:00:09Z</Initiated></Upload><Upload><Key>b</Key>"
+            "<UploadId>2</UploadId></Upload><NextKeyMarker>b</NextKeyMarker>"
+            "<NextUploadIdMarker>2</NextUploadIdMarker></ListMultipartUploadsResult>",
+            {"a 1 at 9", "b 2"}, "b", "2"},
+        {"a folder", credentials::of_folder,
+            "<D:multistatus><D:response><D:href>/m/</D:href></D:response><D:response>"
+            "<D:href>/m/.m.lease.1</D:href><D:propstat><D:prop><lp1:getlastmodified>Fri, 02 Jan "
+            "1970 00:00:00 GMT</lp1:getlastmodified><D:lockdiscovery><D:href>x</D:href>"
+            "</D:lockdiscovery></D:prop></D:propstat></D:response></D:multistatus>",
+            {"/m/", "/m/.m.lease.1 at 86400"}, "", ""},
+    };
 
-    const credentials::list_rows uploads = credentials::read_rows(
-        "<ListMultipartUploadsResult><KeyMarker>k</KeyMarker><Upload><Key>a</Key><UploadId>1"
-        "</UploadId><Initiated>1970-01-01T00:00:09Z</Initiated></Upload><Upload><Key>b</Key>"
-        "<UploadId>2</UploadId></Upload><NextKeyMarker>b</NextKeyMarker>"
-        "<NextUploadIdMarker>2</NextUploadIdMarker></ListMultipartUploadsResult>",
-        credentials::of_uploads);
-    REQUIRE(uploads.all.size() == 2);
-    CHECK(uploads.all[0].id == "1");
-    CHECK(uploads.all[0].when == std::uint64_t{9});
-    CHECK(uploads.all[1].name == "b");
-    CHECK(uploads.next == "b");
-    CHECK(uploads.next_id == "2");
-
-    const credentials::list_rows folder = credentials::read_rows(
-        "<D:multistatus><D:response><D:href>/m/</D:href></D:response><D:response>"
-        "<D:href>/m/.m.lease.1</D:href><D:propstat><D:prop><lp1:getlastmodified>Fri, 02 Jan 1970 "
-        "00:00:00 GMT</lp1:getlastmodified><D:lockdiscovery><D:href>x</D:href></D:lockdiscovery>"
-        "</D:prop></D:propstat></D:response></D:multistatus>",
-        credentials::of_folder);
-    REQUIRE(folder.all.size() == 2);
-    CHECK(folder.all[1].name == "/m/.m.lease.1");
-    CHECK(folder.all[1].when == std::uint64_t{86400});
+    for (const auto& one : lists) {
+      CAPTURE(one.what);
+      const credentials::list_rows read = credentials::read_rows(one.text, one.words);
+      CHECK(read.is_list);
+      CHECK(told(read) == one.rows);
+      CHECK(read.next == one.next);
+      CHECK(read.next_id == one.next_id);
+    }
 
     CHECK_FALSE(
         credentials::read_rows("<html><p>Sign in</p></html>", credentials::of_folder).is_list);
