@@ -224,8 +224,8 @@
 //       or: s ahead of that of
 //   The folder 'PLACE' stays: it cannot be told what else is in it (WHY).
 //       remove(), of a WebDAV server
-//   Nothing is held of a model called NAME, so nothing was removed; did you mean 'NAME'?
-//       remove(); the question only where a directory holds something like it
+//   Nothing is held of a model called NAME, so nothing was removed.
+//       remove(); where a directory holds something like it, it is asked whether that is meant
 //   It cannot be told what 'PLACE' holds: WHY.
 //       list_models(), and so is the next
 //   Of 'PLACE' only the models that are held locally can be told: WHY.
@@ -422,8 +422,8 @@
 // ---- 7 limits -----------------------------------------------------------------------------------
 //
 // Those that options do not set: the room where each stands, its name there, and what it bounds. A
-// room is a part of this file (search for >>NAME), a tier a place where finished files lie, LOCAL or
-// CACHE, and a lease a note in CACHE that says which of many machines downloads (chapter 15).
+// room is a part of this file (search for >>NAME), a tier a place where finished files lie, LOCAL
+// or CACHE, and a lease a note in CACHE that says which of many machines downloads (chapter 15).
 //
 //   strings     longest_name = 100       bytes of a name of letters, digits, "." "_" "-". It does
 //                                        not begin with . or -, does not end in ., and is no device
@@ -501,8 +501,8 @@
 //
 // ---- 8 environment variables --------------------------------------------------------------------
 //
-// An option that is set wins. A variable that is set to nothing counts as not set. doctor() tells of
-// one called VQCACHE_... that is none of these.
+// An option that is set wins. A variable that is set to nothing counts as not set. doctor() tells
+// of one called VQCACHE_... that is none of these.
 //
 //   VQCACHE_LOCAL_DIR     for local_dir; else content/models in the working directory
 //   VQCACHE_CACHE_DIR     for cache_dir; else content/cache/models
