@@ -84,7 +84,7 @@
 //     const vqcache::error problem = vqcache::try_remove("my_model");
 //     if (problem.code()) std::puts(problem.what());
 //
-// remove() is the same and throws. A model that is not there is no error. A compiler warns where
+// remove() is the same and throws. A model that is not there is a warning. A compiler warns where
 // what a try_ form gives back is not looked at.
 //
 // ---- 2 files on disk ----------------------------------------------------------------------------
@@ -224,6 +224,8 @@
 //       or: s ahead of that of
 //   The folder 'PLACE' stays: it cannot be told what else is in it (WHY).
 //       remove(), of a WebDAV server
+//   Nothing is held of a model called NAME, so nothing was removed.
+//       remove(); where a directory holds something like it, it is asked whether that is meant
 //   It cannot be told what 'PLACE' holds: WHY.
 //       list_models(), and so is the next
 //   Of 'PLACE' only the models that are held locally can be told: WHY.
@@ -419,7 +421,9 @@
 //
 // ---- 7 limits -----------------------------------------------------------------------------------
 //
-// Those that options do not set: the room where each stands, its name there, and what it bounds.
+// Those that options do not set: the room where each stands, its name there, and what it bounds. A
+// room is a part of this file (search for >>NAME), a tier a place where finished files lie, LOCAL
+// or CACHE, and a lease a note in CACHE that says which of many machines downloads (chapter 15).
 //
 //   strings     longest_name = 100       bytes of a name of letters, digits, "." "_" "-". It does
 //                                        not begin with . or -, does not end in ., and is no device
@@ -497,7 +501,8 @@
 // ---- 8 environment variables --------------------------------------------------------------------
 //
 // An option that is set wins. A variable that is set to nothing counts as not set. Options that are
-// not named here have none. Ours, then those of the system, of stores, of Hugging Face, of TLS:
+// not named here have none. doctor() tells of one called VQCACHE_... that is none of these. Ours,
+// then those of the system, of stores, of Hugging Face, of TLS:
 //
 //   VQCACHE_LOCAL_DIR     for local_dir; else content/models in the working directory
 //   VQCACHE_CACHE_DIR     for cache_dir; else content/cache/models
@@ -852,7 +857,7 @@
 //   certificates   the file or directory, and whether it can be read. Not with fetch
 //   offline        where an option or a variable asks for that
 //   environment    each variable of chapter 8 that is set, for directories, transport and hub; of a
-//                  token, that it is
+//                  token, that it is; a warning of each VQCACHE_... that chapter 8 does not have
 //   hash           by which library, and at which rate
 //   local_dir      whether it is there or may be made, and on what; its free space, with a warning
 //                  under 2 GiB; whether it can be listed and written; what rename, fsync, flock and
@@ -862,7 +867,7 @@
 //                  answers; whether it lists, takes, gives back and removes 1 MiB, and at which
 //                  rate; whether it creates on the condition that there is none
 //   also_look_in   of each: whether it is there, and can be listed
-//   tiers          whether a copy would outlast the disk, and costs room
+//   tiers          of LOCAL and CACHE: whether a copy would outlast the disk, and costs room
 //
 // A finding is information, a warning, or a failure: then calls fail by it. In a program:
 //
@@ -2101,6 +2106,27 @@ inline string readable(view text, size_t most = npos) {
   return out;
 }
 
+// Whether text[at] is one mark too many: what a text ended in a mark with, and went on as if not.
+inline bool is_second_mark(view text, size_t at) {
+  const char before = text[at - 1];
+  const bool is_ellipsis = at > 1 && before == '.' && text[at - 2] == '.';
+  const bool has_ended = before == '?' || before == '!' || (before == '.' && !is_ellipsis);
+  const bool is_last = at + 1 == text.size();
+  const bool goes_on = text[at] == ';' && text.substr(at + 1, 1) == " ";
+  return has_ended && (goes_on || (is_last && text[at] == '.'));
+}
+
+// Texts are put together of texts, and some of those are questions: "...?." gets one mark, and
+// "...?; or" as well.
+inline string with_single_marks(string text) {
+  for (size_t at = text.size(); at-- > 1;) {
+    if (!is_second_mark(text, at)) continue;
+    const bool was_dot = text[at - 1] == '.';  // then what goes on says more
+    text.erase(was_dot ? at - 1 : at, 1);
+  }
+  return text;
+}
+
 // ---- texts of parts
 
 inline string shown(const fs::path& p) {
@@ -2509,7 +2535,7 @@ class caller {  // the first callback that throws or cancels ends it
 
   void send(severity how, std::initializer_list<piece> line) {
     if (!opts_->on_message || stopped()) return;
-    const message text(readable(join(line)), how);  // paths may be any bytes
+    const message text(readable(with_single_marks(join(line))), how);  // paths may be any bytes
     stop_with(guard("on_message", [&] { opts_->on_message(text); }));
   }
 
@@ -2792,7 +2818,8 @@ inline bool are_alike(std::string_view name, std::string_view other) {
 
   const size_t same = common_front(name, other) + common_back(name, other);
   const size_t tolerated = 2 + name.size() / 6;
-  return same + tolerated >= (std::max)(name.size(), other.size());
+  const size_t longer = (std::max)(name.size(), other.size());
+  return same + tolerated >= longer && same * 2 >= longer;
 }
 }  // namespace strings
 
@@ -5362,6 +5389,8 @@ struct HINSTANCE__;
 struct _OVERLAPPED;
 extern "C" {
 __declspec(dllimport) int __stdcall CloseHandle(void* object);
+__declspec(dllimport) int __stdcall FreeEnvironmentStringsW(wchar_t* all);
+__declspec(dllimport) wchar_t* __stdcall GetEnvironmentStringsW();
 __declspec(dllimport) unsigned long __stdcall GetLastError();
 __declspec(dllimport) std::intptr_t(
     __stdcall* __stdcall GetProcAddress(HINSTANCE__* library, const char* name))();
@@ -5398,6 +5427,9 @@ __declspec(dllimport) int __stdcall WriteFile(
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #endif
+#if defined(__APPLE__)
+#include <crt_externs.h>
+#endif
 #endif
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
@@ -5424,6 +5456,9 @@ fs::path to_path(const std::string& utf8);
 
 // A variable of the environment in UTF-8, which to_path() takes; empty: it is not set.
 std::string env(const char* name);
+
+// The names of the variables that begin so, in the order of the environment.
+containers::list<std::string> variables(std::string_view front);
 
 // Where ~ is, as HOME says it (Windows: USERPROFILE); empty: nobody says it.
 fs::path home_directory();
@@ -6082,6 +6117,26 @@ inline std::string env(const char* name) {
   return text ? text : "";
 }
 
+inline char** environment() {
+#if defined(__APPLE__)
+  return *_NSGetEnviron();
+#else
+  return ::environ;
+#endif
+}
+
+inline containers::list<std::string> variables(std::string_view front) {
+  containers::list<std::string> names;
+  for (char** one = environment(); one && *one; ++one) {
+    std::string_view line = *one;
+    const std::string_view name = strings::take(line, '=');
+    if (strings::starts_with(name, front)) {
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
 inline fs::path home_directory() {
   return env("HOME");
 }
@@ -6640,6 +6695,25 @@ inline std::string env(const char* name) {
   return text;
 }
 
+inline containers::list<std::string> variables(std::string_view front) {
+  constexpr wchar_t end_of_ascii = 0x80;
+  list<string> names;
+  wchar_t* const all = ::GetEnvironmentStringsW();
+  for (const wchar_t* one = all; one && *one; one += std::wstring_view(one).size() + 1) {
+    string name;
+    for (const wchar_t* letter = one; *letter && *letter != L'='; ++letter) {
+      name += *letter < end_of_ascii ? static_cast<char>(*letter) : '?';  // ours are ASCII
+    }
+    if (strings::starts_with(name, front)) {
+      names.push_back(std::move(name));
+    }
+  }
+  if (all) {
+    ::FreeEnvironmentStringsW(all);
+  }
+  return names;
+}
+
 inline fs::path home_directory() {
   const wchar_t* const home = ::_wgetenv(L"USERPROFILE");
   return home ? fs::path(home) : fs::path();
@@ -6945,9 +7019,6 @@ __declspec(dllimport) int __stdcall TerminateProcess(void* process, unsigned exi
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
-#if defined(__APPLE__)
-#include <crt_externs.h>
-#endif
 #endif
 namespace vqcache {
 inline namespace VQCACHE_ABI_ {
@@ -7009,10 +7080,6 @@ int wait_for_news(awaited* all, unsigned count, int ms);
 #if !defined(_WIN32)
 
 #if defined(__APPLE__)
-inline char** environment() {
-  return *_NSGetEnviron();
-}
-
 inline int open_pipe(int (&ends)[2]) {  // without pipe2(): see spawn_flags()
   if (::pipe(ends) != 0) return -1;
 
@@ -7021,10 +7088,6 @@ inline int open_pipe(int (&ends)[2]) {  // without pipe2(): see spawn_flags()
   return is_ours ? 0 : -1;
 }
 #else
-inline char** environment() {
-  return ::environ;
-}
-
 inline int open_pipe(int (&ends)[2]) {
   return ::pipe2(ends, O_CLOEXEC);
 }
@@ -7133,7 +7196,7 @@ inline int spawn(
 
   pid_t child = -1;  // after a failure POSIX says nothing about it, hence not `out`
   const int error = ::posix_spawnp(
-      &child, arguments[0], actions.get(), attributes.get(), arguments.data(), environment());
+      &child, arguments[0], actions.get(), attributes.get(), arguments.data(), os::environment());
   if (error != 0) return error;
 
   out = process_id{child};
@@ -23293,13 +23356,13 @@ class call {
     return {};
   }
 
-  string list_of_files() const {  // "m.yaml, .ckpt and .sha256"
-    string list = now_.wanted[0].name;
-    for (size_t file = 1; file < size(); ++file) {
-      const string& one = now_.wanted[file].name;
-      list += ", " + (strings::starts_with(one, name_ + ".") ? one.substr(name_.size()) : one);
+  string list_of_files() const {  // "m.yaml, m.ckpt and m.sha256", as the local directory has them
+    string list;
+    for (size_t file = 0; file < size(); ++file) {
+      const fs::path name = local_path(file).lexically_relative(local_root());
+      list += join({file == 0 ? "" : ", ", error::shown(name)});
     }
-    return list + " and .sha256";
+    return join({list, " and ", name_, ".sha256"});
   }
 
   string list_of_lasting() const {
@@ -24232,8 +24295,10 @@ inline status contained(const string& name, const F& f) noexcept {
     return f();
   });
   if (s.ok()) return s;
-  (void)error::attempt(
-      [&] { s.text = strings::readable(join({"model '", name.substr(0, 120), "': ", s.text})); });
+  (void)error::attempt([&] {
+    const string text = join({"model '", name.substr(0, 120), "': ", s.text});
+    s.text = strings::readable(error::with_single_marks(text));
+  });
   return s;
 }
 }  // namespace call
@@ -24244,6 +24309,87 @@ inline status contained(const string& name, const F& f) noexcept {
 // lie in a tier. It uses >>catalog, >>plan, >>tier and >>call, which carries them out.
 
 namespace sets {
+// ---- names of what the directories hold
+
+inline void add_name(list<string>& names, const string& name) {
+  if (strings::name_problem(name).empty()) {
+    names.push_back(name);
+  }
+}
+
+inline bool has(const list<string>& sorted, const string& name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+// Of receipts, and of pairs that a notebook has left without one.
+inline void add_names_of_local(const list<string>& listed, list<string>& names) {
+  constexpr std::string_view receipt = ".sha256";
+  const std::string_view last = catalog::endings[1];
+  for (const string& file : listed) {
+    const bool is_receipt = strings::ends_with(file, receipt);
+    const bool is_of_pair = strings::ends_with(file, last);
+    if (!is_receipt && !is_of_pair) continue;
+
+    const string name = file.substr(0, file.size() - (is_receipt ? receipt : last).size());
+    if (is_receipt || has(listed, name + catalog::endings[0])) {
+      add_name(names, name);
+    }
+  }
+}
+
+inline list<string> sorted_list(const fs::path& directory) {
+  list<string> names = os::list(directory, "");
+  strings::sort(names);
+  return names;
+}
+
+// Of copies that have a receipt, or are a notebook's.
+inline void add_names_alike_of_copies(
+    const fs::path& directory, const string& name, list<string>& names) {
+  if (directory.empty() || call::is_remote(directory)) return;  // no store is asked for a hint
+
+  for (const string& one : os::list(directory, "")) {
+    if (!strings::are_alike(strings::lower(name), strings::lower(one))) continue;
+    const bool is_model = os::look(directory / one / (one + ".sha256")).exists
+        || os::look(directory / one / (one + catalog::endings[1])).exists;
+    if (is_model) {
+      add_name(names, one);
+    }
+  }
+}
+
+// The names like this one under which a directory holds something, in their order.
+inline list<string> held_alike(const string& name, const options& opts) {
+  list<string> all;
+  add_names_of_local(sorted_list(call::directory(opts, true)), all);
+  if (opts.keep_copy) {
+    add_names_alike_of_copies(call::lasting_directory(opts), name, all);
+  }
+  for (const fs::path& place : opts.also_look_in) {
+    add_names_alike_of_copies(call::resolved_place(place), name, all);
+  }
+  strings::sort(all);
+
+  list<string> alike;
+  for (const string& one : all) {
+    const bool is_like_it = strings::are_alike(strings::lower(name), strings::lower(one));
+    if (is_like_it && one != name && !strings::has(alike, one)) {
+      alike.push_back(one);
+    }
+  }
+  return alike;
+}
+
+// "did you mean 'a' or 'b'?", after what stands between; empty: nothing is alike.
+inline string question_about(const char* between, const list<string>& alike) {
+  constexpr size_t most = 4;
+  string all;
+  for (size_t i = 0; i < alike.size() && i < most; ++i) {
+    all += join({i == 0 ? "" : " or ", "'", alike[i], "'"});
+  }
+  return all.empty() ? all : join({between, "did you mean ", all, "?"});
+}
+
 // What makes a set of files a VQGAN: a config and a checkpoint, in this order. Only the catalogue
 // and what stands here know of that.
 namespace vqgan {
@@ -24264,8 +24410,8 @@ inline status open(call::call& one, const string& name) {
 }
 
 // The names of the catalogue that are like this one, or else are not.
-inline string listed(const string& name, bool is_alike) {
-  string all;
+inline list<string> listed(const string& name, bool is_alike) {
+  list<string> all;
   for (const catalog::row& row : catalog::all) {
     const list<string> names = strings::words(strings::lower(join({row.name, " ", row.aliases})));
     bool is_like_one = false;
@@ -24273,31 +24419,40 @@ inline string listed(const string& name, bool is_alike) {
       is_like_one = is_like_one || strings::are_alike(strings::lower(name), one);
     }
     if (is_like_one == is_alike) {
-      all += join({all.empty() ? "" : ", ", row.name});
+      all.push_back(row.name);
     }
   }
   return all;
 }
 
-inline string hint(const string& name, const rows& meant) {
+inline string hint(const string& name, const rows& meant, const options& opts) {
   string candidates;
   for (const catalog::row* row : meant) {
     candidates += join({candidates.empty() ? "" : " or ", row->name});
   }
   if (!meant.empty()) {
-    return ", and the name is ambiguous: say " + candidates;
+    return join({", and the name is ambiguous: say ", candidates, "; or give its URLs"});
   }
 
-  const string alike = listed(name, true), others = listed(name, false);
+  list<string> alike = held_alike(name, opts);
+  for (const string& one : listed(name, true)) {
+    if (!strings::has(alike, one)) {
+      alike.push_back(one);
+    }
+  }
   const string unlisted = ", and the catalogue does not list it; ";
-  return alike.empty() ? unlisted + "known are " + others
-                       : unlisted + "did you mean " + alike + "?";
+  if (!alike.empty()) return unlisted + question_about("give its URLs, or ", alike);
+
+  string others;
+  for (const string& one : listed(name, false)) {
+    others += join({others.empty() ? "" : ", ", one});
+  }
+  return join({unlisted, "known are ", others, "; or give its URLs"});
 }
 
 inline status unknown(const call::call& one, const rows& meant) {
   return fail(errc::unknown_model,
-      {one.places(), " holds the files of ", one.name(), hint(one.name(), meant),
-          "; or give its URLs"});
+      {one.places(), " holds the files of ", one.name(), hint(one.name(), meant, one.opts())});
 }
 
 inline status take_given(call::call& one, const source* const given[2]) {
@@ -24409,7 +24564,8 @@ inline status open_held(call::call& one, const string& name) {
   if (held->files.empty()) {
     VQCACHE_NEED_(open(one, name, {name}));  // a name that cannot be used is told
     return fail(errc::unknown_model,
-        {one.places(), " has a receipt of ", name, "; it has to be downloaded first"});
+        {one.places(), " has a receipt of ", name, "; it has to be downloaded first",
+            question_about(", or ", held_alike(name, one.opts()))});
   }
   return one.open(name, wanted(name, held->files), held->how);
 }
@@ -24513,38 +24669,6 @@ inline status restore_model(const string& name, const options& opts, model& foun
 // and read for each, one look at each file, and none of it is a use of the model. It uses >>tier,
 // >>call, >>sets, and to ask a URL >>transport and >>connection.
 namespace upkeep {
-inline void add_name(list<string>& names, const string& name) {
-  if (strings::name_problem(name).empty()) {
-    names.push_back(name);
-  }
-}
-
-inline bool has(const list<string>& sorted, const string& name) {
-  return std::binary_search(sorted.begin(), sorted.end(), name);
-}
-
-// Of receipts, and of pairs that a notebook has left without one.
-inline void add_names_of_local(const list<string>& listed, list<string>& names) {
-  constexpr std::string_view receipt = ".sha256";
-  const std::string_view last = catalog::endings[1];
-  for (const string& file : listed) {
-    const bool is_receipt = strings::ends_with(file, receipt);
-    const bool is_of_pair = strings::ends_with(file, last);
-    if (!is_receipt && !is_of_pair) continue;
-
-    const string name = file.substr(0, file.size() - (is_receipt ? receipt : last).size());
-    if (is_receipt || has(listed, name + catalog::endings[0])) {
-      add_name(names, name);
-    }
-  }
-}
-
-inline list<string> sorted_list(const fs::path& directory) {
-  list<string> names = os::list(directory, "");
-  strings::sort(names);
-  return names;
-}
-
 inline string receipt_in(const fs::path& directory, const string& name, os::mode how) {
   string text;  // what cannot be read is as if it were not there
   (void)os::read_text(directory / (name + ".sha256"), text, how, formats::largest_receipt);
@@ -24661,11 +24785,11 @@ class inventory {
   }
 
   list<shelved> all() {
-    const list<string> listed = sorted_list(local_);
+    const list<string> listed = sets::sorted_list(local_);
     list<string> names;
-    add_names_of_local(listed, names);
+    sets::add_names_of_local(listed, names);
     for (const string& name : names_of_lasting()) {
-      add_name(names, name);
+      sets::add_name(names, name);
     }
     names = strings::sorted_once(std::move(names));
 
@@ -24704,7 +24828,7 @@ class inventory {
     for (size_t i = 0; i < names.size(); ++i) {
       const string& name = names[i];
       both_receipts all;
-      all.has_local = has(listed, name + ".sha256");
+      all.has_local = sets::has(listed, name + ".sha256");
       all.here = all.has_local ? receipt_in(local_, name, os::mode::glance) : string();
       if (store_) {
         all.there = stored[i];
@@ -24843,7 +24967,13 @@ inline status take_away(const string& name, const options& opts) {
   one.believe_nothing();
   VQCACHE_NEED_(checks::check_options(opts));
   VQCACHE_NEED_(sets::find_any(one, name));
-  return one.remove();
+  const bool is_held = one.has_receipt() || !sets::has_nothing(one);
+  VQCACHE_NEED_(one.remove());
+  if (is_held) return {};
+
+  one.who().warn({"Nothing is held of a model called ", name, ", so nothing was removed",
+      sets::question_about("; ", sets::held_alike(name, opts)), "."});
+  return one.who().stop();
 }
 
 // ---- prune: the local tier makes room
@@ -25427,6 +25557,8 @@ inline void say_certificates(findings& to, const transport_facts& facts) {
 
 // ---- environment, digests
 
+inline constexpr const char* our_variables = "VQCACHE_";  // how their names begin
+
 struct known_variable {
   const char* name;
   enum class shown { value, address, nothing } how;
@@ -25470,6 +25602,27 @@ inline void say_variables(findings& to, const options& o, transport::environment
     const string address = is_store ? places::shown(value) : transport::shown_proxy(value);
     const string shown = is_address ? address : value;
     tell(to, "environment", {one.name, " is '", shown, "'", outweighed_by(o, one.name)});
+  }
+}
+
+// A name that was misspelt is obeyed by nobody, and nobody else says so.
+inline void say_unknown_variables(findings& to, const list<string>& set) {
+  static constexpr const char* known[] = {"VQCACHE_LOCAL_DIR", "VQCACHE_CACHE_DIR",
+      "VQCACHE_OFFLINE", "VQCACHE_TRANSPORT", "VQCACHE_LEASE_SECONDS"};
+  for (const string& name : set) {
+    bool is_known = false;
+    string alike, all;
+    for (const char* const one : known) {
+      const view own_part = view(one).substr(view(our_variables).size());
+      is_known = is_known || name == one;
+      all += join({all.empty() ? "" : ", ", one});
+      if (strings::are_alike(view(name).substr(view(our_variables).size()), own_part)) {
+        alike = one;
+      }
+    }
+    if (is_known) continue;
+    warn(to, "environment", {name, " is set, and means nothing to this library"},
+        alike.empty() ? "known are " + all : join({"did you mean ", alike, "?"}));
   }
 }
 
@@ -26209,6 +26362,7 @@ class examination {
     }
     say_offline(*to_, *o_, os::env);
     say_variables(*to_, *o_, os::env);
+    say_unknown_variables(*to_, os::variables(our_variables));
     say_hash(*to_, hash::system_engine(), hash_rate());
 
     const place local = directory(role::local, "local_dir", call::given_directory(*o_, true));

@@ -41,11 +41,15 @@ int main(int argc, char** argv) {
     state.has_ended = true;
   });
 
+  std::uint64_t told = 0;
   const auto start = std::chrono::steady_clock::now();
   while (!state.has_ended) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     state.is_cancelled = std::chrono::steady_clock::now() - start > limit;
-    std::fprintf(stderr, "\r%llu of %llu bytes ", static_cast<unsigned long long>(state.done),
+    if (state.done == told) continue;
+
+    told = state.done;
+    std::fprintf(stderr, "\r%llu of %llu bytes ", static_cast<unsigned long long>(told),
         static_cast<unsigned long long>(state.total));
   }
   worker.join();  // from here on `got` is ours alone

@@ -7,6 +7,7 @@
 #include "vqcache.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -191,10 +192,10 @@ std::size_t distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
-// The row of a table whose name is most like the word, if one is.
+// The name in a table that is most like the word; empty: none is.
 template <class Table>
-const char* nearest(const Table& table, const std::string& word) {
-  const char* found = nullptr;
+std::string nearest(const Table& table, const std::string& word) {
+  std::string found;
   std::size_t best = (std::min)(std::size_t{3}, word.size() / 2 + 1);  // this far is not alike
   for (const auto& one : table) {
     const std::size_t far = distance(word, one.name);
@@ -204,6 +205,18 @@ const char* nearest(const Table& table, const std::string& word) {
     }
   }
   return found;
+}
+
+// A question ends with its own mark: what follows is a sentence then.
+std::string followed(const std::string& text, std::string more) {
+  if (text.empty() || text.back() != '?') return text + "; " + more;
+  more[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(more[0])));
+  return text + " " + more;
+}
+
+// "TEXT; did you mean ALIKE?", or the text alone where nothing is alike.
+std::string with_question(const std::string& text, const std::string& alike) {
+  return alike.empty() ? text : followed(text, "did you mean " + alike + "?");
 }
 
 // ---- JSON: a writer -----------------------------------------------------------------------------
@@ -454,7 +467,7 @@ struct outcome {
 outcome misused(const std::string& why) {
   outcome one;
   one.status = misuse;
-  one.complaint = why + "; see vqcache --help";
+  one.complaint = followed(why, "see vqcache --help");
   one.document = {
       {"error", object({{"code", "usage"}, {"text", why}})},
   };
@@ -616,7 +629,7 @@ wanted wanted_set(const invocation& a) {
   return all;
 }
 
-const char* nearest_command(const std::string& word);
+std::string nearest_command(const std::string& word);  // empty: none is like it
 
 // CONFIG_URL CHECKPOINT_URL, under a name that was given, or is made.
 wanted nameless_pair(const invocation& a) {
@@ -627,10 +640,10 @@ wanted nameless_pair(const invocation& a) {
   if (!all.name.empty()) return all;
 
   if (!is_place(a.words[0])) {
-    const char* const alike = a.is_old_form ? nearest_command(a.words[0]) : nullptr;
-    all.problem = "'" + a.words[0] + "' is no "
-        + (alike ? "command; did you mean " + std::string(alike) + "?"
-                 : "URL and no path; a name needs both URLs after it");
+    const std::string alike = a.is_old_form ? nearest_command(a.words[0]) : "";
+    const std::string is_no = "'" + a.words[0] + "' is no ";
+    all.problem = alike.empty() ? is_no + "URL and no path; a name needs both URLs after it"
+                                : with_question(is_no + "command", alike);
     return all;
   }
   all.name = name_from(a.words[0], a.words[1]);
@@ -671,21 +684,20 @@ vqcache::source source_of(const invocation& a, const std::string& url) {
   return vqcache::source({url}, {}, a.headers);
 }
 
-bool is_local(const std::vector<vqcache::held_model>& all, const std::string& name) {
-  for (const vqcache::held_model& one : all) {
-    if (one.name == name) return one.is_local();
-  }
-  return false;
-}
-
-// Whether all of it is here by the local directory alone: no cache is asked, and nothing is said.
-bool is_here(const std::string& name, const vqcache::options& opts) {
+// By the local directory alone: no cache is asked, and nothing is said.
+std::vector<vqcache::held_model> held_here(const vqcache::options& opts) {
   vqcache::options own = opts;
   own.keep_copy = false;
   own.also_look_in.clear();
   own.on_message = nullptr;
-  const auto held = vqcache::try_list_models(own);
-  return held && is_local(held.value, name);
+  return vqcache::try_list_models(own).value;
+}
+
+bool is_here(const std::string& name, const vqcache::options& opts) {  // all of it
+  for (const vqcache::held_model& one : held_here(opts)) {
+    if (one.name == name) return one.is_local();
+  }
+  return false;
 }
 
 // A published model, or one that is held: a pair needs no receipt, any other set has one. What is
@@ -742,9 +754,9 @@ outcome get(const invocation& a) {
   const vqcache::result got = bring(a, all);
   if (!got) {
     outcome one = failed(got.error);
-    const char* const alike = a.is_old_form ? nearest_command(all.name) : nullptr;
-    if (alike && got.error.code() == vqcache::errc::unknown_model) {
-      one.complaint += std::string("; or did you mean the command ") + alike + "?";
+    const std::string alike = a.is_old_form ? nearest_command(all.name) : "";
+    if (!alike.empty() && got.error.code() == vqcache::errc::unknown_model) {
+      one.complaint = followed(one.complaint, "or did you mean the command " + alike + "?");
     }
     return one;
   }
@@ -937,10 +949,11 @@ outcome where(const invocation& a) {
   if (is_here(name, opts)) {
     found = bring_by_name(name, opts);
   } else {
+    const std::string why = "The local directory does not hold a complete model called " + name
+        + "; vqcache get brings it, vqcache list tells what is held";
+    const std::string alike = nearest(held_here(opts), name);
     found.error = vqcache::error(vqcache::errc::unknown_model,
-        "The local directory does not hold a complete model called " + name
-            + "; vqcache get brings it, vqcache list tells what is held",
-        {});
+        with_question(why, alike == name || alike.empty() ? "" : "'" + alike + "'"), {});
   }
   if (!found) return failed(found.error);
 
@@ -1011,9 +1024,12 @@ outcome examine(const invocation& a, const std::vector<std::string>& names, exam
   return all;
 }
 
-outcome verify_each(const invocation& a) {
-  if (a.is_all == !a.words.empty()) return misused("verify takes names, or --all");
-  if (!a.is_all) return examine(a, a.words, vqcache::try_verify_model);
+// Those that are named, or with --all each that is held.
+outcome examine_each(const invocation& a, examination function) {
+  if (a.is_all == !a.words.empty()) {
+    return misused(std::string(a.what->name) + " takes names, or --all");
+  }
+  if (!a.is_all) return examine(a, a.words, function);
 
   const auto held = vqcache::try_list_models(a.opts);
   if (!held) return failed(held.error);
@@ -1021,11 +1037,37 @@ outcome verify_each(const invocation& a) {
   for (const vqcache::held_model& one : held.value) {
     names.push_back(one.name);
   }
-  return examine(a, names, vqcache::try_verify_model);
+  return examine(a, names, function);
+}
+
+outcome verify(const invocation& a) {
+  return examine_each(a, vqcache::try_verify_model);
 }
 
 outcome repair(const invocation& a) {
-  return examine(a, a.words, vqcache::try_repair_model);
+  return examine_each(a, vqcache::try_repair_model);
+}
+
+// What the library warns of where it has found nothing to remove: for `rm` and for us an error.
+constexpr const char* nothing_is_held = "Nothing is held of a model called ";
+
+vqcache::error remove_one(const invocation& a, const std::string& name) {
+  std::string missing;
+  vqcache::options opts = a.opts;
+  opts.on_message = [&](const vqcache::message& said) {
+    if (said.rfind(nothing_is_held, 0) == 0) {
+      missing = said;
+    } else if (a.opts.on_message) {
+      a.opts.on_message(said);
+    }
+  };
+  const vqcache::error e = vqcache::try_remove(name, opts);
+  if (e.code() || missing.empty()) return e;
+
+  if (missing.back() == '.') {
+    missing.pop_back();
+  }
+  return vqcache::error(vqcache::errc::unknown_model, missing, {});
 }
 
 outcome remove_each(const invocation& a) {
@@ -1034,7 +1076,7 @@ outcome remove_each(const invocation& a) {
   std::vector<json> models;
   for (const std::string& name : a.words) {
     if (all.is_interrupted) break;
-    const vqcache::error e = vqcache::try_remove(name, a.opts);
+    const vqcache::error e = remove_one(a, name);
     fields one = {{"name", name}, {"is_removed", !e.code()}};
     if (e.code()) {
       first = first.code() ? first : e;
@@ -1183,8 +1225,8 @@ constexpr command commands[] = {
     {"known", "", 0, 0, "", "published models, which need no URL; -q: names alone", known},
     {"where", "NAME", 1, 1, "held", "the local files, a line each, if all are here", where},
     {"verify", "NAME... | --all", 0, any_number, "held", "read every byte of both directories",
-        verify_each},
-    {"repair", "NAME...", 1, any_number, "held", "bring again what is not right", repair},
+        verify},
+    {"repair", "NAME... | --all", 0, any_number, "held", "bring again what is not right", repair},
     {"remove", "NAME...", 1, any_number, "held", "delete it from both directories", remove_each},
     {"prune", "SIZE", 1, 1, "", "delete local files that have a copy, oldest first, down to SIZE",
         prune},
@@ -1197,7 +1239,7 @@ constexpr command commands[] = {
     {"version", "", 0, 0, "", "the version of the library", version},
 };
 
-const char* nearest_command(const std::string& word) {
+std::string nearest_command(const std::string& word) {
   return nearest(commands, word);
 }
 
@@ -1247,7 +1289,7 @@ struct option {
   const char* name;
   const char* letter;   // its short form, or ""
   const char* value;    // what follows it, or ""
-  const char* only_of;  // the commands that it is for, or "": any
+  const char* only_of;  // the commands that it is for, a space between; "": any
   const char* meaning;
   void (*take)(invocation&, const std::string& value);
 };
@@ -1302,7 +1344,7 @@ constexpr option options[] = {
         [](invocation& a, const std::string& value) {
           a.chosen_name = value;
         }},
-    {"--all", "", "", "verify", "every model that is held",
+    {"--all", "", "", "verify repair", "every model that is held",
         [](invocation& a, const std::string&) {
           a.is_all = true;
         }},
@@ -1392,9 +1434,7 @@ class reader {
     }
     const option* const one = option_called(name);
     if (!one) {
-      const char* const alike = nearest(options, name);
-      all_.problem =
-          "unknown option " + name + (alike ? std::string("; did you mean ") + alike + "?" : "");
+      all_.problem = with_question("unknown option " + name, nearest(options, name));
       return;
     }
 
@@ -1441,23 +1481,40 @@ class reader {
     all_.problem = problem_of_first_word();
   }
 
+  // NAME FILE=URL...: a set, which is of the command get alone. A path may have such a name, too.
+  bool lacks_get() const {
+    const std::vector<std::string>& words = all_.words;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      std::error_code unknown;
+      if (end_of_file_name(words[i]) == std::string::npos) return false;
+      if (std::filesystem::exists(words[i], unknown)) return false;
+    }
+    return words.size() > 1;
+  }
+
   std::string problem_of_first_word() const {
     const std::vector<std::string>& words = all_.words;
-    const char* const alike = is_literal_ ? nullptr : nearest_command(words[0]);
+    if (lacks_get()) {
+      return "the command get is missing: vqcache get " + words[0] + " FILE=URL...";
+    }
+
+    const std::string alike = is_literal_ ? "" : nearest_command(words[0]);
     const bool may_be_name = words.size() == 1 && problem_of_options().empty();
     const bool has_places =
         words.size() > 1 && std::any_of(words.begin() + 1, words.end(), is_place);
-    const bool may_be_got = words.size() <= 3 && (has_places || !alike);
+    const bool may_be_got = words.size() <= 3 && (has_places || alike.empty());
     if (may_be_name || may_be_got || is_literal_) return {};
-    return "unknown command '" + words[0] + "'"
-        + (alike ? std::string("; did you mean ") + alike + "?" : std::string());
+    return with_question("unknown command '" + words[0] + "'", alike);
   }
 
   std::string problem_of_options() const {
     for (const char* name : all_.given) {
       const std::string only_of = option_called(name)->only_of;
-      if (!only_of.empty() && only_of != all_.what->name)
-        return std::string(name) + " is for " + only_of;
+      const std::string padded_name = std::string(" ") + all_.what->name + " ";
+      const bool is_for_it = (" " + only_of + " ").find(padded_name) != std::string::npos;
+      if (!only_of.empty() && !is_for_it) {
+        return std::string(name) + " is for " + replaced(only_of, " ", " and ");
+      }
     }
     return {};
   }

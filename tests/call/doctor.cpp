@@ -161,6 +161,14 @@ TEST_CASE("each thing is told once, in the order of the manual, and nothing is l
   CHECK(has(both.advice, "another disk"));
 }
 
+TEST_CASE("a misspelt variable is told") {
+  clinic w;
+  const world::environment misspelt("VQCACHE_CACHEDIR", "/x");
+  const vqcache::finding one = the(examined(w.plain()), "environment", "VQCACHE_CACHEDIR");
+  CHECK(one.how == severity::warning);
+  CHECK(one.advice == "did you mean VQCACHE_CACHE_DIR?");
+}
+
 #if defined(__cpp_exceptions)
 TEST_CASE("wrong options are an error, and the throwing form throws it") {
   clinic w;

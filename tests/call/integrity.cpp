@@ -603,7 +603,7 @@ TEST_SUITE("integrity") {
         CAPTURE(what);
         CHECK(has(what, "'m'"));
         CHECK(has(what, other_digest));
-        CHECK(has(what, "m.yaml, .ckpt and .sha256 from '" + w.local.string() + "'"));
+        CHECK(has(what, "m.yaml, m.ckpt and m.sha256 from '" + w.local.string() + "'"));
         CHECK(has(what, (w.cache / "m").string()));
         CHECK(has(what, "remove"));
         CHECK(w.asked.empty());

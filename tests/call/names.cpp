@@ -294,6 +294,50 @@ TEST_SUITE("names") {
       CHECK(has(r.error.what(), m.name));
   }
 
+  TEST_CASE("a misspelt name of what is held is answered with that, by every call of a name") {
+    using call = std::function<std::string(place&)>;
+    const std::string wrong = "my-modle";
+    const std::vector<std::pair<const char*, call>> calls = {
+        {"download",
+            [&](place& w) {
+              return why(vqcache::try_download_vqgan_model(wrong, w.options()));
+            }},
+        {"restore",
+            [&](place& w) {
+              return why(vqcache::try_restore_model(wrong, w.options()));
+            }},
+        {"verify",
+            [&](place& w) -> std::string {
+              return vqcache::try_verify_model(wrong, w.options()).error.what();
+            }},
+        {"repair",
+            [&](place& w) -> std::string {
+              return vqcache::try_repair_model(wrong, w.options()).error.what();
+            }},
+        {"explain",
+            [&](place& w) -> std::string {
+              return vqcache::try_explain(wrong, w.options()).error.what();
+            }},
+    };
+    for (const bool is_local : {true, false})
+      for (const auto& one : calls) {
+        CAPTURE(one.first);
+        CAPTURE(is_local);
+        place w;
+        REQUIRE(w.call("my-model").ok());
+        REQUIRE(w.call("else").ok());
+        write(w.cache / "my-module/notes.txt", "a folder of somebody");
+        if (!is_local) fs::remove_all(w.local);
+        const std::string said = one.second(w);
+        CHECK_MESSAGE(has(said, "did you mean 'my-model'?"), said);
+        CHECK(said.back() == '?');
+
+        fs::remove_all(w.local);
+        fs::remove_all(w.cache);
+        CHECK_FALSE(has(one.second(w), "did you mean"));
+      }
+  }
+
   TEST_CASE("by name alone, the tiers come first: any model that they hold, also under an alias") {
     for (const std::string name : {"my_own", "coco", "vqgan16", "sflckr"})
       for (const bool local : {true, false}) {

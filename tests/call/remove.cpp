@@ -97,6 +97,27 @@ TEST_SUITE("remove") {
     CHECK(tree(w.root.at) == lines{"cache/", "local/"});
   }
 
+  TEST_CASE("that nothing is held is told as a warning, with a name that is like it") {
+    place w;
+    REQUIRE(w.call("vqgan-imagenet").ok());
+    w.forget();
+    vqcache::remove("vqgan-imagnet", w.options());
+    REQUIRE(w.said.size() == 1);
+    CHECK(w.said[0]
+        == "Nothing is held of a model called vqgan-imagnet, so nothing was removed; did you mean "
+           "'vqgan-imagenet'?");
+    w.forget();
+    vqcache::remove("nope", w.options());
+    CHECK(w.said == lines{"Nothing is held of a model called nope, so nothing was removed."});
+
+    write(w.local / ".nope.ckpt.0123456789abcdef.part", "some bytes");
+    write(w.local / ".nope.ckpt.0123456789abcdef.record", "somebody");
+    w.forget();
+    vqcache::remove("nope", w.options());
+    CHECK(w.said.empty());
+    CHECK(matching(w.root.at, "nope").empty());
+  }
+
   TEST_CASE("a model of the notebook is removed as well, from one tier or both") {
     for (const unsigned tiers : {1U, 2U, 3U}) {
       place w;

@@ -192,7 +192,10 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
       {{"where"}, "where needs NAME"},
       {{"verify"}, "verify takes names, or --all"},
       {{"verify", "x", "--all"}, "verify takes names, or --all"},
-      {{"remove", "x", "--all"}, "--all is for verify"},
+      {{"repair"}, "repair takes names, or --all"},
+      {{"remove", "x", "--all"}, "--all is for verify and repair"},
+      {{"net", "f=http://127.0.0.1/f"}, "the command get is missing: vqcache get net FILE=URL..."},
+      {{"net", "f=c.yaml", "g=c.yaml", "h=c.yaml", "i=c.yaml"}, "the command get is missing"},
       {{"remove", "x", "--dry-run"}, "--dry-run is for prune"},
       {{"prune", "much"}, "'much' is no size"},
       {{"prune"}, "prune needs SIZE"},
@@ -313,6 +316,11 @@ TEST_CASE("list, where, verify, repair and remove, as text") {
   CHECK(repaired.code == 0);
   CHECK(has(repaired.out, "net: right\n"));
   CHECK(here.tool({"verify", "--all", "-q"}).out.empty());
+  damage(here / "content/models/net/k.ckpt");
+  const printed all = here.tool({"repair", "--all"});
+  CHECK(all.code == 0);
+  CHECK(all.out == "m: right\nnet: right\n");
+  CHECK(slurp(here / "content/models/net/k.ckpt") == v1().ckpt);
   CHECK(slurp(here / "content/cache/models/net/k.ckpt") == v1().ckpt);
 
   const printed some = here.tool({"verify", "nobody", "m"});
@@ -324,7 +332,43 @@ TEST_CASE("list, where, verify, repair and remove, as text") {
   CHECK(removed.code == 0);
   CHECK(has(removed.errors, "Neither directory holds a model called net now."));
   CHECK(here.tool({"list", "-q"}).out.empty());
-  CHECK(here.tool({"--remove=m", "--quiet"}).errors.empty());
+}
+
+TEST_CASE("what nobody holds is not removed, which is told and ends with 1") {
+  const workplace here;
+  REQUIRE(here.tool({"get", "my-model", "./c.yaml", "./k.ckpt"}).code == 0);
+
+  const printed p = here.tool({"remove", "nope"});
+  CHECK(p.code == 1);
+  CHECK(p.errors == "vqcache: Nothing is held of a model called nope, so nothing was removed\n");
+  const printed quiet = here.tool({"--remove=my-modle", "--quiet"});
+  CHECK(quiet.code == 1);
+  CHECK(has(quiet.errors, "nothing was removed; did you mean 'my-model'?\n"));
+  const printed document = here.tool({"--json", "remove", "nope"});
+  CHECK(document.code == 1);
+  CHECK(from_json(document.out,
+            "d['models'][0]['is_removed'], d['models'][0]['error'] == d['error'],"
+            " d['error']['code']")
+      == "(False, True, 'unknown_model')");
+
+  const printed where = here.tool({"where", "my-modle"});
+  CHECK(where.code == 1);
+  CHECK_MESSAGE(has(where.errors, "did you mean 'my-model'?\n"), where.errors);
+  CHECK(here.tool({"--remove=my-model", "--quiet"}).errors.empty());
+}
+
+TEST_CASE("a text that ends in a question goes on as a new sentence") {
+  const workplace here;
+  REQUIRE(here.tool({"get", "lsts", "./c.yaml", "./k.ckpt"}).code == 0);
+  CHECK(has(here.tool({"lsit", "x"}).errors, "did you mean list? See vqcache --help\n"));
+  CHECK(has(here.tool({"lst"}).errors, "? Or did you mean the command list?\n"));
+  for (const std::vector<std::string>& words :
+      {std::vector<std::string>{"lst"}, {"remove", "lst"}, {"get", "x", "http:/a/b"}}) {
+    const std::string said = here.tool(words).errors;
+    CHECK_MESSAGE(has(said, "?"), said);
+    CHECK_MESSAGE(!has(said, "?."), said);
+    CHECK_MESSAGE(!has(said, "?;"), said);
+  }
 }
 
 TEST_CASE("prune frees what has a copy, and in a dry run nothing") {

@@ -135,6 +135,10 @@ TEST_SUITE("os contract") {
     set_variable("VQCACHE_OS_TEST", "");
     CHECK(os::env("VQCACHE_OS_TEST").empty());
     CHECK(os::env("VQCACHE_OS_TEST_THAT_NOBODY_SETS").empty());
+
+    set_variable("VQCACHE_OS_TEST", unicode);
+    CHECK(os::variables("VQCACHE_OS_T") == std::vector<std::string>{"VQCACHE_OS_TEST"});
+    CHECK(os::variables("VQCACHE_OS_TEST_THAT_NOBODY_SETS").empty());
   }
 
   TEST_CASE("home is what the variable of the system says") {

@@ -342,6 +342,20 @@ TEST_CASE("proxies are told as they are taken, without their secrets") {
   set_variables = {};
 }
 
+TEST_CASE("a variable that only looks like one of ours is told, with the one that was meant") {
+  d::findings all;
+  d::say_unknown_variables(all,
+      {"VQCACHE_CACHE_DIR", "VQCACHE_LEASE_SECONDS", "VQCACHE_CACHEDIR", "VQCACHE_",
+          "VQCACHE_XYZ"});
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].said == "VQCACHE_CACHEDIR is set, and means nothing to this library");
+  CHECK(all[0].advice == "did you mean VQCACHE_CACHE_DIR?");
+  for (const std::size_t i : {1U, 2U}) {
+    CHECK(all[i].how == vqcache::severity::warning);
+    CHECK(all[i].advice.find("known are VQCACHE_LOCAL_DIR, VQCACHE_CACHE_DIR") == 0);
+  }
+}
+
 TEST_CASE("of variables what they hold is told, but for secrets, and what outweighs them") {
   set_variables = {{"VQCACHE_LOCAL_DIR", "/l"}, {"VQCACHE_CACHE_DIR", "/c"},
       {"HF_TOKEN", "hf_canary"}, {"HF_ENDPOINT", "https://u:canary@hub.test?t=canary"},

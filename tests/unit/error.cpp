@@ -74,3 +74,27 @@ TEST_SUITE("error") {
     CHECK(error::system(0, "open", "a/b").ok());
   }
 }
+
+TEST_CASE("of two marks that meet where texts are put together one stays") {
+  const struct {
+    const char *text, *becomes;
+  } all[] = {
+      {"", ""},
+      {".", "."},
+      {"?.", "?"},
+      {"did you mean a?.", "did you mean a?"},
+      {"is that it?; 'http://b'", "is that it? 'http://b'"},
+      {"it said boom.; and", "it said boom; and"},
+      {"it ends..", "it ends."},
+      {"it goes on...", "it goes on..."},
+      {"on...; more", "on...; more"},
+      {"a?b=1;c=2", "a?b=1;c=2"},
+      {"no!.", "no!"},
+      {"whole.", "whole."},
+      {"'a.'; b", "'a.'; b"},
+      {"?.x", "?.x"},
+  };
+
+  for (const auto& one : all)
+    CHECK(error::with_single_marks(one.text) == one.becomes);
+}

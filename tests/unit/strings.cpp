@@ -118,6 +118,8 @@ TEST_SUITE("strings") {
     CHECK(strings::are_alike("vqgan_imagenet_f16_1634", "vqgan_imagenet_f16_16384"));
     CHECK_FALSE(strings::are_alike("zzzzzzzz", "sflckr"));
     CHECK_FALSE(strings::are_alike("r", "sflckr"));
+    CHECK_FALSE(strings::are_alike("m", "n"));  // short ones differ in all too little
+    CHECK_FALSE(strings::are_alike("ab", "xy"));
   }
 
   TEST_CASE("bytes of others become UTF-8 without control characters, cut at a character") {
