@@ -6131,7 +6131,7 @@ inline containers::list<std::string> variables(std::string_view front) {
     std::string_view line = *one;
     const std::string_view name = strings::take(line, '=');
     if (strings::starts_with(name, front)) {
-      names.emplace_back(name);
+      names.push_back(string(name));
     }
   }
   return names;
@@ -6697,7 +6697,7 @@ inline std::string env(const char* name) {
 
 inline containers::list<std::string> variables(std::string_view front) {
   constexpr wchar_t end_of_ascii = 0x80;
-  list<string> names;
+  containers::list<std::string> names;
   wchar_t* const all = ::GetEnvironmentStringsW();
   for (const wchar_t* one = all; one && *one; one += std::wstring_view(one).size() + 1) {
     string name;
@@ -20935,6 +20935,7 @@ class object_tier final : public tier::tier {
     none.files = list<stored_file>(names_.size());
     for (size_t i = 0; i < names_.size(); ++i) {
       none.files[i].name = names_[i];
+      none.files[i].refusal = why;
     }
     return none;
   }
@@ -21587,8 +21588,11 @@ inline file_plan plan_to_keep(const situation& now, size_t file) {
 // From the lasting tiers, in their order, or else from the web.
 inline void plan_to_bring(const situation& now, size_t file, file_plan& to) {
   bool is_held = false;
+  bool is_known = true;  // a tier that could not be asked may hold it
   for (size_t place = 0; place < now.lasting.size(); ++place) {
     const tier::stored_file& copy = now.lasting[place].has.files[file];
+    const bool is_told = copy.is != tier::stored_file::presence::unknown && copy.refusal.ok();
+    is_known = is_known && is_told;
     if (!copy.stands() || now.facts[file].copies[place].is_unusable) {
       continue;
     }
@@ -21597,6 +21601,9 @@ inline void plan_to_bring(const situation& now, size_t file, file_plan& to) {
   }
   to.local = is_held ? local_step::restore : local_step::download;
   to.reason = is_held ? "a lasting tier holds it" : "no tier holds it";
+  if (!is_held && !is_known) {
+    to.reason = "it is not known whether a tier holds it: not all could be asked";
+  }
   if (!is_held) {
     to.expected = expected_of_download(now, file);
   }
@@ -22484,11 +22491,42 @@ class call {
     return all;
   }
 
+  // What was found nowhere, and which tiers could not be asked for it: they may hold it.
+  struct search {
+    string found{}, unasked{};
+  };
+
+  search looked_for(const string& what) const {
+    search all;
+    for (size_t place = 0; place < now_.lasting.size(); ++place) {
+      const status why = silence_of(place);
+      if (!why.ok()) {
+        all.unasked += what_is_not_known(place, why);
+      }
+    }
+    all.found = all.unasked.empty() ? join({places(), " holds ", what})
+                                    : join({local_root(), " does not hold ", what});
+    return all;
+  }
+
   origin from() const { return from_; }
 
   bool is_cached() const { return is_cached_; }
 
  private:
+  // Why a store could not be asked what it holds; ok: it was asked, or is a directory.
+  status silence_of(size_t place) const {
+    const plan::lasting_tier& one = now_.lasting[place];
+    if (!one.can.is_remote) return {};
+    if (!one.has.receipt_problem.ok()) return one.has.receipt_problem;
+    const bool is_empty = one.can.takes_copies || one.has.files.empty();
+    return is_empty ? status() : one.has.files[0].refusal;  // of a place that is only read
+  }
+
+  string what_is_not_known(size_t place, const status& why) const {
+    return join({"; what ", lasting_[place]->description(), " holds is not known: ", why.text});
+  }
+
   checked_file read_one(size_t file, size_t place) {
     using presence = tier::stored_file::presence;
     const tier::stored_file& one = file_in(file, place);
@@ -22600,8 +22638,11 @@ class call {
 
     to.why.push_back(what_stands(file, plan::in_local));
     for (size_t place = 0; place < lasting_.size(); ++place) {
-      to.why.push_back(what_stands(file, place));
-      if (now_.lasting[place].can.is_remote) {
+      const bool is_remote = now_.lasting[place].can.is_remote;
+      if (!is_remote || looks_[place].by == look_at_tier::knowledge::asked) {
+        to.why.push_back(what_stands(file, place));
+      }
+      if (is_remote) {
         to.why.push_back(how_it_is_known(file, place));
       }
     }
@@ -22651,6 +22692,8 @@ class call {
     using knowledge = look_at_tier::knowledge;
     const string where = lasting_[place]->description();
     const knowledge by = looks_[place].by;
+    const bool has_told = silence_of(place).ok();
+    if (by == knowledge::asked && !has_told) return where + " was asked, and did not tell";
     if (by == knowledge::asked) return where + " was asked";
     view when = plan::local_of(now_, file).said.stored;
     return join({where, by == knowledge::silent ? " has not answered" : " was not asked",
@@ -22665,8 +22708,10 @@ class call {
       const string where = lasting_[place]->description();
       const bool is_to_come = step != plan::copy_step::keep && !copies.is_complete;
       if (copies.in_way) {
-        lines.push_back(
-            join({"no copy can be kept in ", where, ": ", failure_of(copies.in_way).text}));
+        const string why = failure_of(copies.in_way).text;
+        const bool is_told = why == plan::copy_of(now_, file, place).refusal.text;
+        lines.push_back(join({"no copy can be kept in ", where,
+            is_told ? string(", since it did not tell") : ": " + why}));
       } else if (is_to_come) {
         lines.push_back(
             join({"its copy in ", where, " is to be made: ", copies.files[file].reason}));
@@ -23305,11 +23350,10 @@ class call {
   // A tier that does not answer may hold what is missed here: an error that follows says so.
   void note_unreadable() {
     for (size_t place = 0; place < lasting_.size(); ++place) {
-      const status& why = now_.lasting[place].has.receipt_problem;
-      const bool is_remote = now_.lasting[place].can.is_remote;
-      if (why.ok() || !is_remote) continue;
+      const status why = silence_of(place);
+      if (why.ok()) continue;
 
-      lost_ += join({"; what ", lasting_[place]->description(), " holds is not known: ", why.text});
+      lost_ += what_is_not_known(place, why);
       if (containers::exchange(is_unreadable_told_, true)) continue;
       who_.say_failed({"The cache cannot be read: ", why.text, "."});
     }
@@ -24451,8 +24495,9 @@ inline string hint(const string& name, const rows& meant, const options& opts) {
 }
 
 inline status unknown(const call::call& one, const rows& meant) {
-  return fail(errc::unknown_model,
-      {one.places(), " holds the files of ", one.name(), hint(one.name(), meant, one.opts())});
+  const call::call::search all = one.looked_for("the files of " + one.name());
+  const string more = hint(one.name(), meant, one.opts());
+  return fail(errc::unknown_model, {all.found, more, all.unasked});
 }
 
 inline status take_given(call::call& one, const source* const given[2]) {
@@ -24633,6 +24678,7 @@ inline status find_known(call::call& one, const string& name) {
   const size_t held = one.count_held();
   if (held == 0 && !one.has_receipt() && !is_listed) {
     VQCACHE_NEED_(vqgan::open(one, name));
+    (void)one.count_held();  // looks again: what could not be asked is to be told
     return vqgan::unknown(one, meant);
   }
   if (!is_listed || !is_pair(one)) return {};

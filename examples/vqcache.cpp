@@ -985,8 +985,25 @@ json described(const vqcache::verification& found) {
       {{"name", found.name}, {"is_right", found.ok()}, {"files", array(found.files, each)}});
 }
 
+// What could not be read, as in a store that is away, may well be right.
+const char* headline_of(const vqcache::verification& found) {
+  if (found.ok()) return ": right\n";
+
+  for (const vqcache::checked_file& file : found.files) {
+    const bool is_wrong =
+        file.is == vqcache::condition::damaged || file.is == vqcache::condition::unvouched;
+    if (is_wrong) return ": not right\n";
+  }
+  for (const vqcache::checked_file& file : found.files) {
+    if (file.is == vqcache::condition::unreadable) {
+      return ": not known, since not all could be read\n";
+    }
+  }
+  return ": not right\n";
+}
+
 std::string rows_of(const vqcache::verification& found, bool is_verbose) {
-  std::string text = found.name + (found.ok() ? ": right\n" : ": not right\n");
+  std::string text = found.name + headline_of(found);
   for (const vqcache::checked_file& file : found.files) {
     if (file.is == vqcache::condition::right && !is_verbose) continue;
     const std::string why = in_our_words(file.why);

@@ -370,6 +370,7 @@ TEST_SUITE("store upkeep") {
       for (const std::string& line : told->files[0].why)
         all += line + "\n";
       CHECK(has(all, "was not asked: the local receipt says that it was seen there 20"));
+      CHECK_FALSE_MESSAGE(has(all, w.prefix + "/m/m.yaml' has "), all);
 
       auto o = w.with_store();
       o.recheck_copy = 0;
@@ -402,6 +403,47 @@ TEST_SUITE("store upkeep") {
       told = vqcache::try_explain("m", w.with_store());
       CHECK(w.said.empty());
       CHECK(w.requests_of("PUT") == 0);
+      store().clear();
+    });
+  }
+
+  TEST_CASE("of a store that could not be asked, nobody says that it does not hold a model") {
+    on_both([](shelf& w) {
+      w.bring();
+      w.wipe_local();
+      auto lent = w.with_store();
+      lent.also_look_in = {lent.cache_dir};
+      lent.keep_copy = false;
+      for (const auto& o : {w.with_store(), lent}) {
+        w.start_anew();
+        store().rule("way=reset");
+        const auto told = vqcache::try_explain("m", o);
+        REQUIRE_FALSE(told.ok());
+        const std::string all = told.error.what();
+        CHECK_MESSAGE(has(all, " does not hold the files of m"), all);
+        CHECK_MESSAGE(has(all, " holds is not known: "), all);
+        CHECK_FALSE(has(all, " nor "));
+        store().clear();
+      }
+    });
+  }
+
+  TEST_CASE("of a file that a silent store may hold, it is told that this is not known") {
+    on_both([](shelf& w) {
+      w.bring();
+      REQUIRE(fs::remove(w.in_local("m.ckpt")));
+      w.start_anew();
+      store().rule("way=reset");
+      const auto told = vqcache::try_explain("m", w.with_store());
+      REQUIRE_MESSAGE(told.ok(), told.error.what());
+      std::string all;
+      for (const std::string& line : told->files[1].why)
+        all += line + "\n";
+      CHECK_MESSAGE(has(all, "it is not known whether a tier holds it"), all);
+      CHECK_FALSE(has(all, "no tier holds it"));
+      const auto first = all.find("the connection failed");
+      CHECK_MESSAGE(first == all.rfind("the connection failed"), all);
+      CHECK_MESSAGE(has(all, "' was asked, and did not tell\n"), all);
       store().clear();
     });
   }
