@@ -137,7 +137,7 @@ TEST_SUITE("os contract") {
     CHECK(os::env("VQCACHE_OS_TEST_THAT_NOBODY_SETS").empty());
 
     set_variable("VQCACHE_OS_TEST", unicode);
-    CHECK(os::variables("VQCACHE_OS_T") == std::vector<std::string>{"VQCACHE_OS_TEST"});
+    CHECK(os::variables("VQCACHE_OS_T") == vqcache::detail::list<std::string>{"VQCACHE_OS_TEST"});
     CHECK(os::variables("VQCACHE_OS_TEST_THAT_NOBODY_SETS").empty());
   }
 
