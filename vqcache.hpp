@@ -26693,9 +26693,12 @@ inline const char* doing(phase what) {
   return "checking";
 }
 
-inline string megabytes(uint64_t bytes) {
-  const uint64_t tenths = bytes / 100000;
-  return join({tenths / 10, ".", tenths % 10, " MB"});
+// A small file is no "0.0 MB".
+inline string sized(uint64_t bytes) {
+  if (bytes < 1000) return join({bytes, " B"});
+  const bool is_small = bytes < 100000;
+  const uint64_t tenths = bytes / (is_small ? 100 : 100000);
+  return join({tenths / 10, ".", tenths % 10, is_small ? " kB" : " MB"});
 }
 
 inline string key(const progress& p, int percent) {  // what has to change for another line
@@ -26705,15 +26708,15 @@ inline string key(const progress& p, int percent) {  // what has to change for a
 inline string line(const progress& p, int percent) {
   string text = join({doing(p.phase), " ", p.file, " "});
   if (p.total > 0) {
-    text += join({percent, "% of ", megabytes(p.total)});
+    text += join({percent, "% of ", sized(p.total)});
   } else {
-    text += megabytes(p.done);
+    text += sized(p.done);
   }
   if (p.seconds_left < 0) return text;
 
   const auto rate = static_cast<uint64_t>(p.bytes_per_second);
   const auto left = static_cast<uint64_t>(p.seconds_left);
-  return join({text, ", ", megabytes(rate), "/s, ", left, " s left"});
+  return join({text, ", ", sized(rate), "/s, ", left, " s left"});
 }
 }  // namespace progress_text
 }  // namespace detail

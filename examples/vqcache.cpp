@@ -66,6 +66,9 @@ constexpr phrase phrases[] = {
     {"options::transport", "--transport"},
     {"options::offline", "--offline"},
     {"options::connections", "--connections"},
+    {"are the URLs of config and checkpoint swapped?",
+        "two URLs are a VQGAN's config and its checkpoint, in this order, and no mirrors: are they "
+        "swapped?"},
     {"options::max_bytes_per_second", "--limit-rate"},
     {"vqcache::remove", "vqcache remove NAME"},
     {"local_dir", "--local"},  // of the doctor
@@ -126,6 +129,7 @@ std::string decimal(double value, const char* unit) {
 
 std::string sized(std::uint64_t bytes) {
   const auto value = static_cast<double>(bytes);
+  if (bytes < 1000) return std::to_string(bytes) + " B";
   if (value < 1e5) return decimal(value / 1e3, "kB");
   return value < 1e10 ? decimal(value / 1e6, "MB") : decimal(value / 1e9, "GB");
 }
@@ -467,7 +471,7 @@ struct outcome {
 outcome misused(const std::string& why) {
   outcome one;
   one.status = misuse;
-  one.complaint = followed(why, "see vqcache --help");
+  one.complaint = followed(why, "see vqcache help");
   one.document = {
       {"error", object({{"code", "usage"}, {"text", why}})},
   };
@@ -753,12 +757,14 @@ outcome get(const invocation& a) {
 
   const vqcache::result got = bring(a, all);
   if (!got) {
-    outcome one = failed(got.error);
     const std::string alike = a.is_old_form ? nearest_command(all.name) : "";
-    if (!alike.empty() && got.error.code() == vqcache::errc::unknown_model) {
-      one.complaint = followed(one.complaint, "or did you mean the command " + alike + "?");
-    }
-    return one;
+    const bool is_unknown = got.error.code() == vqcache::errc::unknown_model;
+    if (alike.empty() || !is_unknown) return failed(got.error);
+    return failed(vqcache::error(vqcache::errc::unknown_model,
+        with_question(
+            "'" + all.name + "' is no command, and no model of this name is known or held",
+            "the command " + alike),
+        {}));
   }
 
   outcome one;
@@ -937,6 +943,49 @@ outcome known(const invocation& a) {
   return one;
 }
 
+// The directories as the library finds them, for what is said of them.
+std::string place_of(const vqcache::options& opts, vqcache::origin tier) {
+  const bool is_local = tier == vqcache::origin::local;
+  const std::filesystem::path& given = is_local ? opts.local_dir : opts.cache_dir;
+  const char* const set = std::getenv(is_local ? "VQCACHE_LOCAL_DIR" : "VQCACHE_CACHE_DIR");
+  std::string place = given.string();
+  if (place.empty()) {
+    place = set ? set : "";
+  }
+  if (place.empty()) {
+    place = is_local ? "content/models" : "content/cache/models";
+  }
+  if (!is_url(place)) {
+    std::error_code failed;
+    const auto whole = std::filesystem::absolute(place, failed);
+    return place[0] == '~' || failed ? place : whole.string();
+  }
+
+  place.resize((std::min)(place.find('?'), place.size()));  // how to reach it is not what it is
+  const std::size_t host = place.find("://") + 3;
+  const std::size_t user = place.substr(host, place.find('/', host) - host).rfind('@');
+  return user == std::string::npos ? place : place.erase(host, user + 1);  // may be a password
+}
+
+// Whether a directory holds the copy; a store is not asked.
+bool has_copy(const std::string& name, const vqcache::options& opts) {
+  vqcache::options both = opts;
+  both.on_message = nullptr;
+  if (!both.keep_copy || is_url(place_of(both, vqcache::origin::cache))) return false;
+  const auto held = vqcache::try_list_models(both);
+  if (!held) return false;
+  return std::any_of(held->begin(), held->end(),
+      [&](const vqcache::held_model& one) { return one.name == name && one.is_cached(); });
+}
+
+std::string not_here(const std::string& name, const vqcache::options& opts) {
+  const std::string said = "The local directory " + place_of(opts, vqcache::origin::local)
+      + " does not hold a complete model called " + name + "; ";
+  if (!has_copy(name, opts)) return said + "vqcache get brings it, vqcache list tells what is held";
+  return said + "the copy in " + place_of(opts, vqcache::origin::cache) + " has it: vqcache get "
+      + name + " brings it";
+}
+
 // Local files that a call finds as they are: it brings nothing, and says nothing.
 outcome where(const invocation& a) {
   const std::string& name = a.words[0];
@@ -949,11 +998,10 @@ outcome where(const invocation& a) {
   if (is_here(name, opts)) {
     found = bring_by_name(name, opts);
   } else {
-    const std::string why = "The local directory does not hold a complete model called " + name
-        + "; vqcache get brings it, vqcache list tells what is held";
     const std::string alike = nearest(held_here(opts), name);
+    const bool is_other = !alike.empty() && alike != name;
     found.error = vqcache::error(vqcache::errc::unknown_model,
-        with_question(why, alike == name || alike.empty() ? "" : "'" + alike + "'"), {});
+        with_question(not_here(name, a.opts), is_other ? "'" + alike + "'" : ""), {});
   }
   if (!found) return failed(found.error);
 
@@ -1087,6 +1135,14 @@ vqcache::error remove_one(const invocation& a, const std::string& name) {
   return vqcache::error(vqcache::errc::unknown_model, missing, {});
 }
 
+// Each place that it is gone from, and the one that it stays in.
+std::string removed_line(const std::string& name, const vqcache::options& opts) {
+  const std::string here = place_of(opts, vqcache::origin::local);
+  const std::string copy = place_of(opts, vqcache::origin::cache);
+  if (opts.keep_copy) return name + ": removed here (" + here + ") and from " + copy + ".";
+  return name + ": the local files are gone (" + here + "); a copy in " + copy + " stays.";
+}
+
 outcome remove_each(const invocation& a) {
   outcome all;
   vqcache::error first;
@@ -1100,7 +1156,7 @@ outcome remove_each(const invocation& a) {
       note_failure(all, e);
       one.emplace_back("error", described(e));
     } else {
-      say(a, "Neither directory holds a model called " + name + " now.");
+      say(a, removed_line(name, a.opts));
     }
     models.push_back(object(one));
   }
@@ -1244,7 +1300,8 @@ constexpr command commands[] = {
     {"verify", "NAME... | --all", 0, any_number, "held", "read every byte of both directories",
         verify},
     {"repair", "NAME... | --all", 0, any_number, "held", "bring again what is not right", repair},
-    {"remove", "NAME...", 1, any_number, "held", "delete it from both directories", remove_each},
+    {"remove", "NAME...", 1, any_number, "held",
+        "delete it here, and the copy that all share; --no-copy: here alone", remove_each},
     {"prune", "SIZE", 1, 1, "", "delete local files that have a copy, oldest first, down to SIZE",
         prune},
     {"explain", "NAME", 1, 1, "known", "what get would do with each file, and why", explain},
@@ -1256,8 +1313,26 @@ constexpr command commands[] = {
     {"version", "", 0, 0, "", "the version of the library", version},
 };
 
+// What other tools call what ours do.
+struct foreign_word {
+  const char* name;
+  const char* ours;
+};
+
+constexpr foreign_word foreign_words[] = {{"delete", "remove"}, {"del", "remove"}, {"rm", "remove"},
+    {"uninstall", "remove"}, {"ls", "list"}, {"download", "get"}, {"fetch", "get"}, {"pull", "get"},
+    {"install", "get"}, {"status", "verify or doctor"}, {"check", "verify or doctor"}};
+
+const char* of_other_tools(const std::string& word) {
+  for (const foreign_word& one : foreign_words) {
+    if (word == one.name) return one.ours;
+  }
+  return nullptr;
+}
+
 std::string nearest_command(const std::string& word) {
-  return nearest(commands, word);
+  const char* const ours = of_other_tools(word);
+  return ours ? ours : nearest(commands, word);
 }
 
 const command* command_called(const std::string& name) {
@@ -1306,10 +1381,13 @@ struct option {
   const char* name;
   const char* letter;   // its short form, or ""
   const char* value;    // what follows it, or ""
-  const char* only_of;  // the commands that it is for, a space between; "": any
+  const char* only_of;  // the commands that it is for, "a, b", or "": any
   const char* meaning;
   void (*take)(invocation&, const std::string& value);
 };
+
+// What moves bytes, or tells how they would move.
+constexpr const char* of_transfers = "get, verify, repair, explain, doctor";
 
 constexpr option options[] = {
     {"--local", "", "DIR", "", "default: $VQCACHE_LOCAL_DIR, else content/models",
@@ -1333,6 +1411,10 @@ constexpr option options[] = {
         [](invocation& a, const std::string&) {
           a.needs_copy = true;
         }},
+    {"--shared", "", "", "get", "several machines write the cache directory: one asks the origin",
+        [](invocation& a, const std::string&) {
+          a.opts.shared = true;
+        }},
     {"--no-create-dirs", "", "", "", "a missing directory is an error",
         [](invocation& a, const std::string&) {
           a.opts.create_dirs = false;
@@ -1347,9 +1429,10 @@ constexpr option options[] = {
         [](invocation& a, const std::string& value) {
           a.opts.transport = value;
         }},
-    {"--connections", "", "N", "", "at most, for each file, 1 to 16; default: 4", read_connections},
-    {"--limit-rate", "", "RATE", "", "bytes per second, of all connections: 500k, 2M; 0: no limit",
-        read_rate},
+    {"--connections", "", "N", of_transfers, "at most, for each file, 1 to 16; default: 4",
+        read_connections},
+    {"--limit-rate", "", "RATE", of_transfers,
+        "bytes per second, of all connections: 500k, 2M; 0: no limit", read_rate},
     {"--dry-run", "", "", "prune", "delete nothing; say what would be",
         [](invocation& a, const std::string&) {
           a.is_dry_run = true;
@@ -1361,7 +1444,7 @@ constexpr option options[] = {
         [](invocation& a, const std::string& value) {
           a.chosen_name = value;
         }},
-    {"--all", "", "", "verify repair", "every model that is held",
+    {"--all", "", "", "verify, repair", "every model that is held",
         [](invocation& a, const std::string&) {
           a.is_all = true;
         }},
@@ -1519,7 +1602,8 @@ class reader {
     const bool may_be_name = words.size() == 1 && problem_of_options().empty();
     const bool has_places =
         words.size() > 1 && std::any_of(words.begin() + 1, words.end(), is_place);
-    const bool may_be_got = words.size() <= 3 && (has_places || alike.empty());
+    const bool is_foreign = of_other_tools(words[0]) != nullptr;  // `rm a.pt b.pt` gets nothing
+    const bool may_be_got = words.size() <= 3 && !is_foreign && (has_places || alike.empty());
     if (may_be_name || may_be_got || is_literal_) return {};
     return with_question("unknown command '" + words[0] + "'", alike);
   }
@@ -1527,11 +1611,9 @@ class reader {
   std::string problem_of_options() const {
     for (const char* name : all_.given) {
       const std::string only_of = option_called(name)->only_of;
-      const std::string padded_name = std::string(" ") + all_.what->name + " ";
-      const bool is_for_it = (" " + only_of + " ").find(padded_name) != std::string::npos;
-      if (!only_of.empty() && !is_for_it) {
-        return std::string(name) + " is for " + replaced(only_of, " ", " and ");
-      }
+      const std::string asked = std::string(", ") + all_.what->name + ",";
+      const bool is_for_it = (", " + only_of + ",").find(asked) != std::string::npos;
+      if (!only_of.empty() && !is_for_it) return std::string(name) + " is for " + only_of;
     }
     return {};
   }
@@ -1568,7 +1650,8 @@ What get takes:
   get NAME FILE=URL...                  any set of files; a FILE may have folders: onnx/model.onnx
   get CONFIG_URL CHECKPOINT_URL         a VQGAN, under a name made of the URLs, or that of --name
 The word get may be left out of the first, the third and the last. A URL is http://, https://,
-file://, hf://ORG/REPO[@REVISION]/PATH or a path; "URL#sha256=HEX" is held to that digest.
+file://, s3://BUCKET/KEY, hf://ORG/REPO[@REVISION]/PATH or a path; "URL#sha256=HEX" is held to that
+digest. Two URLs are a VQGAN's config and its checkpoint, in this order; a mirror cannot be given.
 
 It puts the model into the local directory and keeps a copy in the cache directory, which serves
 when the local one was wiped or the origin is gone. The absolute paths of the files go to standard
@@ -1577,7 +1660,7 @@ output, a line each; messages and progress go to standard error.
 
 const char* const help_end = R"(
   --                what follows is no option, and no command
-Of old: --help, --version, --list (which is known), --remove NAME.
+Also: --help, --version, --list (which is known), --remove NAME.
 
 A SIZE is in bytes, or of k, M, G, T (of 1000), or KiB, MiB, GiB, TiB.
 

@@ -102,6 +102,8 @@ TEST_SUITE("progress") {
     CHECK(in_a_log({at(12345678, 0)}).empty());
     if (lacks(part::terminal)) return;
     CHECK(on_a_terminal({at(12345678, 0)}).find("\rdownloading m.ckpt 12.3 MB ") == 0);
+    CHECK(on_a_terminal({at(0, 700)}).find("\rdownloading m.ckpt 0% of 700 B") == 0);
+    CHECK(on_a_terminal({at(99999, 0)}).find("\rdownloading m.ckpt 99.9 kB ") == 0);
     const std::string name(300, 'n');
     const std::string text = on_a_terminal({at(5, 10, 1e15, 1e15, name.c_str())});
     CHECK(text.find(name) != std::string::npos);

@@ -214,6 +214,14 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
       {{"completions", "fish"}, "completions are for bash and for zsh"},
       {{"m", "--require-copy", "--no-copy"}, "--require-copy and --no-copy contradict"},
       {{"list", "--require-copy"}, "--require-copy is for get"},
+      {{"list", "--shared"}, "--shared is for get"},
+      {{"list", "--connections", "5"}, "--connections is for get, verify, repair"},
+      {{"remove", "x", "--limit-rate", "2M"}, "--limit-rate is for get, verify, repair"},
+      {{"get", "x", "--dry-run"}, "--dry-run is for prune"},
+      {{"delete", "x"}, "unknown command 'delete'; did you mean remove?"},
+      {{"rm", "x.pt", "y.pt"}, "unknown command 'rm'; did you mean remove?"},
+      {{"pull", "c.yaml", "k.ckpt"}, "unknown command 'pull'; did you mean get?"},
+      {{"status", "--all"}, "unknown command 'status'; did you mean verify or doctor?"},
   };
 
   for (const auto& one : cases) {
@@ -279,7 +287,46 @@ TEST_CASE("a name that nobody knows, and that is like a command, is answered wit
   const printed p = here.tool({"lst"});
   CHECK(p.code == 1);
   CHECK(has(p.errors, "did you mean the command list?"));
+  CHECK_FALSE(has(p.errors, "vqgan"));  // no list of what else there is
+  CHECK(has(here.tool({"ls"}).errors, "did you mean the command list?"));
   CHECK_FALSE(has(here.tool({"get", "lst"}).errors, "the command"));
+}
+
+TEST_CASE("what remove says names the places, and which copy stays") {
+  const workplace here;
+  const std::string local = (here / "content/models").string();
+  const std::string cache = (here / "content/cache/models").string();
+  REQUIRE(here.tool({"get", "one.ckpt", "k.ckpt"}).code == 0);
+  const printed kept = here.tool({"remove", "--no-copy", "one.ckpt"});
+  CHECK(kept.code == 0);
+  CHECK_MESSAGE(has(kept.errors, "files are gone (" + local + "); a copy in " + cache + " stays."),
+      kept.errors);
+  CHECK(here.tool({"--offline", "get", "one.ckpt"}).code == 0);
+
+  const support::store_server& store = support::store();
+  store.reset();
+  const environment with = {{"AWS_ACCESS_KEY_ID", store.fact("key")},
+      {"AWS_SECRET_ACCESS_KEY", store.fact("secret")},
+      {"VQCACHE_CACHE_DIR", "s3://bucket/tool?endpoint=http://127.0.0.1:" + store.fact("plain")}};
+  REQUIRE(here.tool({"get", "two.ckpt", "k.ckpt"}, with).code == 0);
+  const printed removed = here.tool({"remove", "two.ckpt"}, with);
+  CHECK(removed.code == 0);
+  CHECK_MESSAGE(
+      has(removed.errors, "two.ckpt: removed here (" + local + ") and from s3://bucket/tool."),
+      removed.errors);
+  store.reset();
+}
+
+TEST_CASE("two URLs that are no config and checkpoint are told from mirrors; sizes have a unit") {
+  const workplace here;
+  const printed p = here.tool({"get", "a.pt", "./k.ckpt", "./k.ckpt"});
+  CHECK(p.code == 1);
+  CHECK_MESSAGE(has(p.errors, "a VQGAN's config and its checkpoint, in this order"), p.errors);
+  CHECK(sized(0) == "0 B");
+  CHECK(sized(999) == "999 B");
+  CHECK(sized(1000) == "1.0 kB");
+  CHECK(reader({"get", "m", "--shared"}).read().opts.shared);
+  CHECK(has(here.tool({"help"}).out, "s3://BUCKET/KEY"));
 }
 
 TEST_CASE("list, where, verify, repair and remove, as text") {
@@ -301,7 +348,9 @@ TEST_CASE("list, where, verify, repair and remove, as text") {
   const printed gone = here.tool({"where", "m"});
   CHECK(gone.code == 1);
   CHECK(gone.out.empty());
-  CHECK(has(gone.errors, "called m; vqcache get brings it"));
+  CHECK(has(gone.errors, local + " does not hold a complete model called m; the copy in " + cache));
+  CHECK(has(gone.errors, "vqcache get m brings it"));
+  CHECK(has(here.tool({"where", "x"}).errors, "called x; vqcache get brings it"));
   CHECK_FALSE(fs::exists(here / "content/models/m.ckpt"));
 
   damage(here / "content/cache/models/net/k.ckpt");
@@ -330,7 +379,7 @@ TEST_CASE("list, where, verify, repair and remove, as text") {
 
   const printed removed = here.tool({"remove", "m", "net"});
   CHECK(removed.code == 0);
-  CHECK(has(removed.errors, "Neither directory holds a model called net now."));
+  CHECK(has(removed.errors, "net: removed here (" + local + ") and from " + cache + "."));
   CHECK(here.tool({"list", "-q"}).out.empty());
 }
 
