@@ -203,6 +203,7 @@
 //       of a store, where nothing is put aside
 //   The cached FILE is not used: WHY.
 //   The cached FILE is not used: its receipt speaks of it, and it is not there.
+//   The cached FILE is not used: nothing vouches for it, and other files of its set are not there.
 //       then, of a store, what that says
 //   The cached FILE is damaged (WHY), but stays: WHY.
 //   The cache holds another FILE than the local receipt; it stays.
@@ -21311,6 +21312,7 @@ struct wanted_file {  // of any number
 struct copy_facts {           // of a file in one lasting tier
   optional<string> digest{};  // it was read to its end; empty: it cannot be read
   bool is_unusable = false;   // it was to be restored, and could not be
+  bool is_left_out = false;   // it may be a part of another machine's set
 };
 
 struct file_facts {
@@ -21593,7 +21595,8 @@ inline void plan_to_bring(const situation& now, size_t file, file_plan& to) {
     const tier::stored_file& copy = now.lasting[place].has.files[file];
     const bool is_told = copy.is != tier::stored_file::presence::unknown && copy.refusal.ok();
     is_known = is_known && is_told;
-    if (!copy.stands() || now.facts[file].copies[place].is_unusable) {
+    const copy_facts& known = now.facts[file].copies[place];
+    if (!copy.stands() || known.is_unusable || known.is_left_out) {
       continue;
     }
     to.sources.push_back(restorable_of(now, file, place));
@@ -21885,6 +21888,18 @@ inline call_plan plan(const situation& now) {
   to.blocked = blockade_of(now, to);
   to.unreachable = reach_of(now, to);
   return to;
+}
+
+// A part of a set, without a receipt, where other machines store: one of them is amid its commit, or
+// died there. The other part is to be downloaded, and may be newer: the two are no set.
+inline bool may_be_of_another_set(
+    const situation& now, const call_plan& plan, size_t file, size_t place) {
+  const file_plan& of_it = plan.files[file];
+  const bool is_vouched_for = is_pinned(now, file) || !of_it.expected.sha256.empty();
+  const bool can_be_had = !now.is_offline && !now.wanted[file].from.urls.empty();
+  const bool is_to_be_joined = of_it.local == local_step::restore && plan.downloads_any();
+  return now.lasting[place].can.is_remote && copy_of(now, file, place).is_regular()
+      && is_to_be_joined && !is_vouched_for && can_be_had;
 }
 }  // namespace plan
 
@@ -22596,6 +22611,7 @@ class call {
       }
     }
     plan_ = plan::plan(now_);
+    (void)leave_out_parts();
     return why;
   }
 
@@ -23504,12 +23520,25 @@ class call {
   using arrivals = list<arrival>;
 
   status bring() {
+    const status first = bring_once();
+    const bool may_help = !first.ok() && has_left_out() && who_.goes_on().ok();
+    if (!may_help) return first;
+
+    takes_all_ = true;
+    return bring_once();
+  }
+
+  status bring_once() {
     if (plan_.keeps_all()) return {};
 
     forget_what_failed();
     VQCACHE_NEED_(can_be_reached());
     VQCACHE_NEED_(wait_for_other_machines());
     if (plan_.keeps_all()) return {};
+    for (const string& one : leave_out_parts()) {
+      who_.warn({"The cached ", one,
+          " is not used: nothing vouches for it, and other files of its set are not there."});
+    }
 
     const bool is_all_held = !plan_.downloads_any();
     if (is_all_held) {
@@ -23540,11 +23569,40 @@ class call {
     return {};
   }
 
+  // Their names. If what is to come in their place does not come, they are taken after all.
+  list<string> leave_out_parts() {
+    list<string> names;
+    if (takes_all_) return names;
+
+    for (size_t file = 0; file < size(); ++file) {
+      for (size_t place = 0; place < lasting_.size(); ++place) {
+        if (plan::may_be_of_another_set(now_, plan_, file, place)) {
+          now_.facts[file].copies[place].is_left_out = true;
+          names.push_back(file_in(file, place).name);
+        }
+      }
+    }
+    if (!names.empty()) {
+      plan_ = plan::plan(now_);
+    }
+    return names;
+  }
+
+  bool has_left_out() const {
+    for (const plan::file_facts& known : now_.facts) {
+      for (const plan::copy_facts& copy : known.copies) {
+        if (copy.is_left_out) return true;
+      }
+    }
+    return false;
+  }
+
   void forget_what_failed() {  // in an earlier round
     for (plan::file_facts& known : now_.facts) {
       known.is_put_together = false;
       for (plan::copy_facts& copy : known.copies) {
         copy.is_unusable = false;
+        copy.is_left_out = false;
       }
     }
     plan_ = plan::plan(now_);
@@ -24325,8 +24383,9 @@ class call {
   bool is_cached_ = false, is_announced_ = false;
   bool is_unreadable_told_ = false;
   downloads downloads_;
-  bool believes_ = true;   // marks of the local receipt
-  bool salvages_ = false;  // repair: blocks of damaged files are not fetched again
+  bool believes_ = true;    // marks of the local receipt
+  bool salvages_ = false;   // repair: blocks of damaged files are not fetched again
+  bool takes_all_ = false;  // what leave_out_parts() names, too: the web did not give it
   list<removed> asides_{};
 };
 

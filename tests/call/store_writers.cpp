@@ -124,7 +124,7 @@ TEST_SUITE("two writers") {
   }
 
   TEST_CASE("of other bytes: the next one gets a whole set or none, and the one after it stores") {
-    on_all({both, "m.sha256"},
+    on_all({"m.yaml", "m.ckpt", both, "m.sha256"},
         [](pair_of_writers& w, const std::string& file, const std::string& rule) {
           w.publish_anew(w.quick);
           w.interleave(file, rule);

@@ -193,7 +193,7 @@ TEST_CASE("wrong usage ends with 2, says why, and prints nothing") {
       {{"verify"}, "verify takes names, or --all"},
       {{"verify", "x", "--all"}, "verify takes names, or --all"},
       {{"repair"}, "repair takes names, or --all"},
-      {{"remove", "x", "--all"}, "--all is for verify and repair"},
+      {{"remove", "x", "--all"}, "--all is for verify, repair"},
       {{"net", "f=http://127.0.0.1/f"}, "the command get is missing: vqcache get net FILE=URL..."},
       {{"net", "f=c.yaml", "g=c.yaml", "h=c.yaml", "i=c.yaml"}, "the command get is missing"},
       {{"remove", "x", "--dry-run"}, "--dry-run is for prune"},
