@@ -72,6 +72,7 @@
 //
 // A name alone is looked for in both directories, and then in the catalogue that this file carries,
 // known_models(). What is listed there has URLs, and a pin where a public source tells a digest.
+// Of any other set, of one file too, it takes what the receipts name, and the URLs that they know.
 // None of these URLs was tried for this version.
 //
 // Without exceptions, or where an error is expected, the try_ form gives it back:
@@ -110,7 +111,7 @@
 //
 //   # vqcache VERSION DATE     who wrote it, and when (UTC)
 //   # size BYTES FILE
-//   # origin URL FILE          what served it: no user info, and of a query what names a file
+//   # origin URL FILE          what served it: no user info, and of a query what chapter 13 shows
 //   # address DIGEST FILE      of that URL: 16 hex digits, which tell it from others
 //   # etag TAG FILE            as its server told it
 //   # declared SHA256 HOST HEADER FILE
@@ -231,6 +232,8 @@
 //       list_models(), and so is the next
 //   Of 'PLACE' only the models that are held locally can be told: WHY.
 //   Discarded N bytes of FILE: WHY.
+//       "this server gives no parts of a file, which came from its start" is no fault: nothing can
+//       be continued there
 //   Removed a partial of FILE (N bytes) that an earlier call left in 'DIR'.
 //
 // failure, where a way to bring a file has failed, and another one is taken:
@@ -765,8 +768,10 @@
 //   body, so that what was cut or changed on its way is refused by the store. No address may hold
 //   keys. Plain http is spoken with this machine alone, or where insecure=1 is written.
 // - User info and query values of URLs are *** in messages, errors and receipts, and so is what a
-//   server repeats of them or of your headers, from 4 bytes on. Records hold a digest of the URL,
-//   receipts one of the URL without user info, signatures and tokens.
+//   server repeats of them or of your headers, from 4 bytes on. Shown are the values true, false,
+//   yes, no, 0 and 1, and a path or a plain word behind p, path, file, filename, dl, ref, rev and
+//   revision (behind p only with / or . in it): keep secrets out of these. Records hold a digest of
+//   the URL, receipts one of the URL without user info, signatures and tokens.
 //
 // Not defended:
 // - What is in the model. A pickle runs code when it is loaded; only a pin tells which one it is.
@@ -1383,7 +1388,7 @@ struct result {
 
 // The name is 1 to 100 of A-Z a-z 0-9 . _ - (not first . or -, not last ., no Windows device name).
 // Without sources: the two tiers, then the catalogue, then where a receipt says that a file came
-// from. The try_ forms never throw.
+// from; so of any other set, too, which has no config and checkpoint. The try_ forms never throw.
 [[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(const std::string& name,
     const source& config, const source& checkpoint, const options& opts = {});
 [[nodiscard]] VQCACHE_API_ result try_download_vqgan_model(
@@ -3031,18 +3036,25 @@ inline bool may_be_token(std::string_view value) {
   return false;
 }
 
-// Whether people may read a parameter: it names a file, and is a path or a plain word. No address
-// and no user info can be written with these letters, nor anything that is encoded twice.
-inline bool names_a_file(const parameter& one) {
+// A switch, as in Hugging Face's ?download=true: no secret has this form.
+inline bool is_switch(std::string_view value) {
+  return strings::is_one_of(" true false yes no 0 1 ", strings::lower(value));
+}
+
+// Whether people may read a parameter: it is a switch, or names a file, and is a path or a plain
+// word. No address and no user info can be written with these letters, nor anything that is encoded
+// twice. A share of Seafile has its path in p, which elsewhere is a password, and no path then.
+inline bool may_be_read(const parameter& one) {
   constexpr size_t longest = 200;  // bytes, as they stand in the URL
   constexpr const char* letters = "abcdefghijklmnopqrstuvwxyz0123456789/._-+ ~,()";
-  constexpr const char* names = " p path filename dl ref rev revision ";
-  if (!strings::is_one_of(names, strings::lower(one.name))) {
-    return false;
-  }
+  constexpr const char* names = " p path file filename dl ref rev revision ";
+  const string name = strings::lower(one.name);
+  if (is_switch(one.value)) return true;
+  if (!strings::is_one_of(names, name)) return false;
   if (one.value.empty() || one.value.size() >= longest) return false;
 
   const string meant = unescaped(one.value);
+  if (name == "p" && meant.find_first_of("./") == npos) return false;
   return strings::consists_of(strings::lower(meant), letters) && !may_be_token(meant);
 }
 
@@ -3059,7 +3071,7 @@ inline list<string> secrets_of(const url& address) {
   strings::take(query, '?');
   for (const string& pair : strings::words(query, '&')) {
     const parameter one = read_parameter(pair);
-    if (!names_a_file(one)) {
+    if (!may_be_read(one)) {
       all.push_back(string(one.value));
     }
   }
@@ -3077,11 +3089,11 @@ inline bool holds_one_of(const list<string>& secrets, std::string_view value) {
   return false;
 }
 
-enum class shown_of_query { names_of_files, nothing };
+enum class shown_of_query { names_of_files, nothing };  // names_of_files: and switches
 
 inline constexpr const char* malformed = "***://*** (malformed)";  // any of it may be a secret
 
-// User info and query values become ***, but for those that name a file; no fragment.
+// User info and query values become ***, but for switches and what names a file; no fragment.
 inline string redact(std::string_view text, shown_of_query what = shown_of_query::names_of_files) {
   if (!has_scheme(text)) return string(text);
   optional<url> address = parse_url(text);
@@ -3097,7 +3109,7 @@ inline string redact(std::string_view text, shown_of_query what = shown_of_query
   const char* mark = "?";
   for (const string& pair : strings::words(query, '&')) {
     const parameter one = read_parameter(pair);
-    const bool is_shown = what == shown_of_query::names_of_files && names_a_file(one)
+    const bool is_shown = what == shown_of_query::names_of_files && may_be_read(one)
         && !holds_one_of(secrets, one.value);
     const std::string_view hidden = pair.empty() ? "" : "***";
     const std::string_view front = std::string_view(pair).substr(0, pair.size() - one.value.size());
@@ -3377,6 +3389,19 @@ inline status bad_bucket(const string& name) {  // what is odd in it may be a se
   return bad({"has a bucket whose name holds more than letters, digits, '.', '-' and '_'", meant});
 }
 
+inline constexpr const char* bucket_words = " endpoint region profile addressing insecure ";
+
+// The first word with = that stands behind an & and belongs behind the ?; empty: there is none.
+inline string misplaced_word(std::string_view path) {
+  strings::take(path, '&');
+  for (const string& pair : strings::words(path, '&')) {
+    const string name(urls::read_parameter(pair).name);
+    const bool is_word = !name.empty() && strings::is_one_of(bucket_words, name);
+    if (is_word) return name;
+  }
+  return {};
+}
+
 inline status read_bucket(std::string_view given, place& into) {
   std::string_view rest = given.substr(bucket_scheme.size());
   const string path(strings::take(rest, '?'));
@@ -3384,8 +3409,13 @@ inline status read_bucket(std::string_view given, place& into) {
     return bad({"holds keys: they belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"});
   }
 
+  const string misplaced = misplaced_word(path);
+  if (!misplaced.empty()) {
+    return bad({"has '&", misplaced, "=' in its path: was ? meant in place of the first &?"});
+  }
+
   words said;
-  VQCACHE_NEED_(read_words(rest, " endpoint region profile addressing insecure ", said));
+  VQCACHE_NEED_(read_words(rest, bucket_words, said));
   into.bucket = path.substr(0, path.find('/'));
   into.prefix = path.substr((std::min)(into.bucket.size() + 1, path.size()));
   if (strings::ends_with(into.prefix, "/")) {
@@ -5873,15 +5903,31 @@ inline error::status not_there(const fs::path& path, const std::string& why) {
   return {errc::io, error::join({"cannot use ", path, ": ", why}), cause, {}};
 }
 
+// ENOENT where all above it is there: so answer /proc and others that programs fill, not people.
+inline bool takes_no_directories(const fs::path& path, int problem) {
+  const fs::path parent = path.parent_path();
+  if (problem != ENOENT || parent.empty()) return false;
+  const info above = look(parent);
+  if (above.exists || parent == path) return above.directory && !look(path).exists;
+  return takes_no_directories(parent, problem);
+}
+
 inline error::status ready_directory(const fs::path& path) {  // make_directories(), and why not
-  const int problem = make_directories(path);
+  int problem = make_directories(path);
+  if (problem == ENOENT) {  // another process may have removed what stands above it
+    problem = make_directories(path);
+  }
   if (problem == 0) return {};
 
   if (path.is_relative()) {  // else it was resolved
     return not_there(path, no_working_directory);
   }
   const std::string why = link_problem(path);
-  return why.empty() ? error::system(problem, "create", path) : not_there(path, why);
+  if (!why.empty()) return not_there(path, why);
+  if (takes_no_directories(path, problem)) {
+    return not_there(path, "the file system there takes no directories; choose a place on a disk");
+  }
+  return error::system(problem, "create", path);
 }
 
 inline containers::list<std::string> list(
@@ -18294,11 +18340,15 @@ class download final : os::pinned, public connection::connection::owner {
     authors_ = kept_authors_;
   }
 
+  // It is no fault where the server has the same file still, and can continue none.
   void drop_kept(const string& why) {
     const uint64_t size = kept_->size();
+    const string mark = kept_->id().validator;
+    const bool is_same = !mark.empty() && mark == file().id().validator;
     kept_->drop();
     kept_ = nullptr;
-    say_discarded(size, why);
+    say_discarded(
+        size, is_same ? "this server gives no parts of a file, which came from its start" : why);
   }
 
   void discard(const string& why) {
@@ -21890,8 +21940,8 @@ inline call_plan plan(const situation& now) {
   return to;
 }
 
-// A part of a set, without a receipt, where other machines store: one of them is amid its commit, or
-// died there. The other part is to be downloaded, and may be newer: the two are no set.
+// A part of a set, without a receipt, where other machines store: one of them is amid its commit,
+// or died there. The other part is to be downloaded, and may be newer: the two are no set.
 inline bool may_be_of_another_set(
     const situation& now, const call_plan& plan, size_t file, size_t place) {
   const file_plan& of_it = plan.files[file];
@@ -22669,15 +22719,22 @@ class call {
       to.why.push_back("the local file is not used: " + now.local_wrong);
     }
     add_copies(file, to.why);
-    const string origin = places::shown(origin_of(file));
-    if (strings::contains(origin, "***")) {
-      to.why.push_back(
-          join({"it came from ", origin, ", of which a part is not known: *** was a ", "secret"}));
+    const string hidden = hidden_origin(file);
+    if (!hidden.empty()) {
+      to.why.push_back(hidden);
     }
     for (string& line : to.why) {
       line = strings::readable(line);
     }
     return to;
+  }
+
+  // Why nobody can ask for the file where it came from, and what to do; empty: that is not so.
+  string hidden_origin(size_t file) const {
+    const string origin = places::shown(origin_of(file));
+    if (!strings::contains(origin, "***")) return {};
+    return join({"it came from ", origin,
+        ", of which a part is not known: *** was a secret; give the URL again"});
   }
 
   string what_stands(size_t file, size_t place) const {
@@ -23036,6 +23093,18 @@ class call {
     return {};
   }
 
+  // What helps where no URL is known, behind a semicolon; or nothing.
+  string where_to_find() const {
+    for (size_t file = 0; file < size(); ++file) {
+      const bool is_missing = plan_.files[file].local == plan::local_step::download;
+      const string hidden = is_missing ? hidden_origin(file) : string();
+      if (!hidden.empty()) return "; " + hidden;
+    }
+    return downloads_ == downloads::never
+        ? "; nothing is downloaded here: vqcache::repair_model may know where it came from"
+        : "";
+  }
+
   status unreachable(bool is_known) const {
     string missing, all;
     const char* it = "it";
@@ -23055,10 +23124,8 @@ class call {
       in += " and none to be used in " + all;
     }
     if (!is_known) {
-      const char* const advice = downloads_ == downloads::never
-          ? "; nothing is downloaded here: vqcache::repair_model may know where it came from"
-          : "";
-      return fail(errc::unknown_model, {in, lost_, ", and no URL for it is known", advice});
+      return fail(
+          errc::unknown_model, {in, lost_, ", and no URL for it is known", where_to_find()});
     }
     return fail(errc::offline,
         {in, lost_, ", and ", offline_by(), " makes the call offline; ",
@@ -24493,6 +24560,25 @@ inline string question_about(const char* between, const list<string>& alike) {
   return all.empty() ? all : join({between, "did you mean ", all, "?"});
 }
 
+inline sniff::kind kind_of(const string& name, const string& file) {
+  if (file == name + catalog::endings[0]) {
+    return sniff::kind::text;
+  }
+  if (strings::ends_with(file, catalog::endings[1])) {
+    return sniff::kind::binary;
+  }
+  return sniff::kind_of(file);
+}
+
+inline list<plan::wanted_file> wanted(const string& name, const list<string>& files) {
+  list<plan::wanted_file> all(files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    all[i].name = files[i];
+    all[i].kind = kind_of(name, files[i]);
+  }
+  return all;
+}
+
 // What makes a set of files a VQGAN: a config and a checkpoint, in this order. Only the catalogue
 // and what stands here know of that.
 namespace vqgan {
@@ -24502,6 +24588,11 @@ inline list<plan::wanted_file> files_of(const string& name) {
   files[0].kind = sniff::kind::text;
   files[1].name = name + catalog::endings[1];
   return files;
+}
+
+inline bool is_pair(const call::call& one) {
+  return one.size() == 2 && one.wanted(0).name == one.name() + catalog::endings[0]
+      && one.wanted(1).name == one.name() + catalog::endings[1];
 }
 
 inline constexpr const char* roles[] = {"the config", "the checkpoint"};
@@ -24574,6 +24665,16 @@ inline status take_listed(call::call& one, const catalog::row& row) {
   return {};
 }
 
+// Not the pair, but another set that receipts name: what they tell of it, and where it came from.
+inline status open_another(call::call& one, const string& name, const rows& meant) {
+  result_of<tier::held_set> held = one.held(name, call::call::unreadable::is_nothing);
+  VQCACHE_NEED_(held.why());
+  const bool is_itself = held->files == list<string>{name};
+  const bool is_another = is_itself || held->how == tier::layout::folder;
+  if (held->files.empty() || !is_another) return unknown(one, meant);
+  return one.open(name, wanted(name, held->files), held->how);
+}
+
 // Without sources: what a tier holds under this very name, else what the catalogue knows it as,
 // else where a receipt says that it came from.
 inline status find(call::call& one, const string& called) {
@@ -24581,7 +24682,7 @@ inline status find(call::call& one, const string& called) {
   const bool is_listed = meant.size() == 1;
   if (one.count_held() < one.size()) {
     const bool is_known = is_listed || one.take_sources_of_receipts();
-    if (!is_known) return unknown(one, meant);
+    if (!is_known) return open_another(one, called, meant);
     if (is_listed) {
       VQCACHE_NEED_(open(one, meant[0]->name));
     }
@@ -24596,8 +24697,16 @@ inline status bring(
   VQCACHE_NEED_(open(one, called));
   VQCACHE_NEED_(given[0] ? take_given(one, given) : find(one, called));
   VQCACHE_NEED_(one.download());
-  found = {one.name(), one.local_path(0), one.local_path(1), one.from(), one.is_cached(),
-      {one.local_path(0), one.local_path(1)}};
+  found.name = one.name();
+  found.from = one.from();
+  found.cached = one.is_cached();
+  for (size_t file = 0; file < one.size(); ++file) {
+    found.files.push_back(one.local_path(file));
+  }
+  if (is_pair(one)) {
+    found.config = found.files[0];
+    found.checkpoint = found.files[1];
+  }
   return {};
 }
 
@@ -24608,25 +24717,6 @@ inline status download(const string& name, const source* config, const source* c
 }
 
 }  // namespace vqgan
-
-inline sniff::kind kind_of(const string& name, const string& file) {
-  if (file == name + catalog::endings[0]) {
-    return sniff::kind::text;
-  }
-  if (strings::ends_with(file, catalog::endings[1])) {
-    return sniff::kind::binary;
-  }
-  return sniff::kind_of(file);
-}
-
-inline list<plan::wanted_file> wanted(const string& name, const list<string>& files) {
-  list<plan::wanted_file> all(files.size());
-  for (size_t i = 0; i < files.size(); ++i) {
-    all[i].name = files[i];
-    all[i].kind = kind_of(name, files[i]);
-  }
-  return all;
-}
 
 inline status open(call::call& one, const string& name, const list<string>& files) {
   return one.open(name, wanted(name, files), tier::layout_of(name, files));
@@ -24724,11 +24814,6 @@ inline status find_any(call::call& one, const string& name) {
   return open_published(one, name);
 }
 
-inline bool is_pair(const call::call& one) {
-  return one.size() == 2 && one.wanted(0).name == one.name() + catalog::endings[0]
-      && one.wanted(1).name == one.name() + catalog::endings[1];
-}
-
 // The same, with the sources that are known of it. Of what nobody knows it says what a call says.
 inline status find_known(call::call& one, const string& name) {
   VQCACHE_NEED_(find_any(one, name));
@@ -24740,7 +24825,7 @@ inline status find_known(call::call& one, const string& name) {
     (void)one.count_held();  // looks again: what could not be asked is to be told
     return vqgan::unknown(one, meant);
   }
-  if (!is_listed || !is_pair(one)) return {};
+  if (!is_listed || !vqgan::is_pair(one)) return {};
 
   const bool is_alias = one.name() != meant[0]->name;
   if (is_alias && held < one.size()) {

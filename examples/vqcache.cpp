@@ -1410,6 +1410,7 @@ constexpr option options[] = {
     {"--require-copy", "", "", "get", "without a copy in the cache it ends with 1",
         [](invocation& a, const std::string&) {
           a.needs_copy = true;
+          a.opts.recheck_copy = 0;  // a hit believes what the store said within a day
         }},
     {"--shared", "", "", "get", "several machines write the cache directory: one asks the origin",
         [](invocation& a, const std::string&) {

@@ -328,6 +328,21 @@ TEST_CASE("a local directory behind a link that leads nowhere: which link, whith
   }
 }
 
+#ifdef __linux__
+TEST_CASE("where the file system takes no directories, that is said, and what to do") {
+  if (lacks(part::proc)) return;
+  for (const char* const at : {"/proc/x", "/proc/x/deep"}) {
+    CAPTURE(at);
+    place w;
+    w.local = at;
+    const vqcache::result r = w.call("m");
+    CHECK(r.error.code() == errc::io);
+    CHECK_MESSAGE(has(why(r), "the file system there takes no directories; choose a"), why(r));
+    CHECK_MESSAGE(has(why(r), at), why(r));
+  }
+}
+#endif
+
 TEST_CASE("a cache behind a link that leads nowhere is told, and fails no call") {
   for (const std::string below : {"", "deep/cache"}) {
     CAPTURE(below);

@@ -92,6 +92,54 @@ TEST_SUITE("explain") {
     CHECK(w.explained("net").files[1].file == "onnx/model.onnx");
   }
 
+  TEST_CASE("a call by name does what is told where the receipts alone are left, of every kind") {
+    shelf w;
+    REQUIRE(w.call("m").ok());
+    w.bring_net();
+    REQUIRE(vqcache::try_download_file("flat.bin", base + "model.onnx", w.options()).ok());
+    for (const std::string name : {"m", "net", "flat.bin"}) {
+      CAPTURE(name);
+      for (const fs::path& tier : {w.local, w.cache}) {
+        for (const fs::path& entry : fs::recursive_directory_iterator(tier)) {
+          if (fs::is_regular_file(entry) && entry.extension() != ".sha256") fs::remove(entry);
+        }
+      }
+      const auto e = w.explained(name);
+      CHECK(e.files[0].step == "download");
+      const auto r = w.call_by_name(name);
+      REQUIRE_MESSAGE(r.ok(), why(r));
+      CHECK(r.model.name == name);
+      CHECK(r.model.files.size() == e.files.size());
+      CHECK(r.model.config.empty() == (name != "m"));
+      CHECK(r.model.from == vqcache::origin::network);
+      CHECK(w.explained(name).is_hit);
+      CHECK(w.call_by_name(name).model.from == vqcache::origin::local);
+    }
+  }
+
+  TEST_CASE("a URL with a secret in it is not known: told, and by repair, with what to do") {
+    shelf w;
+    const std::string url = base + "model.onnx";
+    for (const std::string query : {"?download=true", "?file=model.onnx", "?code=c4n4ry"}) {
+      CAPTURE(query);
+      const bool is_secret = has(query, "c4n4ry");
+      w.serve(url + query, {checkpoint(50000, 3)});
+      REQUIRE(vqcache::try_download_file("flat.bin", url + query, w.options()).ok());
+      fs::remove(w.local / "flat.bin");
+      fs::remove_all(w.cache);
+      const auto e = w.explained("flat.bin");
+      const auto r = vqcache::try_repair_model("flat.bin", w.options());
+      CHECK_MESSAGE(bool(r) == !is_secret, r.error.what());
+      if (is_secret) {
+        check_told(e.files[0], "*** was a secret; give the URL again");
+        CHECK_MESSAGE(has(r.error.what(), "code=***"), r.error.what());
+        CHECK_MESSAGE(has(r.error.what(), "a secret; give the URL again"), r.error.what());
+        CHECK(e.files[0].step == "fail");
+      }
+      REQUIRE(vqcache::try_remove("flat.bin", w.options()).code() == std::error_code());
+    }
+  }
+
   TEST_CASE("a notebook's pair is used, and its copy told") {
     shelf w;
     prime(w.local, "seed");

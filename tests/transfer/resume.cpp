@@ -168,11 +168,29 @@ TEST_CASE("a file that changed meanwhile is fetched from its start, and the loss
       const outcome o = children::call(h.call());
       CHECK_MESSAGE(o.ok(), describe(o));
       CHECK_MESSAGE(has(o.said(), "Discarded 150000 bytes of m.ckpt"), o.said());
+      CHECK_MESSAGE(!has(o.said(), "gives no parts"), o.said());
       CHECK(slurp(h.local() / "m.ckpt") != v1().ckpt);
       CHECK(slurp(h.local() / "m.ckpt").size() == v1().ckpt.size());
       CHECK(slurp(h.local() / "m.ckpt").substr(1000, 1000)
           != v1().ckpt.substr(1000, 1000));  // nothing of the first half stayed
     }
+}
+
+TEST_CASE(
+    "a server that gives no parts is said to give none: that its file begins anew is no fault") {
+  std::vector<job> jobs;
+  for (const std::string& by : transports()) {
+    const auto h = std::make_shared<home>(by, "range_ignored");
+    jobs.push_back({by, h->call(), [h](const outcome& o) {
+                      CHECK_MESSAGE(o.ok(), describe(o));
+                      CHECK_MESSAGE(has(o.said(),
+                                        "Discarded 150000 bytes of m.ckpt: this server gives no "
+                                        "parts of a file, which came from its start"),
+                          o.said());
+                      h->is_right(v1().ckpt);
+                    }});
+  }
+  run_all(jobs);
 }
 
 TEST_CASE("without a validator and a pin nothing is continued: two versions could be mixed") {

@@ -151,12 +151,17 @@ TEST_SUITE("urls") {
         {"ref=main", "="}, {"rev=v1.0.2", "="}, {"revision=refs%2Fpr%2F1", "="},
         {"revision=my-feature_branch", "="}, {"P=/a&Ref=main", "="}, {"p=/a&p=/b", "="},
         {"p=vqgan_imagenet_f16_16384/checkpoint.ckpt", "="},
+        // a switch, and file as filename
+        {"download=true", "="}, {"x=False&y=YES&z=no", "="}, {"a=0&b=1", "="}, {"file=a.ckpt", "="},
+        {"download=truest", "download=***"}, {"x=10", "x=***"}, {"files=a", "files=***"},
+        // p is a path of Seafile's, or a password
+        {"p=letmein", "p=***"}, {"P=let%20me", "P=***"}, {"p=last.ckpt", "="}, {"p=a%2Fb", "="},
         // another name
         {"token=main", "token=***"}, {"pp=/a", "pp=***"}, {"=/a", "=***"}, {"p", "***"},
         {"%70=/a", "%70=***"}, {"dl=1&token=x&p=/a", "dl=1&token=***&p=/a"},
         {"p%20path=/a", "p%20path=***"}, {"p+path=/a", "p+path=***"},
         // the look of a token
-        {"p=" + hex, "p=***"}, {"p=" + hex.substr(1), "="}, {"p=/a/" + hex + ".ckpt", "p=***"},
+        {"p=" + hex, "p=***"}, {"path=" + hex.substr(1), "="}, {"p=/a/" + hex + ".ckpt", "p=***"},
         {"rev=4b825dc642cb6eb9a060e54bf8d69288fbee4904", "rev=***"},
         {"path=aGVsbG8-aGVsbG8_aGVsbG8", "path=***"},
         {"p=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0", "p=***"}, {"p=abc=", "p=***"},
@@ -190,7 +195,7 @@ TEST_SUITE("urls") {
         {"http://h/f?p=hunter2&token=hunter2", "http://h/f?p=***&token=***"},
         {"http://h/f?token=hun%74er2&p=hunter2", "http://h/f?token=***&p=***"},
         {"http://h/f?p=hunter2&hunter2", "http://h/f?p=***&***"},
-        {"http://h/f?x=1&dl=1", "http://h/f?x=***&dl=1"}};
+        {"http://h/f?x=12&dl=1", "http://h/f?x=***&dl=1"}};
     for (const auto& [given, shown] : cases)
       CHECK(urls::redact(given) == shown);
   }
