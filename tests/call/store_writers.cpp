@@ -152,4 +152,30 @@ TEST_SUITE("two writers") {
           CHECK(w.is_whole(w.next));
         });
   }
+
+  TEST_CASE(
+      "a part that nothing vouches for is not joined with newer bytes, and serves if none come") {
+    for (const auto kind : {stored_place::kind::bucket, stored_place::kind::web}) {
+      INFO(std::string(kind == stored_place::kind::bucket ? "a bucket" : "WebDAV"));
+      machine w(kind);
+      w.put("m.ckpt", checkpoint());
+      w.serve(config_url, {newer_config});
+      w.serve(checkpoint_url, {newer_checkpoint});
+      auto r = w.bring();
+      REQUIRE_MESSAGE(r.ok(), why(r));
+      CHECK(w.local_is("m", newer_config, newer_checkpoint));
+      CHECK(w.heard("m.ckpt is not used: nothing vouches for it"));
+      CHECK(r.model.cached);
+
+      machine late(kind);
+      late.put("m.ckpt", checkpoint());
+      late.serve(config_url, {newer_config});
+      late.serve(checkpoint_url, {"<p>gone for good</p>", 404});
+      r = late.bring();
+      REQUIRE_MESSAGE(r.ok(), why(r));
+      CHECK(read(late.local / "m.yaml") == newer_config);
+      CHECK(read(late.local / "m.ckpt") == late.bytes("m.ckpt"));
+      CHECK(late.heard("Nothing vouches for m.ckpt"));
+    }
+  }
 }

@@ -409,8 +409,8 @@ TEST_CASE("what nobody holds is not removed, which is told and ends with 1") {
 TEST_CASE("a text that ends in a question goes on as a new sentence") {
   const workplace here;
   REQUIRE(here.tool({"get", "lsts", "./c.yaml", "./k.ckpt"}).code == 0);
-  CHECK(has(here.tool({"lsit", "x"}).errors, "did you mean list? See vqcache --help\n"));
-  CHECK(has(here.tool({"lst"}).errors, "? Or did you mean the command list?\n"));
+  CHECK(has(here.tool({"lsit", "x"}).errors, "did you mean list? See vqcache help\n"));
+  CHECK(has(here.tool({"lst"}).errors, "; did you mean the command list?\n"));
   for (const std::vector<std::string>& words :
       {std::vector<std::string>{"lst"}, {"remove", "lst"}, {"get", "x", "http:/a/b"}}) {
     const std::string said = here.tool(words).errors;
