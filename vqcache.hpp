@@ -21359,10 +21359,15 @@ struct wanted_file {  // of any number
 };
 
 // What this call has found out by reading, which names, sizes and receipts do not tell.
-struct copy_facts {           // of a file in one lasting tier
+struct copy_facts {  // of a file in one lasting tier
+  enum class service {
+    possible,
+    in_vain,   // it was to be restored, and could not be
+    left_out,  // it may be a part of another machine's set
+  };
+
   optional<string> digest{};  // it was read to its end; empty: it cannot be read
-  bool is_unusable = false;   // it was to be restored, and could not be
-  bool is_left_out = false;   // it may be a part of another machine's set
+  service serves = service::possible;
 };
 
 struct file_facts {
@@ -21645,8 +21650,8 @@ inline void plan_to_bring(const situation& now, size_t file, file_plan& to) {
     const tier::stored_file& copy = now.lasting[place].has.files[file];
     const bool is_told = copy.is != tier::stored_file::presence::unknown && copy.refusal.ok();
     is_known = is_known && is_told;
-    const copy_facts& known = now.facts[file].copies[place];
-    if (!copy.stands() || known.is_unusable || known.is_left_out) {
+    const bool may_serve = now.facts[file].copies[place].serves == copy_facts::service::possible;
+    if (!copy.stands() || !may_serve) {
       continue;
     }
     to.sources.push_back(restorable_of(now, file, place));
@@ -22656,7 +22661,7 @@ class call {
     for (size_t file = 0; file < size(); ++file) {
       for (const plan::restorable& copy : plan_.files[file].sources) {
         if (copy.fault.ok()) continue;
-        now_.facts[file].copies[copy.place].is_unusable = true;
+        now_.facts[file].copies[copy.place].serves = plan::copy_facts::service::in_vain;
         why[file].push_back(join({shown(file, copy.place), " cannot be used: ", copy.fault.text}));
       }
     }
@@ -23644,7 +23649,7 @@ class call {
     for (size_t file = 0; file < size(); ++file) {
       for (size_t place = 0; place < lasting_.size(); ++place) {
         if (plan::may_be_of_another_set(now_, plan_, file, place)) {
-          now_.facts[file].copies[place].is_left_out = true;
+          now_.facts[file].copies[place].serves = plan::copy_facts::service::left_out;
           names.push_back(file_in(file, place).name);
         }
       }
@@ -23658,7 +23663,7 @@ class call {
   bool has_left_out() const {
     for (const plan::file_facts& known : now_.facts) {
       for (const plan::copy_facts& copy : known.copies) {
-        if (copy.is_left_out) return true;
+        if (copy.serves == plan::copy_facts::service::left_out) return true;
       }
     }
     return false;
@@ -23668,8 +23673,7 @@ class call {
     for (plan::file_facts& known : now_.facts) {
       known.is_put_together = false;
       for (plan::copy_facts& copy : known.copies) {
-        copy.is_unusable = false;
-        copy.is_left_out = false;
+        copy.serves = plan::copy_facts::service::possible;
       }
     }
     plan_ = plan::plan(now_);
@@ -23730,7 +23734,7 @@ class call {
     for (const plan::restorable& copy : now.sources) {
       VQCACHE_NEED_(restore(file, copy, to));
       if (to.is_here) return {};
-      now_.facts[file].copies[copy.place].is_unusable = true;
+      now_.facts[file].copies[copy.place].serves = plan::copy_facts::service::in_vain;
     }
     if (salvages_) {
       VQCACHE_NEED_(put_together(file, to));

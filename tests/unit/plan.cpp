@@ -287,11 +287,13 @@ const read_row read_rows[] = {
         [](known_facts& f) { f.wrong = "its SHA-256 is another"; },
         "D~ K | sk unreachable:offline@local"},
     {"a copy could not be restored", "", "-R", {"RR"},
-        [](known_facts& f) { f.copies[0].is_unusable = true; }, "D K | kk"},
+        [](known_facts& f) { f.copies[0].serves = plan::copy_facts::service::in_vain; },
+        "D K | kk"},
     {"the copy of the first tier could not be restored", "", "-R", {"RR", "RR"},
-        [](known_facts& f) { f.copies[0].is_unusable = true; }, "R1 K | kk | kk"},
+        [](known_facts& f) { f.copies[0].serves = plan::copy_facts::service::in_vain; },
+        "R1 K | kk | kk"},
     {"a copy could not be restored, offline", "offline", "-R", {"RR"},
-        [](known_facts& f) { f.copies[0].is_unusable = true; },
+        [](known_facts& f) { f.copies[0].serves = plan::copy_facts::service::in_vain; },
         "D K | kk unreachable:offline@local"},
     {"a copy was read, and is the same", "", "RR", {"RR"},
         [](known_facts& f) { f.copies[0].digest = right; }, "K K | kk="},
@@ -497,5 +499,35 @@ TEST_SUITE("plan") {
         CHECK(c.step == copy_step::repair);
         CHECK(c.is_doubted == (local[0] == 'n' && copy[0] == 'N'));
       }
+  }
+
+  TEST_CASE("a part of a set is left out where other machines store and nothing vouches for it") {
+    struct part_row {
+      const char* request;
+      const char* local;
+      const char* copy;
+      bool is_remote;
+      const char* want;  // the files that are left out
+    };
+
+    for (const part_row& r : {part_row{"", "--", "n-", true, "a"},
+             part_row{"", "--", "-n", true, "b"}, part_row{"", "---", "n-n", true, "ac"},
+             part_row{"", "-n", "n-", true, ""}, part_row{"", "--", "n-", false, ""},
+             part_row{"", "--", "nn", true, ""}, part_row{"", "--", "R-", true, ""},
+             part_row{"", "--", "Rx", true, ""}, part_row{"", "--", "--", true, ""},
+             part_row{"", "--", "D-", true, ""}, part_row{"", "x-", "n-", true, ""},
+             part_row{"pin", "--", "n-", true, ""}, part_row{"digest", "--", "n-", true, "a"},
+             part_row{"offline", "--", "n-", true, ""}, part_row{"no URL", "--", "n-", true, ""}}) {
+      CAPTURE(r.request);
+      CAPTURE(r.local);
+      CAPTURE(r.copy);
+      plan::situation now = situation_of({"", r.request, r.local, {r.copy}, ""});
+      now.lasting[0].can.is_remote = r.is_remote;
+      const plan::call_plan all = plan::plan(now);
+      std::string left_out;
+      for (std::size_t file = 0; file < now.wanted.size(); ++file)
+        if (plan::may_be_of_another_set(now, all, file, 0)) left_out += now.wanted[file].name;
+      CHECK(left_out == r.want);
+    }
   }
 }
