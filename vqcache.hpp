@@ -9774,7 +9774,7 @@ inline finding_of_keys from_container(const known& from, const store& /*in*/) {
 
 inline string odd_line_of(const known_file& file) {
   if (file.read.odd_line == 0) return {};
-  return join({"; line ", file.read.odd_line, " of ", in_quotes(file.name),
+  return join({", line ", file.read.odd_line, " of ", in_quotes(file.name),
       " is neither [NAME] nor NAME = VALUE"});
 }
 
@@ -9787,11 +9787,11 @@ inline status nothing_found(const known& from, view metadata) {
       ? "profile= is given, so that the variables do not count"
       : "AWS_ACCESS_KEY_ID and AWS_WEB_IDENTITY_TOKEN_FILE are not set";
   return wrong({"no keys for the bucket ", in_quotes(from.at->bucket), " were found: ", variables,
-      "; ", from.which_profile(), is_there ? " has no keys in " : " stands neither in ",
+      ", ", from.which_profile(), is_there ? " has no keys in " : " stands neither in ",
       from.credentials.shown(), is_there ? " and " : " nor in ", from.config.shown(),
       odd_line_of(from.credentials), odd_line_of(from.config),
-      "; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set; ", metadata,
-      ". Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into that profile",
+      ", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set, ", metadata,
+      "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into that profile",
       ": nothing is asked without keys"});
 }
 
@@ -15029,6 +15029,9 @@ class exchange : os::pinned {
     if (said.head.code >= 400 || said.problem.ok()) {
       code = failure_of(is).code;
       why = words_of(said.head.code, words);
+    } else if (by_->is_bucket()) {  // whose address does not tell where that is
+      const urls::url endpoint = urls::parse_url(sent_.url).value_or(urls::url());
+      why = join({"at ", endpoint.origin(), ": ", why});
     }
     // cut when it is scrubbed: a part of a secret is not known as one
     const string scrubbed = http::scrub(why, sent_.url, sent_.headers);

@@ -444,6 +444,9 @@ TEST_SUITE("store upkeep") {
       const auto first = all.find("the connection failed");
       CHECK_MESSAGE(first == all.rfind("the connection failed"), all);
       CHECK_MESSAGE(has(all, "' was asked, and did not tell\n"), all);
+      const bool names_endpoint =
+          has(all, "': at http://127.0.0.1:" + store().fact("plain") + ": the ");
+      CHECK_MESSAGE(names_endpoint == (w.is == stored_place::kind::bucket), all);
       store().clear();
     });
   }

@@ -643,7 +643,7 @@ TEST_SUITE("credentials") {
             {"no keys for the bucket 'bkt'", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE",
                 "the profile 'default' stands neither in '~/.aws/credentials' (not there, or",
                 "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_EC2_METADATA_DISABLED is set",
-                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}},
+                "is set; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write"}},
         {"s3://bkt?endpoint=https://store.example", {{"AWS_ROLE_ARN", "arn"}},
             {"for Amazon's own stores alone"}},
         {"s3://bkt?endpoint=https://store.example&profile=n", {{"AWS_ACCESS_KEY_ID", "C4n4ry"}},
