@@ -2731,7 +2731,8 @@ inline list<string> words(std::string_view text, char end = ' ') {
 
 // Whether the word is one of those in `all`, which begins and ends with a space.
 inline bool is_one_of(std::string_view all, std::string_view word) {
-  return contains(all, join({" ", word, " "}));
+  const bool is_word = !contains(word, " ");
+  return is_word && contains(all, join({" ", word, " "}));
 }
 
 // ---- numbers and digests
@@ -23595,7 +23596,7 @@ class call {
   using arrivals = list<arrival>;
 
   status bring() {
-    const status first = bring_once();
+    status first = bring_once();
     const bool may_help = !first.ok() && has_left_out() && who_.goes_on().ok();
     if (!may_help) return first;
 

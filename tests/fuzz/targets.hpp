@@ -323,6 +323,12 @@ inline void sound(const urls::url& u) {  // what the transports rely on
   same(*again, u, "and has the same parts");
 }
 
+inline bool is_switch(string_view value) {
+  const string word = strings::lower(value);
+  return word == "true" || word == "false" || word == "yes" || word == "no" || word == "0"
+      || word == "1";
+}
+
 inline void url(string_view s) {
   const auto parsed = urls::parse_url(s);
   const string shown = urls::redact(s);
@@ -358,8 +364,11 @@ inline void url(string_view s) {
     if (pairs[i] == (keys[i].empty() ? "" : key + "***")) continue;
     need(pairs[i] == keys[i], "a value is shown as it is, or not at all", shown);
     const string value = pairs[i].substr(key.size()), meant = urls::unescaped(value);
-    need(has(" p= path= filename= dl= ref= rev= revision= ", " " + strings::lower(key) + " "),
-        "only what names a file is shown", shown);
+    if (is_switch(value)) continue;
+    need(has(" p= path= file= filename= dl= ref= rev= revision= ", " " + strings::lower(key) + " "),
+        "only switches and what names a file are shown", shown);
+    need(strings::lower(key) != "p=" || meant.find_first_of("./") != string::npos,
+        "a p that is no path is not shown", shown);
     need(value.size() < 200 && !has(meant, "://") && !has(meant, "@"),
         "no address and no long value is shown", shown);
   }
@@ -441,9 +450,11 @@ inline void cookie(string_view bytes) {  // where from, where to, then Set-Cooki
 inline bool names_a_file(const string& pair) {
   const std::size_t equals = (std::min)(pair.find('='), pair.size());
   const string name = lower(pair.substr(0, equals));
-  const string value = lower(decoded(pair.substr((std::min)(equals + 1, pair.size()))));
+  const string raw = pair.substr((std::min)(equals + 1, pair.size())), value = lower(decoded(raw));
+  if (is_switch(raw)) return true;
+  if (name == "p" && value.find_first_of("./") == string::npos) return false;
   const bool may_be_token = value.size() >= 20 && value.find_first_of("./") == string::npos;
-  return has(" p path filename dl ref rev revision ", " " + name + " ") && value.size() < 200
+  return has(" p path file filename dl ref rev revision ", " " + name + " ") && value.size() < 200
       && !may_be_token && all_of(value, "abcdefghijklmnopqrstuvwxyz0123456789/._-+ ~,()");
 }
 

@@ -92,6 +92,7 @@ TEST_SUITE("strings") {
     CHECK_FALSE(strings::ends_with(".part.x", ".part"));
     CHECK(strings::is_one_of(" a b ", "b"));
     CHECK_FALSE(strings::is_one_of(" ab c ", "b"));
+    CHECK_FALSE(strings::is_one_of(" a b ", "a b"));
   }
 
   TEST_CASE("which value of a switch means yes") {
