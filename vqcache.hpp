@@ -9787,13 +9787,16 @@ inline status nothing_found(const known& from, view metadata) {
   const char* const variables = is_of_place
       ? "profile= is given, so that the variables do not count"
       : "AWS_ACCESS_KEY_ID and AWS_WEB_IDENTITY_TOKEN_FILE are not set";
-  return wrong({"no keys for the bucket ", in_quotes(from.at->bucket), " were found: ", variables,
-      ", ", from.which_profile(), is_there ? " has no keys in " : " stands neither in ",
-      from.credentials.shown(), is_there ? " and " : " nor in ", from.config.shown(),
-      odd_line_of(from.credentials), odd_line_of(from.config),
-      ", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set, ", metadata,
-      "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into that profile",
-      ": nothing is asked without keys"});
+  const char* const lacks = is_there ? " has no keys in " : " stands neither in ";
+  const char* const nor = is_there ? " and " : " nor in ";
+  const string profile = join({from.which_profile(), lacks, from.credentials.shown(), nor,
+      from.config.shown(), odd_line_of(from.credentials), odd_line_of(from.config)});
+
+  return wrong(
+      {"no keys for the bucket ", in_quotes(from.at->bucket), " were found: ", variables, ", ",
+          profile, ", AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI are not set, ", metadata,
+          "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into that profile",
+          ": nothing is asked without keys"});
 }
 
 inline constexpr unsigned metadata_seconds = 1;  // where there is none, nothing else tells so
@@ -10778,12 +10781,11 @@ inline status open(const fs::path& path, os::mode how, os::file& file, uint64_t&
   const os::info seen = os::look(path, os::follows_links(how));
   size = seen.size;
   if (seen.exists && seen.problem != 0) return error::system(seen.problem, "look at", path);
-  if (!seen.regular) {
-    const string why = seen.exists ? string() : os::link_problem(path);
-    return fail(errc::io,
-        {path, seen.exists ? " is not a regular file" : " is not there", why.empty() ? "" : ": ",
-            why});
+  if (!seen.exists) {
+    const string why = os::link_problem(path);
+    return fail(errc::io, {path, " is not there", why.empty() ? "" : ": ", why});
   }
+  if (!seen.regular) return fail(errc::io, {path, " is not a regular file"});
   return error::system(os::open(path, how, file), "open", path);
 }
 
