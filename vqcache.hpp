@@ -983,6 +983,12 @@
 // several machines write is used in this way if options::shared is set; what is left of leases goes
 // as in a store, by this machine's clock. Who has lost its lease stores nothing: cached is false.
 //
+// Files of a set without a receipt may be half of what another machine is storing, or died over:
+// they are not joined with files that are downloaded now, unless that download fails. A holder that
+// sleeps through its lease amid its last requests may, on waking, write over what another one has
+// stored since: the receipt refuses these bytes, and the next call stores the set anew, from the
+// origin.
+//
 // 30 processes that call at once for a model that nobody has, by tests/cluster/run.py: one download
 // from the origin, on versitygw, Ceph, rclone, nginx and in a shared directory; on the first three
 // it was three downloads where two holders were killed. By a simulation of 100 machines,
